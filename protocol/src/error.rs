@@ -1,0 +1,140 @@
+//! How a refusal of ours looks on the wire: JSON-RPC error with `data.origin = "codex-loadout"`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The JSON-RPC code of every refusal of a selection.
+pub const INVALID_PARAMS: i64 = -32602;
+
+/// `data.origin` of every error that is ours and not Codex's.
+pub const ORIGIN: &str = "codex-loadout";
+
+/// Why a selection was refused. Stable: hosts may match on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ErrorKind {
+    /// The selection, or the request around it, is not well-formed or contradicts itself.
+    InvalidSelection,
+    /// A name that nothing has, or that policy keeps from being used.
+    UnknownCapability,
+    /// A name that several sources have.
+    AmbiguousCapability,
+    /// Something that can run code and was not approved.
+    Untrusted,
+    /// A snapshot no longer has the content it was recorded with.
+    Tampered,
+    /// A bundle could not be read, converted or stored.
+    ConversionFailed,
+    /// This Codex has no lever for what was asked.
+    UnsupportedUpstream,
+    /// The thread runs in an environment that can't see the loadout's files.
+    EnvironmentUnsupported,
+    /// The thread is in the middle of a turn.
+    ThreadBusy,
+    /// The thread had a loadout whose record can't be found or read.
+    LoadoutLost,
+}
+
+impl ErrorKind {
+    /// The word used for this kind on the wire.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidSelection => "invalidSelection",
+            Self::UnknownCapability => "unknownCapability",
+            Self::AmbiguousCapability => "ambiguousCapability",
+            Self::Untrusted => "untrusted",
+            Self::Tampered => "tampered",
+            Self::ConversionFailed => "conversionFailed",
+            Self::UnsupportedUpstream => "unsupportedUpstream",
+            Self::EnvironmentUnsupported => "environmentUnsupported",
+            Self::ThreadBusy => "threadBusy",
+            Self::LoadoutLost => "loadoutLost",
+        }
+    }
+}
+
+/// A refusal: a kind for programs, a sentence and a hint for people.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize, JsonSchema)]
+#[error("{message}")]
+#[serde(rename_all = "camelCase")]
+pub struct LoadoutError {
+    /// Why.
+    pub kind: ErrorKind,
+    /// One sentence.
+    pub message: String,
+    /// What to do about it.
+    pub hint: String,
+    /// The names it is about.
+    pub items: Vec<ErrorItem>,
+}
+
+impl LoadoutError {
+    /// A refusal without a hint or items yet.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            hint: String::new(),
+            items: Vec::new(),
+        }
+    }
+
+    /// Says what to do about it.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = hint.into();
+        self
+    }
+
+    /// Names what it is about.
+    #[must_use]
+    pub fn with_items(mut self, items: Vec<ErrorItem>) -> Self {
+        self.items = items;
+        self
+    }
+
+    /// The `error` member of the JSON-RPC answer.
+    #[must_use]
+    pub fn to_json_rpc(&self) -> serde_json::Value {
+        serde_json::json!({
+            "code": INVALID_PARAMS,
+            "message": self.message,
+            "data": self.data(),
+        })
+    }
+
+    /// The `data` member of the JSON-RPC error.
+    #[must_use]
+    pub fn data(&self) -> serde_json::Value {
+        serde_json::json!({
+            "origin": ORIGIN,
+            "kind": self.kind,
+            "message": self.message,
+            "hint": self.hint,
+            "items": self.items,
+        })
+    }
+}
+
+/// One name a refusal is about.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default)]
+pub struct ErrorItem {
+    /// As the host wrote it, or the path of the offending field.
+    pub name: String,
+    /// Existing names that look alike, the likeliest first.
+    pub did_you_mean: Vec<String>,
+    /// The full ids to choose from, where the name is ambiguous.
+    pub candidates: Vec<String>,
+}
+
+impl ErrorItem {
+    /// An item with a name alone.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            ..Self::default()
+        }
+    }
+}

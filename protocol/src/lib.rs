@@ -1,0 +1,23 @@
+//! The wire types that codex-loadout adds to the Codex app-server protocol.
+//!
+//! No IO and no async here: a host can depend on this crate to speak the
+//! extension, and the proxy depends on it to parse what a host sent.
+//!
+//! Reading order: [`selection`] is what a host asks for, [`receipt`] is what it
+//! gets back, [`error`] is how a refusal looks, [`method`] holds the methods of
+//! our own and their parameters and results, [`schema`] turns all of it into
+//! JSON Schema.
+
+pub mod selection;
+
+pub mod receipt;
+
+pub mod error;
+
+pub mod method;
+
+pub mod schema;
+
+pub use error::{ErrorItem, ErrorKind, LoadoutError};
+pub use receipt::Receipt;
+pub use selection::CapabilitySelection;

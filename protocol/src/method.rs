@@ -1,0 +1,148 @@
+//! The methods of our own: their names, parameters and results.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::receipt::Receipt;
+use crate::selection::CapabilitySelection;
+
+/// Everything that could be selected.
+pub const CAPABILITY_LIST: &str = "capability/list";
+/// The receipt that a start would give, without starting.
+pub const CAPABILITY_RESOLVE: &str = "capability/resolve";
+/// The receipt in force for a thread.
+pub const THREAD_CAPABILITY_READ: &str = "thread/capability/read";
+/// Which threads have what.
+pub const THREAD_CAPABILITY_LIST: &str = "thread/capability/list";
+
+/// Every method the proxy answers itself.
+pub const METHODS: [&str; 4] = [
+    CAPABILITY_LIST,
+    CAPABILITY_RESOLVE,
+    THREAD_CAPABILITY_READ,
+    THREAD_CAPABILITY_LIST,
+];
+
+/// Parameters of `capability/list`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct CapabilityListParams {
+    /// The folder whose project skills and servers count; default: the proxy's own.
+    pub cwd: Option<String>,
+}
+
+/// A page of a list, in the shape of Codex's own lists.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Page<T> {
+    /// The entries.
+    pub data: Vec<T>,
+    /// Where the next page starts; `null` at the end.
+    pub next_cursor: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// The only page there is.
+    #[must_use]
+    pub fn whole(data: Vec<T>) -> Self {
+        Self {
+            data,
+            next_cursor: None,
+        }
+    }
+}
+
+/// What kind of thing can be selected.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum CapabilityKind {
+    /// A plugin, by `name@marketplace`.
+    Plugin,
+    /// A skill, by its logical name.
+    Skill,
+    /// An MCP server, by its name.
+    McpServer,
+    /// An agent (Codex: role), by its name.
+    Agent,
+}
+
+/// One thing that could be selected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Capability {
+    /// What to write in a selection.
+    pub id: String,
+    /// Which list of a selection it belongs in.
+    pub kind: CapabilityKind,
+    /// Where it comes from: a Codex scope, `config`, or a plugin id.
+    pub source: String,
+    /// Whether a thread without a selection gets it.
+    pub enabled: bool,
+    /// The version, where its source has one.
+    pub version: Option<String>,
+    /// What it is for, in its author's words.
+    pub description: Option<String>,
+}
+
+/// Parameters of `capability/resolve`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CapabilityResolveParams {
+    /// What to resolve.
+    pub capability_selection: CapabilitySelection,
+    /// The folder whose project skills and servers count; default: the proxy's own.
+    #[serde(default)]
+    pub cwd: Option<String>,
+}
+
+/// Result of `capability/resolve`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CapabilityResolveResult {
+    /// The receipt that a start would give.
+    pub capability_selection: Receipt,
+}
+
+/// Parameters of `thread/capability/read`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ThreadCapabilityReadParams {
+    /// The thread.
+    pub thread_id: String,
+}
+
+/// Result of `thread/capability/read`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ThreadCapabilityReadResult {
+    /// The receipt in force; `null` for a thread without a loadout.
+    pub capability_selection: Option<Receipt>,
+    /// Whether something changed underneath that the thread awaits a re-bind for.
+    pub stale: bool,
+}
+
+/// Parameters of `thread/capability/list`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ThreadCapabilityListParams {
+    /// Only threads whose loadout was made from this profile.
+    pub profile: Option<String>,
+    /// Only threads whose loadout holds this plugin.
+    pub plugin: Option<String>,
+}
+
+/// One thread of `thread/capability/list`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ThreadLoadout {
+    /// The thread.
+    pub thread_id: String,
+    /// Its folder when the loadout was recorded.
+    pub cwd: String,
+    /// When the loadout was recorded, in Unix seconds.
+    pub recorded_at: i64,
+    /// What it holds.
+    pub capability_selection: Receipt,
+}

@@ -1,0 +1,9 @@
+//! A bundle as a value: files in memory, and the digest of them.
+//!
+//! *Architecture invariant:* nothing here touches a file, a clock or a process.
+
+mod digest;
+mod tree;
+
+pub use digest::Digest;
+pub use tree::{Tree, TreeFile};

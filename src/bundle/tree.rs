@@ -1,0 +1,116 @@
+//! A folder as a value.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+use super::Digest;
+
+/// One regular file of a [`Tree`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TreeFile {
+    /// Its content.
+    pub bytes: Bytes,
+    /// Whether it can be run.
+    pub executable: bool,
+}
+
+impl TreeFile {
+    /// A file that is not run.
+    pub fn plain(bytes: impl Into<Bytes>) -> Self {
+        Self {
+            bytes: bytes.into(),
+            executable: false,
+        }
+    }
+}
+
+/// Regular files by relative path, `/` between the parts on every system.
+///
+/// Links are resolved before a tree is made; empty folders are not part of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tree {
+    files: BTreeMap<String, TreeFile>,
+}
+
+impl Tree {
+    /// Adds or replaces a file.
+    pub fn insert(&mut self, path: impl Into<String>, file: TreeFile) {
+        self.files.insert(path.into(), file);
+    }
+
+    /// Takes a file out.
+    pub fn remove(&mut self, path: &str) -> Option<TreeFile> {
+        self.files.remove(path)
+    }
+
+    /// The file at a path.
+    #[must_use]
+    pub fn get(&self, path: &str) -> Option<&TreeFile> {
+        self.files.get(path)
+    }
+
+    /// Every file, sorted by path.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &TreeFile)> {
+        self.files.iter().map(|(path, file)| (path.as_str(), file))
+    }
+
+    /// Keeps the files for which `keep` says so.
+    pub fn retain(&mut self, mut keep: impl FnMut(&str, &TreeFile) -> bool) {
+        self.files.retain(|path, file| keep(path, file));
+    }
+
+    /// How many files there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Whether there is no file.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// The digest of paths, contents and run bits: equal trees and only they have equal digests.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let parts = self.files.iter().flat_map(|(path, file)| {
+            let run_bit: &[u8] = if file.executable { b"x" } else { b"-" };
+            [path.as_bytes(), run_bit, &file.bytes]
+        });
+        Digest::of_parts(std::iter::once(b"tree v1".as_slice()).chain(parts))
+    }
+}
+
+impl FromIterator<(String, TreeFile)> for Tree {
+    fn from_iter<I: IntoIterator<Item = (String, TreeFile)>>(files: I) -> Self {
+        Self {
+            files: files.into_iter().collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_depends_on_path_content_and_run_bit_only() {
+        let tree = |path: &str, text: &'static str, executable| {
+            Tree::from_iter([(
+                path.to_owned(),
+                TreeFile {
+                    bytes: Bytes::from_static(text.as_bytes()),
+                    executable,
+                },
+            )])
+        };
+        let digest = tree("a/b", "text", false).digest();
+        assert_eq!(digest, tree("a/b", "text", false).digest());
+        assert_ne!(digest, tree("a/c", "text", false).digest());
+        assert_ne!(digest, tree("a/b", "test", false).digest());
+        assert_ne!(digest, tree("a/b", "text", true).digest());
+        assert_ne!(digest, Tree::default().digest());
+    }
+}

@@ -1,0 +1,9 @@
+//! codex-loadout: one loadout a thread, in front of `codex app-server`.
+//!
+//! The rooms, in reading order.
+
+pub mod bundle;
+
+pub mod catalog;
+
+pub mod resolver;

@@ -1,0 +1,156 @@
+//! The plan: what a thread gets, in terms that any Codex version can be told.
+//!
+//! A plan is durable: it is what a thread's record holds, and what its loadout
+//! is lowered from again at every resume and fork. It says what was chosen, not
+//! what is to be kept out: that follows from the user's set at the moment.
+
+use std::path::PathBuf;
+
+use codex_loadout_protocol::receipt::Warning;
+use codex_loadout_protocol::selection::Mode;
+use serde::{Deserialize, Serialize};
+
+use crate::bundle::Digest;
+
+/// What a thread gets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// The mode of the selection.
+    pub mode: Mode,
+    /// The profiles it was merged from.
+    pub profile: Vec<String>,
+    /// What remains, natively, of the user's skills outside plugins.
+    pub host_skills: Scope,
+    /// What remains, natively, of the user's plugins.
+    pub host_plugins: Scope,
+    /// What remains of the MCP servers that are the user's own: of the config and of native plugins.
+    pub host_servers: Scope,
+    /// Content that is snapshotted for the thread.
+    pub bundles: Vec<Bundle>,
+    /// Chosen plugins, as the receipt lists them.
+    pub plugins: Vec<PlannedPlugin>,
+    /// Chosen skills outside those plugins.
+    pub skills: Vec<PlannedSkill>,
+    /// Chosen MCP servers, whichever source they come from.
+    pub servers: Vec<PlannedServer>,
+    /// What the host should know.
+    pub warnings: Vec<Warning>,
+}
+
+/// What of the user's own set reaches the thread without being named in a root.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Scope {
+    /// All that is enabled.
+    All,
+    /// Of what there is, only these names; empty: none.
+    Only(Vec<String>),
+}
+
+/// Content that is snapshotted for the thread.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Bundle {
+    /// Folder name under the thread's root, unique in the plan. `None`: stored for its files (MCP
+    /// servers run from it), but no part of the root.
+    pub mount: Option<String>,
+    /// The folder it is read from.
+    pub source: PathBuf,
+    /// What it is.
+    pub content: BundleContent,
+    /// The digest of its tree, once it was read.
+    pub digest: Option<Digest>,
+}
+
+/// What a bundle is, and what is left out of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "type")]
+pub enum BundleContent {
+    /// A plugin's whole tree; of its `SKILL.md` files only those of the kept skills.
+    #[serde(rename_all = "camelCase")]
+    Plugin {
+        /// `name@marketplace`.
+        id: String,
+        /// Folders of the kept skills, relative to the plugin's root.
+        skill_folders: Vec<String>,
+    },
+    /// One skill's folder.
+    #[serde(rename_all = "camelCase")]
+    Skill {
+        /// The namespace in its name, which a manifest above it gives: `ns` of `ns:skill`.
+        namespace: Option<String>,
+    },
+}
+
+/// A chosen plugin.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedPlugin {
+    /// `name@marketplace`.
+    pub id: String,
+    /// The version installed when it was chosen.
+    pub version: String,
+    /// Whether Codex itself loads it (restrict, extend), or the thread's root carries a snapshot.
+    pub native: bool,
+    /// Index of its snapshot in [`Plan::bundles`]; for a native plugin, of the tree its digest is of.
+    pub bundle: usize,
+    /// `plugin:skill` names the thread sees.
+    pub skills: Vec<String>,
+    /// Whether that is fewer than the plugin has.
+    pub skills_narrowed: bool,
+}
+
+/// A chosen skill outside the chosen plugins.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedSkill {
+    /// The name the model sees.
+    pub name: String,
+    /// What it is for, for the context numbers.
+    pub description: String,
+    /// A Codex scope, or the id of the plugin it was taken from.
+    pub source: String,
+    /// Its folder when it was chosen.
+    pub path: PathBuf,
+    /// Whether Codex itself finds it (restrict), or the thread's root carries a snapshot.
+    pub native: bool,
+    /// Index of its snapshot in [`Plan::bundles`].
+    pub bundle: usize,
+}
+
+/// A chosen MCP server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedServer {
+    /// The name it runs under.
+    pub name: String,
+    /// Where its definition comes from.
+    pub origin: ServerOrigin,
+    /// The tools it is cut to; `None` means all.
+    pub tools: Option<Vec<String>>,
+}
+
+/// Where a chosen MCP server's definition comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", tag = "type")]
+pub enum ServerOrigin {
+    /// The effective config of the user and the project: it is switched on there, not copied.
+    Config,
+    /// A plugin that Codex itself loads for this thread.
+    #[serde(rename_all = "camelCase")]
+    NativePlugin {
+        /// `name@marketplace`.
+        id: String,
+    },
+    /// A plugin's definition, given to the thread by value.
+    #[serde(rename_all = "camelCase")]
+    Snapshot {
+        /// `name@marketplace`.
+        id: String,
+        /// Index of the plugin's snapshot in [`Plan::bundles`].
+        bundle: usize,
+        /// The plugin's own definition. It may hold secrets: never print it.
+        definition: serde_json::Map<String, serde_json::Value>,
+    },
+}
