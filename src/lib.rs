@@ -7,3 +7,9 @@ pub mod bundle;
 pub mod catalog;
 
 pub mod resolver;
+
+pub mod wire;
+
+pub mod connection;
+
+pub mod interceptors;

@@ -1,0 +1,129 @@
+//! The Codex process: found, started, and ended as the host would have ended it.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+
+/// Names the Codex to run where no flag does.
+pub const CODEX_VARIABLE: &str = "CODEX_LOADOUT_CODEX";
+
+/// There is no Codex to run.
+#[derive(Debug, thiserror::Error)]
+pub enum UpstreamError {
+    /// Neither a flag, nor the variable, nor `PATH` leads to one.
+    #[error(
+        "no Codex was found: `codex` is not on PATH\nhint: install it with `npm install -g @openai/codex`, or name it with `--codex PATH` or {CODEX_VARIABLE}"
+    )]
+    NotFound,
+    /// What was named can't be run.
+    #[error("Codex at `{path}` can't be run: {source}\nhint: check the path given by {origin}")]
+    NotRunnable {
+        /// What was named.
+        path: PathBuf,
+        /// Where it was named.
+        origin: &'static str,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// Which Codex to run.
+#[derive(Debug, Clone)]
+pub struct UpstreamCommand {
+    /// The executable.
+    pub path: PathBuf,
+    /// Where it was named, for messages.
+    origin: &'static str,
+}
+
+impl UpstreamCommand {
+    /// Decides which Codex to run: the flag, then `CODEX_LOADOUT_CODEX`, then `codex` on `PATH`.
+    ///
+    /// # Errors
+    /// [`UpstreamError::NotFound`] if nothing is named and `PATH` has none.
+    pub fn find(flag: Option<PathBuf>) -> Result<Self, UpstreamError> {
+        if let Some(path) = flag {
+            return Ok(Self { path, origin: "--codex" });
+        }
+        if let Some(path) = std::env::var_os(CODEX_VARIABLE).filter(|path| !path.is_empty()) {
+            return Ok(Self { path: path.into(), origin: CODEX_VARIABLE });
+        }
+        let path = find_on_path().ok_or(UpstreamError::NotFound)?;
+        Ok(Self { path, origin: "PATH" })
+    }
+
+    /// A command that runs it with these arguments; stdio is inherited unless changed.
+    #[must_use]
+    pub fn command(&self, arguments: &[OsString]) -> Command {
+        let mut command = Command::new(&self.path);
+        command.args(arguments);
+        command
+    }
+
+    /// Says why it could not be started.
+    pub fn not_runnable(&self, source: io::Error) -> UpstreamError {
+        UpstreamError::NotRunnable { path: self.path.clone(), origin: self.origin, source }
+    }
+
+    /// Starts it with pipes on stdin and stdout; its stderr is ours.
+    ///
+    /// # Errors
+    /// [`UpstreamError::NotRunnable`].
+    pub fn start(&self, arguments: &[OsString]) -> Result<Upstream, UpstreamError> {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        let mut child = command.spawn().map_err(|source| self.not_runnable(source))?;
+        match (child.stdin.take(), child.stdout.take()) {
+            (Some(stdin), Some(stdout)) => Ok(Upstream { child, stdin, stdout }),
+            _ => Err(self.not_runnable(io::Error::other("its pipes are missing"))),
+        }
+    }
+}
+
+/// A running Codex.
+#[derive(Debug)]
+pub struct Upstream {
+    /// The process. It is killed if this is dropped.
+    pub child: Child,
+    /// Where requests go.
+    pub stdin: ChildStdin,
+    /// Where answers come from.
+    pub stdout: ChildStdout,
+}
+
+/// `codex` on `PATH`, but never this very program: it may stand in as `codex` itself.
+fn find_on_path() -> Option<PathBuf> {
+    let own = std::env::current_exe().ok().and_then(|path| path.canonicalize().ok());
+    let name = format!("codex{}", std::env::consts::EXE_SUFFIX);
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(&name)).find(|candidate| {
+        is_executable(candidate) && candidate.canonicalize().ok() != own
+    })
+}
+
+#[cfg(unix)]
+fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_executable(path: &Path) -> bool {
+    path.is_file()
+}
+
+/// The exit code to end with after a process: its own, or 128 + the signal that ended it, as shells say it.
+#[must_use]
+pub fn exit_code(status: ExitStatus) -> u8 {
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::ExitStatusExt;
+        if let Some(signal) = status.signal() {
+            return u8::try_from(128 + signal).unwrap_or(u8::MAX);
+        }
+    }
+    status.code().and_then(|code| u8::try_from(code & 0xff).ok()).unwrap_or(1)
+}

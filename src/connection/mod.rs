@@ -1,0 +1,12 @@
+//! Doors: where frames come in and go out, and the Codex process behind one of them.
+//!
+//! Every queue is bounded by bytes or batches. Nothing here waits for one side
+//! while it keeps the other from being read: see [`Outbox`].
+
+mod child;
+mod inbox;
+mod outbox;
+
+pub use child::{Upstream, UpstreamCommand, UpstreamError, exit_code};
+pub use inbox::read_frames;
+pub use outbox::{Outbox, write_frames};

@@ -1,0 +1,166 @@
+//! Writing frames: a queue that takes what it must and says when it is full.
+//!
+//! # Why a full queue does not make the sender wait
+//! Both directions run through one loop. If the loop waited for a slow host, it
+//! could not take an answer of that host's to Codex, and Codex, waiting for that
+//! answer, might stop reading: nobody would move again. So sending never waits;
+//! instead the loop stops *reading* from the side that fills a full queue
+//! ([`Outbox::has_room`]), and goes on with the other one. What is queued beyond
+//! the limit is at most one batch and our own few frames.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinHandle;
+
+/// Bytes that may wait to be written before the side that feeds the queue is no longer read.
+const LIMIT: usize = 1024 * 1024;
+
+/// Small frames are put together up to this many bytes a write.
+const WRITE_SIZE: usize = 64 * 1024;
+
+/// The sending end. Clones share the queue; the door closes when all are gone.
+#[derive(Debug, Clone)]
+pub struct Outbox {
+    sender: mpsc::UnboundedSender<Bytes>,
+    level: Arc<Level>,
+}
+
+#[derive(Debug, Default)]
+struct Level {
+    queued: AtomicUsize,
+    drained: Notify,
+    closed: AtomicBool,
+}
+
+impl Outbox {
+    /// Queues a frame. A peer that is gone takes nothing more; that shows where it is read from.
+    pub fn send(&self, frame: Bytes) {
+        self.level.queued.fetch_add(frame.len(), Ordering::AcqRel);
+        let _ = self.sender.send(frame);
+    }
+
+    /// Whether the side that feeds this queue should be read.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.level.queued.load(Ordering::Acquire) < LIMIT || self.is_closed()
+    }
+
+    /// Whether the peer takes nothing more.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.level.closed.load(Ordering::Acquire)
+    }
+
+    /// Waits until [`Self::has_room`].
+    pub async fn room(&self) {
+        loop {
+            let drained = self.level.drained.notified();
+            if self.has_room() {
+                return;
+            }
+            drained.await;
+        }
+    }
+}
+
+/// Starts writing what is sent to the outbox. The task ends, closing the writer, when all clones of
+/// the outbox are gone and everything was written, or when the peer is gone.
+pub fn write_frames<W>(mut writer: W) -> (Outbox, JoinHandle<()>)
+where
+    W: AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, mut receiver) = mpsc::unbounded_channel::<Bytes>();
+    let level = Arc::new(Level::default());
+    let outbox = Outbox {
+        sender,
+        level: level.clone(),
+    };
+    let task = tokio::spawn(async move {
+        let mut joined = Vec::with_capacity(WRITE_SIZE);
+        while let Some(first) = receiver.recv().await {
+            let mut written = first.len();
+            let mut result = if first.len() >= WRITE_SIZE {
+                writer.write_all(&first).await
+            } else {
+                joined.clear();
+                joined.extend_from_slice(&first);
+                let mut large = None;
+                while joined.len() < WRITE_SIZE {
+                    match receiver.try_recv() {
+                        Ok(next) if next.len() >= WRITE_SIZE => {
+                            large = Some(next);
+                            break;
+                        }
+                        Ok(next) => {
+                            written += next.len();
+                            joined.extend_from_slice(&next);
+                        }
+                        Err(_) => break,
+                    }
+                }
+                let mut result = writer.write_all(&joined).await;
+                if let (Some(large), true) = (large, result.is_ok()) {
+                    written += large.len();
+                    result = writer.write_all(&large).await;
+                }
+                result
+            };
+            if result.is_ok() {
+                result = writer.flush().await;
+            }
+            if let Err(error) = result {
+                tracing::debug!(%error, "peer takes nothing more");
+                level.closed.store(true, Ordering::Release);
+                level.drained.notify_waiters();
+                return;
+            }
+            level.queued.fetch_sub(written, Ordering::AcqRel);
+            level.drained.notify_waiters();
+        }
+        let _ = writer.shutdown().await;
+    });
+    (outbox, task)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncReadExt;
+
+    #[tokio::test]
+    async fn a_slow_reader_fills_the_queue_and_gets_everything_in_order() {
+        let (near, mut far) = tokio::io::duplex(1000);
+        let (outbox, task) = write_frames(near);
+        let mut expected = Vec::new();
+        let mut frames = 0;
+        while outbox.has_room() {
+            let frame = Bytes::from(vec![b'a' + (frames % 20) as u8; 1 + (frames * 37) % 90_000]);
+            expected.extend_from_slice(&frame);
+            outbox.send(frame);
+            frames += 1;
+            assert!(frames < 10_000, "the queue never says that it is full");
+        }
+        let waiting = outbox.clone();
+        let room = tokio::spawn(async move { waiting.room().await });
+        drop(outbox);
+        let mut seen = Vec::new();
+        far.read_to_end(&mut seen).await.unwrap();
+        assert!(seen == expected);
+        room.await.unwrap();
+        task.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_is_gone_leaves_room() {
+        let (near, far) = tokio::io::duplex(10);
+        drop(far);
+        let (outbox, task) = write_frames(near);
+        outbox.send(Bytes::from(vec![0; 2 * LIMIT]));
+        task.await.unwrap();
+        assert!(outbox.is_closed() && outbox.has_room());
+    }
+}

@@ -1,0 +1,130 @@
+//! `initialize`: what the host may use, and which Codex answers.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use crate::wire::Frame;
+
+/// The method.
+pub const METHOD: &str = "initialize";
+
+/// Whether the host asked for experimental API. Codex counts an absent field as no.
+#[must_use]
+pub fn wants_experimental_api(request: &Frame) -> bool {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Message {
+        params: Params,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Params {
+        capabilities: Option<Capabilities>,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default, rename_all = "camelCase")]
+    struct Capabilities {
+        experimental_api: bool,
+    }
+    serde_json::from_slice::<Message>(request.bytes())
+        .ok()
+        .and_then(|message| message.params.capabilities)
+        .is_some_and(|capabilities| capabilities.experimental_api)
+}
+
+/// Which Codex answers, and where its home is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamInfo {
+    /// Its version, for the levers.
+    pub version: CodexVersion,
+    /// Its `CODEX_HOME`.
+    pub codex_home: PathBuf,
+}
+
+/// A Codex version, as far as levers depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CodexVersion {
+    /// As in `0.169.1`: 0.
+    pub major: u32,
+    /// As in `0.169.1`: 169.
+    pub minor: u32,
+    /// As in `0.169.1`: 1.
+    pub patch: u32,
+}
+
+impl CodexVersion {
+    /// A version by its numbers.
+    #[must_use]
+    pub const fn new(major: u32, minor: u32, patch: u32) -> Self {
+        Self { major, minor, patch }
+    }
+
+    /// Reads `0.169.0`, `0.170.0-alpha.3`.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let numbers = text.split(['-', '+']).next()?;
+        let mut numbers = numbers.split('.').map(str::parse);
+        let version = Self::new(numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?);
+        numbers.next().is_none().then_some(version)
+    }
+}
+
+impl std::fmt::Display for CodexVersion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
+}
+
+/// Reads Codex's answer. Its version stands in `userAgent`, behind the host's own
+/// name: `my_ide/0.169.0 (Debian 12.0.0; x86_64) …` (Codex 0.144 to 0.169).
+#[must_use]
+pub fn upstream_info(response: &Frame) -> Option<UpstreamInfo> {
+    #[derive(Deserialize)]
+    struct Message {
+        result: Answer,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Answer {
+        user_agent: String,
+        codex_home: PathBuf,
+    }
+    let answer = serde_json::from_slice::<Message>(response.bytes()).ok()?.result;
+    let before_system = answer.user_agent.split(" (").next()?;
+    let version = CodexVersion::parse(before_system.rsplit('/').next()?)?;
+    Some(UpstreamInfo { version, codex_home: answer.codex_home })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    #[test]
+    fn experimental_api_is_what_the_host_says() {
+        for (params, expected) in [
+            (r#"{"capabilities":{"experimentalApi":true,"more":1}}"#, true),
+            (r#"{"capabilities":{"experimentalApi":false}}"#, false),
+            (r#"{"capabilities":null}"#, false),
+            ("{}", false),
+        ] {
+            let frame = Frame::parse(Bytes::from(format!(r#"{{"id":1,"method":"initialize","params":{params}}}"#)));
+            assert_eq!(wants_experimental_api(&frame), expected, "{params}");
+        }
+    }
+
+    #[test]
+    fn the_version_is_read_behind_any_host_name() {
+        let info = |agent: &str| {
+            upstream_info(&Frame::parse(Bytes::from(format!(
+                r#"{{"id":1,"result":{{"userAgent":"{agent}","codexHome":"/h/.codex","platformOs":"linux"}}}}"#
+            ))))
+        };
+        let version = |agent| info(agent).map(|info| info.version);
+        assert_eq!(version("lab/0.169.0 (Debian 12.0.0; x86_64) xterm (lab; 0)"), Some(CodexVersion::new(0, 169, 0)));
+        assert_eq!(version("my/odd name/0.170.0-alpha.3 (Mac OS)"), Some(CodexVersion::new(0, 170, 0)));
+        assert_eq!(version("nothing"), None);
+        assert_eq!(info("a/0.144.1 (x)").unwrap().codex_home, PathBuf::from("/h/.codex"));
+    }
+}

@@ -1,0 +1,18 @@
+//! Frames: the bytes of one message, and as little understanding of them as will do.
+//!
+//! A frame keeps the exact bytes it arrived as. Of those, only the *head* is
+//! parsed: `id` and `method`. What nobody claims goes on as it came.
+//!
+//! *Architecture invariant:* no method name, no thread, no selection is known
+//! here, and a frame is never turned into a `serde_json::Value` and back: that
+//! would reorder keys and rewrite numbers.
+
+mod frame;
+mod head;
+mod lines;
+mod object;
+
+pub use frame::{Frame, FrameKind};
+pub use head::Id;
+pub use lines::LineSplitter;
+pub use object::{EditError, RawObject, insert_into_result, replace_params};
