@@ -13,3 +13,5 @@ pub mod wire;
 pub mod connection;
 
 pub mod interceptors;
+
+pub mod router;

@@ -46,13 +46,22 @@ impl UpstreamCommand {
     /// [`UpstreamError::NotFound`] if nothing is named and `PATH` has none.
     pub fn find(flag: Option<PathBuf>) -> Result<Self, UpstreamError> {
         if let Some(path) = flag {
-            return Ok(Self { path, origin: "--codex" });
+            return Ok(Self {
+                path,
+                origin: "--codex",
+            });
         }
         if let Some(path) = std::env::var_os(CODEX_VARIABLE).filter(|path| !path.is_empty()) {
-            return Ok(Self { path: path.into(), origin: CODEX_VARIABLE });
+            return Ok(Self {
+                path: path.into(),
+                origin: CODEX_VARIABLE,
+            });
         }
         let path = find_on_path().ok_or(UpstreamError::NotFound)?;
-        Ok(Self { path, origin: "PATH" })
+        Ok(Self {
+            path,
+            origin: "PATH",
+        })
     }
 
     /// A command that runs it with these arguments; stdio is inherited unless changed.
@@ -65,7 +74,11 @@ impl UpstreamCommand {
 
     /// Says why it could not be started.
     pub fn not_runnable(&self, source: io::Error) -> UpstreamError {
-        UpstreamError::NotRunnable { path: self.path.clone(), origin: self.origin, source }
+        UpstreamError::NotRunnable {
+            path: self.path.clone(),
+            origin: self.origin,
+            source,
+        }
     }
 
     /// Starts it with pipes on stdin and stdout; its stderr is ours.
@@ -74,10 +87,19 @@ impl UpstreamCommand {
     /// [`UpstreamError::NotRunnable`].
     pub fn start(&self, arguments: &[OsString]) -> Result<Upstream, UpstreamError> {
         let mut command = self.command(arguments);
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
-        let mut child = command.spawn().map_err(|source| self.not_runnable(source))?;
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true);
+        let mut child = command
+            .spawn()
+            .map_err(|source| self.not_runnable(source))?;
         match (child.stdin.take(), child.stdout.take()) {
-            (Some(stdin), Some(stdout)) => Ok(Upstream { child, stdin, stdout }),
+            (Some(stdin), Some(stdout)) => Ok(Upstream {
+                child,
+                stdin,
+                stdout,
+            }),
             _ => Err(self.not_runnable(io::Error::other("its pipes are missing"))),
         }
     }
@@ -96,18 +118,21 @@ pub struct Upstream {
 
 /// `codex` on `PATH`, but never this very program: it may stand in as `codex` itself.
 fn find_on_path() -> Option<PathBuf> {
-    let own = std::env::current_exe().ok().and_then(|path| path.canonicalize().ok());
+    let own = std::env::current_exe()
+        .ok()
+        .and_then(|path| path.canonicalize().ok());
     let name = format!("codex{}", std::env::consts::EXE_SUFFIX);
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(&name)).find(|candidate| {
-        is_executable(candidate) && candidate.canonicalize().ok() != own
-    })
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(&name))
+        .find(|candidate| is_executable(candidate) && candidate.canonicalize().ok() != own)
 }
 
 #[cfg(unix)]
 fn is_executable(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
-    path.metadata().is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
+    path.metadata()
+        .is_ok_and(|data| data.is_file() && data.permissions().mode() & 0o111 != 0)
 }
 
 #[cfg(not(unix))]
@@ -125,5 +150,8 @@ pub fn exit_code(status: ExitStatus) -> u8 {
             return u8::try_from(128 + signal).unwrap_or(u8::MAX);
         }
     }
-    status.code().and_then(|code| u8::try_from(code & 0xff).ok()).unwrap_or(1)
+    status
+        .code()
+        .and_then(|code| u8::try_from(code & 0xff).ok())
+        .unwrap_or(1)
 }

@@ -7,6 +7,6 @@ mod child;
 mod inbox;
 mod outbox;
 
-pub use child::{Upstream, UpstreamCommand, UpstreamError, exit_code};
+pub use child::{CODEX_VARIABLE, Upstream, UpstreamCommand, UpstreamError, exit_code};
 pub use inbox::read_frames;
 pub use outbox::{Outbox, write_frames};

@@ -22,11 +22,18 @@ const LIMIT: usize = 1024 * 1024;
 /// Small frames are put together up to this many bytes a write.
 const WRITE_SIZE: usize = 64 * 1024;
 
-/// The sending end. Clones share the queue; the door closes when all are gone.
+/// The sending end. Clones share the queue.
 #[derive(Debug, Clone)]
 pub struct Outbox {
-    sender: mpsc::UnboundedSender<Bytes>,
+    sender: mpsc::UnboundedSender<Item>,
     level: Arc<Level>,
+}
+
+#[derive(Debug)]
+enum Item {
+    Frame(Bytes),
+    /// Nothing more is written; the door closes.
+    End,
 }
 
 #[derive(Debug, Default)]
@@ -40,7 +47,12 @@ impl Outbox {
     /// Queues a frame. A peer that is gone takes nothing more; that shows where it is read from.
     pub fn send(&self, frame: Bytes) {
         self.level.queued.fetch_add(frame.len(), Ordering::AcqRel);
-        let _ = self.sender.send(frame);
+        let _ = self.sender.send(Item::Frame(frame));
+    }
+
+    /// Closes the door once everything sent before was written, though clones may live on.
+    pub fn close(&self) {
+        let _ = self.sender.send(Item::End);
     }
 
     /// Whether the side that feeds this queue should be read.
@@ -68,62 +80,66 @@ impl Outbox {
 }
 
 /// Starts writing what is sent to the outbox. The task ends, closing the writer, when all clones of
-/// the outbox are gone and everything was written, or when the peer is gone.
+/// the outbox are gone or it was closed, and everything was written; or when the peer is gone.
 pub fn write_frames<W>(mut writer: W) -> (Outbox, JoinHandle<()>)
 where
     W: AsyncWrite + Unpin + Send + 'static,
 {
-    let (sender, mut receiver) = mpsc::unbounded_channel::<Bytes>();
+    let (sender, mut receiver) = mpsc::unbounded_channel();
     let level = Arc::new(Level::default());
     let outbox = Outbox {
         sender,
         level: level.clone(),
     };
     let task = tokio::spawn(async move {
-        let mut joined = Vec::with_capacity(WRITE_SIZE);
-        while let Some(first) = receiver.recv().await {
-            let mut written = first.len();
-            let mut result = if first.len() >= WRITE_SIZE {
-                writer.write_all(&first).await
-            } else {
-                joined.clear();
-                joined.extend_from_slice(&first);
-                let mut large = None;
-                while joined.len() < WRITE_SIZE {
-                    match receiver.try_recv() {
-                        Ok(next) if next.len() >= WRITE_SIZE => {
-                            large = Some(next);
-                            break;
-                        }
-                        Ok(next) => {
-                            written += next.len();
-                            joined.extend_from_slice(&next);
-                        }
-                        Err(_) => break,
+        let mut batch = Vec::new();
+        let mut open = true;
+        while open && let Some(item) = receiver.recv().await {
+            let mut next = Some(item);
+            let mut size = 0;
+            while let Some(item) = next.take() {
+                match item {
+                    Item::Frame(frame) => {
+                        size += frame.len();
+                        batch.push(frame);
                     }
+                    Item::End => open = false,
                 }
-                let mut result = writer.write_all(&joined).await;
-                if let (Some(large), true) = (large, result.is_ok()) {
-                    written += large.len();
-                    result = writer.write_all(&large).await;
+                if open && size < WRITE_SIZE {
+                    next = receiver.try_recv().ok();
                 }
-                result
-            };
-            if result.is_ok() {
-                result = writer.flush().await;
             }
-            if let Err(error) = result {
+            if let Err(error) = write_batch(&mut writer, &batch, size).await {
                 tracing::debug!(%error, "peer takes nothing more");
                 level.closed.store(true, Ordering::Release);
                 level.drained.notify_waiters();
                 return;
             }
-            level.queued.fetch_sub(written, Ordering::AcqRel);
+            batch.clear();
+            level.queued.fetch_sub(size, Ordering::AcqRel);
             level.drained.notify_waiters();
         }
         let _ = writer.shutdown().await;
     });
     (outbox, task)
+}
+
+/// Writes frames together where they are small: a system call costs more than a copy.
+async fn write_batch<W>(writer: &mut W, batch: &[Bytes], size: usize) -> std::io::Result<()>
+where
+    W: AsyncWrite + Unpin,
+{
+    match batch {
+        [] => {}
+        [frame] => writer.write_all(frame).await?,
+        frames if size < 2 * WRITE_SIZE => writer.write_all(&frames.concat()).await?,
+        frames => {
+            for frame in frames {
+                writer.write_all(frame).await?;
+            }
+        }
+    }
+    writer.flush().await
 }
 
 #[cfg(test)]

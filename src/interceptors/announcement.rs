@@ -51,14 +51,18 @@ fn from_item(notification: &Frame) -> Option<Announcement> {
     }
     // Most items are text and tool output: a scan for the word is cheaper than reading them.
     let bytes = notification.bytes();
-    memchr::memmem::find(bytes, b"hreadId")?;
-    if memchr::memmem::find(bytes, b"receiverThreadIds").is_none() && memchr::memmem::find(bytes, b"agentThreadId").is_none() {
+    if memchr::memmem::find(bytes, b"receiverThreadIds").is_none()
+        && memchr::memmem::find(bytes, b"agentThreadId").is_none()
+    {
         return None;
     }
     let params = serde_json::from_slice::<Message>(bytes).ok()?.params;
     let mut children = params.item.receiver_thread_ids;
     children.extend(params.item.agent_thread_id);
-    (!children.is_empty()).then_some(Announcement { parent: params.thread_id, children })
+    (!children.is_empty()).then_some(Announcement {
+        parent: params.thread_id,
+        children,
+    })
 }
 
 fn from_thread(notification: &Frame) -> Option<Announcement> {
@@ -79,9 +83,15 @@ fn from_thread(notification: &Frame) -> Option<Announcement> {
         #[serde(default)]
         forked_from_id: Option<String>,
     }
-    let thread = serde_json::from_slice::<Message>(notification.bytes()).ok()?.params.thread;
+    let thread = serde_json::from_slice::<Message>(notification.bytes())
+        .ok()?
+        .params
+        .thread;
     let parent = thread.parent_thread_id.or(thread.forked_from_id)?;
-    Some(Announcement { parent, children: vec![thread.id] })
+    Some(Announcement {
+        parent,
+        children: vec![thread.id],
+    })
 }
 
 #[cfg(test)]
@@ -90,7 +100,8 @@ mod tests {
     use bytes::Bytes;
 
     fn announced(text: &'static str) -> Option<(String, Vec<String>)> {
-        read(&Frame::parse(Bytes::from_static(text.as_bytes()))).map(|found| (found.parent, found.children))
+        read(&Frame::parse(Bytes::from_static(text.as_bytes())))
+            .map(|found| (found.parent, found.children))
     }
 
     #[test]

@@ -57,7 +57,11 @@ impl CodexVersion {
     /// A version by its numbers.
     #[must_use]
     pub const fn new(major: u32, minor: u32, patch: u32) -> Self {
-        Self { major, minor, patch }
+        Self {
+            major,
+            minor,
+            patch,
+        }
     }
 
     /// Reads `0.169.0`, `0.170.0-alpha.3`.
@@ -65,7 +69,11 @@ impl CodexVersion {
     pub fn parse(text: &str) -> Option<Self> {
         let numbers = text.split(['-', '+']).next()?;
         let mut numbers = numbers.split('.').map(str::parse);
-        let version = Self::new(numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?);
+        let version = Self::new(
+            numbers.next()?.ok()?,
+            numbers.next()?.ok()?,
+            numbers.next()?.ok()?,
+        );
         numbers.next().is_none().then_some(version)
     }
 }
@@ -90,10 +98,15 @@ pub fn upstream_info(response: &Frame) -> Option<UpstreamInfo> {
         user_agent: String,
         codex_home: PathBuf,
     }
-    let answer = serde_json::from_slice::<Message>(response.bytes()).ok()?.result;
+    let answer = serde_json::from_slice::<Message>(response.bytes())
+        .ok()?
+        .result;
     let before_system = answer.user_agent.split(" (").next()?;
     let version = CodexVersion::parse(before_system.rsplit('/').next()?)?;
-    Some(UpstreamInfo { version, codex_home: answer.codex_home })
+    Some(UpstreamInfo {
+        version,
+        codex_home: answer.codex_home,
+    })
 }
 
 #[cfg(test)]
@@ -104,12 +117,17 @@ mod tests {
     #[test]
     fn experimental_api_is_what_the_host_says() {
         for (params, expected) in [
-            (r#"{"capabilities":{"experimentalApi":true,"more":1}}"#, true),
+            (
+                r#"{"capabilities":{"experimentalApi":true,"more":1}}"#,
+                true,
+            ),
             (r#"{"capabilities":{"experimentalApi":false}}"#, false),
             (r#"{"capabilities":null}"#, false),
             ("{}", false),
         ] {
-            let frame = Frame::parse(Bytes::from(format!(r#"{{"id":1,"method":"initialize","params":{params}}}"#)));
+            let frame = Frame::parse(Bytes::from(format!(
+                r#"{{"id":1,"method":"initialize","params":{params}}}"#
+            )));
             assert_eq!(wants_experimental_api(&frame), expected, "{params}");
         }
     }
@@ -122,9 +140,18 @@ mod tests {
             ))))
         };
         let version = |agent| info(agent).map(|info| info.version);
-        assert_eq!(version("lab/0.169.0 (Debian 12.0.0; x86_64) xterm (lab; 0)"), Some(CodexVersion::new(0, 169, 0)));
-        assert_eq!(version("my/odd name/0.170.0-alpha.3 (Mac OS)"), Some(CodexVersion::new(0, 170, 0)));
+        assert_eq!(
+            version("lab/0.169.0 (Debian 12.0.0; x86_64) xterm (lab; 0)"),
+            Some(CodexVersion::new(0, 169, 0))
+        );
+        assert_eq!(
+            version("my/odd name/0.170.0-alpha.3 (Mac OS)"),
+            Some(CodexVersion::new(0, 170, 0))
+        );
         assert_eq!(version("nothing"), None);
-        assert_eq!(info("a/0.144.1 (x)").unwrap().codex_home, PathBuf::from("/h/.codex"));
+        assert_eq!(
+            info("a/0.144.1 (x)").unwrap().codex_home,
+            PathBuf::from("/h/.codex")
+        );
     }
 }

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
+use codex_loadout_protocol::selection::FIELD;
 use serde::Deserialize;
 
-use crate::wire::Frame;
+use crate::wire::{Frame, RawObject};
 
 /// Makes a thread out of nothing.
 pub const START: &str = "thread/start";
@@ -59,6 +60,27 @@ pub fn named_in_result(response: &Frame) -> Option<String> {
     Some(message.result.thread.id.into_owned())
 }
 
+/// How the selection field stands in a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// As `null`.
+    Null,
+    /// With a value.
+    Given,
+}
+
+/// Whether a request has the selection field; `None`: it has not.
+#[must_use]
+pub fn selection(request: &Frame) -> Option<Presence> {
+    let text = std::str::from_utf8(request.bytes()).ok()?;
+    let message = RawObject::parse(text, "message").ok()?;
+    let params = RawObject::parse(message.get("params")?, "params").ok()?;
+    Some(match params.get(FIELD)? {
+        "null" => Presence::Null,
+        _ => Presence::Given,
+    })
+}
+
 #[derive(Deserialize)]
 struct Thread<'a> {
     #[serde(borrow)]
@@ -75,12 +97,49 @@ mod tests {
     }
 
     #[test]
+    fn the_selection_is_a_member_of_params_however_it_is_spelled() {
+        for (params, expected) in [
+            (r#"{"capabilitySelection":{}}"#, Some(Presence::Given)),
+            (r#"{"capability\u0053election":5}"#, Some(Presence::Given)),
+            (r#"{"capabilitySelection": null }"#, Some(Presence::Null)),
+            (r#"{"developerInstructions":"capabilitySelection"}"#, None),
+            (r#"{"config":{"capabilitySelection":{}}}"#, None),
+        ] {
+            let frame = Frame::parse(Bytes::from(format!(
+                r#"{{"id":1,"method":"thread/start","params":{params}}}"#
+            )));
+            assert_eq!(selection(&frame), expected, "{params}");
+        }
+    }
+
+    #[test]
     fn thread_ids_are_found_where_codex_puts_them() {
-        assert_eq!(named_in_params(&frame(r#"{"method":"m","params":{"a":[1],"threadId":"t1"}}"#)).as_deref(), Some("t1"));
-        assert_eq!(named_in_params(&frame(r#"{"method":"m","params":{"thread":{"x":1,"id":"t2"}}}"#)).as_deref(), Some("t2"));
-        assert_eq!(named_in_params(&frame(r#"{"method":"m","params":{"threadId":null}}"#)), None);
+        assert_eq!(
+            named_in_params(&frame(
+                r#"{"method":"m","params":{"a":[1],"threadId":"t1"}}"#
+            ))
+            .as_deref(),
+            Some("t1")
+        );
+        assert_eq!(
+            named_in_params(&frame(
+                r#"{"method":"m","params":{"thread":{"x":1,"id":"t2"}}}"#
+            ))
+            .as_deref(),
+            Some("t2")
+        );
+        assert_eq!(
+            named_in_params(&frame(r#"{"method":"m","params":{"threadId":null}}"#)),
+            None
+        );
         assert_eq!(named_in_params(&frame(r#"{"method":"m"}"#)), None);
-        assert_eq!(named_in_result(&frame(r#"{"id":1,"result":{"thread":{"id":"t3"}}}"#)).as_deref(), Some("t3"));
-        assert_eq!(named_in_result(&frame(r#"{"id":1,"error":{"code":-1}}"#)), None);
+        assert_eq!(
+            named_in_result(&frame(r#"{"id":1,"result":{"thread":{"id":"t3"}}}"#)).as_deref(),
+            Some("t3")
+        );
+        assert_eq!(
+            named_in_result(&frame(r#"{"id":1,"error":{"code":-1}}"#)),
+            None
+        );
     }
 }

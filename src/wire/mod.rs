@@ -15,4 +15,4 @@ mod object;
 pub use frame::{Frame, FrameKind};
 pub use head::Id;
 pub use lines::LineSplitter;
-pub use object::{EditError, RawObject, insert_into_result, replace_params};
+pub use object::{EditError, RawObject, answer_frame, insert_into_result, replace_params};

@@ -9,7 +9,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::frame::range_in;
-use super::head::Key;
+use super::head::{Id, Key};
 
 /// A frame could not be edited, because a part of it is not what it must be.
 #[derive(Debug, thiserror::Error)]
@@ -139,6 +139,12 @@ pub fn insert_into_result(message: &Bytes, key: &str, json: &str) -> Result<Byte
     edited.put_slice(format!("\"{key}\":{json}{comma}").as_bytes());
     edited.put_slice(&message[after_brace..]);
     Ok(edited.freeze())
+}
+
+/// An answer of our own: `{"id":…,"result":…}` or `{"id":…,"error":…}`, as a line.
+#[must_use]
+pub fn answer_frame(id: &Id, member: &'static str, json: &str) -> Bytes {
+    Bytes::from(format!("{{\"id\":{},\"{member}\":{json}}}\n", id.as_json()))
 }
 
 fn text(message: &Bytes) -> Result<&str, EditError> {

@@ -1,0 +1,92 @@
+//! What the router wants done.
+
+use bytes::Bytes;
+
+use crate::interceptors::initialize::UpstreamInfo;
+use crate::wire::Frame;
+
+/// Names one claimed request while it is worked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Ticket(pub u64);
+
+/// Which request was claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestKind {
+    /// `thread/start` with a selection.
+    Start,
+    /// `thread/resume`: the thread may have a loadout.
+    Resume,
+    /// `thread/fork`: the source may have a loadout.
+    Fork,
+    /// A method of our own.
+    Own,
+}
+
+impl RequestKind {
+    /// Whether its answer makes a thread known to the host.
+    pub(super) fn makes_a_thread(self) -> bool {
+        matches!(self, Self::Start | Self::Fork)
+    }
+}
+
+/// What the router wants done. Effects are carried out in order.
+#[derive(Debug)]
+pub enum Effect {
+    /// Send to the host.
+    ToHost(Bytes),
+    /// Send to Codex.
+    ToUpstream(Bytes),
+    /// Work out what to do with a claimed request; report with `on_prepared`.
+    Prepare {
+        /// Names the request.
+        ticket: Ticket,
+        /// What it is.
+        kind: RequestKind,
+        /// The request.
+        frame: Frame,
+    },
+    /// Codex answered a claimed request: make it durable, edit the answer; report with `on_settled`.
+    Settle {
+        /// Names the request.
+        ticket: Ticket,
+        /// Codex's answer.
+        response: Frame,
+    },
+    /// A thread with a loadout spawned others: make theirs durable; report with `on_adopted`.
+    Adopt {
+        /// The spawning thread.
+        parent: String,
+        /// The spawned ones.
+        children: Vec<String>,
+    },
+    /// A thread is gone for good: so is its record.
+    Forget {
+        /// The thread.
+        thread: String,
+    },
+    /// Codex answered a request of our own.
+    Answered {
+        /// The number the request was sent under.
+        number: u64,
+        /// Codex's answer.
+        response: Frame,
+    },
+    /// Codex answered the host's `initialize`.
+    Connected(UpstreamInfo),
+}
+
+/// What became of a claimed request.
+#[derive(Debug)]
+pub enum Prepared {
+    /// It goes to Codex like this, and Codex's answer to the host as it comes: nothing of ours is in play.
+    Pass(Bytes),
+    /// It goes to Codex like this, and its answer is ours to settle.
+    Forward {
+        /// The request as Codex gets it.
+        request: Bytes,
+        /// A UUID v7 made just now: threads that Codex makes from here on sort behind it.
+        mark: String,
+    },
+    /// The host gets this answer; Codex gets nothing.
+    Reply(Bytes),
+}

@@ -1,0 +1,24 @@
+//! Which frame goes where, and when: a pure machine from events to effects.
+//!
+//! # Ordering
+//! Frames keep their order in both directions, with two exceptions, each for one
+//! thread only; all other threads flow meanwhile.
+//!
+//! 1. **The host's gate.** While a claimed request on a thread (resume, fork) is
+//!    being prepared, the host's later frames on that thread wait behind it. The
+//!    gate opens when the request goes to Codex: from there on, Codex orders.
+//! 2. **The reveal gate.** What Codex says about a thread that the host has not
+//!    seen yet waits until that thread's loadout is on disk. Codex may speak of a
+//!    new thread before it answers the request that made it; so while such a
+//!    request is on its way, frames on threads younger than the request wait too.
+//!
+//! *Architecture invariant:* no await, lock, clock or IO. Slow work leaves as an
+//! [`Effect`] with a [`Ticket`] and comes back through `on_prepared`,
+//! `on_settled` or `on_adopted`.
+
+mod effect;
+mod gates;
+mod routing;
+
+pub use effect::{Effect, Prepared, RequestKind, Ticket};
+pub use routing::Router;
