@@ -15,3 +15,5 @@ pub mod connection;
 pub mod interceptors;
 
 pub mod router;
+
+pub mod session;

@@ -52,6 +52,8 @@ impl SkillScope {
 pub struct HostSkill {
     /// The name the model sees; it may hold a `:` where a manifest above the skill gives a namespace.
     pub name: String,
+    /// `ns` of `ns:skill`, where a manifest in a folder above the skill gives it.
+    pub namespace: Option<String>,
     /// What it is for.
     pub description: String,
     /// Its `SKILL.md`.

@@ -57,6 +57,11 @@ impl<'a> RawObject<'a> {
         self.0.insert(Cow::Borrowed(key), Cow::Owned(json));
     }
 
+    /// Sets a member to a JSON text that lives elsewhere; a new one comes last.
+    pub fn set_text(&mut self, key: &'a str, json: &'a str) {
+        self.0.insert(Cow::Borrowed(key), Cow::Borrowed(json));
+    }
+
     /// The members in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0

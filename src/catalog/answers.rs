@@ -1,0 +1,123 @@
+//! What Codex answers when asked what exists: the fields that count, of Codex 0.144 to 0.169.
+//!
+//! Unknown fields and values are let through, so that a newer Codex can be read.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+/// Asks for the skills of folders.
+pub(super) const SKILLS_LIST: &str = "skills/list";
+/// Asks for the installed plugins.
+pub(super) const PLUGIN_INSTALLED: &str = "plugin/installed";
+/// Asks for the effective config of a folder.
+pub(super) const CONFIG_READ: &str = "config/read";
+
+/// Answer to `skills/list`.
+#[derive(Debug, Deserialize)]
+pub(super) struct SkillsAnswer {
+    pub(super) data: Vec<SkillsOfFolder>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct SkillsOfFolder {
+    pub(super) skills: Vec<ListedSkill>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListedSkill {
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) description: String,
+    pub(super) path: PathBuf,
+    pub(super) scope: String,
+    pub(super) enabled: bool,
+    /// Given from Codex 0.157 on; before, the path says whose it is.
+    #[serde(default)]
+    pub(super) plugin_id: Option<String>,
+}
+
+/// Answer to `plugin/installed`.
+#[derive(Debug, Deserialize)]
+pub(super) struct PluginsAnswer {
+    pub(super) marketplaces: Vec<Marketplace>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Marketplace {
+    pub(super) name: String,
+    pub(super) plugins: Vec<ListedPlugin>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListedPlugin {
+    pub(super) id: String,
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) local_version: Option<String>,
+    pub(super) installed: bool,
+    pub(super) enabled: bool,
+    /// `AVAILABLE`, or why not (`DISABLED_BY_ADMIN`).
+    #[serde(default)]
+    pub(super) availability: Option<String>,
+    /// `AVAILABLE`, `INSTALLED_BY_DEFAULT`, or `NOT_AVAILABLE`.
+    #[serde(default)]
+    pub(super) install_policy: Option<String>,
+    #[serde(default)]
+    pub(super) disabled_reason: Option<Value>,
+}
+
+impl ListedPlugin {
+    /// Why policy keeps it from being used at all.
+    pub(super) fn blocked(&self) -> Option<String> {
+        let told = [&self.availability, &self.install_policy]
+            .into_iter()
+            .flatten()
+            .find(|word| word.contains("DISABLED") || word.contains("NOT_AVAILABLE"))?;
+        let reason = self.disabled_reason.as_ref().and_then(Value::as_str);
+        Some(reason.unwrap_or(told).to_owned())
+    }
+}
+
+/// Answer to `config/read`.
+#[derive(Debug, Deserialize)]
+pub(super) struct ConfigAnswer {
+    pub(super) config: Config,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Config {
+    #[serde(default)]
+    pub(super) mcp_servers: Option<BTreeMap<String, Map<String, Value>>>,
+    #[serde(default)]
+    pub(super) plugins: Option<BTreeMap<String, PluginConfig>>,
+    #[serde(default)]
+    pub(super) features: Option<BTreeMap<String, Value>>,
+}
+
+impl Config {
+    /// Whether the user has plugins switched on at all.
+    pub(super) fn plugins_are_on(&self) -> bool {
+        let switch = self
+            .features
+            .as_ref()
+            .and_then(|features| features.get("plugins"));
+        switch.and_then(Value::as_bool).unwrap_or(true)
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct PluginConfig {
+    #[serde(default)]
+    pub(super) mcp_servers: BTreeMap<String, ServerSwitch>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct ServerSwitch {
+    #[serde(default)]
+    pub(super) enabled: Option<bool>,
+}

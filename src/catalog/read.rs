@@ -1,0 +1,322 @@
+//! Makes a catalog of what Codex answers and of the plugins' folders.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::answers::{
+    CONFIG_READ, Config, ConfigAnswer, ListedPlugin, ListedSkill, PLUGIN_INSTALLED, PluginsAnswer,
+    SKILLS_LIST, SkillsAnswer,
+};
+use super::model::{
+    Catalog, ConfigServer, HostSkill, InstalledPlugin, PluginServer, PluginSkill, SkillScope,
+};
+use super::plugin_folder::{MANIFESTS, PluginFolder};
+use crate::session::{AskError, Asker};
+
+/// Reads everything that could be selected for a thread in this folder.
+///
+/// Installation, policy and the precedence of config files stay Codex's: it is
+/// asked, and only folders of plugins that it does not list are read here.
+///
+/// # Errors
+/// [`AskError`] if Codex refuses, or answers in a shape that is not known.
+pub async fn read_catalog(
+    asker: &Asker,
+    codex_home: &Path,
+    cwd: &Path,
+) -> Result<Catalog, AskError> {
+    // Reloaded by force: Codex's own cache follows the disk with a delay.
+    let skills = json!({ "cwds": [cwd], "forceReload": true });
+    let plugins = json!({ "cwds": [cwd] });
+    let config = json!({ "cwd": cwd, "includeLayers": false });
+    let (skills, plugins, config) = tokio::try_join!(
+        asker.ask::<SkillsAnswer>(SKILLS_LIST, &skills),
+        asker.ask::<PluginsAnswer>(PLUGIN_INSTALLED, &plugins),
+        asker.ask::<ConfigAnswer>(CONFIG_READ, &config),
+    )?;
+    let skills = skills
+        .data
+        .into_iter()
+        .flat_map(|folder| folder.skills)
+        .collect();
+    Ok(assemble(codex_home, cwd, skills, plugins, config.config))
+}
+
+fn assemble(
+    codex_home: &Path,
+    cwd: &Path,
+    skills: Vec<ListedSkill>,
+    plugins: PluginsAnswer,
+    config: Config,
+) -> Catalog {
+    let cache = codex_home.join("plugins/cache");
+    let (of_plugins, of_host): (Vec<_>, Vec<_>) = skills
+        .into_iter()
+        .partition(|skill| skill.plugin_id.is_some() || skill.path.starts_with(&cache));
+    let mut installed: Vec<InstalledPlugin> = plugins
+        .marketplaces
+        .iter()
+        .flat_map(|market| market.plugins.iter().map(move |plugin| (market, plugin)))
+        .filter(|(_, plugin)| plugin.installed)
+        .filter_map(|(market, plugin)| {
+            let root = installed_root(&cache.join(&market.name).join(&plugin.name), plugin)?;
+            Some(read_plugin(plugin, root, &of_plugins, &config))
+        })
+        .collect();
+    installed.sort_by(|a, b| a.id.cmp(&b.id));
+    installed.dedup_by(|a, b| a.id == b.id);
+    let mut host: Vec<HostSkill> = of_host.into_iter().map(host_skill).collect();
+    host.sort_by(|a, b| (&a.name, &a.path).cmp(&(&b.name, &b.path)));
+    let servers = config
+        .mcp_servers
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(name, definition)| {
+            let enabled = definition
+                .get("enabled")
+                .and_then(Value::as_bool)
+                .unwrap_or(true);
+            (
+                name,
+                ConfigServer {
+                    enabled,
+                    definition,
+                },
+            )
+        });
+    Catalog {
+        cwd: cwd.to_owned(),
+        skills: host,
+        plugins: installed,
+        servers: servers.collect(),
+    }
+}
+
+/// The version Codex reports, if its folder is there; else what Codex would take:
+/// `local`, or the last by name.
+fn installed_root(plugin_folder: &Path, plugin: &ListedPlugin) -> Option<PathBuf> {
+    let named = plugin
+        .local_version
+        .iter()
+        .map(String::as_str)
+        .chain(["local"]);
+    if let Some(root) = named
+        .map(|version| plugin_folder.join(version))
+        .find(|path| path.is_dir())
+    {
+        return Some(root);
+    }
+    let mut versions: Vec<PathBuf> = std::fs::read_dir(plugin_folder)
+        .ok()?
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir())
+        .collect();
+    versions.sort();
+    versions.pop()
+}
+
+fn read_plugin(
+    plugin: &ListedPlugin,
+    root: PathBuf,
+    listed: &[ListedSkill],
+    config: &Config,
+) -> InstalledPlugin {
+    let folder = PluginFolder::read(&root, &plugin.name).unwrap_or_else(|error| {
+        // Codex loads nothing of such a plugin either.
+        tracing::warn!(plugin = plugin.id, %error, "the plugin's folder can't be read");
+        PluginFolder::default()
+    });
+    let of_codex: Vec<PluginSkill> = listed
+        .iter()
+        .filter_map(|skill| listed_in(skill, &root))
+        .collect();
+    let mut skills = if of_codex.is_empty() {
+        folder.skills
+    } else {
+        of_codex
+    };
+    skills.sort_by(|a, b| (&a.name, &a.folder).cmp(&(&b.name, &b.folder)));
+    let switches = config
+        .plugins
+        .as_ref()
+        .and_then(|plugins| plugins.get(&plugin.id));
+    let servers = folder.servers.into_iter().map(|(name, definition)| {
+        let switch = switches.and_then(|switches| switches.mcp_servers.get(&name));
+        let enabled = switch.and_then(|switch| switch.enabled).unwrap_or(true);
+        (
+            name,
+            PluginServer {
+                definition,
+                enabled,
+            },
+        )
+    });
+    InstalledPlugin {
+        id: plugin.id.clone(),
+        name: plugin.name.clone(),
+        version: version_of(plugin, &root),
+        enabled: plugin.enabled && config.plugins_are_on(),
+        blocked: plugin.blocked(),
+        description: folder.description,
+        skills,
+        servers: servers.collect(),
+        root,
+    }
+}
+
+fn version_of(plugin: &ListedPlugin, root: &Path) -> String {
+    let folder = || {
+        root.file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+    };
+    plugin
+        .local_version
+        .clone()
+        .or_else(folder)
+        .unwrap_or_default()
+}
+
+/// A skill of the plugin in `root`, as Codex lists it.
+fn listed_in(skill: &ListedSkill, root: &Path) -> Option<PluginSkill> {
+    let folder = skill.path.parent()?;
+    // Codex may report the path with links resolved.
+    let inside = folder
+        .strip_prefix(root)
+        .map(Path::to_owned)
+        .ok()
+        .or_else(|| {
+            folder
+                .strip_prefix(root.canonicalize().ok()?)
+                .map(Path::to_owned)
+                .ok()
+        })?;
+    let parts: Option<Vec<&str>> = inside.iter().map(|part| part.to_str()).collect();
+    Some(PluginSkill {
+        name: skill.name.clone(),
+        description: skill.description.clone(),
+        folder: parts?.join("/"),
+        enabled: skill.enabled,
+    })
+}
+
+fn host_skill(skill: ListedSkill) -> HostSkill {
+    HostSkill {
+        namespace: namespace(&skill),
+        scope: match skill.scope.as_str() {
+            "repo" => SkillScope::Repo,
+            "system" => SkillScope::System,
+            "admin" => SkillScope::Admin,
+            _ => SkillScope::User,
+        },
+        name: skill.name,
+        description: skill.description,
+        path: skill.path,
+        enabled: skill.enabled,
+    }
+}
+
+/// `ns` of `ns:skill`, where a manifest in a folder above gives it. A `:` may also be part of a skill's own name.
+fn namespace(skill: &ListedSkill) -> Option<String> {
+    let (namespace, _) = skill.name.split_once(':')?;
+    let above = skill.path.ancestors().skip(2);
+    above
+        .take_while(|folder| folder.parent().is_some())
+        .any(|folder| {
+            MANIFESTS
+                .iter()
+                .any(|manifest| folder.join(manifest).is_file())
+        })
+        .then(|| namespace.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn listed(name: &str, path: &Path) -> ListedSkill {
+        ListedSkill {
+            name: name.to_owned(),
+            description: format!("About {name}."),
+            path: path.to_owned(),
+            scope: "user".to_owned(),
+            enabled: true,
+            plugin_id: None,
+        }
+    }
+
+    fn config(json: Value) -> Config {
+        serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn skills_of_plugins_are_told_by_their_path_where_codex_gives_no_id() {
+        let home = tempfile::tempdir().unwrap();
+        let root = home.path().join("plugins/cache/m/p/1.0.0");
+        std::fs::create_dir_all(root.join("skills/a")).unwrap();
+        let skill_file = root.join("skills/a/SKILL.md");
+        std::fs::write(&skill_file, "---\nname: a\ndescription: b\n---\n").unwrap();
+        let plugins = serde_json::from_value(json!({ "marketplaces": [{ "name": "m", "plugins": [
+            { "id": "p@m", "name": "p", "localVersion": "1.0.0", "installed": true, "enabled": true, "availability": "AVAILABLE" },
+            { "id": "q@m", "name": "q", "installed": false, "enabled": false }
+        ]}]})).unwrap();
+        let skills = vec![
+            listed("p:a", &skill_file),
+            listed("solo", Path::new("/nowhere/solo/SKILL.md")),
+        ];
+        let config = config(
+            json!({ "mcp_servers": { "s": { "command": "x", "enabled": false } }, "features": { "plugins": false } }),
+        );
+        let catalog = assemble(home.path(), Path::new("/w"), skills, plugins, config);
+        assert_eq!(catalog.skills.len(), 1);
+        assert_eq!(catalog.plugins.len(), 1);
+        let plugin = &catalog.plugins[0];
+        assert_eq!(
+            (plugin.id.as_str(), plugin.enabled, plugin.version.as_str()),
+            ("p@m", false, "1.0.0")
+        );
+        assert_eq!(
+            (
+                plugin.skills[0].name.as_str(),
+                plugin.skills[0].folder.as_str()
+            ),
+            ("p:a", "skills/a")
+        );
+        assert!(!catalog.servers["s"].enabled);
+    }
+
+    #[test]
+    fn a_namespace_needs_a_manifest_above_the_skill() {
+        let home = tempfile::tempdir().unwrap();
+        let skill_file = home.path().join("bundle/skills/a/SKILL.md");
+        assert_eq!(namespace(&listed("x:a", &skill_file)), None);
+        std::fs::create_dir_all(home.path().join("bundle/.codex-plugin")).unwrap();
+        std::fs::write(home.path().join("bundle/.codex-plugin/plugin.json"), "{}").unwrap();
+        assert_eq!(namespace(&listed("x:a", &skill_file)).as_deref(), Some("x"));
+        assert_eq!(namespace(&listed("a", &skill_file)), None);
+    }
+
+    #[test]
+    fn policy_is_told_apart_from_the_users_choice() {
+        let plugin = |more: Value| {
+            let mut plugin =
+                json!({ "id": "p@m", "name": "p", "installed": true, "enabled": false });
+            plugin
+                .as_object_mut()
+                .unwrap()
+                .extend(more.as_object().unwrap().clone());
+            serde_json::from_value::<ListedPlugin>(plugin)
+                .unwrap()
+                .blocked()
+        };
+        assert_eq!(
+            plugin(json!({ "availability": "AVAILABLE", "installPolicy": "AVAILABLE" })),
+            None
+        );
+        assert_eq!(
+            plugin(json!({ "availability": "DISABLED_BY_ADMIN" })).as_deref(),
+            Some("DISABLED_BY_ADMIN")
+        );
+    }
+}

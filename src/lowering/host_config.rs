@@ -1,0 +1,241 @@
+//! The host's own `config` in the same request: it still counts, except where it
+//! would widen the loadout.
+
+use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
+use serde_json::{Map, Value};
+
+use crate::wire::{EditError, RawObject};
+
+/// Config keys under which capabilities are switched on or defined.
+const GUARDED: [&str; 9] = [
+    "features", "skills", "plugins", "mcp_servers", "agents", "hooks", "apps", "profile", "marketplaces",
+];
+
+/// Features that bring capabilities of the user's back in.
+const WIDENING_FEATURES: [&str; 3] = ["plugins", "apps", "hooks"];
+
+/// Whether the host's config may widen the loadout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MergeMode {
+    /// Replace, restrict: it may not.
+    Guarded,
+    /// Extend: it may; the thread has the user's own set anyway.
+    Open,
+}
+
+/// The host's own `config`: guarded keys as a tree, the others as text.
+#[derive(Debug, Default)]
+pub struct HostConfig<'a> {
+    guarded: Map<String, Value>,
+    others: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> HostConfig<'a> {
+    /// Reads the host's `config`. Codex takes a key as a path as well (`features.plugins`): those are unfolded.
+    ///
+    /// # Errors
+    /// `invalidSelection` for a guarded key whose path can't be read.
+    pub fn parse(config: &'a RawObject<'a>) -> Result<Self, LoadoutError> {
+        let mut host = Self::default();
+        for (key, json) in config.iter() {
+            let Some(path) = split_path(key).filter(|path| !path.is_empty()) else {
+                if GUARDED.iter().any(|guarded| key.starts_with(guarded)) {
+                    return Err(widened(key, "its path can't be read"));
+                }
+                host.others.push((key, json));
+                continue;
+            };
+            if !GUARDED.contains(&path[0].as_str()) {
+                host.others.push((key, json));
+                continue;
+            }
+            let value: Value = serde_json::from_str(json)
+                .map_err(|_| LoadoutError::from(EditError::NotAnObject("config")))?;
+            let tree = path.into_iter().rev().fold(value, |inner, part| {
+                Value::Object(Map::from_iter([(part, inner)]))
+            });
+            if let Value::Object(tree) = tree {
+                merge(&mut host.guarded, tree);
+            }
+        }
+        Ok(host)
+    }
+
+    /// The config to send: the host's, with ours on top.
+    ///
+    /// # Errors
+    /// `invalidSelection`, naming each key that would widen a guarded loadout.
+    pub fn merged_with(&self, ours: &Map<String, Value>, mode: MergeMode) -> Result<String, LoadoutError> {
+        if mode == MergeMode::Guarded {
+            self.refuse_widening(ours)?;
+        }
+        let mut guarded = self.guarded.clone();
+        let host_rules = self.guarded.get("skills").and_then(|skills| skills.get("config")).cloned();
+        merge(&mut guarded, ours.clone());
+        if let (Some(Value::Array(host_rules)), Some(Value::Array(rules))) =
+            (host_rules, guarded.get_mut("skills").and_then(|skills| skills.get_mut("config")))
+            && ours.get("skills").is_some_and(|skills| skills.get("config").is_some())
+        {
+            rules.extend(host_rules);
+        }
+        let mut config = RawObject::default();
+        let texts: Vec<(String, String)> = guarded.iter().map(|(key, value)| (key.clone(), value.to_string())).collect();
+        for (key, json) in &self.others {
+            config.set_text(key, json);
+        }
+        for (key, json) in &texts {
+            config.set_text(key, json);
+        }
+        Ok(config.to_string())
+    }
+
+    fn refuse_widening(&self, ours: &Map<String, Value>) -> Result<(), LoadoutError> {
+        let mut found = Vec::new();
+        for (key, value) in &self.guarded {
+            match (key.as_str(), value) {
+                ("features", Value::Object(features)) => {
+                    found.extend(WIDENING_FEATURES.iter().filter(|name| is_on(features.get(**name))).map(|name| format!("features.{name}")));
+                }
+                ("skills", Value::Object(skills)) => {
+                    if is_on(skills.get("bundled").and_then(|bundled| bundled.get("enabled"))) {
+                        found.push("skills.bundled.enabled".to_owned());
+                    }
+                    let rules = skills.get("config").and_then(Value::as_array);
+                    if rules.is_some_and(|rules| rules.iter().any(|rule| rule.get("enabled") != Some(&Value::Bool(false)))) {
+                        found.push("skills.config".to_owned());
+                    }
+                }
+                ("mcp_servers", Value::Object(servers)) => {
+                    found.extend(servers.iter().filter(|(name, entry)| !switches_off(entry) && !has_switched_on(ours, key, name)).map(|(name, _)| format!("mcp_servers.{name}")));
+                }
+                ("plugins", Value::Object(plugins)) => {
+                    found.extend(plugins.iter().filter(|(id, entry)| !switches_off(entry) && !has_switched_on(ours, key, id)).map(|(id, _)| format!("plugins.{id}")));
+                }
+                // Numbers and the like among `agents` are limits, not roles.
+                ("agents", Value::Object(agents)) => {
+                    found.extend(agents.iter().filter(|(_, entry)| entry.is_object()).map(|(name, _)| format!("agents.{name}")));
+                }
+                _ => found.push(key.clone()),
+            }
+        }
+        match found.first() {
+            None => Ok(()),
+            Some(first) => {
+                let mut error = widened(first, "it brings in what the selection does not name");
+                error.items = found.iter().map(|key| ErrorItem::named(format!("config.{key}"))).collect();
+                Err(error)
+            }
+        }
+    }
+}
+
+fn widened(key: &str, why: &str) -> LoadoutError {
+    LoadoutError::new(ErrorKind::InvalidSelection, format!("`config.{key}` would widen the loadout: {why}"))
+        .with_hint("Leave it out, name the capability in `capabilitySelection`, or use the mode `extend`.")
+        .with_items(vec![ErrorItem::named(format!("config.{key}"))])
+}
+
+impl From<EditError> for LoadoutError {
+    fn from(error: EditError) -> Self {
+        Self::new(ErrorKind::InvalidSelection, error.to_string()).with_hint("Send the request in the shape of Codex's own schema.")
+    }
+}
+
+fn is_on(value: Option<&Value>) -> bool {
+    value.is_some_and(|value| *value != Value::Bool(false))
+}
+
+/// An entry that can only switch something off.
+fn switches_off(entry: &Value) -> bool {
+    entry.as_object().is_some_and(|entry| entry.get("enabled") == Some(&Value::Bool(false)))
+}
+
+/// Whether ours has the entry and does not switch it off.
+fn has_switched_on(ours: &Map<String, Value>, key: &str, name: &str) -> bool {
+    ours.get(key).and_then(|entries| entries.get(name)).is_some_and(|entry| !switches_off(entry))
+}
+
+/// Objects are merged member by member, anything else is replaced.
+fn merge(base: &mut Map<String, Value>, top: Map<String, Value>) {
+    for (key, value) in top {
+        match (base.get_mut(&key), value) {
+            (Some(Value::Object(base)), Value::Object(top)) => merge(base, top),
+            (_, value) => {
+                base.insert(key, value);
+            }
+        }
+    }
+}
+
+/// `a.b."c.d"` -> `[a, b, c.d]`; `None` if a quote is not closed.
+fn split_path(key: &str) -> Option<Vec<String>> {
+    let mut parts = vec![String::new()];
+    let mut quoted = false;
+    for character in key.chars() {
+        match character {
+            '"' => quoted = !quoted,
+            '.' if !quoted => parts.push(String::new()),
+            _ => parts.last_mut()?.push(character),
+        }
+    }
+    (!quoted).then(|| parts.into_iter().map(|part| part.trim().to_owned()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn merged(host: &str, ours: Value, mode: MergeMode) -> Result<String, Vec<String>> {
+        let raw = RawObject::parse(host, "config").unwrap();
+        HostConfig::parse(&raw)
+            .and_then(|config| config.merged_with(ours.as_object().unwrap(), mode))
+            .map_err(|error| {
+                assert_eq!(error.kind, ErrorKind::InvalidSelection);
+                error.items.into_iter().map(|item| item.name).collect()
+            })
+    }
+
+    fn ours() -> Value {
+        json!({ "features": { "plugins": false }, "skills": { "config": [{ "name": "a", "enabled": false }] },
+                "mcp_servers": { "chosen": { "enabled": true }, "other": { "enabled": false } } })
+    }
+
+    #[test]
+    fn what_does_not_widen_counts_and_keeps_its_text() {
+        let text = merged(
+            r#"{"model_context_window":1.10,"features.goals":true,"mcp_servers":{"chosen":{"tool_timeout_sec":5},"gone":{"enabled":false}},"skills.config":[{"name":"b","enabled":false}]}"#,
+            ours(),
+            MergeMode::Guarded,
+        )
+        .unwrap();
+        assert!(text.starts_with(r#"{"model_context_window":1.10,"#), "{text}");
+        let value: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["features"], json!({ "goals": true, "plugins": false }));
+        assert_eq!(value["mcp_servers"]["chosen"], json!({ "tool_timeout_sec": 5, "enabled": true }));
+        assert_eq!(value["mcp_servers"]["gone"]["enabled"], false);
+        assert_eq!(value["skills"]["config"].as_array().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn what_widens_is_refused_by_name_however_it_is_spelled() {
+        for (host, key) in [
+            (r#"{"features":{"plugins":true}}"#, "config.features.plugins"),
+            (r#"{"features.plugins":true}"#, "config.features.plugins"),
+            (r#"{"features":{"hooks":true}}"#, "config.features.hooks"),
+            (r#"{"skills":{"bundled":{"enabled":true}}}"#, "config.skills.bundled.enabled"),
+            (r#"{"skills.config":[{"name":"x","enabled":true}]}"#, "config.skills.config"),
+            (r#"{"mcp_servers":{"new":{"command":"x"}}}"#, "config.mcp_servers.new"),
+            (r#"{"mcp_servers.other.enabled":true}"#, "config.mcp_servers.other"),
+            (r#"{"plugins.\"p@m\".enabled":true}"#, "config.plugins.p@m"),
+            (r#"{"agents":{"role":{"description":"d"}}}"#, "config.agents.role"),
+            (r#"{"hooks":{"Stop":[]}}"#, "config.hooks"),
+            (r#"{"profile":"wide"}"#, "config.profile"),
+            (r#"{"mcp_servers.\"x":{}}"#, "config.mcp_servers.\"x"),
+        ] {
+            assert_eq!(merged(host, ours(), MergeMode::Guarded), Err(vec![key.to_owned()]), "{host}");
+        }
+        assert!(merged(r#"{"agents":{"max_threads":3},"features":{"hooks":false}}"#, ours(), MergeMode::Guarded).is_ok());
+        assert!(merged(r#"{"mcp_servers":{"new":{"command":"x"}}}"#, ours(), MergeMode::Open).is_ok());
+    }
+}

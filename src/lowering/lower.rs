@@ -1,0 +1,223 @@
+//! The config of one thread.
+
+use std::path::{Path, PathBuf};
+
+use codex_loadout_protocol::selection::Mode;
+use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
+use serde_json::{Map, Value, json};
+
+use super::host_config::MergeMode;
+use super::levers::Levers;
+use super::server_definition;
+use crate::catalog::{Catalog, InstalledPlugin, SkillScope};
+use crate::resolver::{Plan, PlannedPlugin, PlannedServer, Scope, ServerOrigin};
+
+/// What a thread is told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lowered {
+    /// Our part of `config`.
+    pub config: Map<String, Value>,
+    /// How the host's own part is treated.
+    pub mode: MergeMode,
+    /// Chosen servers of the user's config that it no longer has.
+    pub gone_servers: Vec<String>,
+}
+
+/// Lowers a plan for a thread whose user has this set at this moment.
+///
+/// `snapshot` says where the tree of a bundle lies in the store.
+///
+/// # Errors
+/// `unsupportedUpstream` if the plan needs a lever that this Codex lacks: it was made with another one.
+pub fn lower(plan: &Plan, catalog: &Catalog, levers: Levers, snapshot: impl Fn(usize) -> PathBuf) -> Result<Lowered, LoadoutError> {
+    let mut lowering = Lowering { plan, catalog, config: Map::new(), skill_rules: Vec::new(), gone_servers: Vec::new() };
+    if plan.mode == Mode::Replace {
+        lowering.switch_features_off();
+    } else {
+        lowering.native_plugins(levers)?;
+    }
+    lowering.host_skills();
+    lowering.config_servers();
+    lowering.snapshot_servers(snapshot);
+    Ok(lowering.finish())
+}
+
+/// `selectedCapabilityRoots` with the thread's root, behind those that the host chose itself.
+#[must_use]
+pub fn roots_json(root: &Path, of_host: Vec<Value>) -> String {
+    let ours = json!({
+        "id": "codex-loadout",
+        "location": { "type": "environment", "environmentId": "local", "path": root },
+    });
+    Value::from_iter(of_host.into_iter().chain([ours])).to_string()
+}
+
+struct Lowering<'a> {
+    plan: &'a Plan,
+    catalog: &'a Catalog,
+    config: Map<String, Value>,
+    skill_rules: Vec<Value>,
+    gone_servers: Vec<String>,
+}
+
+impl Lowering<'_> {
+    fn set(&mut self, path: &[&str], value: impl Into<Value>) {
+        let Some((last, folders)) = path.split_last() else {
+            return;
+        };
+        let mut at = &mut self.config;
+        for key in folders {
+            let inner = at.entry(*key).or_insert_with(|| Value::Object(Map::new()));
+            match inner {
+                Value::Object(inner) => at = inner,
+                _ => return,
+            }
+        }
+        at.insert((*last).to_owned(), value.into());
+    }
+
+    /// Plugins come as snapshots in the thread's root; the user's own plugins,
+    /// connectors and hooks stay out, whatever is installed later.
+    fn switch_features_off(&mut self) {
+        for feature in ["plugins", "apps", "hooks"] {
+            self.set(&["features", feature], false);
+        }
+    }
+
+    fn host_skills(&mut self) {
+        let Scope::Only(kept) = &self.plan.host_skills else {
+            return;
+        };
+        let is_kept = |name: &str, path: &Path| kept.iter().any(|kept| kept == name || Path::new(kept) == path);
+        let catalog = self.catalog;
+        let out = catalog.skills.iter().filter(|skill| !is_kept(&skill.name, &skill.path));
+        if self.plan.mode == Mode::Replace {
+            // By name: a newcomer of the same name elsewhere is kept out as well.
+            let mut names: Vec<&str> = out.filter(|skill| skill.scope != SkillScope::System).map(|skill| skill.name.as_str()).collect();
+            names.dedup();
+            self.skill_rules.extend(names.into_iter().map(|name| json!({ "name": name, "enabled": false })));
+        } else {
+            // By path: another skill of the same name may be kept.
+            self.skill_rules.extend(out.map(|skill| json!({ "path": skill.path, "enabled": false })));
+        }
+        let keeps_system = catalog.skills.iter().any(|skill| skill.scope == SkillScope::System && is_kept(&skill.name, &skill.path));
+        if !keeps_system {
+            self.set(&["skills", "bundled", "enabled"], false);
+        }
+    }
+
+    fn native_plugins(&mut self, levers: Levers) -> Result<(), LoadoutError> {
+        let catalog = self.catalog;
+        let plan = self.plan;
+        let named = |plugin: &InstalledPlugin| plan.plugins.iter().find(|planned| planned.native && planned.id == plugin.id);
+        let in_scope = |plugin: &InstalledPlugin| match &plan.host_plugins {
+            Scope::All => plugin.enabled || named(plugin).is_some(),
+            Scope::Only(ids) => ids.contains(&plugin.id),
+        };
+        let brings_in = catalog.plugins.iter().any(|plugin| in_scope(plugin) && !plugin.enabled);
+        let mut switched = Vec::new();
+        for plugin in &catalog.plugins {
+            if !in_scope(plugin) {
+                // An explicit no, also where the user's is one: switching the feature on would wake it.
+                if plugin.enabled || brings_in {
+                    self.set(&["plugins", &plugin.id, "enabled"], false);
+                    switched.push(plugin.id.clone());
+                }
+                continue;
+            }
+            if !plugin.enabled {
+                self.set(&["plugins", &plugin.id, "enabled"], true);
+                switched.push(plugin.id.clone());
+            }
+            if self.native_plugin_parts(plugin, named(plugin)) {
+                switched.push(plugin.id.clone());
+            }
+        }
+        if brings_in {
+            self.set(&["features", "plugins"], true);
+        }
+        if switched.is_empty() || levers.native_plugin_switch {
+            return Ok(());
+        }
+        Err(LoadoutError::new(ErrorKind::UnsupportedUpstream, "this Codex can't switch a single plugin for one thread")
+            .with_hint("Use the mode `replace`, or Codex 0.157 or newer.")
+            .with_items(switched.into_iter().map(ErrorItem::named).collect()))
+    }
+
+    /// Cuts a plugin that Codex itself loads; whether that took a switch of the plugin's own.
+    fn native_plugin_parts(&mut self, plugin: &InstalledPlugin, planned: Option<&PlannedPlugin>) -> bool {
+        if let Some(planned) = planned.filter(|planned| planned.skills_narrowed) {
+            let out = plugin.skills.iter().filter(|skill| !planned.skills.contains(&skill.name));
+            self.skill_rules.extend(out.map(|skill| json!({ "name": skill.name, "enabled": false })));
+        }
+        let mut switched = false;
+        for (name, server) in &plugin.servers {
+            let chosen = self.plan.servers.iter().find(|chosen| {
+                matches!(&chosen.origin, ServerOrigin::NativePlugin { id } if *id == plugin.id) && chosen.name == *name
+            });
+            let runs = match (&self.plan.host_servers, chosen) {
+                (_, Some(_)) => true,
+                (Scope::All, None) => server.enabled && !planned.is_some_and(|planned| planned.servers_narrowed),
+                (Scope::Only(_), None) => false,
+            };
+            if runs != server.enabled {
+                self.set(&["plugins", &plugin.id, "mcp_servers", name, "enabled"], runs);
+                switched = true;
+            }
+            if let Some(tools) = chosen.and_then(|chosen| chosen.tools.clone()) {
+                self.set(&["plugins", &plugin.id, "mcp_servers", name, "enabled_tools"], tools);
+                switched = true;
+            }
+        }
+        switched
+    }
+
+    fn config_servers(&mut self) {
+        let plan = self.plan;
+        let of_config = |server: &&PlannedServer| server.origin == ServerOrigin::Config;
+        if let Scope::Only(_) = plan.host_servers {
+            for name in self.catalog.servers.keys() {
+                if !plan.servers.iter().filter(of_config).any(|server| server.name == *name) {
+                    self.set(&["mcp_servers", name, "enabled"], false);
+                }
+            }
+        }
+        for server in plan.servers.iter().filter(of_config) {
+            // An entry without a definition would make Codex refuse the whole thread.
+            let Some(configured) = self.catalog.servers.get(&server.name) else {
+                self.gone_servers.push(server.name.clone());
+                continue;
+            };
+            if !configured.enabled || plan.host_servers != Scope::All {
+                self.set(&["mcp_servers", &server.name, "enabled"], true);
+            }
+            if let Some(tools) = server.tools.clone() {
+                self.set(&["mcp_servers", &server.name, "enabled_tools"], tools);
+            }
+        }
+    }
+
+    fn snapshot_servers(&mut self, snapshot: impl Fn(usize) -> PathBuf) {
+        for server in &self.plan.servers {
+            if let ServerOrigin::Snapshot { bundle, definition, .. } = &server.origin {
+                let mut entry = server_definition::for_config(definition, &snapshot(*bundle));
+                if let Some(tools) = server.tools.clone() {
+                    entry.insert("enabled_tools".to_owned(), tools.into());
+                }
+                self.set(&["mcp_servers", &server.name], entry);
+            }
+        }
+    }
+
+    fn finish(mut self) -> Lowered {
+        if !self.skill_rules.is_empty() {
+            let rules = std::mem::take(&mut self.skill_rules);
+            self.set(&["skills", "config"], rules);
+        }
+        let mode = match self.plan.mode {
+            Mode::Replace | Mode::Restrict => MergeMode::Guarded,
+            Mode::Extend => MergeMode::Open,
+        };
+        Lowered { config: self.config, mode, gone_servers: self.gone_servers }
+    }
+}

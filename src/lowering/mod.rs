@@ -1,0 +1,14 @@
+//! Plan + the user's set at this moment -> Codex's own fields.
+//!
+//! *Architecture invariant:* the only room that names a Codex config key, and
+//! pure. When Codex gets a native field for one of these, it is used here and
+//! nobody else notices.
+
+mod host_config;
+mod levers;
+mod lower;
+mod server_definition;
+
+pub use host_config::{HostConfig, MergeMode};
+pub use levers::{Levers, OLDEST_TESTED, NEWEST_TESTED};
+pub use lower::{Lowered, lower, roots_json};

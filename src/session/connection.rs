@@ -1,0 +1,261 @@
+//! The loop.
+
+use std::process::ExitStatus;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::process::Child;
+use tokio::sync::mpsc;
+
+use super::asking::Asker;
+use super::work::Work;
+use crate::connection::{Outbox, Upstream, read_frames, write_frames};
+use crate::router::{Effect, Prepared, RequestKind, Router, Ticket};
+use crate::wire::Frame;
+
+/// Work that is done, on its way back to the router.
+enum Done {
+    Prepared(Ticket, Prepared),
+    Settled { ticket: Ticket, answer: Bytes, loadout: bool },
+    Adopted(Vec<String>),
+}
+
+/// Stands between a host and a Codex until the Codex has ended.
+///
+/// # Errors
+/// What the system says when the end of Codex can't be waited for.
+pub async fn run<R, W>(
+    host_input: R,
+    host_output: W,
+    upstream: Upstream,
+    work: impl FnOnce(Arc<Asker>) -> Work,
+) -> std::io::Result<ExitStatus>
+where
+    R: AsyncRead + Unpin + Send + 'static,
+    W: AsyncWrite + Unpin + Send + 'static,
+{
+    let Upstream { mut child, stdin, stdout } = upstream;
+    let (host, host_written) = write_frames(host_output);
+    let (codex, _) = write_frames(stdin);
+    let own_ids = format!("codex-loadout/{}/", uuid::Uuid::new_v4().simple());
+    let asker = Arc::new(Asker::new(own_ids.clone(), codex.clone()));
+    let (done, mut results) = mpsc::unbounded_channel();
+    let mut session = Session {
+        router: Router::new(&own_ids),
+        host,
+        codex,
+        work: Arc::new(work(asker.clone())),
+        asker,
+        done,
+    };
+    let mut from_host = read_frames(host_input);
+    let mut from_codex = read_frames(stdout);
+    let mut host_open = true;
+    let mut codex_open = true;
+    let mut signals = Signals::new()?;
+    while codex_open || !session.router.is_idle() {
+        let codex_has_room = session.codex.has_room();
+        let host_has_room = session.host.has_room();
+        tokio::select! {
+            batch = from_host.recv(), if host_open && codex_has_room => match batch {
+                Some(frames) => session.on_host(frames),
+                None => host_open = false,
+            },
+            batch = from_codex.recv(), if codex_open && host_has_room => match batch {
+                Some(frames) => session.on_codex(frames),
+                None => {
+                    codex_open = false;
+                    session.asker.upstream_gone();
+                }
+            },
+            Some(result) = results.recv() => session.on_done(result),
+            () = session.codex.room(), if !codex_has_room => {}
+            () = session.host.room(), if !host_has_room => {}
+            signal = signals.next() => signals::forward(&child, signal),
+        }
+        if session.host.is_closed() {
+            // A host that takes nothing more is gone, whatever it may still send.
+            host_open = false;
+        }
+        if !host_open && session.router.all_forwarded() {
+            session.codex.close();
+        }
+    }
+    session.finish();
+    // The writer may be stuck on a host that does not read: Codex's end is what counts.
+    let status = wait(&mut child, &mut signals).await?;
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(5), host_written).await;
+    Ok(status)
+}
+
+async fn wait(child: &mut Child, signals: &mut Signals) -> std::io::Result<ExitStatus> {
+    loop {
+        tokio::select! {
+            status = child.wait() => return status,
+            signal = signals.next() => signals::forward_to(child.id(), signal),
+        }
+    }
+}
+
+struct Session {
+    router: Router,
+    host: Outbox,
+    codex: Outbox,
+    work: Arc<Work>,
+    asker: Arc<Asker>,
+    done: mpsc::UnboundedSender<Done>,
+}
+
+impl Session {
+    fn on_host(&mut self, frames: Vec<Frame>) {
+        let mut effects = Vec::with_capacity(frames.len());
+        for frame in frames {
+            self.router.on_host(frame, &mut effects);
+        }
+        self.carry_out(effects);
+    }
+
+    fn on_codex(&mut self, frames: Vec<Frame>) {
+        let mut effects = Vec::with_capacity(frames.len());
+        for frame in frames {
+            self.router.on_upstream(frame, &mut effects);
+        }
+        self.carry_out(effects);
+    }
+
+    fn on_done(&mut self, done: Done) {
+        let mut effects = Vec::new();
+        match done {
+            Done::Prepared(ticket, prepared) => self.router.on_prepared(ticket, prepared, &mut effects),
+            Done::Settled { ticket, answer, loadout } => self.router.on_settled(ticket, answer, loadout, &mut effects),
+            Done::Adopted(children) => self.router.on_adopted(&children, &mut effects),
+        }
+        self.carry_out(effects);
+    }
+
+    fn carry_out(&mut self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::ToHost(frame) => self.host.send(frame),
+                Effect::ToUpstream(frame) => self.codex.send(frame),
+                Effect::Prepare { ticket, kind, frame } => self.prepare(ticket, kind, frame),
+                Effect::Settle { ticket, response } => {
+                    self.spawn(|work| async move {
+                        let (answer, loadout) = work.settle(ticket, response).await;
+                        Some(Done::Settled { ticket, answer, loadout })
+                    });
+                }
+                Effect::Adopt { parent, children } => {
+                    self.spawn(|work| async move {
+                        work.adopt(&parent, &children).await;
+                        Some(Done::Adopted(children))
+                    });
+                }
+                Effect::Forget { thread } => {
+                    self.spawn(|work| async move {
+                        work.forget(&thread).await;
+                        None
+                    });
+                }
+                Effect::Answered { number, response } => self.asker.answered(number, response),
+                Effect::Connected(info) => self.work.connected(info),
+            }
+        }
+    }
+
+    fn prepare(&self, ticket: Ticket, kind: RequestKind, frame: Frame) {
+        self.spawn(move |work| async move {
+            Some(Done::Prepared(ticket, work.prepare(ticket, kind, frame).await))
+        });
+    }
+
+    fn spawn<F>(&self, job: impl FnOnce(Arc<Work>) -> F)
+    where
+        F: Future<Output = Option<Done>> + Send + 'static,
+    {
+        let job = job(self.work.clone());
+        let done = self.done.clone();
+        tokio::spawn(async move {
+            if let Some(result) = job.await {
+                // The loop is gone only when nothing waits for it.
+                let _ = done.send(result);
+            }
+        });
+    }
+
+    fn finish(&mut self) {
+        let mut effects = Vec::new();
+        self.router.on_upstream_gone(&mut effects);
+        self.carry_out(effects);
+        self.host.close();
+    }
+}
+
+use signals::Signals;
+
+/// Signals that ask the proxy to end are for Codex: it ends in its own way, and we after it.
+#[cfg(unix)]
+mod signals {
+    use rustix::process::{Pid, Signal, kill_process};
+    use tokio::process::Child;
+    use tokio::signal::unix::{self, SignalKind};
+
+    pub(super) struct Signals {
+        terminate: unix::Signal,
+        interrupt: unix::Signal,
+        hang_up: unix::Signal,
+    }
+
+    impl Signals {
+        pub(super) fn new() -> std::io::Result<Self> {
+            Ok(Self {
+                terminate: unix::signal(SignalKind::terminate())?,
+                interrupt: unix::signal(SignalKind::interrupt())?,
+                hang_up: unix::signal(SignalKind::hangup())?,
+            })
+        }
+
+        pub(super) async fn next(&mut self) -> Signal {
+            tokio::select! {
+                _ = self.terminate.recv() => Signal::TERM,
+                _ = self.interrupt.recv() => Signal::INT,
+                _ = self.hang_up.recv() => Signal::HUP,
+            }
+        }
+    }
+
+    pub(super) fn forward(child: &Child, signal: Signal) {
+        forward_to(child.id(), signal);
+    }
+
+    pub(super) fn forward_to(id: Option<u32>, signal: Signal) {
+        let pid = id.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        if let Some(pid) = pid
+            && let Err(error) = kill_process(pid, signal)
+        {
+            tracing::debug!(%error, "Codex takes no signal");
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod signals {
+    use tokio::process::Child;
+
+    pub(super) struct Signals;
+
+    impl Signals {
+        pub(super) fn new() -> std::io::Result<Self> {
+            Ok(Self)
+        }
+
+        pub(super) async fn next(&mut self) {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    pub(super) fn forward(_: &Child, (): ()) {}
+
+    pub(super) fn forward_to(_: Option<u32>, (): ()) {}
+}
