@@ -1,5 +1,7 @@
 //! The lab's client against servers of a few lines, which do what Codex does rarely.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use std::process::Command;
 use std::time::Duration;
 

@@ -1,5 +1,7 @@
 //! The lab on the real Codex: what a native thread sees is what its home holds.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 use codex_loadout_lab::{Client, Home, HomeBuilder, Model, Skill, VERSIONS};
 use serde_json::json;
 
