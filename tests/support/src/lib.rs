@@ -2,21 +2,24 @@
 //!
 //! [`codex`] installs a pinned Codex from npm, [`Home`] is a throwaway user with skills, plugins and
 //! MCP servers, [`Model`] is the model that Codex talks to, [`Seen`] is what that model was shown,
-//! and [`Client`] is a host. Nothing leaves the machine but the one `npm ci`.
-
-mod process;
-
-mod client;
+//! [`Promise`] is what it should have been shown, and [`Client`] is a host. Only the one
+//! `npm ci` uses the network.
 
 mod codex;
 
 mod home;
 
-mod http;
-
 mod model;
 
 mod seen;
+
+mod promise;
+
+mod client;
+
+mod process;
+
+mod http;
 
 mod table;
 
@@ -27,6 +30,7 @@ pub use codex::{DEFAULT_VERSION, VERSIONS, codex};
 pub use home::{Fingerprint, Home, HomeBuilder, Plugin, Server, Skill};
 pub use model::{Model, Request};
 pub use process::Process;
+pub use promise::Promise;
 pub use seen::Seen;
 pub use table::Table;
 pub use workspace::proxy;

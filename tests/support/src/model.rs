@@ -28,7 +28,7 @@ pub struct Request {
     /// The thread it was made for, of the header `thread-id`.
     ///
     /// Not `session-id` and not the body's `prompt_cache_key`: for a spawned child both name the
-    /// root of its tree (measured on 0.157.1 to 0.169.0; on 0.144.1 the key is still the child's).
+    /// root of its tree (measured on 0.150.1 to 0.169.0; on 0.144.1 the key is still the child's).
     pub thread: Option<String>,
     /// The thread that spawned it, of the header `x-codex-parent-thread-id`.
     pub parent: Option<String>,

@@ -58,6 +58,18 @@ impl Seen {
         self.skills_chars + self.mcp_chars
     }
 
+    /// All MCP tools, as `mcp__server.tool`.
+    #[must_use]
+    pub fn mcp_tools(&self) -> Vec<String> {
+        let of_server = |(server, tools): (&String, &Vec<String>)| {
+            tools
+                .iter()
+                .map(|tool| format!("{server}.{tool}"))
+                .collect::<Vec<_>>()
+        };
+        self.mcp_servers.iter().flat_map(of_server).collect()
+    }
+
     fn add_tool(&mut self, tool: &Value) {
         // Built-in tools such as web_search have a type and no name.
         let name = tool["name"]

@@ -188,6 +188,21 @@ fn command_of(home: &Path, program: &Path, arguments: &[&str]) -> Command {
         .env("HOME", home)
         .env("USERPROFILE", home)
         .env("CODEX_HOME", home.join(CODEX_HOME));
+    // Codex fetches a list of plugins from GitHub at every start. A proxy where nobody listens keeps
+    // it, and with it what a thread sees, on this machine.
+    for name in [
+        "HTTPS_PROXY",
+        "https_proxy",
+        "HTTP_PROXY",
+        "http_proxy",
+        "ALL_PROXY",
+        "all_proxy",
+    ] {
+        command.env(name, "http://127.0.0.1:9");
+    }
+    for name in ["NO_PROXY", "no_proxy"] {
+        command.env(name, "127.0.0.1,localhost");
+    }
     command
 }
 
