@@ -1,0 +1,36 @@
+//! The lab: everything a test, example or bench needs to watch the real Codex at work.
+//!
+//! [`codex`] installs a pinned Codex from npm, [`Home`] is a throwaway user with skills, plugins and
+//! MCP servers, [`Model`] is the model that Codex talks to, [`Seen`] is what that model was shown,
+//! [`Promise`] is what it should have been shown, and [`Client`] is a host. Only the one
+//! `npm ci` uses the network.
+
+mod codex;
+
+mod home;
+
+mod model;
+
+mod seen;
+
+mod promise;
+
+mod client;
+
+mod process;
+
+mod http;
+
+mod table;
+
+mod workspace;
+
+pub use client::{Client, RequestError, RpcError};
+pub use codex::{DEFAULT_VERSION, VERSIONS, codex};
+pub use home::{Fingerprint, Home, HomeBuilder, Plugin, Server, Skill};
+pub use model::{Model, Request};
+pub use process::Process;
+pub use promise::Promise;
+pub use seen::Seen;
+pub use table::Table;
+pub use workspace::proxy;

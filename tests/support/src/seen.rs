@@ -1,0 +1,197 @@
+//! What a model request shows the model of skills, MCP servers and agents.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+const SECTION_START: &str = "<skills_instructions>";
+const SECTION_END: &str = "</skills_instructions>";
+
+/// What one request showed the model. The forms are those of Codex 0.144.1 to 0.169.0.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Seen {
+    /// Names of the last skills section, sorted. Earlier sections are history and stay in the input.
+    pub skills: Vec<String>,
+    /// Characters of that section.
+    pub skills_chars: usize,
+    /// How many skills sections the input holds.
+    pub skills_sections: usize,
+    /// Skills whose body a `$name` mention put into the input, ever in this thread.
+    pub injected_skills: Vec<String>,
+    /// Tools by MCP namespace, which is `mcp__` and the server's name with `_` for `-`; sorted.
+    pub mcp_servers: BTreeMap<String, Vec<String>>,
+    /// Characters of those tools' definitions.
+    pub mcp_chars: usize,
+    /// Roles that the spawn tool offers, in its order. Codex names none, not even its own, unless
+    /// the config has one.
+    pub agents: Vec<String>,
+    /// All other tools and tool namespaces, in Codex's order.
+    pub other_tools: Vec<String>,
+}
+
+impl Seen {
+    /// Reads the body of a `POST /v1/responses`.
+    #[must_use]
+    pub fn of(body: &Value) -> Self {
+        let mut seen = Self::default();
+        let mut injected = BTreeSet::new();
+        for text in input_texts(body) {
+            if let Some((_, section)) = text.rsplit_once(SECTION_START) {
+                let section = section.split(SECTION_END).next().unwrap_or_default();
+                seen.skills = listed_skills(section);
+                seen.skills_chars = section.chars().count();
+                seen.skills_sections += text.matches(SECTION_START).count();
+            } else if let Some(name) = injected_skill(text) {
+                injected.insert(name.to_owned());
+            }
+        }
+        seen.injected_skills = injected.into_iter().collect();
+        for tool in list(&body["tools"]) {
+            seen.add_tool(tool);
+        }
+        seen
+    }
+
+    /// Characters of context that skills and MCP tools take.
+    #[must_use]
+    pub fn context_chars(&self) -> usize {
+        self.skills_chars + self.mcp_chars
+    }
+
+    /// All MCP tools, as `mcp__server.tool`.
+    #[must_use]
+    pub fn mcp_tools(&self) -> Vec<String> {
+        let of_server = |(server, tools): (&String, &Vec<String>)| {
+            tools
+                .iter()
+                .map(|tool| format!("{server}.{tool}"))
+                .collect::<Vec<_>>()
+        };
+        self.mcp_servers.iter().flat_map(of_server).collect()
+    }
+
+    fn add_tool(&mut self, tool: &Value) {
+        // Built-in tools such as web_search have a type and no name.
+        let name = tool["name"]
+            .as_str()
+            .or(tool["type"].as_str())
+            .unwrap_or_default();
+        if name.starts_with("mcp__") {
+            let mut tools = names(&tool["tools"]);
+            tools.sort();
+            self.mcp_servers.insert(name.to_owned(), tools);
+            self.mcp_chars += tool.to_string().chars().count();
+            return;
+        }
+        self.other_tools.push(name.to_owned());
+        let spawn = list(&tool["tools"])
+            .chain([tool])
+            .find(|tool| tool["name"] == "spawn_agent");
+        if let Some(roles) = spawn.and_then(|spawn| {
+            spawn["parameters"]["properties"]["agent_type"]["description"].as_str()
+        }) {
+            self.agents = listed_roles(roles);
+        }
+    }
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+fn names(tools: &Value) -> Vec<String> {
+    list(tools)
+        .filter_map(|tool| tool["name"].as_str())
+        .map(str::to_owned)
+        .collect()
+}
+
+fn input_texts(body: &Value) -> impl Iterator<Item = &str> {
+    list(&body["input"])
+        .flat_map(|item| list(&item["content"]))
+        .filter_map(|part| part["text"].as_str())
+}
+
+/// The names in `- name: description (file: …)`. A name may hold a `:`, but no space after it.
+fn listed_skills(section: &str) -> Vec<String> {
+    let Some((_, skills)) = section.split_once("### Available skills\n") else {
+        return Vec::new();
+    };
+    let names: BTreeSet<_> = skills
+        .lines()
+        .take_while(|line| !line.starts_with('#'))
+        .filter_map(|line| Some(line.strip_prefix("- ")?.split_once(": ")?.0.to_owned()))
+        .collect();
+    names.into_iter().collect()
+}
+
+fn injected_skill(text: &str) -> Option<&str> {
+    let (_, rest) = text.strip_prefix("<skill>")?.split_once("<name>")?;
+    Some(rest.split_once("</name>")?.0)
+}
+
+/// The names in `name: {`, each followed by its description and a `}` of its own line.
+fn listed_roles(description: &str) -> Vec<String> {
+    let Some((_, roles)) = description.split_once("Available roles:\n") else {
+        return Vec::new();
+    };
+    let mut names = Vec::new();
+    let mut inside = false;
+    for line in roles.lines() {
+        if inside {
+            inside = line != "}";
+        } else if let Some(name) = line.strip_suffix(": {") {
+            names.push(name.to_owned());
+            inside = true;
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn message(text: &str) -> Value {
+        json!({"role": "developer", "content": [{"type": "input_text", "text": text}]})
+    }
+
+    #[test]
+    fn the_last_skills_section_counts() {
+        let old = "<skills_instructions>\n### Available skills\n- gone: Was here. (file: r0/gone/SKILL.md)\n</skills_instructions>";
+        let new = "<skills_instructions>\n## Skills\n- not: a skill\n### Available skills\n\
+                   - ns:one: Says: hello. (executor package: e0/ns/one)\n- alone: Works. (file: r1/alone/SKILL.md)\n\
+                   ### How to use skills\n- Rule: none\n</skills_instructions>";
+        let seen = Seen::of(&json!({"input": [message(old), message(new)]}));
+        assert_eq!(seen.skills, ["alone", "ns:one"]);
+        assert_eq!(seen.skills_sections, 2);
+        assert_eq!(
+            seen.skills_chars,
+            new.len() - SECTION_START.len() - SECTION_END.len()
+        );
+    }
+
+    #[test]
+    fn a_request_without_anything_shows_nothing() {
+        assert_eq!(
+            Seen::of(&json!({"input": [message("hello")], "tools": []})),
+            Seen::default()
+        );
+    }
+
+    #[test]
+    fn tools_roles_and_mentions() {
+        let roles = "Override.\nAvailable roles:\nscout: {\nLooks: {\n}\ndefault: {\nAll.\n}";
+        let spawn = json!({"name": "spawn_agent", "parameters": {"properties": {"agent_type": {"description": roles}}}});
+        let seen = Seen::of(&json!({
+            "input": [message("<skill>\n<name>ns:one</name>\n<path>x</path>\nbody</skill>")],
+            "tools": [{"type": "web_search"}, {"type": "namespace", "name": "multi_agent_v1", "tools": [spawn]},
+                      {"name": "mcp__a_b", "tools": [{"name": "two"}, {"name": "one"}]}],
+        }));
+        assert_eq!(seen.injected_skills, ["ns:one"]);
+        assert_eq!(seen.agents, ["scout", "default"]);
+        assert_eq!(seen.other_tools, ["web_search", "multi_agent_v1"]);
+        assert_eq!(seen.mcp_servers["mcp__a_b"], ["one", "two"]);
+    }
+}
