@@ -4,10 +4,6 @@
 
 pub mod bundle;
 
-pub mod catalog;
-
-pub mod resolver;
-
 pub mod wire;
 
 pub mod connection;
@@ -16,4 +12,6 @@ pub mod interceptors;
 
 pub mod router;
 
-pub mod session;
+pub mod catalog;
+
+pub mod resolver;

@@ -12,7 +12,7 @@ use super::model::{
     Catalog, ConfigServer, HostSkill, InstalledPlugin, PluginServer, PluginSkill, SkillScope,
 };
 use super::plugin_folder::{MANIFESTS, PluginFolder};
-use crate::session::{AskError, Asker};
+use crate::connection::{AskError, Asker};
 
 /// Reads everything that could be selected for a thread in this folder.
 ///

@@ -3,10 +3,12 @@
 //! Every queue is bounded by bytes or batches. Nothing here waits for one side
 //! while it keeps the other from being read: see [`Outbox`].
 
+mod asking;
 mod child;
 mod inbox;
 mod outbox;
 
+pub use asking::{AskError, Asker};
 pub use child::{CODEX_VARIABLE, Upstream, UpstreamCommand, UpstreamError, exit_code};
 pub use inbox::read_frames;
 pub use outbox::{Outbox, write_frames};

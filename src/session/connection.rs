@@ -8,9 +8,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::process::Child;
 use tokio::sync::mpsc;
 
-use super::asking::Asker;
 use super::work::Work;
-use crate::connection::{Outbox, Upstream, read_frames, write_frames};
+use crate::connection::{Asker, Outbox, Upstream, read_frames, write_frames};
 use crate::router::{Effect, Prepared, RequestKind, Router, Ticket};
 use crate::wire::Frame;
 

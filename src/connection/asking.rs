@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
-use crate::connection::Outbox;
+use super::outbox::Outbox;
 use crate::wire::Frame;
 
 /// Codex answers what we ask in milliseconds; one that takes this long is stuck.
