@@ -15,3 +15,5 @@ pub mod router;
 pub mod catalog;
 
 pub mod resolver;
+
+pub mod lowering;

@@ -25,7 +25,7 @@ const SKILL_DEPTH: usize = 6;
 
 /// A plugin's folder could not be read.
 #[derive(Debug, thiserror::Error)]
-pub enum PluginFolderError {
+pub(super) enum PluginFolderError {
     /// The folder, or a file in it, can't be read.
     #[error("`{path}` can't be read: {source}")]
     Unreadable {
@@ -46,13 +46,13 @@ pub enum PluginFolderError {
 
 /// What a plugin's folder declares.
 #[derive(Debug, Default)]
-pub struct PluginFolder {
+pub(super) struct PluginFolder {
     /// From the manifest.
-    pub description: Option<String>,
+    pub(super) description: Option<String>,
     /// Its skills, sorted by name.
-    pub skills: Vec<PluginSkill>,
+    pub(super) skills: Vec<PluginSkill>,
     /// Definitions of its MCP servers.
-    pub servers: BTreeMap<String, Map<String, Value>>,
+    pub(super) servers: BTreeMap<String, Map<String, Value>>,
 }
 
 impl PluginFolder {
@@ -60,7 +60,7 @@ impl PluginFolder {
     ///
     /// # Errors
     /// [`PluginFolderError`], naming the file. A skill whose own file can't be read is left out, as Codex does.
-    pub fn read(root: &Path, plugin: &str) -> Result<Self, PluginFolderError> {
+    pub(super) fn read(root: &Path, plugin: &str) -> Result<Self, PluginFolderError> {
         let manifest = match MANIFESTS
             .iter()
             .map(|path| root.join(path))

@@ -8,7 +8,15 @@ use crate::wire::{EditError, RawObject};
 
 /// Config keys under which capabilities are switched on or defined.
 const GUARDED: [&str; 9] = [
-    "features", "skills", "plugins", "mcp_servers", "agents", "hooks", "apps", "profile", "marketplaces",
+    "features",
+    "skills",
+    "plugins",
+    "mcp_servers",
+    "agents",
+    "hooks",
+    "apps",
+    "profile",
+    "marketplaces",
 ];
 
 /// Features that bring capabilities of the user's back in.
@@ -65,21 +73,37 @@ impl<'a> HostConfig<'a> {
     ///
     /// # Errors
     /// `invalidSelection`, naming each key that would widen a guarded loadout.
-    pub fn merged_with(&self, ours: &Map<String, Value>, mode: MergeMode) -> Result<String, LoadoutError> {
+    pub fn merged_with(
+        &self,
+        ours: &Map<String, Value>,
+        mode: MergeMode,
+    ) -> Result<String, LoadoutError> {
         if mode == MergeMode::Guarded {
             self.refuse_widening(ours)?;
         }
         let mut guarded = self.guarded.clone();
-        let host_rules = self.guarded.get("skills").and_then(|skills| skills.get("config")).cloned();
+        let host_rules = self
+            .guarded
+            .get("skills")
+            .and_then(|skills| skills.get("config"))
+            .cloned();
         merge(&mut guarded, ours.clone());
-        if let (Some(Value::Array(host_rules)), Some(Value::Array(rules))) =
-            (host_rules, guarded.get_mut("skills").and_then(|skills| skills.get_mut("config")))
-            && ours.get("skills").is_some_and(|skills| skills.get("config").is_some())
+        if let (Some(Value::Array(host_rules)), Some(Value::Array(rules))) = (
+            host_rules,
+            guarded
+                .get_mut("skills")
+                .and_then(|skills| skills.get_mut("config")),
+        ) && ours
+            .get("skills")
+            .is_some_and(|skills| skills.get("config").is_some())
         {
             rules.extend(host_rules);
         }
         let mut config = RawObject::default();
-        let texts: Vec<(String, String)> = guarded.iter().map(|(key, value)| (key.clone(), value.to_string())).collect();
+        let texts: Vec<(String, String)> = guarded
+            .iter()
+            .map(|(key, value)| (key.clone(), value.to_string()))
+            .collect();
         for (key, json) in &self.others {
             config.set_text(key, json);
         }
@@ -94,26 +118,58 @@ impl<'a> HostConfig<'a> {
         for (key, value) in &self.guarded {
             match (key.as_str(), value) {
                 ("features", Value::Object(features)) => {
-                    found.extend(WIDENING_FEATURES.iter().filter(|name| is_on(features.get(**name))).map(|name| format!("features.{name}")));
+                    found.extend(
+                        WIDENING_FEATURES
+                            .iter()
+                            .filter(|name| is_on(features.get(**name)))
+                            .map(|name| format!("features.{name}")),
+                    );
                 }
                 ("skills", Value::Object(skills)) => {
-                    if is_on(skills.get("bundled").and_then(|bundled| bundled.get("enabled"))) {
+                    if is_on(
+                        skills
+                            .get("bundled")
+                            .and_then(|bundled| bundled.get("enabled")),
+                    ) {
                         found.push("skills.bundled.enabled".to_owned());
                     }
                     let rules = skills.get("config").and_then(Value::as_array);
-                    if rules.is_some_and(|rules| rules.iter().any(|rule| rule.get("enabled") != Some(&Value::Bool(false)))) {
+                    if rules.is_some_and(|rules| {
+                        rules
+                            .iter()
+                            .any(|rule| rule.get("enabled") != Some(&Value::Bool(false)))
+                    }) {
                         found.push("skills.config".to_owned());
                     }
                 }
                 ("mcp_servers", Value::Object(servers)) => {
-                    found.extend(servers.iter().filter(|(name, entry)| !switches_off(entry) && !has_switched_on(ours, key, name)).map(|(name, _)| format!("mcp_servers.{name}")));
+                    found.extend(
+                        servers
+                            .iter()
+                            .filter(|(name, entry)| {
+                                !switches_off(entry) && !has_switched_on(ours, key, name)
+                            })
+                            .map(|(name, _)| format!("mcp_servers.{name}")),
+                    );
                 }
                 ("plugins", Value::Object(plugins)) => {
-                    found.extend(plugins.iter().filter(|(id, entry)| !switches_off(entry) && !has_switched_on(ours, key, id)).map(|(id, _)| format!("plugins.{id}")));
+                    found.extend(
+                        plugins
+                            .iter()
+                            .filter(|(id, entry)| {
+                                !switches_off(entry) && !has_switched_on(ours, key, id)
+                            })
+                            .map(|(id, _)| format!("plugins.{id}")),
+                    );
                 }
                 // Numbers and the like among `agents` are limits, not roles.
                 ("agents", Value::Object(agents)) => {
-                    found.extend(agents.iter().filter(|(_, entry)| entry.is_object()).map(|(name, _)| format!("agents.{name}")));
+                    found.extend(
+                        agents
+                            .iter()
+                            .filter(|(_, entry)| entry.is_object())
+                            .map(|(name, _)| format!("agents.{name}")),
+                    );
                 }
                 _ => found.push(key.clone()),
             }
@@ -122,7 +178,10 @@ impl<'a> HostConfig<'a> {
             None => Ok(()),
             Some(first) => {
                 let mut error = widened(first, "it brings in what the selection does not name");
-                error.items = found.iter().map(|key| ErrorItem::named(format!("config.{key}"))).collect();
+                error.items = found
+                    .iter()
+                    .map(|key| ErrorItem::named(format!("config.{key}")))
+                    .collect();
                 Err(error)
             }
         }
@@ -130,14 +189,20 @@ impl<'a> HostConfig<'a> {
 }
 
 fn widened(key: &str, why: &str) -> LoadoutError {
-    LoadoutError::new(ErrorKind::InvalidSelection, format!("`config.{key}` would widen the loadout: {why}"))
-        .with_hint("Leave it out, name the capability in `capabilitySelection`, or use the mode `extend`.")
-        .with_items(vec![ErrorItem::named(format!("config.{key}"))])
+    LoadoutError::new(
+        ErrorKind::InvalidSelection,
+        format!("`config.{key}` would widen the loadout: {why}"),
+    )
+    .with_hint(
+        "Leave it out, name the capability in `capabilitySelection`, or use the mode `extend`.",
+    )
+    .with_items(vec![ErrorItem::named(format!("config.{key}"))])
 }
 
 impl From<EditError> for LoadoutError {
     fn from(error: EditError) -> Self {
-        Self::new(ErrorKind::InvalidSelection, error.to_string()).with_hint("Send the request in the shape of Codex's own schema.")
+        Self::new(ErrorKind::InvalidSelection, error.to_string())
+            .with_hint("Send the request in the shape of Codex's own schema.")
     }
 }
 
@@ -147,12 +212,16 @@ fn is_on(value: Option<&Value>) -> bool {
 
 /// An entry that can only switch something off.
 fn switches_off(entry: &Value) -> bool {
-    entry.as_object().is_some_and(|entry| entry.get("enabled") == Some(&Value::Bool(false)))
+    entry
+        .as_object()
+        .is_some_and(|entry| entry.get("enabled") == Some(&Value::Bool(false)))
 }
 
 /// Whether ours has the entry and does not switch it off.
 fn has_switched_on(ours: &Map<String, Value>, key: &str, name: &str) -> bool {
-    ours.get(key).and_then(|entries| entries.get(name)).is_some_and(|entry| !switches_off(entry))
+    ours.get(key)
+        .and_then(|entries| entries.get(name))
+        .is_some_and(|entry| !switches_off(entry))
 }
 
 /// Objects are merged member by member, anything else is replaced.
@@ -178,7 +247,12 @@ fn split_path(key: &str) -> Option<Vec<String>> {
             _ => parts.last_mut()?.push(character),
         }
     }
-    (!quoted).then(|| parts.into_iter().map(|part| part.trim().to_owned()).collect())
+    (!quoted).then(|| {
+        parts
+            .into_iter()
+            .map(|part| part.trim().to_owned())
+            .collect()
+    })
 }
 
 #[cfg(test)]
@@ -209,10 +283,19 @@ mod tests {
             MergeMode::Guarded,
         )
         .unwrap();
-        assert!(text.starts_with(r#"{"model_context_window":1.10,"#), "{text}");
+        assert!(
+            text.starts_with(r#"{"model_context_window":1.10,"#),
+            "{text}"
+        );
         let value: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(value["features"], json!({ "goals": true, "plugins": false }));
-        assert_eq!(value["mcp_servers"]["chosen"], json!({ "tool_timeout_sec": 5, "enabled": true }));
+        assert_eq!(
+            value["features"],
+            json!({ "goals": true, "plugins": false })
+        );
+        assert_eq!(
+            value["mcp_servers"]["chosen"],
+            json!({ "tool_timeout_sec": 5, "enabled": true })
+        );
         assert_eq!(value["mcp_servers"]["gone"]["enabled"], false);
         assert_eq!(value["skills"]["config"].as_array().unwrap().len(), 2);
     }
@@ -220,22 +303,58 @@ mod tests {
     #[test]
     fn what_widens_is_refused_by_name_however_it_is_spelled() {
         for (host, key) in [
-            (r#"{"features":{"plugins":true}}"#, "config.features.plugins"),
+            (
+                r#"{"features":{"plugins":true}}"#,
+                "config.features.plugins",
+            ),
             (r#"{"features.plugins":true}"#, "config.features.plugins"),
             (r#"{"features":{"hooks":true}}"#, "config.features.hooks"),
-            (r#"{"skills":{"bundled":{"enabled":true}}}"#, "config.skills.bundled.enabled"),
-            (r#"{"skills.config":[{"name":"x","enabled":true}]}"#, "config.skills.config"),
-            (r#"{"mcp_servers":{"new":{"command":"x"}}}"#, "config.mcp_servers.new"),
-            (r#"{"mcp_servers.other.enabled":true}"#, "config.mcp_servers.other"),
+            (
+                r#"{"skills":{"bundled":{"enabled":true}}}"#,
+                "config.skills.bundled.enabled",
+            ),
+            (
+                r#"{"skills.config":[{"name":"x","enabled":true}]}"#,
+                "config.skills.config",
+            ),
+            (
+                r#"{"mcp_servers":{"new":{"command":"x"}}}"#,
+                "config.mcp_servers.new",
+            ),
+            (
+                r#"{"mcp_servers.other.enabled":true}"#,
+                "config.mcp_servers.other",
+            ),
             (r#"{"plugins.\"p@m\".enabled":true}"#, "config.plugins.p@m"),
-            (r#"{"agents":{"role":{"description":"d"}}}"#, "config.agents.role"),
+            (
+                r#"{"agents":{"role":{"description":"d"}}}"#,
+                "config.agents.role",
+            ),
             (r#"{"hooks":{"Stop":[]}}"#, "config.hooks"),
             (r#"{"profile":"wide"}"#, "config.profile"),
             (r#"{"mcp_servers.\"x":{}}"#, "config.mcp_servers.\"x"),
         ] {
-            assert_eq!(merged(host, ours(), MergeMode::Guarded), Err(vec![key.to_owned()]), "{host}");
+            assert_eq!(
+                merged(host, ours(), MergeMode::Guarded),
+                Err(vec![key.to_owned()]),
+                "{host}"
+            );
         }
-        assert!(merged(r#"{"agents":{"max_threads":3},"features":{"hooks":false}}"#, ours(), MergeMode::Guarded).is_ok());
-        assert!(merged(r#"{"mcp_servers":{"new":{"command":"x"}}}"#, ours(), MergeMode::Open).is_ok());
+        assert!(
+            merged(
+                r#"{"agents":{"max_threads":3},"features":{"hooks":false}}"#,
+                ours(),
+                MergeMode::Guarded
+            )
+            .is_ok()
+        );
+        assert!(
+            merged(
+                r#"{"mcp_servers":{"new":{"command":"x"}}}"#,
+                ours(),
+                MergeMode::Open
+            )
+            .is_ok()
+        );
     }
 }

@@ -19,7 +19,9 @@ impl Levers {
     /// The levers of a version; of an unknown newer one, those of the newest known.
     #[must_use]
     pub fn of(version: CodexVersion) -> Self {
-        Self { native_plugin_switch: version >= CodexVersion::new(0, 157, 0) }
+        Self {
+            native_plugin_switch: version >= CodexVersion::new(0, 157, 0),
+        }
     }
 }
 
@@ -30,6 +32,9 @@ mod tests {
     #[test]
     fn levers_by_version() {
         let switch = |minor| Levers::of(CodexVersion::new(0, minor, 1)).native_plugin_switch;
-        assert_eq!([144, 150, 157, 163, 169, 180].map(switch), [false, false, true, true, true, true]);
+        assert_eq!(
+            [144, 150, 157, 163, 169, 180].map(switch),
+            [false, false, true, true, true, true]
+        );
     }
 }

@@ -29,8 +29,19 @@ pub struct Lowered {
 ///
 /// # Errors
 /// `unsupportedUpstream` if the plan needs a lever that this Codex lacks: it was made with another one.
-pub fn lower(plan: &Plan, catalog: &Catalog, levers: Levers, snapshot: impl Fn(usize) -> PathBuf) -> Result<Lowered, LoadoutError> {
-    let mut lowering = Lowering { plan, catalog, config: Map::new(), skill_rules: Vec::new(), gone_servers: Vec::new() };
+pub fn lower(
+    plan: &Plan,
+    catalog: &Catalog,
+    levers: Levers,
+    snapshot: impl Fn(usize) -> PathBuf,
+) -> Result<Lowered, LoadoutError> {
+    let mut lowering = Lowering {
+        plan,
+        catalog,
+        config: Map::new(),
+        skill_rules: Vec::new(),
+        gone_servers: Vec::new(),
+    };
     if plan.mode == Mode::Replace {
         lowering.switch_features_off();
     } else {
@@ -88,19 +99,36 @@ impl Lowering<'_> {
         let Scope::Only(kept) = &self.plan.host_skills else {
             return;
         };
-        let is_kept = |name: &str, path: &Path| kept.iter().any(|kept| kept == name || Path::new(kept) == path);
+        let is_kept = |name: &str, path: &Path| {
+            kept.iter()
+                .any(|kept| kept == name || Path::new(kept) == path)
+        };
         let catalog = self.catalog;
-        let out = catalog.skills.iter().filter(|skill| !is_kept(&skill.name, &skill.path));
+        let out = catalog
+            .skills
+            .iter()
+            .filter(|skill| !is_kept(&skill.name, &skill.path));
         if self.plan.mode == Mode::Replace {
             // By name: a newcomer of the same name elsewhere is kept out as well.
-            let mut names: Vec<&str> = out.filter(|skill| skill.scope != SkillScope::System).map(|skill| skill.name.as_str()).collect();
+            let mut names: Vec<&str> = out
+                .filter(|skill| skill.scope != SkillScope::System)
+                .map(|skill| skill.name.as_str())
+                .collect();
             names.dedup();
-            self.skill_rules.extend(names.into_iter().map(|name| json!({ "name": name, "enabled": false })));
+            self.skill_rules.extend(
+                names
+                    .into_iter()
+                    .map(|name| json!({ "name": name, "enabled": false })),
+            );
         } else {
             // By path: another skill of the same name may be kept.
-            self.skill_rules.extend(out.map(|skill| json!({ "path": skill.path, "enabled": false })));
+            self.skill_rules
+                .extend(out.map(|skill| json!({ "path": skill.path, "enabled": false })));
         }
-        let keeps_system = catalog.skills.iter().any(|skill| skill.scope == SkillScope::System && is_kept(&skill.name, &skill.path));
+        let keeps_system = catalog
+            .skills
+            .iter()
+            .any(|skill| skill.scope == SkillScope::System && is_kept(&skill.name, &skill.path));
         if !keeps_system {
             self.set(&["skills", "bundled", "enabled"], false);
         }
@@ -109,12 +137,19 @@ impl Lowering<'_> {
     fn native_plugins(&mut self, levers: Levers) -> Result<(), LoadoutError> {
         let catalog = self.catalog;
         let plan = self.plan;
-        let named = |plugin: &InstalledPlugin| plan.plugins.iter().find(|planned| planned.native && planned.id == plugin.id);
+        let named = |plugin: &InstalledPlugin| {
+            plan.plugins
+                .iter()
+                .find(|planned| planned.native && planned.id == plugin.id)
+        };
         let in_scope = |plugin: &InstalledPlugin| match &plan.host_plugins {
             Scope::All => plugin.enabled || named(plugin).is_some(),
             Scope::Only(ids) => ids.contains(&plugin.id),
         };
-        let brings_in = catalog.plugins.iter().any(|plugin| in_scope(plugin) && !plugin.enabled);
+        let brings_in = catalog
+            .plugins
+            .iter()
+            .any(|plugin| in_scope(plugin) && !plugin.enabled);
         let mut switched = Vec::new();
         for plugin in &catalog.plugins {
             if !in_scope(plugin) {
@@ -139,33 +174,53 @@ impl Lowering<'_> {
         if switched.is_empty() || levers.native_plugin_switch {
             return Ok(());
         }
-        Err(LoadoutError::new(ErrorKind::UnsupportedUpstream, "this Codex can't switch a single plugin for one thread")
-            .with_hint("Use the mode `replace`, or Codex 0.157 or newer.")
-            .with_items(switched.into_iter().map(ErrorItem::named).collect()))
+        Err(LoadoutError::new(
+            ErrorKind::UnsupportedUpstream,
+            "this Codex can't switch a single plugin for one thread",
+        )
+        .with_hint("Use the mode `replace`, or Codex 0.157 or newer.")
+        .with_items(switched.into_iter().map(ErrorItem::named).collect()))
     }
 
     /// Cuts a plugin that Codex itself loads; whether that took a switch of the plugin's own.
-    fn native_plugin_parts(&mut self, plugin: &InstalledPlugin, planned: Option<&PlannedPlugin>) -> bool {
+    fn native_plugin_parts(
+        &mut self,
+        plugin: &InstalledPlugin,
+        planned: Option<&PlannedPlugin>,
+    ) -> bool {
         if let Some(planned) = planned.filter(|planned| planned.skills_narrowed) {
-            let out = plugin.skills.iter().filter(|skill| !planned.skills.contains(&skill.name));
-            self.skill_rules.extend(out.map(|skill| json!({ "name": skill.name, "enabled": false })));
+            let out = plugin
+                .skills
+                .iter()
+                .filter(|skill| !planned.skills.contains(&skill.name));
+            self.skill_rules
+                .extend(out.map(|skill| json!({ "name": skill.name, "enabled": false })));
         }
         let mut switched = false;
         for (name, server) in &plugin.servers {
             let chosen = self.plan.servers.iter().find(|chosen| {
-                matches!(&chosen.origin, ServerOrigin::NativePlugin { id } if *id == plugin.id) && chosen.name == *name
+                matches!(&chosen.origin, ServerOrigin::NativePlugin { id } if *id == plugin.id)
+                    && chosen.name == *name
             });
             let runs = match (&self.plan.host_servers, chosen) {
                 (_, Some(_)) => true,
-                (Scope::All, None) => server.enabled && !planned.is_some_and(|planned| planned.servers_narrowed),
+                (Scope::All, None) => {
+                    server.enabled && !planned.is_some_and(|planned| planned.servers_narrowed)
+                }
                 (Scope::Only(_), None) => false,
             };
             if runs != server.enabled {
-                self.set(&["plugins", &plugin.id, "mcp_servers", name, "enabled"], runs);
+                self.set(
+                    &["plugins", &plugin.id, "mcp_servers", name, "enabled"],
+                    runs,
+                );
                 switched = true;
             }
             if let Some(tools) = chosen.and_then(|chosen| chosen.tools.clone()) {
-                self.set(&["plugins", &plugin.id, "mcp_servers", name, "enabled_tools"], tools);
+                self.set(
+                    &["plugins", &plugin.id, "mcp_servers", name, "enabled_tools"],
+                    tools,
+                );
                 switched = true;
             }
         }
@@ -177,7 +232,12 @@ impl Lowering<'_> {
         let of_config = |server: &&PlannedServer| server.origin == ServerOrigin::Config;
         if let Scope::Only(_) = plan.host_servers {
             for name in self.catalog.servers.keys() {
-                if !plan.servers.iter().filter(of_config).any(|server| server.name == *name) {
+                if !plan
+                    .servers
+                    .iter()
+                    .filter(of_config)
+                    .any(|server| server.name == *name)
+                {
                     self.set(&["mcp_servers", name, "enabled"], false);
                 }
             }
@@ -199,7 +259,10 @@ impl Lowering<'_> {
 
     fn snapshot_servers(&mut self, snapshot: impl Fn(usize) -> PathBuf) {
         for server in &self.plan.servers {
-            if let ServerOrigin::Snapshot { bundle, definition, .. } = &server.origin {
+            if let ServerOrigin::Snapshot {
+                bundle, definition, ..
+            } = &server.origin
+            {
                 let mut entry = server_definition::for_config(definition, &snapshot(*bundle));
                 if let Some(tools) = server.tools.clone() {
                     entry.insert("enabled_tools".to_owned(), tools.into());
@@ -218,6 +281,10 @@ impl Lowering<'_> {
             Mode::Replace | Mode::Restrict => MergeMode::Guarded,
             Mode::Extend => MergeMode::Open,
         };
-        Lowered { config: self.config, mode, gone_servers: self.gone_servers }
+        Lowered {
+            config: self.config,
+            mode,
+            gone_servers: self.gone_servers,
+        }
     }
 }

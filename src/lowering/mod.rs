@@ -10,5 +10,5 @@ mod lower;
 mod server_definition;
 
 pub use host_config::{HostConfig, MergeMode};
-pub use levers::{Levers, OLDEST_TESTED, NEWEST_TESTED};
+pub use levers::{Levers, NEWEST_TESTED, OLDEST_TESTED};
 pub use lower::{Lowered, lower, roots_json};

@@ -7,9 +7,22 @@ use serde_json::{Map, Value};
 /// The fields that Codex 0.169 reads of a plugin's server. What else stands
 /// there, Codex passes over in a plugin, but would refuse in config.
 const FIELDS: [&str; 16] = [
-    "command", "args", "env", "env_vars", "cwd", "url", "bearer_token_env_var", "http_headers",
-    "env_http_headers", "startup_timeout_sec", "startup_timeout_ms", "tool_timeout_sec",
-    "enabled_tools", "disabled_tools", "scopes", "oauth_resource",
+    "command",
+    "args",
+    "env",
+    "env_vars",
+    "cwd",
+    "url",
+    "bearer_token_env_var",
+    "http_headers",
+    "env_http_headers",
+    "startup_timeout_sec",
+    "startup_timeout_ms",
+    "tool_timeout_sec",
+    "enabled_tools",
+    "disabled_tools",
+    "scopes",
+    "oauth_resource",
 ];
 
 /// The entry for `config.mcp_servers`.
@@ -25,8 +38,15 @@ pub(super) fn for_config(definition: &Map<String, Value>, snapshot: &Path) -> Ma
         .collect();
     if let Some(cwd) = entry.get("cwd").and_then(Value::as_str) {
         let mut absolute = snapshot.to_owned();
-        absolute.extend(Path::new(cwd).components().filter(|part| *part != Component::CurDir));
-        entry.insert("cwd".to_owned(), Value::String(absolute.to_string_lossy().into_owned()));
+        absolute.extend(
+            Path::new(cwd)
+                .components()
+                .filter(|part| *part != Component::CurDir),
+        );
+        entry.insert(
+            "cwd".to_owned(),
+            Value::String(absolute.to_string_lossy().into_owned()),
+        );
     }
     entry.insert("enabled".to_owned(), Value::Bool(true));
     entry
@@ -39,12 +59,22 @@ mod tests {
 
     #[test]
     fn known_fields_go_along_and_a_relative_cwd_is_of_the_snapshot() {
-        let entry = |definition: Value| for_config(definition.as_object().unwrap(), Path::new("/store/tree"));
+        let entry = |definition: Value| {
+            for_config(definition.as_object().unwrap(), Path::new("/store/tree"))
+        };
         assert_eq!(
-            Value::Object(entry(json!({ "type": "stdio", "command": "./bin/x", "args": ["a"], "cwd": ".", "note": 1 }))),
+            Value::Object(entry(
+                json!({ "type": "stdio", "command": "./bin/x", "args": ["a"], "cwd": ".", "note": 1 })
+            )),
             json!({ "command": "./bin/x", "args": ["a"], "cwd": "/store/tree", "enabled": true })
         );
-        assert_eq!(entry(json!({ "command": "x", "cwd": "./sub" }))["cwd"], "/store/tree/sub");
-        assert_eq!(entry(json!({ "command": "x", "cwd": "/abs" }))["cwd"], "/abs");
+        assert_eq!(
+            entry(json!({ "command": "x", "cwd": "./sub" }))["cwd"],
+            "/store/tree/sub"
+        );
+        assert_eq!(
+            entry(json!({ "command": "x", "cwd": "/abs" }))["cwd"],
+            "/abs"
+        );
     }
 }

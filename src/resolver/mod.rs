@@ -3,8 +3,19 @@
 //! *Architecture invariant:* pure. No file, clock, lock or process, and no
 //! order that depends on a hash map.
 
+mod bundles;
+mod listing;
+mod names;
 mod plan;
+mod receipt;
+mod resolve;
 
+pub use listing::capabilities;
 pub use plan::{
     Bundle, BundleContent, Plan, PlannedPlugin, PlannedServer, PlannedSkill, Scope, ServerOrigin,
 };
+pub use receipt::receipt;
+pub use resolve::resolve;
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use codex_loadout_protocol::receipt::Warning;
-use codex_loadout_protocol::selection::Mode;
+use codex_loadout_protocol::selection::{HookPolicy, Mode};
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::Digest;
@@ -26,13 +26,15 @@ pub struct Plan {
     pub host_plugins: Scope,
     /// What remains of the MCP servers that are the user's own: of the config and of native plugins.
     pub host_servers: Scope,
-    /// Content that is snapshotted for the thread.
+    /// Whether approved hooks of chosen plugins run.
+    pub hooks: HookPolicy,
+    /// The content it is made of.
     pub bundles: Vec<Bundle>,
-    /// Chosen plugins, as the receipt lists them.
+    /// Plugins it holds, sorted by id: the chosen ones, and what remained of the user's when it was made.
     pub plugins: Vec<PlannedPlugin>,
-    /// Chosen skills outside those plugins.
+    /// Skills outside those plugins, sorted by name: chosen and remaining.
     pub skills: Vec<PlannedSkill>,
-    /// Chosen MCP servers, whichever source they come from.
+    /// Chosen MCP servers, sorted by name, whichever source they come from. Those that merely remain are not among them.
     pub servers: Vec<PlannedServer>,
     /// What the host should know.
     pub warnings: Vec<Warning>,
@@ -48,12 +50,23 @@ pub enum Scope {
     Only(Vec<String>),
 }
 
-/// Content that is snapshotted for the thread.
+impl Scope {
+    /// Whether a name is among those that are kept by name.
+    #[must_use]
+    pub fn names(&self, name: &str) -> bool {
+        matches!(self, Self::Only(names) if names.iter().any(|kept| kept == name))
+    }
+}
+
+/// A folder that a plan is made of.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Bundle {
-    /// Folder name under the thread's root, unique in the plan. `None`: stored for its files (MCP
-    /// servers run from it), but no part of the root.
+    /// Whether the thread keeps a snapshot of it. Otherwise Codex itself loads it, and it is only
+    /// read to say what it was.
+    pub stored: bool,
+    /// Folder name under the thread's root, unique in the plan. `None`: no part of the root (MCP
+    /// servers may run from it all the same).
     pub mount: Option<String>,
     /// The folder it is read from.
     pub source: PathBuf,
@@ -91,14 +104,18 @@ pub struct PlannedPlugin {
     pub id: String,
     /// The version installed when it was chosen.
     pub version: String,
+    /// Whether the selection names it; otherwise it is the user's own and remains.
+    pub named: bool,
     /// Whether Codex itself loads it (restrict, extend), or the thread's root carries a snapshot.
     pub native: bool,
-    /// Index of its snapshot in [`Plan::bundles`]; for a native plugin, of the tree its digest is of.
+    /// Index of its folder in [`Plan::bundles`].
     pub bundle: usize,
     /// `plugin:skill` names the thread sees.
     pub skills: Vec<String>,
-    /// Whether that is fewer than the plugin has.
+    /// Whether the selection says which of its skills are kept.
     pub skills_narrowed: bool,
+    /// Whether the selection says which of its MCP servers are kept.
+    pub servers_narrowed: bool,
 }
 
 /// A chosen skill outside the chosen plugins.
@@ -111,11 +128,11 @@ pub struct PlannedSkill {
     pub description: String,
     /// A Codex scope, or the id of the plugin it was taken from.
     pub source: String,
-    /// Its folder when it was chosen.
+    /// Its `SKILL.md` when it was chosen.
     pub path: PathBuf,
-    /// Whether Codex itself finds it (restrict), or the thread's root carries a snapshot.
+    /// Whether Codex itself finds it (restrict, extend), or the thread's root carries a snapshot.
     pub native: bool,
-    /// Index of its snapshot in [`Plan::bundles`].
+    /// Index of its folder in [`Plan::bundles`].
     pub bundle: usize,
 }
 
@@ -148,6 +165,8 @@ pub enum ServerOrigin {
     Snapshot {
         /// `name@marketplace`.
         id: String,
+        /// The name the plugin gives it.
+        server: String,
         /// Index of the plugin's snapshot in [`Plan::bundles`].
         bundle: usize,
         /// The plugin's own definition. It may hold secrets: never print it.

@@ -1,0 +1,92 @@
+//! Everything that could be selected, with what to write for it.
+
+use std::collections::BTreeMap;
+
+use codex_loadout_protocol::method::{Capability, CapabilityKind};
+
+use super::names::CONFIG_QUALIFIER;
+use crate::catalog::Catalog;
+
+/// The entries of `capability/list`, sorted by kind and id. Where several
+/// sources have a name, the id is the form that tells them apart.
+#[must_use]
+pub fn capabilities(catalog: &Catalog) -> Vec<Capability> {
+    let mut found = Vec::new();
+    for plugin in catalog
+        .plugins
+        .iter()
+        .filter(|plugin| plugin.blocked.is_none())
+    {
+        found.push(Capability {
+            id: plugin.id.clone(),
+            kind: CapabilityKind::Plugin,
+            source: "codex".to_owned(),
+            enabled: plugin.enabled,
+            version: Some(plugin.version.clone()),
+            description: plugin.description.clone(),
+        });
+        found.extend(plugin.skills.iter().map(|skill| Capability {
+            id: skill.name.clone(),
+            kind: CapabilityKind::Skill,
+            source: plugin.id.clone(),
+            enabled: plugin.enabled && skill.enabled,
+            version: Some(plugin.version.clone()),
+            description: Some(skill.description.clone()),
+        }));
+    }
+    let mut skill_names: BTreeMap<&str, usize> = BTreeMap::new();
+    for skill in &catalog.skills {
+        *skill_names.entry(&skill.name).or_default() += 1;
+    }
+    found.extend(catalog.skills.iter().map(|skill| Capability {
+        id: match skill_names.get(skill.name.as_str()) {
+            Some(1) => skill.name.clone(),
+            _ => skill.path.to_string_lossy().into_owned(),
+        },
+        kind: CapabilityKind::Skill,
+        source: skill.scope.as_str().to_owned(),
+        enabled: skill.enabled,
+        version: None,
+        description: Some(skill.description.clone()),
+    }));
+    found.extend(servers(catalog));
+    found.sort_by(|a, b| (a.kind, &a.id, &a.source).cmp(&(b.kind, &b.id, &b.source)));
+    found
+}
+
+fn servers(catalog: &Catalog) -> Vec<Capability> {
+    let of_config = catalog
+        .servers
+        .iter()
+        .map(|(name, server)| (name, CONFIG_QUALIFIER, server.enabled, None));
+    let of_plugins = catalog
+        .plugins
+        .iter()
+        .filter(|plugin| plugin.blocked.is_none())
+        .flat_map(|plugin| {
+            plugin.servers.iter().map(|(name, server)| {
+                (
+                    name,
+                    plugin.id.as_str(),
+                    plugin.enabled && server.enabled,
+                    Some(plugin.version.clone()),
+                )
+            })
+        });
+    let all: Vec<_> = of_config.chain(of_plugins).collect();
+    let sources = |name: &str| all.iter().filter(|(other, ..)| *other == name).count();
+    all.iter()
+        .map(|(name, source, enabled, version)| Capability {
+            id: if sources(name) == 1 {
+                (*name).clone()
+            } else {
+                format!("{source}:{name}")
+            },
+            kind: CapabilityKind::McpServer,
+            source: (*source).to_owned(),
+            enabled: *enabled,
+            version: version.clone(),
+            description: None,
+        })
+        .collect()
+}

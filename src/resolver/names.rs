@@ -1,0 +1,350 @@
+//! From what a host wrote to what there is: exact ids, bare names, and what to
+//! write instead where neither fits.
+
+use std::path::Path;
+
+use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
+
+use crate::catalog::{Catalog, HostSkill, InstalledPlugin, PluginSkill};
+
+/// How alike a name must be to be suggested, of 1.
+const LIKENESS: f64 = 0.6;
+/// How many names are suggested.
+const SUGGESTIONS: usize = 3;
+/// Qualifies a server of the user's or the project's config.
+pub(super) const CONFIG_QUALIFIER: &str = "config";
+
+/// A name that leads to nothing, or to too much.
+#[derive(Debug)]
+pub(super) enum Problem {
+    Unknown { what: &'static str, item: ErrorItem },
+    Ambiguous { what: &'static str, item: ErrorItem },
+    Blocked { id: String, why: String },
+}
+
+impl Problem {
+    fn unknown<'a>(
+        what: &'static str,
+        name: &str,
+        known: impl IntoIterator<Item = &'a str>,
+    ) -> Self {
+        let mut item = ErrorItem::named(name);
+        item.did_you_mean = alike(name, known);
+        Self::Unknown { what, item }
+    }
+
+    fn ambiguous(what: &'static str, name: &str, mut candidates: Vec<String>) -> Self {
+        candidates.sort();
+        Self::Ambiguous {
+            what,
+            item: ErrorItem {
+                name: name.to_owned(),
+                did_you_mean: Vec::new(),
+                candidates,
+            },
+        }
+    }
+}
+
+/// One error for all problems of a kind, the unknown ones first.
+pub(super) fn report(problems: Vec<Problem>) -> Result<(), LoadoutError> {
+    let mut unknown = Vec::new();
+    let mut ambiguous = Vec::new();
+    let mut sentences = Vec::new();
+    for problem in problems {
+        match problem {
+            Problem::Blocked { id, why } => {
+                sentences.push(format!("plugin `{id}` is disabled by policy: {why}"));
+                unknown.push(ErrorItem::named(id));
+            }
+            Problem::Unknown { what, item } => {
+                sentences.push(format!("there is no {what} `{}`", item.name));
+                unknown.push(item);
+            }
+            Problem::Ambiguous { what, item } => ambiguous.push((what, item)),
+        }
+    }
+    if !unknown.is_empty() {
+        let suggested = unknown.iter().any(|item| !item.did_you_mean.is_empty());
+        let hint = if suggested {
+            "Use one of the suggested names; `capability/list` (or `codex-loadout list`) shows all there are."
+        } else {
+            "`capability/list` (or `codex-loadout list`) shows everything that can be selected in this folder."
+        };
+        return Err(
+            LoadoutError::new(ErrorKind::UnknownCapability, sentences.join("; "))
+                .with_hint(hint)
+                .with_items(unknown),
+        );
+    }
+    if ambiguous.is_empty() {
+        return Ok(());
+    }
+    let sentences: Vec<String> = ambiguous
+        .iter()
+        .map(|(what, item)| format!("several sources have the {what} `{}`", item.name))
+        .collect();
+    Err(
+        LoadoutError::new(ErrorKind::AmbiguousCapability, sentences.join("; "))
+            .with_hint("Write one of the candidates instead.")
+            .with_items(ambiguous.into_iter().map(|(_, item)| item).collect()),
+    )
+}
+
+fn alike<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let wanted = name.to_lowercase();
+    let mut found: Vec<(f64, &str)> = known
+        .into_iter()
+        .map(|known| {
+            let lower = known.to_lowercase();
+            // A plugin's skill is often written without its plugin.
+            let own = lower.rsplit(':').next().unwrap_or(&lower);
+            let likeness =
+                strsim::jaro_winkler(&wanted, &lower).max(strsim::jaro_winkler(&wanted, own));
+            (likeness, known)
+        })
+        .filter(|(likeness, _)| *likeness >= LIKENESS)
+        .collect();
+    found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
+    found.dedup_by(|a, b| a.1 == b.1);
+    found
+        .into_iter()
+        .take(SUGGESTIONS)
+        .map(|(_, name)| name.to_owned())
+        .collect()
+}
+
+/// `name@marketplace`, or a bare name that one source has.
+pub(super) fn find_plugin<'a>(
+    catalog: &'a Catalog,
+    id: &str,
+) -> Result<&'a InstalledPlugin, Problem> {
+    let fitting: Vec<&InstalledPlugin> = catalog
+        .plugins
+        .iter()
+        .filter(|plugin| plugin.id == id || plugin.name == id)
+        .collect();
+    let plugin = match fitting.as_slice() {
+        [] => {
+            let known = catalog
+                .plugins
+                .iter()
+                .flat_map(|plugin| [plugin.id.as_str(), plugin.name.as_str()]);
+            let mut problem = Problem::unknown("plugin", id, known);
+            if let Problem::Unknown { item, .. } = &mut problem {
+                // A name and its id are one suggestion: the id is what to write.
+                item.did_you_mean.retain(|name| name.contains('@'));
+            }
+            return Err(problem);
+        }
+        [plugin] => *plugin,
+        several => match several.iter().find(|plugin| plugin.id == id) {
+            Some(plugin) => plugin,
+            None => {
+                return Err(Problem::ambiguous(
+                    "plugin",
+                    id,
+                    several.iter().map(|plugin| plugin.id.clone()).collect(),
+                ));
+            }
+        },
+    };
+    match &plugin.blocked {
+        Some(why) => Err(Problem::Blocked {
+            id: plugin.id.clone(),
+            why: why.clone(),
+        }),
+        None => Ok(plugin),
+    }
+}
+
+/// A skill of one plugin, by its bare or its full name.
+pub(super) fn find_skill_of<'a>(
+    plugin: &'a InstalledPlugin,
+    name: &str,
+) -> Result<&'a PluginSkill, Problem> {
+    let full = format!("{}:{name}", plugin.name);
+    plugin
+        .skills
+        .iter()
+        .find(|skill| skill.name == name || skill.name == full)
+        .ok_or_else(|| {
+            Problem::unknown(
+                "skill in that plugin named",
+                name,
+                plugin.skills.iter().map(|skill| skill.name.as_str()),
+            )
+        })
+}
+
+/// A server of one plugin.
+pub(super) fn check_server_of(plugin: &InstalledPlugin, name: &str) -> Result<(), Problem> {
+    if plugin.servers.contains_key(name) {
+        return Ok(());
+    }
+    Err(Problem::unknown(
+        "MCP server in that plugin named",
+        name,
+        plugin.servers.keys().map(String::as_str),
+    ))
+}
+
+/// What a skill's name leads to.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum FoundSkill<'a> {
+    Host(&'a HostSkill),
+    OfPlugin(&'a InstalledPlugin, &'a PluginSkill),
+}
+
+/// A skill by its name, by the bare name of a plugin's skill that nothing else has, or by its path.
+pub(super) fn find_skill<'a>(catalog: &'a Catalog, name: &str) -> Result<FoundSkill<'a>, Problem> {
+    let of_plugins = || {
+        let usable = catalog
+            .plugins
+            .iter()
+            .filter(|plugin| plugin.blocked.is_none());
+        usable.flat_map(|plugin| {
+            plugin
+                .skills
+                .iter()
+                .map(move |skill| FoundSkill::OfPlugin(plugin, skill))
+        })
+    };
+    let own_name = |found: &FoundSkill<'_>| match found {
+        FoundSkill::OfPlugin(_, skill) => {
+            skill.name.split_once(':').map_or("", |(_, own)| own) == name
+        }
+        FoundSkill::Host(_) => false,
+    };
+    let exact: Vec<FoundSkill<'a>> =
+        catalog
+            .skills
+            .iter()
+            .filter(|skill| skill.name == name || is_path_of(skill, name))
+            .map(FoundSkill::Host)
+            .chain(of_plugins().filter(
+                |found| matches!(found, FoundSkill::OfPlugin(_, skill) if skill.name == name),
+            ))
+            .collect();
+    let fitting = if exact.is_empty() {
+        of_plugins().filter(own_name).collect()
+    } else {
+        exact
+    };
+    match fitting.as_slice() {
+        [one] => Ok(*one),
+        [] => {
+            let host = catalog.skills.iter().map(|skill| skill.name.as_str());
+            let plugins = catalog
+                .plugins
+                .iter()
+                .flat_map(|plugin| plugin.skills.iter().map(|skill| skill.name.as_str()));
+            Err(Problem::unknown("skill", name, host.chain(plugins)))
+        }
+        several => {
+            let candidates = several.iter().map(|found| match found {
+                FoundSkill::Host(skill) => skill.path.to_string_lossy().into_owned(),
+                FoundSkill::OfPlugin(plugin, skill) if skill.name != name => {
+                    format!("{} ({})", skill.name, plugin.id)
+                }
+                FoundSkill::OfPlugin(plugin, skill) => plugin
+                    .root
+                    .join(&skill.folder)
+                    .join("SKILL.md")
+                    .to_string_lossy()
+                    .into_owned(),
+            });
+            Err(Problem::ambiguous("skill", name, candidates.collect()))
+        }
+    }
+}
+
+/// Where several skills have one name, the path of `SKILL.md` or of its folder tells them apart.
+fn is_path_of(skill: &HostSkill, name: &str) -> bool {
+    let path = Path::new(name);
+    path.is_absolute() && (skill.path == path || skill.path.parent() == Some(path))
+}
+
+/// What a server's name leads to.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum FoundServer<'a> {
+    Config(&'a str),
+    OfPlugin(&'a InstalledPlugin, &'a str),
+}
+
+/// A server by its name, or by `plugin:server`, `plugin@marketplace:server`, `config:server`. Of
+/// several sources, a single chosen plugin is meant.
+pub(super) fn find_server<'a>(
+    catalog: &'a Catalog,
+    name: &str,
+    is_chosen: impl Fn(&InstalledPlugin) -> bool,
+) -> Result<FoundServer<'a>, Problem> {
+    let mut fitting = servers_named(catalog, None, name);
+    if fitting.is_empty()
+        && let Some((qualifier, own)) = name.split_once(':')
+    {
+        fitting = servers_named(catalog, Some(qualifier), own);
+    }
+    match fitting.as_slice() {
+        [one] => return Ok(*one),
+        [] => {
+            let of_plugins = catalog
+                .plugins
+                .iter()
+                .flat_map(|plugin| plugin.servers.keys());
+            let known = catalog.servers.keys().chain(of_plugins).map(String::as_str);
+            return Err(Problem::unknown("MCP server", name, known));
+        }
+        _ => {}
+    }
+    let chosen: Vec<FoundServer<'a>> = fitting
+        .iter()
+        .copied()
+        .filter(|found| matches!(found, FoundServer::OfPlugin(plugin, _) if is_chosen(plugin)))
+        .collect();
+    match chosen.as_slice() {
+        [one] => Ok(*one),
+        _ => Err(Problem::ambiguous(
+            "MCP server",
+            name,
+            fitting.iter().map(qualified).collect(),
+        )),
+    }
+}
+
+fn servers_named<'a>(
+    catalog: &'a Catalog,
+    qualifier: Option<&str>,
+    name: &str,
+) -> Vec<FoundServer<'a>> {
+    let config = catalog
+        .servers
+        .get_key_value(name)
+        .filter(|_| qualifier.is_none_or(|qualifier| qualifier == CONFIG_QUALIFIER));
+    let of_plugins = catalog
+        .plugins
+        .iter()
+        .filter(|plugin| {
+            plugin.blocked.is_none()
+                && qualifier
+                    .is_none_or(|qualifier| plugin.id == qualifier || plugin.name == qualifier)
+        })
+        .filter_map(|plugin| {
+            plugin
+                .servers
+                .get_key_value(name)
+                .map(|(name, _)| FoundServer::OfPlugin(plugin, name))
+        });
+    config
+        .map(|(name, _)| FoundServer::Config(name))
+        .into_iter()
+        .chain(of_plugins)
+        .collect()
+}
+
+fn qualified(found: &FoundServer<'_>) -> String {
+    match found {
+        FoundServer::Config(name) => format!("{CONFIG_QUALIFIER}:{name}"),
+        FoundServer::OfPlugin(plugin, name) => format!("{}:{name}", plugin.id),
+    }
+}

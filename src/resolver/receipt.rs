@@ -1,0 +1,324 @@
+//! The receipt of a plan.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use codex_loadout_protocol::receipt::{
+    ContextCost, Excluded, McpServerReceipt, PluginReceipt, Receipt, SkillReceipt,
+};
+
+use super::plan::{Bundle, Plan, PlannedPlugin, PlannedServer, Scope, ServerOrigin};
+use crate::bundle::Digest;
+use crate::catalog::{Catalog, InstalledPlugin};
+
+/// `source` of a plugin that Codex has installed.
+const FROM_CODEX: &str = "codex";
+/// `source` of a server of the user's or the project's config.
+const FROM_CONFIG: &str = "config";
+/// Codex 0.169 cuts a description that is longer than this in the model's list.
+const DESCRIPTION_LIMIT: usize = 1024;
+
+/// Says what a plan holds. The digests of its folders must have been filled in.
+#[must_use]
+pub fn receipt(plan: &Plan, catalog: &Catalog) -> Receipt {
+    let servers = running_servers(plan, catalog);
+    let plugins: Vec<PluginReceipt> = plan
+        .plugins
+        .iter()
+        .map(|plugin| PluginReceipt {
+            id: plugin.id.clone(),
+            version: Some(plugin.version.clone()),
+            digest: digest_text(plan.bundles.get(plugin.bundle)),
+            source: FROM_CODEX.to_owned(),
+            skills: plugin.skills.clone(),
+            mcp_servers: servers
+                .iter()
+                .filter(|server| server.source == plugin.id)
+                .map(|server| server.name.clone())
+                .collect(),
+            agents: Vec::new(),
+        })
+        .collect();
+    let skills: Vec<SkillReceipt> = plan
+        .skills
+        .iter()
+        .map(|skill| SkillReceipt {
+            name: skill.name.clone(),
+            source: skill.source.clone(),
+            path: skill.path.to_string_lossy().into_owned(),
+            digest: digest_text(plan.bundles.get(skill.bundle)),
+        })
+        .collect();
+    Receipt {
+        digest: loadout_digest(plan, catalog, &servers).to_string(),
+        mode: plan.mode,
+        profile: plan.profile.clone(),
+        excluded: excluded(plan, catalog, &servers),
+        context: context(plan, catalog),
+        plugins,
+        skills,
+        mcp_servers: servers,
+        agents: Vec::new(),
+        hooks: Vec::new(),
+        inherited_from: None,
+        warnings: plan.warnings.clone(),
+    }
+}
+
+fn digest_text(bundle: Option<&Bundle>) -> String {
+    bundle
+        .and_then(|bundle| bundle.digest)
+        .map(|digest| digest.to_string())
+        .unwrap_or_default()
+}
+
+/// The chosen servers and those that remain, sorted by name.
+fn running_servers(plan: &Plan, catalog: &Catalog) -> Vec<McpServerReceipt> {
+    let source = |server: &PlannedServer| match &server.origin {
+        ServerOrigin::Config => FROM_CONFIG.to_owned(),
+        ServerOrigin::NativePlugin { id } | ServerOrigin::Snapshot { id, .. } => id.clone(),
+    };
+    let mut running: Vec<McpServerReceipt> = plan
+        .servers
+        .iter()
+        .map(|server| McpServerReceipt {
+            name: server.name.clone(),
+            source: source(server),
+            tools: server.tools.clone(),
+        })
+        .collect();
+    if plan.host_servers == Scope::All {
+        let config = catalog
+            .servers
+            .iter()
+            .filter(|(_, server)| server.enabled)
+            .map(|(name, _)| (name, FROM_CONFIG));
+        let native = native_plugins(plan, catalog)
+            .filter(|(planned, _)| !planned.servers_narrowed)
+            .flat_map(|(_, plugin)| {
+                plugin
+                    .servers
+                    .iter()
+                    .filter(|(_, server)| server.enabled)
+                    .map(|(name, _)| (name, plugin.id.as_str()))
+            });
+        let mut remaining: Vec<McpServerReceipt> = Vec::new();
+        // Codex starts one of several servers of a name: the config's first.
+        for (name, source) in config.chain(native) {
+            if !running
+                .iter()
+                .chain(&remaining)
+                .any(|server| server.name == *name)
+            {
+                remaining.push(McpServerReceipt {
+                    name: name.clone(),
+                    source: source.to_owned(),
+                    tools: None,
+                });
+            }
+        }
+        running.extend(remaining);
+    }
+    running.sort_by(|a, b| a.name.cmp(&b.name));
+    running
+}
+
+fn native_plugins<'a>(
+    plan: &'a Plan,
+    catalog: &'a Catalog,
+) -> impl Iterator<Item = (&'a PlannedPlugin, &'a InstalledPlugin)> {
+    plan.plugins
+        .iter()
+        .filter(|planned| planned.native)
+        .filter_map(|planned| {
+            let plugin = catalog
+                .plugins
+                .iter()
+                .find(|plugin| plugin.id == planned.id)?;
+            Some((planned, plugin))
+        })
+}
+
+/// The digest of contents and levers: not of where they were read from, nor of what is kept out.
+fn loadout_digest(plan: &Plan, catalog: &Catalog, servers: &[McpServerReceipt]) -> Digest {
+    let mut parts: Vec<String> = vec![
+        "loadout v1".to_owned(),
+        plan.mode.as_str().to_owned(),
+        format!("hooks {:?}", plan.hooks),
+    ];
+    for (kind, scope) in [
+        ("skills", &plan.host_skills),
+        ("plugins", &plan.host_plugins),
+        ("servers", &plan.host_servers),
+    ] {
+        // Which ones are kept stands with the ones that are kept; paths are no content.
+        parts.push(format!(
+            "{kind} {}",
+            if *scope == Scope::All { "all" } else { "only" }
+        ));
+    }
+    parts.extend(plan.plugins.iter().map(|plugin| {
+        format!(
+            "plugin {} {} {} {:?}",
+            plugin.id,
+            plugin.native,
+            digest_text(plan.bundles.get(plugin.bundle)),
+            plugin.skills
+        )
+    }));
+    parts.extend(plan.skills.iter().map(|skill| {
+        format!(
+            "skill {} {} {} {}",
+            skill.name,
+            skill.source,
+            skill.native,
+            digest_text(plan.bundles.get(skill.bundle))
+        )
+    }));
+    for server in servers {
+        let definition = match plan
+            .servers
+            .iter()
+            .find(|planned| planned.name == server.name)
+            .map(|planned| &planned.origin)
+        {
+            Some(ServerOrigin::Snapshot { definition, .. }) => Some(definition),
+            Some(ServerOrigin::NativePlugin { .. }) => None,
+            Some(ServerOrigin::Config) | None => catalog
+                .servers
+                .get(&server.name)
+                .map(|server| &server.definition),
+        };
+        let definition = definition.map(canonical).unwrap_or_default();
+        parts.push(format!(
+            "server {} {} {:?} {definition}",
+            server.name, server.source, server.tools
+        ));
+    }
+    Digest::of_parts(parts.iter().map(String::as_bytes))
+}
+
+/// JSON with sorted keys: Codex reports a config table in no fixed order.
+fn canonical(definition: &serde_json::Map<String, serde_json::Value>) -> String {
+    let mut value = serde_json::Value::Object(definition.clone());
+    value.sort_all_objects();
+    value.to_string()
+}
+
+fn excluded(plan: &Plan, catalog: &Catalog, servers: &[McpServerReceipt]) -> Excluded {
+    let kept_skills: BTreeSet<&Path> = plan
+        .skills
+        .iter()
+        .map(|skill| skill.path.as_path())
+        .collect();
+    let kept_plugins: BTreeSet<&str> = plan
+        .plugins
+        .iter()
+        .map(|plugin| plugin.id.as_str())
+        .collect();
+    let renamed = |name: &str, id: &str| {
+        plan.servers.iter().any(|planned| {
+            matches!(&planned.origin, ServerOrigin::Snapshot { id: of, server, .. } if of == id && server == name)
+        })
+    };
+    let runs = |name: &str, source: &str| {
+        let listed = |server: &McpServerReceipt| server.source == source && server.name == name;
+        servers.iter().any(listed) || renamed(name, source)
+    };
+    let enabled_plugins = || catalog.plugins.iter().filter(|plugin| plugin.enabled);
+    let config = catalog
+        .servers
+        .iter()
+        .filter(|(name, server)| server.enabled && !runs(name, FROM_CONFIG))
+        .count();
+    let of_plugins = enabled_plugins()
+        .flat_map(|plugin| {
+            plugin
+                .servers
+                .iter()
+                .map(move |(name, server)| (plugin, name, server))
+        })
+        .filter(|(plugin, name, server)| server.enabled && !runs(name, &plugin.id))
+        .count();
+    Excluded {
+        skills: catalog
+            .skills
+            .iter()
+            .filter(|skill| skill.enabled && !kept_skills.contains(skill.path.as_path()))
+            .count(),
+        plugins: enabled_plugins()
+            .filter(|plugin| !kept_plugins.contains(plugin.id.as_str()))
+            .count(),
+        mcp_servers: config + of_plugins,
+    }
+}
+
+fn context(plan: &Plan, catalog: &Catalog) -> ContextCost {
+    let of_plugins: usize = plan
+        .plugins
+        .iter()
+        .filter_map(|planned| {
+            Some((
+                planned,
+                catalog
+                    .plugins
+                    .iter()
+                    .find(|plugin| plugin.id == planned.id)?,
+            ))
+        })
+        .map(|(planned, plugin)| {
+            plugin_chars(plugin, |name| {
+                planned.skills.iter().any(|kept| kept == name)
+            })
+        })
+        .sum();
+    let of_skills: usize = plan
+        .skills
+        .iter()
+        .map(|skill| line_chars(&skill.name, &skill.description, &skill.path))
+        .sum();
+    let native_skills: usize = catalog
+        .skills
+        .iter()
+        .filter(|skill| skill.enabled)
+        .map(|skill| line_chars(&skill.name, &skill.description, &skill.path))
+        .sum();
+    let native_plugins: usize = catalog
+        .plugins
+        .iter()
+        .filter(|plugin| plugin.enabled)
+        .map(|plugin| {
+            plugin_chars(plugin, |name| {
+                plugin
+                    .skills
+                    .iter()
+                    .any(|skill| skill.name == name && skill.enabled)
+            })
+        })
+        .sum();
+    ContextCost {
+        skills_chars: of_plugins + of_skills,
+        skills_chars_without: native_skills + native_plugins,
+    }
+}
+
+fn plugin_chars(plugin: &InstalledPlugin, keep: impl Fn(&str) -> bool) -> usize {
+    let kept = plugin.skills.iter().filter(|skill| keep(&skill.name));
+    kept.map(|skill| {
+        line_chars(
+            &skill.name,
+            &skill.description,
+            &plugin.root.join(&skill.folder).join("SKILL.md"),
+        )
+    })
+    .sum()
+}
+
+/// `- name: description (file: path)` and its line end.
+fn line_chars(name: &str, description: &str, path: &Path) -> usize {
+    let description = description.trim().chars().count().min(DESCRIPTION_LIMIT);
+    name.chars().count()
+        + description
+        + path.to_string_lossy().chars().count()
+        + "- :  (file: )\n".len()
+}
