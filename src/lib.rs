@@ -17,3 +17,17 @@ pub mod catalog;
 pub mod resolver;
 
 pub mod lowering;
+
+pub mod materializer;
+
+pub mod selections;
+
+pub mod loadouts;
+
+pub mod control;
+
+pub mod session;
+
+pub mod settings;
+
+pub mod cli;

@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! Parse, run, exit code.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    codex_loadout::cli::main()
+}

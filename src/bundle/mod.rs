@@ -3,7 +3,9 @@
 //! *Architecture invariant:* nothing here touches a file, a clock or a process.
 
 mod digest;
+mod shape;
 mod tree;
 
 pub use digest::Digest;
+pub use shape::{BundleContent, ShapeError, shape};
 pub use tree::{Tree, TreeFile};

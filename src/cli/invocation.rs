@@ -8,16 +8,39 @@ pub(super) const OWN_VERBS: [&str; 5] = ["list", "resolve", "threads", "show", "
 
 /// Options of `codex` that stand before a subcommand and take a value as a word of its own (Codex 0.169).
 const VALUE_OPTIONS: [&str; 19] = [
-    "-c", "--config", "--enable", "--disable", "--remote", "--remote-auth-token-env", "-i", "--image",
-    "-m", "--model", "--local-provider", "-p", "--profile", "-s", "--sandbox", "-C", "--cd", "--add-dir", "-a",
+    "-c",
+    "--config",
+    "--enable",
+    "--disable",
+    "--remote",
+    "--remote-auth-token-env",
+    "-i",
+    "--image",
+    "-m",
+    "--model",
+    "--local-provider",
+    "-p",
+    "--profile",
+    "-s",
+    "--sandbox",
+    "-C",
+    "--cd",
+    "--add-dir",
+    "-a",
 ];
 
 /// Subcommands of `codex app-server` that serve nobody (Codex 0.169).
-const APP_SERVER_TOOLS: [&str; 5] = ["daemon", "proxy", "generate-ts", "generate-json-schema", "help"];
+const APP_SERVER_TOOLS: [&str; 5] = [
+    "daemon",
+    "proxy",
+    "generate-ts",
+    "generate-json-schema",
+    "help",
+];
 
 /// What a command line asks for.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Invocation {
+pub(super) enum Invocation {
     /// Stand between a host on stdio and this `codex app-server`.
     Proxy {
         /// `--codex PATH`.
@@ -40,9 +63,13 @@ pub enum Invocation {
 
 /// Reads a command line, without the program's name.
 #[must_use]
-pub fn read(arguments: &[OsString]) -> Invocation {
+pub(super) fn read(arguments: &[OsString]) -> Invocation {
     let Some(at) = first_word(arguments) else {
-        let own_option = |word: &OsString| ["--help", "-h", "--version", "-V"].iter().any(|option| word == option);
+        let own_option = |word: &OsString| {
+            ["--help", "-h", "--version", "-V"]
+                .iter()
+                .any(|option| word == option)
+        };
         if arguments.first().is_some_and(own_option) {
             return Invocation::Own;
         }
@@ -59,7 +86,10 @@ pub fn read(arguments: &[OsString]) -> Invocation {
 }
 
 fn hand_over(arguments: &[OsString]) -> Invocation {
-    Invocation::HandOver { codex: None, arguments: arguments.to_vec() }
+    Invocation::HandOver {
+        codex: None,
+        arguments: arguments.to_vec(),
+    }
 }
 
 /// Where the subcommand stands, behind options of `codex` itself.
@@ -101,16 +131,26 @@ fn app_server(arguments: &[OsString], at: usize) -> Invocation {
         }
     }
     if !serves {
-        return Invocation::HandOver { codex, arguments: passed };
+        return Invocation::HandOver {
+            codex,
+            arguments: passed,
+        };
     }
     match listener.as_deref() {
-        None | Some("stdio://" | "off") => Invocation::Proxy { codex, arguments: passed },
+        None | Some("stdio://" | "off") => Invocation::Proxy {
+            codex,
+            arguments: passed,
+        },
         Some(other) => Invocation::UnsupportedListener(other.to_owned()),
     }
 }
 
 /// The value of `--name VALUE` or `--name=VALUE`.
-fn option_value<'a>(name: &str, word: &'a OsString, rest: &mut impl Iterator<Item = &'a OsString>) -> Option<&'a OsStr> {
+fn option_value<'a>(
+    name: &str,
+    word: &'a OsString,
+    rest: &mut impl Iterator<Item = &'a OsString>,
+) -> Option<&'a OsStr> {
     if word == name {
         return Some(rest.next().map_or(OsStr::new(""), OsString::as_os_str));
     }
@@ -131,20 +171,38 @@ mod tests {
     }
 
     fn proxy(codex: Option<&str>, line: &str) -> Invocation {
-        Invocation::Proxy { codex: codex.map(PathBuf::from), arguments: words(line) }
+        Invocation::Proxy {
+            codex: codex.map(PathBuf::from),
+            arguments: words(line),
+        }
     }
 
     fn handed_over(line: &str) -> Invocation {
-        Invocation::HandOver { codex: None, arguments: words(line) }
+        Invocation::HandOver {
+            codex: None,
+            arguments: words(line),
+        }
     }
 
     #[test]
     fn the_proxy_keeps_every_flag_of_codex() {
         for (line, codex, passed) in [
             ("app-server", None, "app-server"),
-            ("app-server --codex /c -c a=b --enable x", Some("/c"), "app-server -c a=b --enable x"),
-            ("app-server --codex=/c --new-flag 5", Some("/c"), "app-server --new-flag 5"),
-            ("-c a=b --strict-config app-server --listen stdio://", None, "-c a=b --strict-config app-server --listen stdio://"),
+            (
+                "app-server --codex /c -c a=b --enable x",
+                Some("/c"),
+                "app-server -c a=b --enable x",
+            ),
+            (
+                "app-server --codex=/c --new-flag 5",
+                Some("/c"),
+                "app-server --new-flag 5",
+            ),
+            (
+                "-c a=b --strict-config app-server --listen stdio://",
+                None,
+                "-c a=b --strict-config app-server --listen stdio://",
+            ),
             ("app-server -c daemon", None, "app-server -c daemon"),
         ] {
             assert_eq!(invocation(line), proxy(codex, passed), "{line}");
@@ -153,22 +211,43 @@ mod tests {
 
     #[test]
     fn what_serves_nobody_is_handed_over() {
-        for line in ["", "exec hello", "-m gpt app-servers", "app-server generate-ts --out x", "app-server --help", "--strict-config", "-c app-server exec"] {
+        for line in [
+            "",
+            "exec hello",
+            "-m gpt app-servers",
+            "app-server generate-ts --out x",
+            "app-server --help",
+            "--strict-config",
+            "-c app-server exec",
+        ] {
             assert_eq!(invocation(line), handed_over(line), "{line}");
         }
     }
 
     #[test]
     fn own_verbs_are_ours() {
-        for line in ["list --json", "resolve x.json", "threads", "show t", "--version", "--help"] {
+        for line in [
+            "list --json",
+            "resolve x.json",
+            "threads",
+            "show t",
+            "--version",
+            "--help",
+        ] {
             assert_eq!(invocation(line), Invocation::Own, "{line}");
         }
     }
 
     #[test]
     fn a_listener_that_would_bypass_the_proxy_is_refused() {
-        for line in ["app-server --listen unix:///s", "app-server --listen=ws://127.0.0.1:1"] {
-            assert!(matches!(invocation(line), Invocation::UnsupportedListener(_)), "{line}");
+        for line in [
+            "app-server --listen unix:///s",
+            "app-server --listen=ws://127.0.0.1:1",
+        ] {
+            assert!(
+                matches!(invocation(line), Invocation::UnsupportedListener(_)),
+                "{line}"
+            );
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::plan::{Bundle, BundleContent};
+use super::plan::Bundle;
+use crate::bundle::BundleContent;
 use crate::catalog::{HostSkill, InstalledPlugin};
 
 /// The folders of a plan under way.

@@ -11,9 +11,7 @@ mod receipt;
 mod resolve;
 
 pub use listing::capabilities;
-pub use plan::{
-    Bundle, BundleContent, Plan, PlannedPlugin, PlannedServer, PlannedSkill, Scope, ServerOrigin,
-};
+pub use plan::{Bundle, Plan, PlannedPlugin, PlannedServer, PlannedSkill, Scope, ServerOrigin};
 pub use receipt::receipt;
 pub use resolve::resolve;
 

@@ -10,7 +10,7 @@ use codex_loadout_protocol::receipt::Warning;
 use codex_loadout_protocol::selection::{HookPolicy, Mode};
 use serde::{Deserialize, Serialize};
 
-use crate::bundle::Digest;
+use crate::bundle::{BundleContent, Digest};
 
 /// What a thread gets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,26 +74,6 @@ pub struct Bundle {
     pub content: BundleContent,
     /// The digest of its tree, once it was read.
     pub digest: Option<Digest>,
-}
-
-/// What a bundle is, and what is left out of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", tag = "type")]
-pub enum BundleContent {
-    /// A plugin's whole tree; of its `SKILL.md` files only those of the kept skills.
-    #[serde(rename_all = "camelCase")]
-    Plugin {
-        /// `name@marketplace`.
-        id: String,
-        /// Folders of the kept skills, relative to the plugin's root.
-        skill_folders: Vec<String>,
-    },
-    /// One skill's folder.
-    #[serde(rename_all = "camelCase")]
-    Skill {
-        /// The namespace in its name, which a manifest above it gives: `ns` of `ns:skill`.
-        namespace: Option<String>,
-    },
 }
 
 /// A chosen plugin.

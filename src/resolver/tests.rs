@@ -580,8 +580,13 @@ proptest! {
                 prop_assert!(!skill.native && named(&skills, &skill.name), "{skill:?}");
             }
             for server in &plan.servers {
-                let of_plugin = matches!(&server.origin, ServerOrigin::Snapshot { id, .. } if named(&plugins, id));
-                prop_assert!(named(&servers, &server.name) || (of_plugin && servers.is_none()) || of_plugin, "{server:?}");
+                let comes_along = servers.is_none()
+                    && matches!(&server.origin, ServerOrigin::Snapshot { id, .. } if named(&plugins, id));
+                let own = match &server.origin {
+                    ServerOrigin::Snapshot { server, .. } => server,
+                    ServerOrigin::Config | ServerOrigin::NativePlugin { .. } => &server.name,
+                };
+                prop_assert!(named(&servers, own) || comes_along, "{server:?}");
             }
         }
     }

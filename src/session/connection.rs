@@ -16,7 +16,11 @@ use crate::wire::Frame;
 /// Work that is done, on its way back to the router.
 enum Done {
     Prepared(Ticket, Prepared),
-    Settled { ticket: Ticket, answer: Bytes, loadout: bool },
+    Settled {
+        ticket: Ticket,
+        answer: Bytes,
+        loadout: bool,
+    },
     Adopted(Vec<String>),
 }
 
@@ -34,7 +38,11 @@ where
     R: AsyncRead + Unpin + Send + 'static,
     W: AsyncWrite + Unpin + Send + 'static,
 {
-    let Upstream { mut child, stdin, stdout } = upstream;
+    let Upstream {
+        mut child,
+        stdin,
+        stdout,
+    } = upstream;
     let (host, host_written) = write_frames(host_output);
     let (codex, _) = write_frames(stdin);
     let own_ids = format!("codex-loadout/{}/", uuid::Uuid::new_v4().simple());
@@ -126,8 +134,16 @@ impl Session {
     fn on_done(&mut self, done: Done) {
         let mut effects = Vec::new();
         match done {
-            Done::Prepared(ticket, prepared) => self.router.on_prepared(ticket, prepared, &mut effects),
-            Done::Settled { ticket, answer, loadout } => self.router.on_settled(ticket, answer, loadout, &mut effects),
+            Done::Prepared(ticket, prepared) => {
+                self.router.on_prepared(ticket, prepared, &mut effects)
+            }
+            Done::Settled {
+                ticket,
+                answer,
+                loadout,
+            } => self
+                .router
+                .on_settled(ticket, answer, loadout, &mut effects),
             Done::Adopted(children) => self.router.on_adopted(&children, &mut effects),
         }
         self.carry_out(effects);
@@ -138,11 +154,19 @@ impl Session {
             match effect {
                 Effect::ToHost(frame) => self.host.send(frame),
                 Effect::ToUpstream(frame) => self.codex.send(frame),
-                Effect::Prepare { ticket, kind, frame } => self.prepare(ticket, kind, frame),
+                Effect::Prepare {
+                    ticket,
+                    kind,
+                    frame,
+                } => self.prepare(ticket, kind, frame),
                 Effect::Settle { ticket, response } => {
                     self.spawn(|work| async move {
                         let (answer, loadout) = work.settle(ticket, response).await;
-                        Some(Done::Settled { ticket, answer, loadout })
+                        Some(Done::Settled {
+                            ticket,
+                            answer,
+                            loadout,
+                        })
                     });
                 }
                 Effect::Adopt { parent, children } => {
@@ -165,7 +189,10 @@ impl Session {
 
     fn prepare(&self, ticket: Ticket, kind: RequestKind, frame: Frame) {
         self.spawn(move |work| async move {
-            Some(Done::Prepared(ticket, work.prepare(ticket, kind, frame).await))
+            Some(Done::Prepared(
+                ticket,
+                work.prepare(ticket, kind, frame).await,
+            ))
         });
     }
 
@@ -229,7 +256,9 @@ mod signals {
     }
 
     pub(super) fn forward_to(id: Option<u32>, signal: Signal) {
-        let pid = id.and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        let pid = id
+            .and_then(|id| i32::try_from(id).ok())
+            .and_then(Pid::from_raw);
         if let Some(pid) = pid
             && let Err(error) = kill_process(pid, signal)
         {

@@ -1,0 +1,117 @@
+//! The verbs and their options.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// One loadout a thread, in front of `codex app-server`.
+///
+/// Run `codex-loadout app-server` where you ran `codex app-server`, and send
+/// `capabilitySelection` with `thread/start`. What is no verb below is handed to
+/// `codex` itself.
+#[derive(Debug, Parser)]
+#[command(
+    name = "codex-loadout",
+    disable_version_flag = true,
+    arg_required_else_help = true
+)]
+pub(super) struct Arguments {
+    /// Print the version, and that of the Codex that was found
+    #[arg(short = 'V', long)]
+    pub(super) version: bool,
+    #[command(subcommand)]
+    pub(super) verb: Option<Verb>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Stand in for `codex app-server`: every flag of it is handed on
+    ///
+    /// The proxy speaks on stdin and stdout, as `codex app-server` does; its exit
+    /// code and its messages on stderr are Codex's.
+    #[command(name = "app-server")]
+    AppServer(AppServer),
+    /// List everything that a selection can name in a folder
+    ///
+    /// Starts a Codex of its own for a moment, to ask it.
+    List(List),
+    /// Show what a thread would get from a selection, without starting one
+    ///
+    /// Starts a Codex of its own for a moment, to ask it.
+    Resolve(Resolve),
+    /// List the threads that have a loadout
+    Threads(Threads),
+    /// Show the loadout of one thread
+    Show(Show),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct AppServer {
+    /// The Codex to run [default: $CODEX_LOADOUT_CODEX, then `codex` on PATH]
+    #[arg(long, value_name = "PATH")]
+    pub(super) codex: Option<PathBuf>,
+    /// Any flag of `codex app-server`
+    #[arg(
+        value_name = "FLAG OF CODEX",
+        trailing_var_arg = true,
+        allow_hyphen_values = true
+    )]
+    pub(super) rest: Vec<std::ffi::OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct List {
+    #[command(flatten)]
+    pub(super) folder: Folder,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Resolve {
+    /// A JSON file with the selection; `-` reads stdin
+    #[arg(value_name = "SELECTION.json")]
+    pub(super) selection: PathBuf,
+    #[command(flatten)]
+    pub(super) folder: Folder,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Threads {
+    /// Only those whose loadout was made from this profile
+    #[arg(long, value_name = "NAME")]
+    pub(super) profile: Option<String>,
+    /// Only those whose loadout holds this plugin
+    #[arg(long, value_name = "ID")]
+    pub(super) plugin: Option<String>,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Show {
+    /// The thread's id
+    #[arg(value_name = "THREAD")]
+    pub(super) thread: String,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Folder {
+    /// The folder whose project skills and servers count [default: this one]
+    #[arg(long, value_name = "DIR")]
+    pub(super) cwd: Option<PathBuf>,
+    /// The Codex to ask [default: $CODEX_LOADOUT_CODEX, then `codex` on PATH]
+    #[arg(long, value_name = "PATH")]
+    pub(super) codex: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Output {
+    /// Print JSON for programs
+    #[arg(long)]
+    pub(super) json: bool,
+}

@@ -1,0 +1,12 @@
+//! The command line: the drop-in for `codex app-server`, and verbs of our own.
+
+mod app_server;
+mod arguments;
+mod brief_codex;
+mod hand_over;
+mod invocation;
+mod run;
+mod table;
+mod verbs;
+
+pub use run::main;

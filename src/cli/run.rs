@@ -1,0 +1,139 @@
+//! Reads the command line, runs what it asks for, says what went wrong.
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::{Command, ExitCode};
+
+use anyhow::Result;
+use clap::Parser;
+use codex_loadout_protocol::LoadoutError;
+
+use super::arguments::{Arguments, Verb};
+use super::invocation::{self, Invocation};
+use super::{app_server, hand_over, verbs};
+use crate::connection::UpstreamCommand;
+
+/// Names what is logged to stderr, in the syntax of `tracing`; nothing by default: stderr is Codex's.
+const LOG_VARIABLE: &str = "CODEX_LOADOUT_LOG";
+
+/// Refused or failed.
+const FAILED: u8 = 1;
+/// The command line is wrong.
+const USAGE: u8 = 2;
+
+/// The whole program.
+#[must_use]
+pub fn main() -> ExitCode {
+    log_to_stderr();
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    let done = match invocation::read(&arguments) {
+        Invocation::Proxy { codex, arguments } => app_server::run(codex, &arguments),
+        Invocation::HandOver { codex, arguments } => hand_over::run(codex, &arguments),
+        Invocation::UnsupportedListener(listener) => {
+            say_error(&format!(
+                "`--listen {listener}` is not supported: hosts there would reach Codex past codex-loadout"
+            ));
+            say_error("hint: leave `--listen` out and speak on stdin and stdout");
+            return ExitCode::from(USAGE);
+        }
+        Invocation::Own => own(),
+    };
+    done.unwrap_or_else(|error| {
+        explain(&error);
+        ExitCode::from(FAILED)
+    })
+}
+
+fn log_to_stderr() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env(LOG_VARIABLE);
+    if let Ok(filter) = filter {
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .init();
+    }
+}
+
+fn own() -> Result<ExitCode> {
+    let arguments = Arguments::try_parse().unwrap_or_else(|error| error.exit());
+    if arguments.version {
+        return version();
+    }
+    let Some(verb) = arguments.verb else {
+        return Ok(ExitCode::from(USAGE));
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let text = runtime.block_on(async {
+        match verb {
+            Verb::List(arguments) => verbs::list(arguments).await,
+            Verb::Resolve(arguments) => verbs::resolve(arguments).await,
+            Verb::Threads(arguments) => verbs::threads(arguments).await,
+            Verb::Show(arguments) => verbs::show(arguments).await,
+            // Read before clap is asked.
+            Verb::AppServer(arguments) => {
+                app_server::run(arguments.codex, &arguments.rest).map(|_| String::new())
+            }
+        }
+    })?;
+    print(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn version() -> Result<ExitCode> {
+    let own = env!("CARGO_PKG_VERSION");
+    let codex = match UpstreamCommand::find(None) {
+        Ok(command) => match Command::new(&command.path).arg("--version").output() {
+            Ok(output) => format!(
+                "{} at {}",
+                String::from_utf8_lossy(&output.stdout).trim(),
+                command.path.display()
+            ),
+            Err(error) => command.not_runnable(error).to_string(),
+        },
+        Err(error) => error.to_string(),
+    };
+    print(&format!("codex-loadout {own}\n{codex}\n"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A reader that has seen enough is no failure.
+fn print(text: &str) -> Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// The error, what to do about it, and the names that would do.
+fn explain(error: &anyhow::Error) {
+    say_error(&format!("error: {error}"));
+    for cause in error.chain().skip(1) {
+        say_error(&format!("  because {cause}"));
+    }
+    let Some(refusal) = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<LoadoutError>())
+    else {
+        return;
+    };
+    for item in &refusal.items {
+        for (title, names) in [
+            ("did you mean", &item.did_you_mean),
+            ("candidates", &item.candidates),
+        ] {
+            if !names.is_empty() {
+                say_error(&format!("{}: {title} {}", item.name, names.join(", ")));
+            }
+        }
+    }
+    if !refusal.hint.is_empty() {
+        say_error(&format!("hint: {}", refusal.hint));
+    }
+}
+
+fn say_error(line: &str) {
+    // Nobody is left to tell if stderr is closed.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

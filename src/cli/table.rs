@@ -1,0 +1,46 @@
+//! Columns for people.
+
+use std::fmt::Write as _;
+
+/// Lines up columns; the last one may run on. Nothing is cut.
+pub(super) fn columns(head: &[&str], rows: &[Vec<String>]) -> String {
+    let width = |column: usize| {
+        let cells = rows
+            .iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count());
+        cells
+            .chain(head.get(column).map(|cell| cell.chars().count()))
+            .max()
+            .unwrap_or_default()
+    };
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let mut text = String::new();
+    let mut line = |cells: &mut dyn Iterator<Item = &str>| {
+        let mut whole = String::new();
+        for (cell, width) in cells.zip(&widths) {
+            let _ = write!(whole, "{cell:width$}  ");
+        }
+        text.push_str(whole.trim_end());
+        text.push('\n');
+    };
+    line(&mut head.iter().copied());
+    for row in rows {
+        line(&mut row.iter().map(String::as_str));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up_by_characters() {
+        let rows = [
+            vec!["é".to_owned(), "x".to_owned()],
+            vec!["long".to_owned(), String::new()],
+        ];
+        assert_eq!(columns(&["a", "b"], &rows), "a     b\né     x\nlong\n");
+    }
+}

@@ -1,0 +1,211 @@
+//! The verbs that show something.
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use codex_loadout_protocol::method::{
+    CAPABILITY_LIST, CAPABILITY_RESOLVE, Capability, Page, ThreadCapabilityListParams,
+    ThreadLoadout,
+};
+use codex_loadout_protocol::selection::FIELD;
+use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError, Receipt};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::arguments::{Folder, List, Resolve, Show, Threads};
+use super::brief_codex::BriefCodex;
+use super::table::columns;
+use crate::loadouts::{Loadouts, Recorded};
+use crate::settings;
+
+/// How much of a description fits a line.
+const DESCRIPTION: usize = 60;
+
+pub(super) async fn list(arguments: List) -> Result<String> {
+    let answer = ask(arguments.folder, CAPABILITY_LIST, json!({})).await?;
+    if arguments.output.json {
+        return pretty(&answer);
+    }
+    let page: Page<Capability> = serde_json::from_value(answer)?;
+    let rows: Vec<Vec<String>> = page.data.iter().map(capability_row).collect();
+    Ok(columns(
+        &["KIND", "ID", "SOURCE", "ON", "DESCRIPTION"],
+        &rows,
+    ))
+}
+
+fn capability_row(capability: &Capability) -> Vec<String> {
+    let kind = serde_json::to_value(capability.kind).unwrap_or_default();
+    let on = if capability.enabled { "yes" } else { "no" };
+    let description = capability.description.as_deref().unwrap_or_default();
+    let mut short: String = description.chars().take(DESCRIPTION).collect();
+    if short.len() < description.len() {
+        short.push('…');
+    }
+    vec![
+        kind.as_str().unwrap_or_default().to_owned(),
+        capability.id.clone(),
+        capability.source.clone(),
+        on.to_owned(),
+        short,
+    ]
+}
+
+pub(super) async fn resolve(arguments: Resolve) -> Result<String> {
+    let text = read_selection(&arguments.selection)?;
+    let text = text.trim_start_matches('\u{feff}');
+    // Told before Codex is started for it, with the path of the field.
+    CapabilitySelection::from_json(text)?;
+    let selection: Value = serde_json::from_str(text)?;
+    let answer = ask(
+        arguments.folder,
+        CAPABILITY_RESOLVE,
+        json!({ FIELD: selection }),
+    )
+    .await?;
+    if arguments.output.json {
+        return pretty(&answer);
+    }
+    Ok(receipt(&serde_json::from_value(answer[FIELD].clone())?))
+}
+
+fn read_selection(path: &PathBuf) -> Result<String> {
+    if path.as_os_str() == "-" {
+        let mut text = String::new();
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .context("stdin can't be read")?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(path).with_context(|| format!("`{}` can't be read", path.display()))
+}
+
+pub(super) async fn threads(arguments: Threads) -> Result<String> {
+    let wanted = ThreadCapabilityListParams {
+        profile: arguments.profile,
+        plugin: arguments.plugin,
+    };
+    let threads = Loadouts::new(settings::state_home()?)
+        .threads(&wanted)
+        .await?;
+    if arguments.output.json {
+        return pretty(&Page::whole(threads));
+    }
+    let rows: Vec<Vec<String>> = threads.iter().map(thread_row).collect();
+    Ok(columns(
+        &["THREAD", "MODE", "PLUGINS", "SKILLS", "SERVERS", "FOLDER"],
+        &rows,
+    ))
+}
+
+fn thread_row(thread: &ThreadLoadout) -> Vec<String> {
+    let receipt = &thread.capability_selection;
+    let skills = receipt.skills.len()
+        + receipt
+            .plugins
+            .iter()
+            .map(|plugin| plugin.skills.len())
+            .sum::<usize>();
+    let counts =
+        [receipt.plugins.len(), skills, receipt.mcp_servers.len()].map(|count| count.to_string());
+    let mut row = vec![thread.thread_id.clone(), receipt.mode.as_str().to_owned()];
+    row.extend(counts);
+    row.push(thread.cwd.clone());
+    row
+}
+
+pub(super) async fn show(arguments: Show) -> Result<String> {
+    let loadouts = Loadouts::new(settings::state_home()?);
+    let receipt = match loadouts
+        .recorded(&arguments.thread, &settings::codex_home())
+        .await?
+    {
+        Recorded::Loadout(record) => record.loadout.receipt,
+        Recorded::Native => return Err(no_loadout(&arguments.thread).into()),
+    };
+    if arguments.output.json {
+        return pretty(&json!({ FIELD: receipt }));
+    }
+    Ok(self::receipt(&receipt))
+}
+
+fn no_loadout(thread: &str) -> LoadoutError {
+    LoadoutError::new(
+        ErrorKind::UnknownCapability,
+        format!("no loadout is recorded for thread `{thread}`"),
+    )
+    .with_hint("`codex-loadout threads` lists those that have one.")
+    .with_items(vec![ErrorItem::named(thread)])
+}
+
+/// Asks a Codex of our own.
+async fn ask(folder: Folder, method: &str, mut params: Value) -> Result<Value> {
+    if let Some(cwd) = folder.cwd {
+        let cwd = cwd
+            .canonicalize()
+            .with_context(|| format!("`{}` is no folder", cwd.display()))?;
+        params["cwd"] = json!(cwd);
+    }
+    let loadouts = Arc::new(Loadouts::new(settings::state_home()?));
+    let codex = BriefCodex::start(folder.codex, loadouts).await?;
+    let answer = codex.call(method, &params).await;
+    codex.end().await?;
+    answer
+}
+
+fn pretty<T: Serialize>(value: &T) -> Result<String> {
+    Ok(format!("{}\n", serde_json::to_string_pretty(value)?))
+}
+
+/// A receipt for people.
+fn receipt(receipt: &Receipt) -> String {
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut row = |kind: &str, name: &str, source: &str, more: String| {
+        rows.push(vec![
+            kind.to_owned(),
+            name.to_owned(),
+            source.to_owned(),
+            more,
+        ])
+    };
+    for plugin in &receipt.plugins {
+        row(
+            "plugin",
+            &plugin.id,
+            &plugin.source,
+            plugin.version.clone().unwrap_or_default(),
+        );
+        for skill in &plugin.skills {
+            row("  skill", skill, &plugin.id, String::new());
+        }
+    }
+    for skill in &receipt.skills {
+        row("skill", &skill.name, &skill.source, skill.path.clone());
+    }
+    for server in &receipt.mcp_servers {
+        let tools = server.tools.as_ref().map_or_else(
+            || "all tools".to_owned(),
+            |tools| format!("tools: {}", tools.join(", ")),
+        );
+        row("mcpServer", &server.name, &server.source, tools);
+    }
+    let mut text = format!("{} {}\n\n", receipt.mode.as_str(), receipt.digest);
+    text.push_str(&columns(&["KIND", "NAME", "SOURCE", ""], &rows));
+    let excluded = receipt.excluded;
+    text.push_str(&format!(
+        "\nleft out: {} skills, {} plugins, {} MCP servers\nskill list: {} characters instead of {}\n",
+        excluded.skills, excluded.plugins, excluded.mcp_servers, receipt.context.skills_chars, receipt.context.skills_chars_without
+    ));
+    if let Some(source) = &receipt.inherited_from {
+        text.push_str(&format!("inherited from {source}\n"));
+    }
+    for warning in &receipt.warnings {
+        text.push_str(&format!(
+            "warning: {} ({})\n",
+            warning.message, warning.code
+        ));
+    }
+    text
+}

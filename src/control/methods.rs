@@ -1,0 +1,168 @@
+//! The table.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use codex_loadout_protocol::error::INVALID_PARAMS;
+use codex_loadout_protocol::method::{
+    CAPABILITY_LIST, CAPABILITY_RESOLVE, Capability, CapabilityListParams, CapabilityResolveResult,
+    Page, THREAD_CAPABILITY_LIST, THREAD_CAPABILITY_READ, ThreadCapabilityListParams,
+    ThreadCapabilityReadParams, ThreadCapabilityReadResult, ThreadLoadout,
+};
+use codex_loadout_protocol::selection::FIELD;
+use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
+use jsonrpsee::RpcModule;
+use jsonrpsee::core::RegisterMethodError;
+use jsonrpsee::types::{ErrorObjectOwned, Params};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use tokio::sync::watch;
+
+use super::answer::wait_for_upstream;
+use crate::catalog::{Catalog, read_catalog};
+use crate::connection::Asker;
+use crate::interceptors::initialize::UpstreamInfo;
+use crate::loadouts::{Loadouts, Recorded};
+use crate::lowering::Levers;
+use crate::resolver::capabilities;
+
+/// What the methods work on.
+#[derive(Debug)]
+pub(super) struct Context {
+    pub(super) loadouts: Arc<Loadouts>,
+    pub(super) asker: Arc<Asker>,
+    pub(super) upstream: watch::Receiver<Option<UpstreamInfo>>,
+}
+
+impl Context {
+    async fn upstream(&self) -> Result<UpstreamInfo, LoadoutError> {
+        wait_for_upstream(self.upstream.clone()).await
+    }
+
+    async fn catalog(&self, cwd: Option<String>) -> Result<Catalog, LoadoutError> {
+        let upstream = self.upstream().await?;
+        let cwd = std::path::absolute(cwd.map_or_else(|| PathBuf::from("."), PathBuf::from))
+            .map_err(|error| invalid("cwd", &error.to_string()))?;
+        Ok(read_catalog(&self.asker, &upstream.codex_home, &cwd).await?)
+    }
+}
+
+/// Builds the table.
+pub(super) fn table(context: Context) -> RpcModule<Context> {
+    let mut module = RpcModule::new(context);
+    register(&mut module).unwrap_or_else(|error| {
+        // It fails only for a name that is taken, and these are all different.
+        tracing::error!(%error, "a method of ours is not served");
+    });
+    module
+}
+
+fn register(module: &mut RpcModule<Context>) -> Result<(), RegisterMethodError> {
+    module.register_async_method(CAPABILITY_LIST, |params, context, _| async move {
+        list(parsed(&params)?, &context).await.map_err(refused)
+    })?;
+    module.register_async_method(CAPABILITY_RESOLVE, |params, context, _| async move {
+        resolve(parsed(&params)?, &context).await.map_err(refused)
+    })?;
+    module.register_async_method(THREAD_CAPABILITY_READ, |params, context, _| async move {
+        read(parsed(&params)?, &context).await.map_err(refused)
+    })?;
+    module.register_async_method(THREAD_CAPABILITY_LIST, |params, context, _| async move {
+        threads(parsed(&params)?, &context).await.map_err(refused)
+    })?;
+    Ok(())
+}
+
+async fn list(
+    params: CapabilityListParams,
+    context: &Context,
+) -> Result<Page<Capability>, LoadoutError> {
+    let catalog = context.catalog(params.cwd).await?;
+    Ok(Page::whole(capabilities(&catalog)))
+}
+
+/// The selection is read like that of a start, so that what is wrong is told in the same words.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct ResolveParams {
+    capability_selection: Box<RawValue>,
+    #[serde(default)]
+    cwd: Option<String>,
+}
+
+async fn resolve(
+    params: ResolveParams,
+    context: &Context,
+) -> Result<CapabilityResolveResult, LoadoutError> {
+    let selection = CapabilitySelection::from_json(params.capability_selection.get())?;
+    let levers = Levers::of(context.upstream().await?.version);
+    let catalog = context.catalog(params.cwd).await?;
+    let receipt = context
+        .loadouts
+        .resolve(&selection, &catalog, levers)
+        .await?;
+    Ok(CapabilityResolveResult {
+        capability_selection: receipt,
+    })
+}
+
+async fn read(
+    params: ThreadCapabilityReadParams,
+    context: &Context,
+) -> Result<ThreadCapabilityReadResult, LoadoutError> {
+    let upstream = context.upstream().await?;
+    let receipt = match context
+        .loadouts
+        .recorded(&params.thread_id, &upstream.codex_home)
+        .await?
+    {
+        Recorded::Loadout(record) => Some(record.loadout.receipt),
+        Recorded::Native => None,
+    };
+    Ok(ThreadCapabilityReadResult {
+        capability_selection: receipt,
+        stale: false,
+    })
+}
+
+async fn threads(
+    params: ThreadCapabilityListParams,
+    context: &Context,
+) -> Result<Page<ThreadLoadout>, LoadoutError> {
+    Ok(Page::whole(context.loadouts.threads(&params).await?))
+}
+
+fn parsed<T: DeserializeOwned>(params: &Params<'_>) -> Result<T, ErrorObjectOwned> {
+    let text = match params.as_str() {
+        None | Some("null") => "{}",
+        Some(text) => text,
+    };
+    let deserializer = &mut serde_json::Deserializer::from_str(text);
+    serde_path_to_error::deserialize(deserializer).map_err(|error| {
+        let path = error.path().to_string();
+        let path = if path == "." {
+            "params".to_owned()
+        } else {
+            path
+        };
+        refused(invalid(&path, &error.into_inner().to_string()))
+    })
+}
+
+fn invalid(path: &str, why: &str) -> LoadoutError {
+    let why = why.split(" at line ").next().unwrap_or(why);
+    LoadoutError::new(
+        ErrorKind::InvalidSelection,
+        format!("`{path}` is not valid: {why}"),
+    )
+    .with_hint(format!(
+        "See the JSON Schema of the method's parameters; a selection goes into `{FIELD}`."
+    ))
+    .with_items(vec![ErrorItem::named(path)])
+}
+
+fn refused(error: LoadoutError) -> ErrorObjectOwned {
+    let code = i32::try_from(INVALID_PARAMS).unwrap_or(i32::MIN);
+    ErrorObjectOwned::owned(code, error.message.clone(), Some(error.data()))
+}

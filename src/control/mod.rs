@@ -1,0 +1,10 @@
+//! Our own methods: one table, behind every door.
+//!
+//! The table is jsonrpsee's; a frame of the host's is brought to it in memory.
+//! It never sees a proxied frame: it refuses messages without the `jsonrpc`
+//! header, and would take a request of Codex's for a notification.
+
+mod answer;
+mod methods;
+
+pub use answer::Control;

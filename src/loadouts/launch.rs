@@ -1,0 +1,272 @@
+//! A request that starts, resumes or forks a thread, with the loadout lowered into it.
+
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use codex_loadout_protocol::receipt::Warning;
+use codex_loadout_protocol::selection::FIELD;
+use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
+use serde_json::Value;
+
+use super::keeper::{Loadouts, parse_root, unix_now};
+use crate::bundle::Digest;
+use crate::catalog::Catalog;
+use crate::interceptors::initialize::UpstreamInfo;
+use crate::lowering::{HostConfig, Levers, Lowered, MergeMode, lower, roots_json};
+use crate::resolver::{self, Plan};
+use crate::selections::LoadoutRecord;
+use crate::wire::{Frame, RawObject, replace_params};
+
+/// `selectedCapabilityRoots`, Codex's own experimental field.
+const ROOTS: &str = "selectedCapabilityRoots";
+
+/// A request ready to go to Codex, and what is to be recorded when it succeeds.
+#[derive(Debug)]
+pub struct Launch {
+    /// The request as Codex gets it.
+    pub request: Bytes,
+    /// The loadout it carries.
+    pub record: LoadoutRecord,
+}
+
+impl Loadouts {
+    /// A start with a new loadout: snapshots it, gives it a root of its own, lowers it.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the selection or the request around it.
+    pub async fn start(
+        &self,
+        request: &Frame,
+        selection: CapabilitySelection,
+        catalog: &Catalog,
+        upstream: &UpstreamInfo,
+    ) -> Result<Launch, LoadoutError> {
+        let params = read_params(request)?;
+        check_environments(&params)?;
+        let (plan, loadout) = self.publish(&selection, catalog).await?;
+        let lowered = self.lower(&plan, catalog, upstream).await?;
+        // Refused before a root is made for it.
+        let config = merged_config(&params, &lowered)?;
+        let of_host = roots_of_host(&params, lowered.mode)?;
+        let (root, path) = self.create_root(loadout).await?;
+        let record = LoadoutRecord {
+            root: Some(root.to_string()),
+            receipt: resolver::receipt(&plan, catalog),
+            selection,
+            plan,
+            codex_home: upstream.codex_home.clone(),
+            cwd: catalog.cwd.clone(),
+            recorded_at: unix_now(),
+        };
+        let mut params = params;
+        params.remove(FIELD);
+        params.set("config", config);
+        params.set(ROOTS, roots_json(&path, of_host));
+        let request = replace_params(request.bytes(), &params)?;
+        Ok(Launch { request, record })
+    }
+
+    /// A resume or fork with a recorded loadout, lowered anew onto the user's set of this moment.
+    ///
+    /// # Errors
+    /// `loadoutLost` if its snapshots can't be brought back, or what is wrong with the request around it.
+    pub async fn again(
+        &self,
+        request: &Frame,
+        mut record: LoadoutRecord,
+        catalog: &Catalog,
+        upstream: &UpstreamInfo,
+    ) -> Result<Launch, LoadoutError> {
+        let mut params = read_params(request)?;
+        check_environments(&params)?;
+        self.restore(&record).await?;
+        let lowered = self.lower(&record.plan, catalog, upstream).await?;
+        for server in &lowered.gone_servers {
+            let message = format!(
+                "MCP server `{server}` is no longer in the config; the thread goes on without it"
+            );
+            record
+                .receipt
+                .warnings
+                .push(Warning::new("serverGone", message));
+        }
+        record.receipt.warnings.dedup();
+        record.cwd.clone_from(&catalog.cwd);
+        let config = merged_config(&params, &lowered)?;
+        params.remove(FIELD);
+        // Codex lets this kind of fork inherit its loaded source's config, and refuses another.
+        if !is_prediction(&params) {
+            params.set("config", config);
+        }
+        let request = replace_params(request.bytes(), &params)?;
+        Ok(Launch { request, record })
+    }
+
+    /// A resume or fork with another loadout than the recorded one. The root stays the one the thread
+    /// has; what lies at it is swapped.
+    ///
+    /// # Errors
+    /// As [`Self::start`], and `unsupportedUpstream` if there is no root to swap.
+    pub async fn anew(
+        &self,
+        request: &Frame,
+        selection: CapabilitySelection,
+        root: Option<String>,
+        catalog: &Catalog,
+        upstream: &UpstreamInfo,
+    ) -> Result<(Launch, Digest), LoadoutError> {
+        let (plan, loadout) = self.publish(&selection, catalog).await?;
+        if root.is_none() && plan.bundles.iter().any(|bundle| bundle.mount.is_some()) {
+            return Err(no_root());
+        }
+        let record = LoadoutRecord {
+            root,
+            receipt: resolver::receipt(&plan, catalog),
+            selection,
+            plan,
+            codex_home: upstream.codex_home.clone(),
+            cwd: catalog.cwd.clone(),
+            recorded_at: unix_now(),
+        };
+        let mut params = read_params(request)?;
+        check_environments(&params)?;
+        let lowered = self.lower(&record.plan, catalog, upstream).await?;
+        let config = merged_config(&params, &lowered)?;
+        params.remove(FIELD);
+        params.set("config", config);
+        let request = replace_params(request.bytes(), &params)?;
+        Ok((Launch { request, record }, loadout))
+    }
+
+    /// Lets a thread's root lead to another loadout.
+    ///
+    /// # Errors
+    /// `conversionFailed` if the link can't be replaced.
+    pub async fn point_root(&self, root: &str, loadout: Digest) -> Result<(), LoadoutError> {
+        let root = parse_root(root)?;
+        let store = self.store().await?.clone();
+        super::keeper::blocking(move || Ok(store.point_root(&root, loadout)?)).await
+    }
+
+    /// The loadout that holds nothing.
+    ///
+    /// # Errors
+    /// `conversionFailed` if it can't be stored.
+    pub async fn empty_loadout(&self) -> Result<Digest, LoadoutError> {
+        let store = self.store().await?.clone();
+        super::keeper::blocking(move || Ok(store.publish_loadout(&[])?)).await
+    }
+
+    async fn lower(
+        &self,
+        plan: &Plan,
+        catalog: &Catalog,
+        upstream: &UpstreamInfo,
+    ) -> Result<Lowered, LoadoutError> {
+        let store = self.store().await?;
+        let snapshot = |bundle: usize| {
+            let digest = plan.bundles.get(bundle).and_then(|bundle| bundle.digest);
+            digest.map_or_else(PathBuf::new, |digest| store.tree_path(&digest))
+        };
+        lower(plan, catalog, Levers::of(upstream.version), snapshot)
+    }
+}
+
+/// The request's `params`.
+///
+/// # Errors
+/// `invalidSelection` if they are no object.
+pub fn read_params(request: &Frame) -> Result<RawObject<'_>, LoadoutError> {
+    let text = std::str::from_utf8(request.bytes()).unwrap_or_default();
+    let message = RawObject::parse(text, "message")?;
+    let Some(params) = message.get("params") else {
+        return Ok(RawObject::default());
+    };
+    // The text outlives the message it was found in: both are of the frame's bytes.
+    let start = params.as_ptr() as usize - text.as_ptr() as usize;
+    let params = text.get(start..start + params.len()).unwrap_or_default();
+    Ok(RawObject::parse(params, "params")?)
+}
+
+/// The thread's folder: the request's `cwd`, a relative one taken from Codex's own, or that.
+#[must_use]
+pub fn cwd_of(params: &RawObject<'_>) -> Option<PathBuf> {
+    let cwd = PathBuf::from(params.get_string("cwd")?);
+    std::path::absolute(&cwd).ok()
+}
+
+fn merged_config(params: &RawObject<'_>, lowered: &Lowered) -> Result<String, LoadoutError> {
+    let text = params.get("config").unwrap_or_default();
+    let config = RawObject::parse(text, "config")?;
+    HostConfig::parse(&config)?.merged_with(&lowered.config, lowered.mode)
+}
+
+/// The host's own roots, which would widen a guarded loadout.
+fn roots_of_host(params: &RawObject<'_>, mode: MergeMode) -> Result<Vec<Value>, LoadoutError> {
+    let text = params.get(ROOTS).unwrap_or("null");
+    let roots: Option<Vec<Value>> = serde_json::from_str(text).map_err(|_| {
+        LoadoutError::new(
+            ErrorKind::InvalidSelection,
+            format!("`{ROOTS}` is not a list"),
+        )
+        .with_hint("Send it in the shape of Codex's own schema.")
+        .with_items(vec![ErrorItem::named(ROOTS)])
+    })?;
+    let roots = roots.unwrap_or_default();
+    if mode == MergeMode::Guarded && !roots.is_empty() {
+        return Err(LoadoutError::new(
+            ErrorKind::InvalidSelection,
+            format!("`{ROOTS}` would widen the loadout"),
+        )
+        .with_hint("Leave it out, or use the mode `extend`.")
+        .with_items(vec![ErrorItem::named(ROOTS)]));
+    }
+    Ok(roots)
+}
+
+/// The loadout's files lie on this machine: a thread that runs elsewhere, or nowhere, can't see them.
+fn check_environments(params: &RawObject<'_>) -> Result<(), LoadoutError> {
+    let environments: Option<Vec<Value>> = params
+        .get("environments")
+        .and_then(|text| serde_json::from_str(text).ok());
+    let Some(environments) = environments else {
+        return Ok(());
+    };
+    let id = |environment: &Value| {
+        environment
+            .get("environmentId")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let others: Vec<String> = environments
+        .iter()
+        .map(id)
+        .filter(|id| id != "local")
+        .collect();
+    if others.is_empty() && !environments.is_empty() {
+        return Ok(());
+    }
+    Err(LoadoutError::new(
+        ErrorKind::EnvironmentUnsupported,
+        "a loadout can only be seen in the environment `local`",
+    )
+    .with_hint("Leave `environments` out, or start the thread without `capabilitySelection`.")
+    .with_items(others.into_iter().map(ErrorItem::named).collect()))
+}
+
+fn is_prediction(params: &RawObject<'_>) -> bool {
+    params
+        .get("experimentalPredictionMode")
+        .is_some_and(|mode| !matches!(mode, "null" | "false"))
+}
+
+fn no_root() -> LoadoutError {
+    LoadoutError::new(ErrorKind::UnsupportedUpstream, "this thread was started without a loadout, and Codex gives a thread no root later")
+        .with_hint("Start a new thread with the selection, or leave plugins and skills that need a snapshot out of it.")
+}
+
+/// Whether a path lies under the folder of roots of this state home.
+pub(super) fn is_our_root(state_home: &Path, path: &Path) -> bool {
+    path.starts_with(state_home.join("roots"))
+}

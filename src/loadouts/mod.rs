@@ -1,0 +1,14 @@
+//! Loadouts made, kept and found again: catalog -> resolver -> materializer ->
+//! lowering -> record, for whoever asks (a host's connection, the command line).
+//!
+//! Decisions are the pure rooms'; this one brings them what they decide on and
+//! makes durable what they decided.
+
+mod digests;
+mod keeper;
+mod launch;
+mod recovery;
+
+pub use keeper::Loadouts;
+pub use launch::{Launch, cwd_of, read_params};
+pub use recovery::Recorded;

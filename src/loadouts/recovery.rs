@@ -1,0 +1,191 @@
+//! Which loadout a thread has: its record, or what Codex's own session file says.
+
+use std::path::Path;
+
+use codex_loadout_protocol::method::{ThreadCapabilityListParams, ThreadLoadout};
+use codex_loadout_protocol::receipt::Warning;
+use codex_loadout_protocol::{LoadoutError, Receipt};
+
+use super::keeper::{Loadouts, blocking, lost};
+use super::launch::is_our_root;
+use crate::selections::session_file::{self, SessionMeta};
+use crate::selections::{Lineage, LoadoutRecord, ThreadRecord};
+
+/// The code of the warning that a record was made again.
+const RECOVERED: &str = "recovered";
+
+/// What is known of a thread.
+#[derive(Debug)]
+pub enum Recorded {
+    /// It has a loadout.
+    Loadout(Box<ThreadRecord>),
+    /// It never had one.
+    Native,
+}
+
+impl Loadouts {
+    /// Finds a thread's loadout. A record that is missing is made again from the root that Codex's
+    /// session file names, and that is said in the receipt's warnings.
+    ///
+    /// # Errors
+    /// `loadoutLost` if the thread had a loadout that can't be found or read: it must not run wider.
+    pub async fn recorded(
+        &self,
+        thread_id: &str,
+        codex_home: &Path,
+    ) -> Result<Recorded, LoadoutError> {
+        if let Some(selections) = self.existing_selections().await?
+            && let Some(record) = selections.thread(thread_id).await?
+        {
+            return Ok(Recorded::Loadout(Box::new(record)));
+        }
+        self.recover(thread_id, codex_home).await
+    }
+
+    /// The recorded threads, newest first: all, or those whose loadout was made from a profile or holds
+    /// a plugin (by id or bare name).
+    ///
+    /// # Errors
+    /// `loadoutLost` if the records can't be read.
+    pub async fn threads(
+        &self,
+        wanted: &ThreadCapabilityListParams,
+    ) -> Result<Vec<ThreadLoadout>, LoadoutError> {
+        let Some(selections) = self.existing_selections().await? else {
+            return Ok(Vec::new());
+        };
+        let records = selections
+            .threads()
+            .await?
+            .into_iter()
+            .filter(|record| is_wanted(&record.loadout.receipt, wanted));
+        let threads = records.map(|record| ThreadLoadout {
+            thread_id: record.thread_id,
+            cwd: record.loadout.cwd.to_string_lossy().into_owned(),
+            recorded_at: record.loadout.recorded_at,
+            capability_selection: record.loadout.receipt,
+        });
+        Ok(threads.collect())
+    }
+
+    async fn recover(&self, thread_id: &str, codex_home: &Path) -> Result<Recorded, LoadoutError> {
+        let Some(meta) = session_meta(thread_id, codex_home).await? else {
+            return Ok(Recorded::Native);
+        };
+        let inherited_from = meta.parent.or(meta.forked_from);
+        let Some(root) = meta
+            .roots
+            .iter()
+            .find(|root| is_our_root(self.state_home(), root))
+        else {
+            // A child spawned on Codex 0.144 names its parent, but no root.
+            return match inherited_from.filter(|parent| parent != thread_id) {
+                Some(parent) => self.inherited(thread_id, &parent, codex_home).await,
+                None => Ok(Recorded::Native),
+            };
+        };
+        let root = root
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default();
+        let selections = self.selections().await?;
+        let Some(mut loadout) = selections.intent(&root).await? else {
+            return Err(lost("its record is gone"));
+        };
+        loadout.receipt.inherited_from.clone_from(&inherited_from);
+        self.recovered(thread_id, inherited_from, loadout).await
+    }
+
+    /// The loadout of the thread that this one came out of, if that has one.
+    async fn inherited(
+        &self,
+        thread_id: &str,
+        parent: &str,
+        codex_home: &Path,
+    ) -> Result<Recorded, LoadoutError> {
+        let found = Box::pin(self.recorded(parent, codex_home)).await?;
+        let Recorded::Loadout(record) = found else {
+            return Ok(Recorded::Native);
+        };
+        let mut loadout = record.loadout;
+        loadout.receipt.inherited_from = Some(parent.to_owned());
+        self.recovered(thread_id, Some(parent.to_owned()), loadout)
+            .await
+    }
+
+    async fn recovered(
+        &self,
+        thread_id: &str,
+        inherited_from: Option<String>,
+        mut loadout: LoadoutRecord,
+    ) -> Result<Recorded, LoadoutError> {
+        let message = "the record of this thread was missing; its loadout was recovered through Codex's session file";
+        if !loadout
+            .receipt
+            .warnings
+            .iter()
+            .any(|warning| warning.code == RECOVERED)
+        {
+            loadout
+                .receipt
+                .warnings
+                .push(Warning::new(RECOVERED, message));
+        }
+        let record = ThreadRecord {
+            thread_id: thread_id.to_owned(),
+            lineage: Lineage::Recovered,
+            inherited_from,
+            loadout,
+        };
+        self.selections().await?.put_thread(&record).await?;
+        Ok(Recorded::Loadout(Box::new(record)))
+    }
+
+    /// Gives a spawned or forked thread the loadout of the one it came out of.
+    ///
+    /// # Errors
+    /// `loadoutLost` if it can't be recorded.
+    pub async fn inherit(
+        &self,
+        child: &str,
+        lineage: Lineage,
+        parent: &str,
+        mut loadout: LoadoutRecord,
+    ) -> Result<ThreadRecord, LoadoutError> {
+        loadout.receipt.inherited_from = Some(parent.to_owned());
+        let record = ThreadRecord {
+            thread_id: child.to_owned(),
+            lineage,
+            inherited_from: Some(parent.to_owned()),
+            loadout,
+        };
+        self.selections().await?.put_thread(&record).await?;
+        Ok(record)
+    }
+}
+
+async fn session_meta(
+    thread_id: &str,
+    codex_home: &Path,
+) -> Result<Option<SessionMeta>, LoadoutError> {
+    let id = thread_id.to_owned();
+    let home = codex_home.to_owned();
+    blocking(move || {
+        Ok(session_file::find(&home, &id).and_then(|path| session_file::read_meta(&path).ok()))
+    })
+    .await
+}
+
+fn is_wanted(receipt: &Receipt, wanted: &ThreadCapabilityListParams) -> bool {
+    let has_plugin = |name: &String| {
+        receipt
+            .plugins
+            .iter()
+            .any(|plugin| plugin.id == *name || plugin.id.split('@').next() == Some(name))
+    };
+    wanted
+        .profile
+        .as_ref()
+        .is_none_or(|profile| receipt.profile.contains(profile))
+        && wanted.plugin.as_ref().is_none_or(has_plugin)
+}

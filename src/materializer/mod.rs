@@ -1,0 +1,14 @@
+//! Folders in, read-only snapshots out: the only room that writes files of a loadout.
+
+mod error;
+mod publish;
+mod read;
+mod root;
+mod store;
+mod walk;
+
+pub use error::{ReadError, StoreError};
+pub use read::{Stamp, read_tree, stamp};
+pub use root::RootId;
+pub use store::{Store, Verdict};
+pub use walk::Limits;

@@ -1,0 +1,228 @@
+//! A folder as a tree, and the cheap sign that it is still the same.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use super::error::ReadError;
+use super::walk::{Limits, walk};
+use crate::bundle::{Digest, Tree, TreeFile};
+
+/// A file may be written again within the resolution of its time stamps, unseen. Nothing younger is
+/// taken for settled.
+const SETTLED_AFTER: Duration = Duration::from_secs(1);
+
+/// Reads a folder. If it is itself a link, what it leads to is read; links
+/// inside are resolved, and refused where they lead out.
+///
+/// # Errors
+/// [`ReadError`], naming the file, folder or link.
+pub fn read_tree(root: &Path, limits: Limits) -> Result<Tree, ReadError> {
+    let mut tree = Tree::default();
+    walk(root, limits, &mut |found| {
+        let bytes = fs::read(&found.path).map_err(ReadError::unreadable(&found.path))?;
+        tree.insert(
+            found.name,
+            TreeFile {
+                bytes: bytes.into(),
+                executable: is_executable(&found.metadata),
+            },
+        );
+        Ok(())
+    })?;
+    Ok(tree)
+}
+
+/// What a folder looked like from outside: names, sizes, times and inodes of its files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    digest: Digest,
+    newest: Option<SystemTime>,
+}
+
+impl Stamp {
+    /// Whether an equal stamp later means equal content: nothing was changed just now.
+    #[must_use]
+    pub fn is_settled(&self, now: SystemTime) -> bool {
+        let Some(newest) = self.newest else {
+            return true;
+        };
+        now.duration_since(newest)
+            .is_ok_and(|age| age >= SETTLED_AFTER)
+    }
+}
+
+/// Takes a folder's stamp without reading a file.
+///
+/// # Errors
+/// As [`read_tree`].
+pub fn stamp(root: &Path, limits: Limits) -> Result<Stamp, ReadError> {
+    let mut files = Vec::new();
+    let mut newest = None;
+    walk(root, limits, &mut |found| {
+        newest = newest
+            .max(found.metadata.modified().ok())
+            .max(changed(&found.metadata));
+        files.push(format!("{}\0{}", found.name, facts(&found.metadata)));
+        Ok(())
+    })?;
+    files.sort();
+    Ok(Stamp {
+        digest: Digest::of_parts(files.iter().map(String::as_bytes)),
+        newest,
+    })
+}
+
+#[cfg(unix)]
+fn is_executable(metadata: &fs::Metadata) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    metadata.permissions().mode() & 0o111 != 0
+}
+
+#[cfg(not(unix))]
+fn is_executable(_: &fs::Metadata) -> bool {
+    false
+}
+
+/// The time of the last change of content or inode: unlike the time of modification, nobody can set it back.
+#[cfg(unix)]
+fn changed(metadata: &fs::Metadata) -> Option<SystemTime> {
+    use std::os::unix::fs::MetadataExt;
+    let seconds = u64::try_from(metadata.ctime()).ok()?;
+    let nanoseconds = u32::try_from(metadata.ctime_nsec()).ok()?;
+    SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanoseconds))
+}
+
+#[cfg(not(unix))]
+fn changed(_: &fs::Metadata) -> Option<SystemTime> {
+    None
+}
+
+#[cfg(unix)]
+fn facts(metadata: &fs::Metadata) -> String {
+    use std::os::unix::fs::MetadataExt;
+    format!(
+        "{} {} {}.{} {}.{} {}",
+        metadata.ino(),
+        metadata.len(),
+        metadata.mtime(),
+        metadata.mtime_nsec(),
+        metadata.ctime(),
+        metadata.ctime_nsec(),
+        metadata.mode()
+    )
+}
+
+#[cfg(not(unix))]
+fn facts(metadata: &fs::Metadata) -> String {
+    format!("{} {:?}", metadata.len(), metadata.modified().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::File;
+
+    fn folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir_all(folder.path().join("a/.git")).unwrap();
+        fs::write(folder.path().join("a/x.txt"), "x").unwrap();
+        fs::write(folder.path().join("a/.git/config"), "no").unwrap();
+        folder
+    }
+
+    #[test]
+    fn files_are_read_and_version_control_is_not() {
+        let folder = folder();
+        let tree = read_tree(folder.path(), Limits::default()).unwrap();
+        assert_eq!(
+            tree.iter().map(|(path, _)| path).collect::<Vec<_>>(),
+            ["a/x.txt"]
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_resolved_inside_and_refused_outside() {
+        use std::os::unix::fs::{PermissionsExt, symlink};
+        let folder = folder();
+        let at = |path: &str| folder.path().join(path);
+        fs::set_permissions(at("a/x.txt"), fs::Permissions::from_mode(0o755)).unwrap();
+        symlink("a/x.txt", at("file-link")).unwrap();
+        symlink("a", at("folder-link")).unwrap();
+        let tree = read_tree(folder.path(), Limits::default()).unwrap();
+        assert_eq!(
+            tree.iter().map(|(path, _)| path).collect::<Vec<_>>(),
+            ["a/x.txt", "file-link", "folder-link/x.txt"]
+        );
+        assert!(tree.get("file-link").unwrap().executable);
+        for (target, why) in [
+            ("/etc", "out of"),
+            ("../..", "out of"),
+            ("nothing", "to nothing"),
+            (".", "circle"),
+            ("bad", "circle"),
+        ] {
+            symlink(target, at("bad")).unwrap();
+            let error = read_tree(folder.path(), Limits::default()).unwrap_err();
+            assert!(
+                error.to_string().contains(why) && error.to_string().contains("bad"),
+                "{target}: {error}"
+            );
+            fs::remove_file(at("bad")).unwrap();
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_refused_and_not_opened() {
+        let folder = folder();
+        let made = std::process::Command::new("mkfifo")
+            .arg(folder.path().join("pipe"))
+            .status()
+            .unwrap();
+        assert!(made.success());
+        assert!(matches!(
+            read_tree(folder.path(), Limits::default()),
+            Err(ReadError::Special(_))
+        ));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_name_that_is_not_utf8_is_refused() {
+        use std::os::unix::ffi::OsStrExt;
+        let folder = folder();
+        File::create(folder.path().join(std::ffi::OsStr::from_bytes(b"\xff"))).unwrap();
+        assert!(matches!(
+            read_tree(folder.path(), Limits::default()),
+            Err(ReadError::Name(_))
+        ));
+    }
+
+    #[test]
+    fn limits_and_missing_folders_are_told() {
+        let folder = folder();
+        fs::write(folder.path().join("y"), "yy").unwrap();
+        let read = |files, bytes| read_tree(folder.path(), Limits { files, bytes });
+        assert!(read(2, 3).is_ok());
+        assert!(matches!(read(1, 3), Err(ReadError::TooLarge { .. })));
+        assert!(matches!(read(2, 2), Err(ReadError::TooLarge { .. })));
+        assert!(matches!(
+            read_tree(&folder.path().join("none"), Limits::default()),
+            Err(ReadError::Unreadable { .. })
+        ));
+    }
+
+    #[test]
+    fn a_stamp_changes_with_the_folder_and_settles() {
+        let folder = folder();
+        let take = || stamp(folder.path(), Limits::default()).unwrap();
+        let first = take();
+        assert_eq!(first, take());
+        assert!(!first.is_settled(SystemTime::now()));
+        assert!(first.is_settled(SystemTime::now() + Duration::from_secs(3)));
+        fs::write(folder.path().join("a/y.txt"), "y").unwrap();
+        assert_ne!(first, take());
+    }
+}

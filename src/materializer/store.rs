@@ -1,0 +1,387 @@
+//! The store: each content once, read-only, found by its digest.
+//!
+//! ```text
+//! $CODEX_LOADOUT_HOME/                 0700
+//! ├── CACHEDIR.TAG                     backup programs pass the folder over
+//! ├── store-v1/                        the number is that of this layout
+//! │   ├── trees/<sha256>/…             one bundle; files 0444 or 0555, folders 0555
+//! │   ├── loadouts/<sha256>/<mount>    -> ../../trees/<sha256>
+//! │   └── staging/                     trees under way; whatever lies here may go
+//! └── roots/<uuid>                     -> ../store-v1/loadouts/<sha256>: one thread's root
+//! ```
+//!
+//! A tree and a loadout appear by one rename and are never written again. Only a
+//! root changes what it leads to. What is needed after a crash of the machine
+//! (not of a process) is synced before the rename.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use dashmap::DashMap;
+
+use super::error::StoreError;
+use super::publish::{self, Staged};
+use super::read::read_tree;
+use super::root::{RootId, link};
+use super::walk::Limits;
+use crate::bundle::{Digest, Tree};
+
+/// The text that marks a folder as a cache, by the Cache Directory Tagging Specification.
+const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n";
+
+/// What a snapshot is found to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Its content has its digest.
+    Intact,
+    /// It is not there.
+    Missing,
+    /// Its content has another digest, or can't be read.
+    Changed,
+}
+
+/// The store of one state folder.
+#[derive(Debug)]
+pub struct Store {
+    home: PathBuf,
+    /// Trees that are being staged by this process, so that none is staged twice at once.
+    staging: DashMap<Digest, Arc<Mutex<()>>>,
+}
+
+impl Store {
+    /// Opens the store in a state folder, making what is missing.
+    ///
+    /// # Errors
+    /// [`StoreError`], naming the folder that can't be made.
+    pub fn open(home: &Path) -> Result<Self, StoreError> {
+        let store = Self {
+            home: home.to_owned(),
+            staging: DashMap::new(),
+        };
+        publish::private_folder(home)?;
+        for folder in [
+            store.trees(),
+            store.loadouts(),
+            store.staging_folder(),
+            store.roots(),
+        ] {
+            fs::create_dir_all(&folder).map_err(StoreError::at(&folder))?;
+        }
+        let tag = home.join("CACHEDIR.TAG");
+        if !tag.exists() {
+            fs::write(&tag, CACHE_TAG).map_err(StoreError::at(&tag))?;
+        }
+        Ok(store)
+    }
+
+    /// Keeps a tree under its digest. One that is there already is not written again.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing of the tree is to be seen.
+    pub fn publish_tree(&self, tree: &Tree, digest: Digest) -> Result<PathBuf, StoreError> {
+        let place = self.tree_path(&digest);
+        if place.is_dir() {
+            return Ok(place);
+        }
+        let turn = self.staging.entry(digest).or_default().clone();
+        let published = {
+            // A staging that panicked left nothing behind that another could trip over.
+            let _turn = turn
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            if place.is_dir() {
+                return Ok(place);
+            }
+            Staged::tree(&self.staging_folder(), tree).and_then(|staged| staged.publish(&place))
+        };
+        self.staging.remove(&digest);
+        published.map(|()| place)
+    }
+
+    /// Keeps a loadout: a folder with a link for each mount. An empty one is allowed.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then nothing of it is to be seen.
+    pub fn publish_loadout(&self, mounts: &[(String, Digest)]) -> Result<Digest, StoreError> {
+        let mut mounts: Vec<&(String, Digest)> = mounts.iter().collect();
+        mounts.sort();
+        let texts: Vec<String> = mounts
+            .iter()
+            .map(|(mount, digest)| format!("{mount}\0{digest}"))
+            .collect();
+        let digest = Digest::of_parts(
+            std::iter::once(b"root v1".as_slice()).chain(texts.iter().map(String::as_bytes)),
+        );
+        let place = self.loadouts().join(digest.hex());
+        if !place.is_dir() {
+            let links = mounts.iter().map(|(mount, digest)| {
+                (mount.as_str(), Path::new("../../trees").join(digest.hex()))
+            });
+            Staged::links(&self.staging_folder(), links)?.publish(&place)?;
+        }
+        Ok(digest)
+    }
+
+    /// Where a tree lies, or would.
+    #[must_use]
+    pub fn tree_path(&self, digest: &Digest) -> PathBuf {
+        self.trees().join(digest.hex())
+    }
+
+    /// Whether a tree is there; not whether it is intact.
+    #[must_use]
+    pub fn has_tree(&self, digest: &Digest) -> bool {
+        self.tree_path(digest).is_dir()
+    }
+
+    /// Reads a tree again and compares.
+    #[must_use]
+    pub fn verify_tree(&self, digest: &Digest) -> Verdict {
+        if !self.has_tree(digest) {
+            return Verdict::Missing;
+        }
+        let unlimited = Limits {
+            files: usize::MAX,
+            bytes: u64::MAX,
+        };
+        match read_tree(&self.tree_path(digest), unlimited) {
+            Ok(tree) if tree.digest() == *digest => Verdict::Intact,
+            Ok(_) | Err(_) => Verdict::Changed,
+        }
+    }
+
+    /// Puts a good copy in the place of a tree that was changed or is gone.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the bad copy can't be taken away or the good one not be written.
+    pub fn heal_tree(&self, tree: &Tree, digest: Digest) -> Result<PathBuf, StoreError> {
+        let place = self.tree_path(&digest);
+        if place.exists() {
+            publish::retire(&place, &self.staging_folder())?;
+        }
+        self.publish_tree(tree, digest)
+    }
+
+    /// A root of its own for a thread.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the link can't be made.
+    pub fn create_root(&self, loadout: Digest) -> Result<RootId, StoreError> {
+        let root = RootId::new();
+        link(&self.loadout_link(loadout), &self.root_path(&root))?;
+        Ok(root)
+    }
+
+    /// Lets a root lead to another loadout, from one moment to the next.
+    ///
+    /// # Errors
+    /// [`StoreError`]; then it leads where it did.
+    pub fn point_root(&self, root: &RootId, loadout: Digest) -> Result<(), StoreError> {
+        let place = self.root_path(root);
+        let target = self.loadout_link(loadout);
+        if fs::read_link(&place).is_ok_and(|now| now == target) {
+            return Ok(());
+        }
+        let next = self.roots().join(format!(".{}", RootId::new()));
+        link(&target, &next)?;
+        fs::rename(&next, &place).map_err(StoreError::at(&place))
+    }
+
+    /// Where a root lies.
+    #[must_use]
+    pub fn root_path(&self, root: &RootId) -> PathBuf {
+        self.roots().join(root.to_string())
+    }
+
+    /// Takes a root away. What it led to stays.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the link can't be removed; one that is not there is no error.
+    pub fn remove_root(&self, root: &RootId) -> Result<(), StoreError> {
+        let place = self.root_path(root);
+        match fs::remove_file(&place) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(StoreError::at(&place)(error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn loadout_link(&self, loadout: Digest) -> PathBuf {
+        Path::new("../store-v1/loadouts").join(loadout.hex())
+    }
+
+    fn trees(&self) -> PathBuf {
+        self.home.join("store-v1/trees")
+    }
+
+    fn loadouts(&self) -> PathBuf {
+        self.home.join("store-v1/loadouts")
+    }
+
+    fn staging_folder(&self) -> PathBuf {
+        self.home.join("store-v1/staging")
+    }
+
+    fn roots(&self) -> PathBuf {
+        self.home.join("roots")
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+    use crate::bundle::TreeFile;
+    use proptest::prelude::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(&home.path().join("state")).unwrap();
+        (home, store)
+    }
+
+    fn tree(files: &[(&str, &'static str)]) -> Tree {
+        files
+            .iter()
+            .map(|(path, text)| {
+                (
+                    (*path).to_owned(),
+                    TreeFile {
+                        bytes: text.as_bytes().into(),
+                        executable: path.ends_with(".sh"),
+                    },
+                )
+            })
+            .collect()
+    }
+
+    fn staged(store: &Store) -> usize {
+        fs::read_dir(store.staging_folder()).unwrap().count()
+    }
+
+    #[test]
+    fn a_tree_is_kept_once_and_read_only() {
+        let (_home, store) = store();
+        let tree = tree(&[("a/run.sh", "x"), ("b", "y")]);
+        let place = store.publish_tree(&tree, tree.digest()).unwrap();
+        let mode =
+            |path: &str| fs::metadata(place.join(path)).unwrap().permissions().mode() & 0o777;
+        assert_eq!(
+            (mode("a/run.sh"), mode("b"), mode("a"), mode("")),
+            (0o555, 0o444, 0o555, 0o555)
+        );
+        let made = fs::metadata(place.join("b")).unwrap().modified().unwrap();
+        store.publish_tree(&tree, tree.digest()).unwrap();
+        assert_eq!(
+            fs::metadata(place.join("b")).unwrap().modified().unwrap(),
+            made
+        );
+        assert_eq!(
+            (store.verify_tree(&tree.digest()), staged(&store)),
+            (Verdict::Intact, 0)
+        );
+        let home = fs::metadata(&store.home).unwrap().permissions().mode() & 0o777;
+        assert_eq!(home, 0o700);
+    }
+
+    #[test]
+    fn a_copy_that_breaks_off_leaves_nothing_to_be_seen() {
+        let (_home, store) = store();
+        // A file where a folder must be: the second write fails when the first is done.
+        let broken = tree(&[("a", "x"), ("a/b", "y")]);
+        let error = store.publish_tree(&broken, broken.digest()).unwrap_err();
+        assert!(matches!(error, StoreError::Unwritable { .. }), "{error}");
+        assert!(!store.has_tree(&broken.digest()));
+        assert_eq!(staged(&store), 0);
+    }
+
+    #[test]
+    fn two_that_publish_at_once_do_not_harm_each_other() {
+        let (home, first) = store();
+        let tree = Tree::from_iter((0..50).map(|number| {
+            (
+                format!("d{}/f{number}", number % 7),
+                TreeFile::plain(vec![b'x'; 5000]),
+            )
+        }));
+        let digest = tree.digest();
+        // A store of its own has locks of its own, as another process would.
+        let second = Store::open(&home.path().join("state")).unwrap();
+        std::thread::scope(|scope| {
+            for store in [&first, &second, &first, &second] {
+                scope.spawn(|| {
+                    store.publish_tree(&tree, digest).unwrap();
+                    store.publish_loadout(&[("m".to_owned(), digest)]).unwrap();
+                });
+            }
+        });
+        assert_eq!(
+            (first.verify_tree(&digest), staged(&first)),
+            (Verdict::Intact, 0)
+        );
+    }
+
+    #[test]
+    fn roots_lead_to_loadouts_and_can_be_turned() {
+        let (_home, store) = store();
+        let [one, two] = ["1", "2"].map(|text| {
+            let tree = tree(&[("SKILL.md", text)]);
+            store.publish_tree(&tree, tree.digest()).unwrap();
+            store
+                .publish_loadout(&[("skill".to_owned(), tree.digest())])
+                .unwrap()
+        });
+        let root = store.create_root(one).unwrap();
+        let other = store.create_root(one).unwrap();
+        let read = |root: &RootId| {
+            fs::read_to_string(store.root_path(root).join("skill/SKILL.md")).unwrap()
+        };
+        assert_eq!(
+            (read(&root), read(&other)),
+            ("1".to_owned(), "1".to_owned())
+        );
+        store.point_root(&root, two).unwrap();
+        assert_eq!(
+            (read(&root), read(&other)),
+            ("2".to_owned(), "1".to_owned())
+        );
+        let empty = store.publish_loadout(&[]).unwrap();
+        store.point_root(&root, empty).unwrap();
+        assert_eq!(fs::read_dir(store.root_path(&root)).unwrap().count(), 0);
+        store.remove_root(&root).unwrap();
+        store.remove_root(&root).unwrap();
+        assert!(!store.root_path(&root).exists());
+    }
+
+    #[test]
+    fn a_changed_tree_is_noticed_and_healed() {
+        let (_home, store) = store();
+        let tree = tree(&[("a", "x")]);
+        let place = store.publish_tree(&tree, tree.digest()).unwrap();
+        assert_eq!(store.verify_tree(&Digest::of_parts([])), Verdict::Missing);
+        fs::set_permissions(place.join("a"), fs::Permissions::from_mode(0o644)).unwrap();
+        fs::write(place.join("a"), "changed").unwrap();
+        assert_eq!(store.verify_tree(&tree.digest()), Verdict::Changed);
+        store.heal_tree(&tree, tree.digest()).unwrap();
+        assert_eq!(store.verify_tree(&tree.digest()), Verdict::Intact);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+        #[test]
+        fn what_is_published_reads_back_equal(files in proptest::collection::btree_map("[a-c]{1,2}(/[d-f]{1,2}){0,2}", (proptest::collection::vec(any::<u8>(), 0..40), any::<bool>()), 0..8)) {
+            let names: Vec<String> = files.keys().cloned().collect();
+            // A name can't be a file and a folder at once.
+            let tree: Tree = files.into_iter()
+                .filter(|(name, _)| !names.iter().any(|other| other.starts_with(&format!("{name}/"))))
+                .map(|(name, (bytes, executable))| (name, TreeFile { bytes: bytes.into(), executable }))
+                .collect();
+            let (_home, store) = store();
+            let place = store.publish_tree(&tree, tree.digest()).unwrap();
+            prop_assert_eq!(read_tree(&place, Limits::default()).unwrap(), tree);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Walking a folder, links resolved, nothing followed out of it.
+
+use std::fs::{self, Metadata};
+use std::path::{Path, PathBuf};
+
+use super::error::ReadError;
+
+/// What a bundle may hold.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Files, at most.
+    pub files: usize,
+    /// Bytes of all files together, at most.
+    pub bytes: u64,
+}
+
+impl Default for Limits {
+    /// 20 000 files (what Codex 0.169 itself scans of a root) and 256 MiB.
+    fn default() -> Self {
+        Self {
+            files: 20_000,
+            bytes: 256 * 1024 * 1024,
+        }
+    }
+}
+
+/// Version control is no part of a bundle, and changes all the time.
+const SKIPPED: &str = ".git";
+
+/// A regular file that was found.
+pub(super) struct Found {
+    /// Relative to the folder, `/` between the parts.
+    pub(super) name: String,
+    /// Where it really lies.
+    pub(super) path: PathBuf,
+    pub(super) metadata: Metadata,
+}
+
+/// Gives every regular file below `root` to `visit`.
+pub(super) fn walk(
+    root: &Path,
+    limits: Limits,
+    visit: &mut dyn FnMut(Found) -> Result<(), ReadError>,
+) -> Result<(), ReadError> {
+    let real = root.canonicalize().map_err(ReadError::unreadable(root))?;
+    let mut walk = Walk {
+        root: &real,
+        limits,
+        files: 0,
+        bytes: 0,
+        visit,
+    };
+    walk.folder(&real, "", &mut vec![real.clone()])
+}
+
+struct Walk<'a> {
+    root: &'a Path,
+    limits: Limits,
+    files: usize,
+    bytes: u64,
+    visit: &'a mut dyn FnMut(Found) -> Result<(), ReadError>,
+}
+
+impl Walk<'_> {
+    /// `above` holds the real paths of the folders on the way down: a link to one of them is a circle.
+    fn folder(
+        &mut self,
+        path: &Path,
+        name: &str,
+        above: &mut Vec<PathBuf>,
+    ) -> Result<(), ReadError> {
+        let entries = fs::read_dir(path).map_err(ReadError::unreadable(path))?;
+        for entry in entries {
+            let entry = entry.map_err(ReadError::unreadable(path))?;
+            let path = entry.path();
+            let own = entry
+                .file_name()
+                .into_string()
+                .map_err(|_| ReadError::Name(path.clone()))?;
+            let kind = entry.file_type().map_err(ReadError::unreadable(&path))?;
+            if own == SKIPPED {
+                continue;
+            }
+            let name = if name.is_empty() {
+                own
+            } else {
+                format!("{name}/{own}")
+            };
+            if kind.is_symlink() {
+                let target = self.target(&path)?;
+                self.entry(&target, &path, name, above)?;
+            } else {
+                self.entry(&path, &path, name, above)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where a link leads, if that is inside.
+    fn target(&self, link: &Path) -> Result<PathBuf, ReadError> {
+        let wrong = |why| ReadError::Link {
+            path: link.to_owned(),
+            why,
+        };
+        let target = link.canonicalize().map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => wrong("leads to nothing"),
+            _ => wrong("leads round in a circle"),
+        })?;
+        if target.starts_with(self.root) {
+            Ok(target)
+        } else {
+            Err(wrong("leads out of the folder"))
+        }
+    }
+
+    fn entry(
+        &mut self,
+        real: &Path,
+        shown: &Path,
+        name: String,
+        above: &mut Vec<PathBuf>,
+    ) -> Result<(), ReadError> {
+        let metadata = fs::symlink_metadata(real).map_err(ReadError::unreadable(shown))?;
+        if metadata.is_dir() {
+            if above.iter().any(|folder| folder == real) {
+                return Err(ReadError::Link {
+                    path: shown.to_owned(),
+                    why: "leads round in a circle",
+                });
+            }
+            above.push(real.to_owned());
+            self.folder(real, &name, above)?;
+            above.pop();
+            return Ok(());
+        }
+        if !metadata.is_file() {
+            return Err(ReadError::Special(shown.to_owned()));
+        }
+        self.files += 1;
+        self.bytes += metadata.len();
+        let too_large = |limit| ReadError::TooLarge {
+            path: self.root.to_owned(),
+            limit,
+        };
+        if self.files > self.limits.files {
+            return Err(too_large(format!("{} files", self.limits.files)));
+        }
+        if self.bytes > self.limits.bytes {
+            return Err(too_large(format!("{} bytes", self.limits.bytes)));
+        }
+        (self.visit)(Found {
+            name,
+            path: real.to_owned(),
+            metadata,
+        })
+    }
+}

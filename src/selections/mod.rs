@@ -1,0 +1,11 @@
+//! Durable records: which thread has which loadout, and where it came from.
+//!
+//! Records live in an embedded SQLite database; what was lost there is found
+//! again in Codex's own session files ([`session_file`]).
+
+mod record;
+pub mod session_file;
+mod store;
+
+pub use record::{Lineage, LoadoutRecord, ThreadRecord};
+pub use store::{Selections, SelectionsError};

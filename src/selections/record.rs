@@ -1,0 +1,56 @@
+//! A record as a value.
+
+use std::path::PathBuf;
+
+use codex_loadout_protocol::{CapabilitySelection, Receipt};
+use serde::{Deserialize, Serialize};
+
+use crate::resolver::Plan;
+
+/// A loadout as it was given to a thread.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LoadoutRecord {
+    /// The thread's root, by id. Forks and children share that of the thread they came out of.
+    pub root: Option<String>,
+    /// What the host asked for.
+    pub selection: CapabilitySelection,
+    /// What that came to.
+    pub plan: Plan,
+    /// What the host was told.
+    pub receipt: Receipt,
+    /// The `CODEX_HOME` it was made for.
+    pub codex_home: PathBuf,
+    /// The thread's folder.
+    pub cwd: PathBuf,
+    /// When, in Unix seconds.
+    pub recorded_at: i64,
+}
+
+/// How a thread came by its loadout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Lineage {
+    /// Its host asked for it.
+    Started,
+    /// It was forked from a thread that has it.
+    Forked,
+    /// A thread that has it spawned it.
+    Spawned,
+    /// Found again through Codex's session file.
+    Recovered,
+}
+
+/// A thread and its loadout.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ThreadRecord {
+    /// Codex's id of the thread.
+    pub thread_id: String,
+    /// How it came by its loadout.
+    pub lineage: Lineage,
+    /// The thread it was forked from or spawned by.
+    pub inherited_from: Option<String>,
+    /// Its loadout.
+    pub loadout: LoadoutRecord,
+}

@@ -1,0 +1,213 @@
+//! What Codex's own session file says of a thread: its first line names the
+//! roots the thread was started with, and the thread it came out of.
+//!
+//! Measured on Codex 0.144.1 and 0.169.0: the file appears with the thread's first
+//! turn; a fork has its source's roots; a spawned child has its parent's, but on
+//! 0.144 names the parent only; archiving moves the file.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use url::Url;
+
+/// The first line holds the base instructions too; it is never longer than this.
+const LINE_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// What the first line of a session file says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionMeta {
+    /// The thread.
+    pub thread_id: String,
+    /// Its folder when it was made.
+    pub cwd: PathBuf,
+    /// The thread that spawned it.
+    pub parent: Option<String>,
+    /// The thread it was forked from.
+    pub forked_from: Option<String>,
+    /// Its capability roots.
+    pub roots: Vec<PathBuf>,
+}
+
+/// A session file can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionFileError {
+    /// The file can't be opened or read.
+    #[error("the session file `{path}` can't be read: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Its first line is not what Codex writes.
+    #[error("the session file `{path}` does not begin with a session's facts: {reason}")]
+    NoMeta {
+        /// The file.
+        path: PathBuf,
+        /// Where reading stopped.
+        reason: String,
+    },
+}
+
+/// Reads the first line of a session file, and no more.
+///
+/// # Errors
+/// [`SessionFileError`], naming the file.
+pub fn read_meta(path: &Path) -> Result<SessionMeta, SessionFileError> {
+    let unreadable = |source| SessionFileError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    let file = File::open(path).map_err(unreadable)?;
+    let mut line = Vec::new();
+    BufReader::new(file.take(LINE_LIMIT))
+        .read_until(b'\n', &mut line)
+        .map_err(unreadable)?;
+    parse(&line).map_err(|reason| SessionFileError::NoMeta {
+        path: path.to_owned(),
+        reason,
+    })
+}
+
+fn parse(line: &[u8]) -> Result<SessionMeta, String> {
+    #[derive(Deserialize)]
+    struct Line {
+        payload: Payload,
+    }
+    #[derive(Deserialize)]
+    struct Payload {
+        id: String,
+        #[serde(default)]
+        cwd: PathBuf,
+        #[serde(default)]
+        forked_from_id: Option<String>,
+        #[serde(default)]
+        parent_thread_id: Option<String>,
+        #[serde(default)]
+        selected_capability_roots: Option<Vec<Root>>,
+    }
+    #[derive(Deserialize)]
+    struct Root {
+        location: Location,
+    }
+    #[derive(Deserialize)]
+    struct Location {
+        #[serde(default)]
+        path: Option<String>,
+    }
+    let payload = serde_json::from_slice::<Line>(line)
+        .map_err(|error| error.to_string())?
+        .payload;
+    let roots = payload.selected_capability_roots.unwrap_or_default();
+    Ok(SessionMeta {
+        thread_id: payload.id,
+        cwd: payload.cwd,
+        parent: payload.parent_thread_id,
+        forked_from: payload.forked_from_id,
+        roots: roots
+            .into_iter()
+            .filter_map(|root| root_path(&root.location.path?))
+            .collect(),
+    })
+}
+
+/// Codex keeps a root as a `file:` URL.
+fn root_path(text: &str) -> Option<PathBuf> {
+    match Url::parse(text) {
+        Ok(url) if url.scheme() == "file" => url.to_file_path().ok(),
+        _ => Some(PathBuf::from(text)),
+    }
+}
+
+/// Finds a thread's session file, archived ones included.
+#[must_use]
+pub fn find(codex_home: &Path, thread_id: &str) -> Option<PathBuf> {
+    // An id ends up in a comparison of file names only, never in a path.
+    let ending = format!("-{thread_id}.jsonl");
+    let sessions = codex_home.join("sessions");
+    newest_first(&sessions)
+        .iter()
+        .flat_map(|year| newest_first(year))
+        .flat_map(|month| newest_first(&month))
+        .chain([codex_home.join("archived_sessions")])
+        .find_map(|day| file_ending(&day, &ending))
+}
+
+/// Sub-folders by name, the last one first: most threads that are asked for are recent.
+fn newest_first(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut folders: Vec<PathBuf> = entries
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .map(|entry| entry.path())
+        .collect();
+    folders.sort_by(|a, b| b.cmp(a));
+    folders
+}
+
+fn file_ending(folder: &Path, ending: &str) -> Option<PathBuf> {
+    let entries = fs::read_dir(folder).ok()?.flatten();
+    entries.map(|entry| entry.path()).find(|path| {
+        let name = path
+            .file_name()
+            .and_then(|name| name.to_str())
+            .unwrap_or_default();
+        name.starts_with("rollout-") && name.ends_with(ending)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn roots_and_lineage_are_read_for_all_versions() {
+        let meta = |payload: &str| {
+            parse(
+                format!(r#"{{"timestamp":"t","type":"session_meta","payload":{payload}}}"#)
+                    .as_bytes(),
+            )
+        };
+        let started = meta(r#"{"id":"a","cwd":"/w","selected_capability_roots":[{"id":"x","location":{"type":"environment","environmentId":"local","path":"file:///h/my%20state/roots/r"}}],"more":{}}"#).unwrap();
+        assert_eq!(
+            (started.thread_id.as_str(), started.cwd.as_path()),
+            ("a", Path::new("/w"))
+        );
+        #[cfg(unix)]
+        assert_eq!(started.roots, [PathBuf::from("/h/my state/roots/r")]);
+        let child = meta(r#"{"id":"c","parent_thread_id":"a","source":{"subagent":{}}}"#).unwrap();
+        assert_eq!((child.parent.as_deref(), child.roots.len()), (Some("a"), 0));
+        assert_eq!(
+            meta(r#"{"id":"f","forked_from_id":"a"}"#)
+                .unwrap()
+                .forked_from
+                .as_deref(),
+            Some("a")
+        );
+        assert!(meta(r#"{"no":"id"}"#).is_err());
+        assert!(parse(b"").is_err() && parse(b"\xff").is_err());
+    }
+
+    #[test]
+    fn files_are_found_by_id_wherever_they_lie() {
+        let home = tempfile::tempdir().unwrap();
+        let write = |path: &str| {
+            let path = home.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, "{\"payload\":{\"id\":\"x\"}}\nnot json").unwrap();
+            path
+        };
+        let live = write("sessions/2026/11/21/rollout-2026-11-21T05-27-04-live.jsonl");
+        let archived = write("archived_sessions/rollout-2026-11-20T05-27-04-old.jsonl");
+        assert_eq!(find(home.path(), "live"), Some(live.clone()));
+        assert_eq!(find(home.path(), "old"), Some(archived));
+        assert_eq!(find(home.path(), "ive"), None);
+        assert_eq!(find(home.path(), "../live"), None);
+        assert_eq!(read_meta(&live).unwrap().thread_id, "x");
+        assert!(matches!(
+            read_meta(&home.path().join("none")),
+            Err(SessionFileError::Unreadable { .. })
+        ));
+    }
+}

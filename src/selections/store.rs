@@ -1,0 +1,420 @@
+//! The records in a database. The SQL is such that PostgreSQL takes it as well.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{Row, sqlite::SqliteRow};
+
+use super::record::{LoadoutRecord, ThreadRecord};
+
+/// The number in the name is that of a layout that no migration leads to.
+const FILE: &str = "state-v1.sqlite3";
+/// The shape of the JSON in `record`.
+const FORMAT: i64 = 1;
+/// How long another process may hold the database.
+const BUSY: Duration = Duration::from_secs(5);
+
+static MIGRATIONS: Migrator = sqlx::migrate!("src/selections/migrations");
+
+/// A record can't be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum SelectionsError {
+    /// The database can't be opened or brought up to date.
+    #[error("the records in `{path}` can't be opened: {reason}")]
+    Unopenable {
+        /// The database file.
+        path: PathBuf,
+        /// What the database says.
+        reason: String,
+    },
+    /// The database refuses.
+    #[error("the records can't be read or written: {0}")]
+    Database(#[from] sqlx::Error),
+    /// A record is not in a shape that this version reads.
+    #[error("the record of `{id}` can't be read: {reason}")]
+    Unreadable {
+        /// The thread or root it is of.
+        id: String,
+        /// Where reading stopped.
+        reason: String,
+    },
+}
+
+impl From<SelectionsError> for LoadoutError {
+    fn from(error: SelectionsError) -> Self {
+        let hint = match &error {
+            SelectionsError::Unopenable { .. } => {
+                "Check that the file can be read and written, or move it away: what Codex's session files name is recovered."
+            }
+            SelectionsError::Database(_) => {
+                "Check that the disk of CODEX_LOADOUT_HOME has space and can be written."
+            }
+            SelectionsError::Unreadable { .. } => {
+                "It may be from a newer codex-loadout: use that one, or send a new `capabilitySelection`."
+            }
+        };
+        let items = match &error {
+            SelectionsError::Unreadable { id, .. } => vec![ErrorItem::named(id)],
+            SelectionsError::Unopenable { .. } | SelectionsError::Database(_) => Vec::new(),
+        };
+        Self::new(ErrorKind::LoadoutLost, error.to_string())
+            .with_hint(hint)
+            .with_items(items)
+    }
+}
+
+/// The records of one state folder. Several processes may have them open.
+#[derive(Debug)]
+pub struct Selections {
+    pool: SqlitePool,
+}
+
+impl Selections {
+    /// Opens the records of a state folder, making what is missing.
+    ///
+    /// # Errors
+    /// [`SelectionsError::Unopenable`].
+    pub async fn open(state_home: &Path) -> Result<Self, SelectionsError> {
+        let path = state_home.join(FILE);
+        let unopenable = |reason: String| SelectionsError::Unopenable {
+            path: path.clone(),
+            reason,
+        };
+        prepare(state_home, &path).map_err(|error| unopenable(error.to_string()))?;
+        let options = SqliteConnectOptions::new()
+            .filename(&path)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SYNCHRONOUS)
+            .busy_timeout(BUSY)
+            .foreign_keys(true)
+            // 256 KiB: records are read one at a time.
+            .pragma("cache_size", "-256");
+        let pool = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options)
+            .await
+            .map_err(|error| unopenable(error.to_string()))?;
+        MIGRATIONS
+            .run(&pool)
+            .await
+            .map_err(|error: MigrateError| unopenable(error.to_string()))?;
+        Ok(Self { pool })
+    }
+
+    /// Opens the records if there are any; creates nothing.
+    ///
+    /// # Errors
+    /// [`SelectionsError::Unopenable`].
+    pub async fn open_existing(state_home: &Path) -> Result<Option<Self>, SelectionsError> {
+        if state_home.join(FILE).exists() {
+            Self::open(state_home).await.map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// Records what a root is made for.
+    ///
+    /// # Errors
+    /// [`SelectionsError::Database`].
+    pub async fn put_intent(
+        &self,
+        root: &str,
+        record: &LoadoutRecord,
+    ) -> Result<(), SelectionsError> {
+        sqlx::query(
+            "INSERT INTO intents (root, recorded_at, format, record) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (root) DO UPDATE SET recorded_at = excluded.recorded_at, format = excluded.format, record = excluded.record",
+        )
+        .bind(root)
+        .bind(record.recorded_at)
+        .bind(FORMAT)
+        .bind(encode(root, record)?)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// What a root was made for.
+    ///
+    /// # Errors
+    /// [`SelectionsError`] if it can't be read.
+    pub async fn intent(&self, root: &str) -> Result<Option<LoadoutRecord>, SelectionsError> {
+        let row = sqlx::query("SELECT root AS id, format, record FROM intents WHERE root = $1")
+            .bind(root)
+            .fetch_optional(&self.pool)
+            .await?;
+        row.as_ref().map(decode).transpose()
+    }
+
+    /// Records a thread's loadout; it is on disk when this returns.
+    ///
+    /// # Errors
+    /// [`SelectionsError::Database`].
+    pub async fn put_thread(&self, record: &ThreadRecord) -> Result<(), SelectionsError> {
+        sqlx::query(
+            "INSERT INTO threads (thread_id, root, recorded_at, format, record) VALUES ($1, $2, $3, $4, $5)
+             ON CONFLICT (thread_id) DO UPDATE SET root = excluded.root, recorded_at = excluded.recorded_at, format = excluded.format, record = excluded.record",
+        )
+        .bind(&record.thread_id)
+        .bind(&record.loadout.root)
+        .bind(record.loadout.recorded_at)
+        .bind(FORMAT)
+        .bind(encode(&record.thread_id, record)?)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// A thread's record.
+    ///
+    /// # Errors
+    /// [`SelectionsError`] if it can't be read.
+    pub async fn thread(&self, thread_id: &str) -> Result<Option<ThreadRecord>, SelectionsError> {
+        let row =
+            sqlx::query("SELECT thread_id AS id, format, record FROM threads WHERE thread_id = $1")
+                .bind(thread_id)
+                .fetch_optional(&self.pool)
+                .await?;
+        row.as_ref().map(decode).transpose()
+    }
+
+    /// Every thread's record that can be read, the newest first.
+    ///
+    /// # Errors
+    /// [`SelectionsError::Database`].
+    pub async fn threads(&self) -> Result<Vec<ThreadRecord>, SelectionsError> {
+        let rows = sqlx::query("SELECT thread_id AS id, format, record FROM threads ORDER BY recorded_at DESC, thread_id DESC").fetch_all(&self.pool).await?;
+        let readable = rows.iter().filter_map(|row| {
+            decode(row)
+                .map_err(|error| tracing::warn!(%error, "left out"))
+                .ok()
+        });
+        Ok(readable.collect())
+    }
+
+    /// The threads that have this root.
+    ///
+    /// # Errors
+    /// [`SelectionsError::Database`].
+    pub async fn threads_of_root(&self, root: &str) -> Result<Vec<String>, SelectionsError> {
+        let rows = sqlx::query("SELECT thread_id FROM threads WHERE root = $1 ORDER BY thread_id")
+            .bind(root)
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(rows
+            .iter()
+            .map(|row| row.try_get("thread_id"))
+            .collect::<Result<_, _>>()?)
+    }
+
+    /// Removes a thread's record; one that is not there is no error.
+    ///
+    /// # Errors
+    /// [`SelectionsError::Database`].
+    pub async fn delete_thread(&self, thread_id: &str) -> Result<(), SelectionsError> {
+        sqlx::query("DELETE FROM threads WHERE thread_id = $1")
+            .bind(thread_id)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Removes what a root was made for; one that is not there is no error.
+    ///
+    /// # Errors
+    /// [`SelectionsError::Database`].
+    pub async fn delete_intent(&self, root: &str) -> Result<(), SelectionsError> {
+        sqlx::query("DELETE FROM intents WHERE root = $1")
+            .bind(root)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+}
+
+/// In WAL, what is committed survives the end of any process with either setting. FULL survives
+/// that of the machine as well, for one more sync a commit.
+const SYNCHRONOUS: SqliteSynchronous = SqliteSynchronous::Full;
+
+/// The folder is its owner's alone, and so is the file: records hold definitions of MCP servers.
+fn prepare(state_home: &Path, file: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.create(state_home)?;
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options.open(file).map(|_| ())
+}
+
+fn encode<T: Serialize>(id: &str, record: &T) -> Result<String, SelectionsError> {
+    serde_json::to_string(record).map_err(|error| SelectionsError::Unreadable {
+        id: id.to_owned(),
+        reason: error.to_string(),
+    })
+}
+
+fn decode<T: DeserializeOwned>(row: &SqliteRow) -> Result<T, SelectionsError> {
+    let id: String = row.try_get("id")?;
+    let unreadable = |reason: String| SelectionsError::Unreadable {
+        id: id.clone(),
+        reason,
+    };
+    match row.try_get("format")? {
+        FORMAT => {}
+        other => {
+            return Err(unreadable(format!(
+                "it has format {other}, this version reads {FORMAT}"
+            )));
+        }
+    }
+    let text: String = row.try_get("record")?;
+    serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::record::Lineage;
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::resolver::{receipt, resolve};
+    use codex_loadout_protocol::CapabilitySelection;
+
+    fn record(thread_id: &str, recorded_at: i64) -> ThreadRecord {
+        let selection = CapabilitySelection::default();
+        let plan = resolve(&selection, &Catalog::default()).unwrap();
+        let loadout = LoadoutRecord {
+            root: Some("root".to_owned()),
+            receipt: receipt(&plan, &Catalog::default()),
+            selection,
+            plan,
+            codex_home: PathBuf::from("/home/.codex"),
+            cwd: PathBuf::from("/project"),
+            recorded_at,
+        };
+        ThreadRecord {
+            thread_id: thread_id.to_owned(),
+            lineage: Lineage::Started,
+            inherited_from: None,
+            loadout,
+        }
+    }
+
+    #[tokio::test]
+    async fn records_are_kept_replaced_listed_and_removed() {
+        let home = tempfile::tempdir().unwrap();
+        assert!(
+            Selections::open_existing(home.path())
+                .await
+                .unwrap()
+                .is_none()
+        );
+        let selections = Selections::open(home.path()).await.unwrap();
+        for (thread, at) in [("a", 1), ("b", 2)] {
+            selections.put_thread(&record(thread, at)).await.unwrap();
+        }
+        assert_eq!(selections.thread("a").await.unwrap(), Some(record("a", 1)));
+        selections.put_thread(&record("a", 3)).await.unwrap();
+        let listed: Vec<String> = selections
+            .threads()
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|record| record.thread_id)
+            .collect();
+        assert_eq!(listed, ["a", "b"]);
+        assert_eq!(
+            selections.threads_of_root("root").await.unwrap(),
+            ["a", "b"]
+        );
+        selections.delete_thread("a").await.unwrap();
+        selections.delete_thread("a").await.unwrap();
+        assert_eq!(selections.thread("a").await.unwrap(), None);
+        let intent = record("x", 5).loadout;
+        selections.put_intent("root", &intent).await.unwrap();
+        assert_eq!(selections.intent("root").await.unwrap(), Some(intent));
+        selections.delete_intent("root").await.unwrap();
+        assert_eq!(selections.intent("root").await.unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn two_processes_may_write_at_once() {
+        let home = tempfile::tempdir().unwrap();
+        let (one, two) = tokio::join!(Selections::open(home.path()), Selections::open(home.path()));
+        let stores = [one.unwrap(), two.unwrap()];
+        let writes = stores.iter().enumerate().map(|(index, store)| async move {
+            for number in 0..25 {
+                store
+                    .put_thread(&record(&format!("{index}-{number}"), number))
+                    .await
+                    .unwrap();
+            }
+        });
+        let mut writes = writes.collect::<Vec<_>>().into_iter();
+        tokio::join!(writes.next().unwrap(), writes.next().unwrap());
+        assert_eq!(stores[0].threads().await.unwrap().len(), 50);
+    }
+
+    #[tokio::test]
+    async fn a_record_that_cannot_be_read_is_an_error_and_spoils_no_list() {
+        let home = tempfile::tempdir().unwrap();
+        let selections = Selections::open(home.path()).await.unwrap();
+        selections.put_thread(&record("good", 1)).await.unwrap();
+        for (thread, format, text) in [("broken", 1, "{"), ("newer", 2, "{}")] {
+            let insert = "INSERT INTO threads (thread_id, recorded_at, format, record) VALUES ($1, 1, $2, $3)";
+            sqlx::query(insert)
+                .bind(thread)
+                .bind(format)
+                .bind(text)
+                .execute(&selections.pool)
+                .await
+                .unwrap();
+            let error = LoadoutError::from(selections.thread(thread).await.unwrap_err());
+            assert_eq!(
+                (error.kind, error.items[0].name.as_str()),
+                (ErrorKind::LoadoutLost, thread)
+            );
+        }
+        assert_eq!(selections.threads().await.unwrap().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_database_is_named() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::write(
+            home.path().join(FILE),
+            "not a database, but long enough to look like one",
+        )
+        .unwrap();
+        let error = Selections::open(home.path()).await.unwrap_err();
+        assert!(error.to_string().contains(FILE), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn only_the_owner_can_read_the_records() {
+        use std::os::unix::fs::PermissionsExt;
+        let home = tempfile::tempdir().unwrap();
+        let state = home.path().join("state");
+        Selections::open(&state).await.unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&state), mode(&state.join(FILE))), (0o700, 0o600));
+    }
+}

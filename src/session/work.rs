@@ -1,0 +1,500 @@
+//! What takes time for one claimed request: asking Codex, reading folders, writing records.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use codex_loadout_protocol::selection::FIELD;
+use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
+use dashmap::DashMap;
+use serde::Deserialize;
+use serde_json::json;
+use tokio::sync::watch;
+
+use crate::catalog::{Catalog, read_catalog};
+use crate::connection::Asker;
+use crate::control::Control;
+use crate::interceptors::initialize::UpstreamInfo;
+use crate::interceptors::thread::{self, Presence};
+use crate::loadouts::{Launch, Loadouts, Recorded, cwd_of, read_params};
+use crate::router::{Prepared, RequestKind, Ticket};
+use crate::selections::{Lineage, LoadoutRecord, ThreadRecord, session_file};
+use crate::wire::{Frame, RawObject, answer_frame, insert_into_result, replace_params};
+
+/// The work of one connection.
+#[derive(Debug)]
+pub struct Work {
+    loadouts: Arc<Loadouts>,
+    asker: Arc<Asker>,
+    upstream: watch::Sender<Option<UpstreamInfo>>,
+    control: Control,
+    /// What becomes of a request when Codex has answered it.
+    pending: DashMap<Ticket, Pending>,
+}
+
+/// What is made durable when Codex has said yes.
+#[derive(Debug)]
+enum Pending {
+    /// A new thread with this loadout.
+    Start(LoadoutRecord),
+    /// The same thread with this loadout.
+    Resume(ThreadRecord),
+    /// The same thread without one.
+    Drop { thread_id: String },
+    /// A new thread with its source's loadout.
+    Fork {
+        source: String,
+        loadout: LoadoutRecord,
+    },
+}
+
+impl Work {
+    /// The work of a connection that asks Codex through `asker`.
+    #[must_use]
+    pub fn new(loadouts: Arc<Loadouts>, asker: Arc<Asker>) -> Self {
+        let (upstream, watching) = watch::channel(None);
+        let control = Control::new(loadouts.clone(), asker.clone(), watching);
+        Self {
+            loadouts,
+            asker,
+            upstream,
+            control,
+            pending: DashMap::new(),
+        }
+    }
+
+    /// Codex answered `initialize`.
+    pub fn connected(&self, info: UpstreamInfo) {
+        self.upstream.send_replace(Some(info));
+    }
+
+    /// Works out what to do with a claimed request.
+    pub async fn prepare(&self, ticket: Ticket, kind: RequestKind, frame: Frame) -> Prepared {
+        let prepared = match kind {
+            RequestKind::Own => return Prepared::Reply(self.control.answer(&frame).await),
+            RequestKind::Start => self.start(ticket, &frame).await,
+            RequestKind::Resume => self.resume(ticket, &frame).await,
+            RequestKind::Fork => self.fork(ticket, &frame).await,
+        };
+        prepared.unwrap_or_else(|error| {
+            tracing::info!(method = frame.method(), kind = error.kind.as_str(), %error, "refused");
+            Prepared::Reply(answer_frame(
+                &frame.id(),
+                "error",
+                &error.to_json_rpc().to_string(),
+            ))
+        })
+    }
+
+    async fn start(&self, ticket: Ticket, frame: &Frame) -> Result<Prepared, LoadoutError> {
+        let params = read_params(frame)?;
+        let Some(selection) = requested(&params)? else {
+            return without_field(frame);
+        };
+        let upstream = self.upstream().await?;
+        let cwd = cwd_of(&params).map_or_else(own_cwd, Ok)?;
+        let catalog = self.catalog(&upstream, &cwd).await?;
+        let launch = self
+            .loadouts
+            .start(frame, selection, &catalog, &upstream)
+            .await?;
+        // On disk before Codex makes the thread: should we not live to see its answer, Codex's session
+        // file leads from the thread to the root, and this from the root to the loadout.
+        if let Some(root) = &launch.record.root {
+            self.loadouts
+                .selections()
+                .await?
+                .put_intent(root, &launch.record)
+                .await?;
+        }
+        let Launch { request, record } = launch;
+        Ok(self.forward(ticket, request, Pending::Start(record)))
+    }
+
+    async fn resume(&self, ticket: Ticket, frame: &Frame) -> Result<Prepared, LoadoutError> {
+        let params = read_params(frame)?;
+        let upstream = self.upstream().await?;
+        let Some(thread_id) = source_thread(&params) else {
+            return Ok(Prepared::Pass(frame.bytes().clone()));
+        };
+        let recorded = self
+            .loadouts
+            .recorded(&thread_id, &upstream.codex_home)
+            .await;
+        let selection = requested(&params)?;
+        if thread::selection(frame).is_none() {
+            // No field: the recorded loadout, or Codex's own way.
+            return match recorded? {
+                Recorded::Native => Ok(Prepared::Pass(frame.bytes().clone())),
+                Recorded::Loadout(record) => {
+                    let catalog = self.catalog_of_thread(&upstream, &params, &record).await?;
+                    let ThreadRecord {
+                        lineage,
+                        inherited_from,
+                        loadout,
+                        ..
+                    } = *record;
+                    let launch = self
+                        .loadouts
+                        .again(frame, loadout, &catalog, &upstream)
+                        .await?;
+                    let record = ThreadRecord {
+                        thread_id,
+                        lineage,
+                        inherited_from,
+                        loadout: launch.record,
+                    };
+                    Ok(self.forward(ticket, launch.request, Pending::Resume(record)))
+                }
+            };
+        }
+        // A loadout that is lost may be replaced, but not silently dropped.
+        let before = match recorded {
+            Ok(Recorded::Loadout(record)) => Some(*record),
+            Ok(Recorded::Native) => None,
+            Err(error) if error.kind == ErrorKind::LoadoutLost => None,
+            Err(error) => return Err(error),
+        };
+        if before.is_none() && selection.is_none() {
+            return without_field(frame);
+        }
+        self.must_not_be_loaded(&thread_id).await?;
+        if let Some(before) = &before {
+            self.root_must_be_its_own(before).await?;
+        }
+        let root = before
+            .as_ref()
+            .and_then(|record| record.loadout.root.clone());
+        let Some(selection) = selection else {
+            if let Some(root) = &root {
+                self.loadouts
+                    .point_root(root, self.loadouts.empty_loadout().await?)
+                    .await?;
+            }
+            let Prepared::Pass(request) = without_field(frame)? else {
+                return without_field(frame);
+            };
+            return Ok(self.forward(ticket, request, Pending::Drop { thread_id }));
+        };
+        let cwd = match &before {
+            Some(record) => self.cwd_of_thread(&params, record).await,
+            None => cwd_of(&params).map_or_else(own_cwd, Ok)?,
+        };
+        let catalog = self.catalog(&upstream, &cwd).await?;
+        let (launch, loadout) = self
+            .loadouts
+            .anew(frame, selection, root.clone(), &catalog, &upstream)
+            .await?;
+        if let Some(root) = &root {
+            self.loadouts.point_root(root, loadout).await?;
+            self.loadouts
+                .selections()
+                .await?
+                .put_intent(root, &launch.record)
+                .await?;
+        }
+        let (lineage, inherited_from) = before.map_or((Lineage::Started, None), |record| {
+            (record.lineage, record.inherited_from)
+        });
+        let record = ThreadRecord {
+            thread_id,
+            lineage,
+            inherited_from,
+            loadout: launch.record,
+        };
+        Ok(self.forward(ticket, launch.request, Pending::Resume(record)))
+    }
+
+    async fn fork(&self, ticket: Ticket, frame: &Frame) -> Result<Prepared, LoadoutError> {
+        let params = read_params(frame)?;
+        let upstream = self.upstream().await?;
+        let Some(source) = source_thread(&params) else {
+            return Ok(Prepared::Pass(frame.bytes().clone()));
+        };
+        let recorded = self
+            .loadouts
+            .recorded(&source, &upstream.codex_home)
+            .await?;
+        let presence = thread::selection(frame);
+        let selection = requested(&params)?;
+        match (recorded, presence, selection) {
+            (Recorded::Native, None, _) => Ok(Prepared::Pass(frame.bytes().clone())),
+            (Recorded::Native, Some(Presence::Null), _) => without_field(frame),
+            (Recorded::Loadout(record), None, _) => {
+                let catalog = self.catalog_of_thread(&upstream, &params, &record).await?;
+                let launch = self
+                    .loadouts
+                    .again(frame, record.loadout, &catalog, &upstream)
+                    .await?;
+                Ok(self.forward(
+                    ticket,
+                    launch.request,
+                    Pending::Fork {
+                        source,
+                        loadout: launch.record,
+                    },
+                ))
+            }
+            (Recorded::Native, Some(Presence::Given), Some(selection)) => {
+                let cwd = cwd_of(&params).map_or_else(own_cwd, Ok)?;
+                let catalog = self.catalog(&upstream, &cwd).await?;
+                let (launch, _) = self
+                    .loadouts
+                    .anew(frame, selection, None, &catalog, &upstream)
+                    .await?;
+                Ok(self.forward(
+                    ticket,
+                    launch.request,
+                    Pending::Fork {
+                        source,
+                        loadout: launch.record,
+                    },
+                ))
+            }
+            (Recorded::Loadout(_) | Recorded::Native, ..) => Err(LoadoutError::new(
+                ErrorKind::UnsupportedUpstream,
+                "a fork shares its source's root on Codex, so it can't have another loadout",
+            )
+            .with_hint("Fork without `capabilitySelection`, or start a new thread with it.")),
+        }
+    }
+
+    fn forward(&self, ticket: Ticket, request: Bytes, pending: Pending) -> Prepared {
+        self.pending.insert(ticket, pending);
+        Prepared::Forward {
+            request,
+            mark: uuid::Uuid::now_v7().to_string(),
+        }
+    }
+
+    /// Codex answered: records what it made, and gives the answer for the host and whether the
+    /// thread has a loadout.
+    pub async fn settle(&self, ticket: Ticket, response: Frame) -> (Bytes, bool) {
+        let Some((_, pending)) = self.pending.remove(&ticket) else {
+            return (response.into_bytes(), false);
+        };
+        let Some(thread_id) = thread::named_in_result(&response) else {
+            // Codex refused; a root that was made for nobody goes.
+            if let Pending::Start(LoadoutRecord {
+                root: Some(root), ..
+            }) = &pending
+            {
+                self.loadouts.discard(root).await;
+            }
+            return (response.into_bytes(), false);
+        };
+        match self.record(&thread_id, pending).await {
+            Ok(None) => (response.into_bytes(), false),
+            Ok(Some(record)) => match with_receipt(&response, &record) {
+                Ok(answer) => (answer, true),
+                Err(error) => (refusal(&response, &error), true),
+            },
+            Err(error) => {
+                tracing::error!(%error, thread_id, "a loadout could not be recorded");
+                // A thread whose loadout is not on disk is never shown to the host.
+                let unload = json!({ "threadId": thread_id });
+                let _: Result<serde_json::Value, _> =
+                    self.asker.ask("thread/unsubscribe", &unload).await;
+                (refusal(&response, &error), false)
+            }
+        }
+    }
+
+    async fn record(
+        &self,
+        thread_id: &str,
+        pending: Pending,
+    ) -> Result<Option<ThreadRecord>, LoadoutError> {
+        let selections = self.loadouts.selections().await?;
+        match pending {
+            Pending::Start(loadout) => {
+                let record = ThreadRecord {
+                    thread_id: thread_id.to_owned(),
+                    lineage: Lineage::Started,
+                    inherited_from: None,
+                    loadout,
+                };
+                selections.put_thread(&record).await?;
+                Ok(Some(record))
+            }
+            Pending::Resume(record) => {
+                selections.put_thread(&record).await?;
+                Ok(Some(record))
+            }
+            Pending::Drop { thread_id } => {
+                selections.delete_thread(&thread_id).await?;
+                Ok(None)
+            }
+            Pending::Fork { source, loadout } => Ok(Some(
+                self.loadouts
+                    .inherit(thread_id, Lineage::Forked, &source, loadout)
+                    .await?,
+            )),
+        }
+    }
+
+    /// Records the loadouts of spawned threads.
+    pub async fn adopt(&self, parent: &str, children: &[String]) {
+        let adopted = async {
+            let selections = self.loadouts.selections().await?;
+            if let Some(record) = selections.thread(parent).await? {
+                for child in children {
+                    self.loadouts
+                        .inherit(child, Lineage::Spawned, parent, record.loadout.clone())
+                        .await?;
+                }
+            }
+            Ok::<(), LoadoutError>(())
+        };
+        if let Err(error) = adopted.await {
+            // It runs with its parent's loadout all the same, and its session file names the root.
+            tracing::error!(%error, parent, "the loadout of a spawned thread could not be recorded");
+        }
+    }
+
+    /// Removes the record of a thread that is gone for good.
+    pub async fn forget(&self, thread_id: &str) {
+        let forgotten = async {
+            self.loadouts
+                .selections()
+                .await?
+                .delete_thread(thread_id)
+                .await?;
+            Ok::<(), LoadoutError>(())
+        };
+        if let Err(error) = forgotten.await {
+            tracing::warn!(%error, thread_id, "the record of a deleted thread stays behind");
+        }
+    }
+
+    async fn upstream(&self) -> Result<UpstreamInfo, LoadoutError> {
+        Control::wait_for_upstream(self.upstream.subscribe()).await
+    }
+
+    async fn catalog(&self, upstream: &UpstreamInfo, cwd: &Path) -> Result<Catalog, LoadoutError> {
+        Ok(read_catalog(&self.asker, &upstream.codex_home, cwd).await?)
+    }
+
+    async fn catalog_of_thread(
+        &self,
+        upstream: &UpstreamInfo,
+        params: &RawObject<'_>,
+        record: &ThreadRecord,
+    ) -> Result<Catalog, LoadoutError> {
+        let cwd = self.cwd_of_thread(params, record).await;
+        self.catalog(upstream, &cwd).await
+    }
+
+    /// The folder a thread will have: the request's, else the one Codex keeps for it, else the recorded one.
+    async fn cwd_of_thread(&self, params: &RawObject<'_>, record: &ThreadRecord) -> PathBuf {
+        #[derive(Deserialize)]
+        struct Answer {
+            thread: Thread,
+        }
+        #[derive(Deserialize)]
+        struct Thread {
+            cwd: PathBuf,
+        }
+        if let Some(cwd) = cwd_of(params) {
+            return cwd;
+        }
+        let question = json!({ "threadId": record.thread_id });
+        match self.asker.ask::<Answer>("thread/read", &question).await {
+            Ok(answer) => answer.thread.cwd,
+            Err(error) => {
+                tracing::debug!(%error, "the recorded folder is used");
+                record.loadout.cwd.clone()
+            }
+        }
+    }
+
+    /// Codex silently ignores the config of a resume of a thread that is loaded.
+    async fn must_not_be_loaded(&self, thread_id: &str) -> Result<(), LoadoutError> {
+        #[derive(Deserialize)]
+        struct Loaded {
+            data: Vec<String>,
+        }
+        let loaded: Loaded = self.asker.ask("thread/loaded/list", &json!({})).await?;
+        if !loaded.data.iter().any(|id| id == thread_id) {
+            return Ok(());
+        }
+        Err(LoadoutError::new(
+            ErrorKind::UnsupportedUpstream,
+            "this thread is loaded, and a loaded thread keeps the loadout it was loaded with",
+        )
+        .with_hint("Resume it after Codex has unloaded it, or restart Codex first.")
+        .with_items(vec![ErrorItem::named(thread_id)]))
+    }
+
+    /// Swapping what lies at a root changes every thread that has it.
+    async fn root_must_be_its_own(&self, record: &ThreadRecord) -> Result<(), LoadoutError> {
+        let Some(root) = &record.loadout.root else {
+            return Ok(());
+        };
+        let threads = self
+            .loadouts
+            .selections()
+            .await?
+            .threads_of_root(root)
+            .await?;
+        let others = threads
+            .into_iter()
+            .filter(|other| *other != record.thread_id);
+        let sharing: Vec<ErrorItem> = others.map(ErrorItem::named).collect();
+        if sharing.is_empty() {
+            return Ok(());
+        }
+        Err(LoadoutError::new(ErrorKind::UnsupportedUpstream, "this thread shares its root with its forks or children, so its loadout can't change alone")
+            .with_hint("Start a new thread with the selection.")
+            .with_items(sharing))
+    }
+}
+
+/// The selection in a request; `None` if it is `null` or not there.
+fn requested(params: &RawObject<'_>) -> Result<Option<CapabilitySelection>, LoadoutError> {
+    match params.get(FIELD) {
+        None | Some("null") => Ok(None),
+        Some(text) => CapabilitySelection::from_json(text).map(Some),
+    }
+}
+
+/// The thread that is resumed or forked: by id, or by the path of its session file.
+fn source_thread(params: &RawObject<'_>) -> Option<String> {
+    // Codex takes the path where both are given.
+    let by_path = params
+        .get_string("path")
+        .map(PathBuf::from)
+        .and_then(|path| {
+            session_file::read_meta(&path)
+                .ok()
+                .map(|meta| meta.thread_id)
+        });
+    by_path.or_else(|| params.get_string("threadId").filter(|id| !id.is_empty()))
+}
+
+/// The request without the field: native.
+fn without_field(frame: &Frame) -> Result<Prepared, LoadoutError> {
+    let mut params = read_params(frame)?;
+    params.remove(FIELD);
+    Ok(Prepared::Pass(replace_params(frame.bytes(), &params)?))
+}
+
+fn own_cwd() -> Result<PathBuf, LoadoutError> {
+    std::env::current_dir().map_err(|error| {
+        LoadoutError::new(
+            ErrorKind::InvalidSelection,
+            format!("the request has no `cwd`, and Codex's own folder can't be found: {error}"),
+        )
+        .with_hint("Send an absolute `cwd`.")
+    })
+}
+
+fn with_receipt(response: &Frame, record: &ThreadRecord) -> Result<Bytes, LoadoutError> {
+    let receipt =
+        serde_json::to_string(&record.loadout.receipt).unwrap_or_else(|_| "null".to_owned());
+    Ok(insert_into_result(response.bytes(), FIELD, &receipt)?)
+}
+
+fn refusal(response: &Frame, error: &LoadoutError) -> Bytes {
+    answer_frame(&response.id(), "error", &error.to_json_rpc().to_string())
+}
