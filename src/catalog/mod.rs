@@ -1,13 +1,14 @@
 //! What exists: everything that could be selected, as Codex itself reports it.
 
 mod answers;
+mod cache;
+mod inputs;
 mod model;
 mod plugin_folder;
 mod read;
 mod skill_header;
 
+pub use cache::CatalogCache;
 pub use model::{
     Catalog, ConfigServer, HostSkill, InstalledPlugin, PluginServer, PluginSkill, SkillScope,
 };
-pub use plugin_folder::MANIFESTS;
-pub use read::read_catalog;

@@ -14,7 +14,7 @@ use super::model::PluginSkill;
 use super::skill_header::SkillHeader;
 
 /// Where Codex looks for a manifest, in its order.
-pub const MANIFESTS: [&str; 3] = [
+pub(super) const MANIFESTS: [&str; 3] = [
     ".codex-plugin/plugin.json",
     ".claude-plugin/plugin.json",
     ".cursor-plugin/plugin.json",

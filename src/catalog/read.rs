@@ -21,7 +21,7 @@ use crate::connection::{AskError, Asker};
 ///
 /// # Errors
 /// [`AskError`] if Codex refuses, or answers in a shape that is not known.
-pub async fn read_catalog(
+pub(super) async fn read_catalog(
     asker: &Asker,
     codex_home: &Path,
     cwd: &Path,

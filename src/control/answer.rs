@@ -9,6 +9,7 @@ use jsonrpsee::RpcModule;
 use tokio::sync::watch;
 
 use super::methods::{Context, table};
+use crate::catalog::CatalogCache;
 use crate::connection::Asker;
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::loadouts::Loadouts;
@@ -29,12 +30,14 @@ impl Control {
     pub fn new(
         loadouts: Arc<Loadouts>,
         asker: Arc<Asker>,
+        catalogs: Arc<CatalogCache>,
         upstream: watch::Receiver<Option<UpstreamInfo>>,
     ) -> Self {
         Self {
             table: table(Context {
                 loadouts,
                 asker,
+                catalogs,
                 upstream,
             }),
         }

@@ -20,7 +20,7 @@ use serde_json::value::RawValue;
 use tokio::sync::watch;
 
 use super::answer::wait_for_upstream;
-use crate::catalog::{Catalog, read_catalog};
+use crate::catalog::{Catalog, CatalogCache};
 use crate::connection::Asker;
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::loadouts::{Loadouts, Recorded};
@@ -32,6 +32,7 @@ use crate::resolver::capabilities;
 pub(super) struct Context {
     pub(super) loadouts: Arc<Loadouts>,
     pub(super) asker: Arc<Asker>,
+    pub(super) catalogs: Arc<CatalogCache>,
     pub(super) upstream: watch::Receiver<Option<UpstreamInfo>>,
 }
 
@@ -40,11 +41,14 @@ impl Context {
         wait_for_upstream(self.upstream.clone()).await
     }
 
-    async fn catalog(&self, cwd: Option<String>) -> Result<Catalog, LoadoutError> {
+    async fn catalog(&self, cwd: Option<String>) -> Result<Arc<Catalog>, LoadoutError> {
         let upstream = self.upstream().await?;
         let cwd = std::path::absolute(cwd.map_or_else(|| PathBuf::from("."), PathBuf::from))
             .map_err(|error| invalid("cwd", &error.to_string()))?;
-        Ok(read_catalog(&self.asker, &upstream.codex_home, &cwd).await?)
+        Ok(self
+            .catalogs
+            .get(&self.asker, &upstream.codex_home, &cwd)
+            .await?)
     }
 }
 

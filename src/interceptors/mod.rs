@@ -3,5 +3,6 @@
 //! *Architecture invariant:* no state and no decision here; the router decides.
 
 pub mod announcement;
+pub mod catalog;
 pub mod initialize;
 pub mod thread;

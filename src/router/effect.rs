@@ -71,6 +71,8 @@ pub enum Effect {
         /// Codex's answer.
         response: Frame,
     },
+    /// What Codex has to offer may have changed, and no file may show it.
+    CatalogMayHaveChanged,
     /// Codex answered the host's `initialize`.
     Connected(UpstreamInfo),
 }

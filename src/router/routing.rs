@@ -9,7 +9,7 @@ use codex_loadout_protocol::{method, selection};
 use super::effect::{Effect, Prepared, RequestKind, Ticket};
 use super::gates::Gates;
 use crate::interceptors::thread::Presence;
-use crate::interceptors::{announcement, initialize, thread};
+use crate::interceptors::{announcement, catalog, initialize, thread};
 use crate::wire::{Frame, FrameKind, Id, answer_frame};
 
 /// JSON-RPC's code for an invalid request; Codex uses it for every refusal of its own.
@@ -115,7 +115,12 @@ impl Router {
             thread::RESUME => self.claim(RequestKind::Resume, frame, effects),
             thread::FORK => self.claim(RequestKind::Fork, frame, effects),
             own if method::METHODS.contains(&own) => self.claim(RequestKind::Own, frame, effects),
-            _ => effects.push(Effect::ToUpstream(frame.into_bytes())),
+            other => {
+                if catalog::is_changed_by(other) {
+                    effects.push(Effect::CatalogMayHaveChanged);
+                }
+                effects.push(Effect::ToUpstream(frame.into_bytes()));
+            }
         }
     }
 
@@ -297,6 +302,9 @@ impl Router {
         } else {
             frame
         };
+        if catalog::is_changed_by(frame.method()) {
+            effects.push(Effect::CatalogMayHaveChanged);
+        }
         if frame.method() == thread::DELETED {
             if let Some(thread) = thread::named_in_params(&frame) {
                 self.loaded.remove(&thread);

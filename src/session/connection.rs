@@ -182,6 +182,7 @@ impl Session {
                     });
                 }
                 Effect::Answered { number, response } => self.asker.answered(number, response),
+                Effect::CatalogMayHaveChanged => self.work.catalog_may_have_changed(),
                 Effect::Connected(info) => self.work.connected(info),
             }
         }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::watch;
 
-use crate::catalog::{Catalog, read_catalog};
+use crate::catalog::{Catalog, CatalogCache};
 use crate::connection::Asker;
 use crate::control::Control;
 use crate::interceptors::initialize::UpstreamInfo;
@@ -26,6 +26,7 @@ use crate::wire::{Frame, RawObject, answer_frame, insert_into_result, replace_pa
 pub struct Work {
     loadouts: Arc<Loadouts>,
     asker: Arc<Asker>,
+    catalogs: Arc<CatalogCache>,
     upstream: watch::Sender<Option<UpstreamInfo>>,
     control: Control,
     /// What becomes of a request when Codex has answered it.
@@ -53,10 +54,12 @@ impl Work {
     #[must_use]
     pub fn new(loadouts: Arc<Loadouts>, asker: Arc<Asker>) -> Self {
         let (upstream, watching) = watch::channel(None);
-        let control = Control::new(loadouts.clone(), asker.clone(), watching);
+        let catalogs = Arc::<CatalogCache>::default();
+        let control = Control::new(loadouts.clone(), asker.clone(), catalogs.clone(), watching);
         Self {
             loadouts,
             asker,
+            catalogs,
             upstream,
             control,
             pending: DashMap::new(),
@@ -66,6 +69,11 @@ impl Work {
     /// Codex answered `initialize`.
     pub fn connected(&self, info: UpstreamInfo) {
         self.upstream.send_replace(Some(info));
+    }
+
+    /// Something was said that may change what there is.
+    pub fn catalog_may_have_changed(&self) {
+        self.catalogs.forget();
     }
 
     /// Works out what to do with a claimed request.
@@ -371,8 +379,15 @@ impl Work {
         Control::wait_for_upstream(self.upstream.subscribe()).await
     }
 
-    async fn catalog(&self, upstream: &UpstreamInfo, cwd: &Path) -> Result<Catalog, LoadoutError> {
-        Ok(read_catalog(&self.asker, &upstream.codex_home, cwd).await?)
+    async fn catalog(
+        &self,
+        upstream: &UpstreamInfo,
+        cwd: &Path,
+    ) -> Result<Arc<Catalog>, LoadoutError> {
+        Ok(self
+            .catalogs
+            .get(&self.asker, &upstream.codex_home, cwd)
+            .await?)
     }
 
     async fn catalog_of_thread(
@@ -380,7 +395,7 @@ impl Work {
         upstream: &UpstreamInfo,
         params: &RawObject<'_>,
         record: &ThreadRecord,
-    ) -> Result<Catalog, LoadoutError> {
+    ) -> Result<Arc<Catalog>, LoadoutError> {
         let cwd = self.cwd_of_thread(params, record).await;
         self.catalog(upstream, &cwd).await
     }
