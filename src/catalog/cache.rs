@@ -44,7 +44,9 @@ impl CatalogCache {
         codex_home: &Path,
         cwd: &Path,
     ) -> Result<Arc<Catalog>, AskError> {
-        let before = take_sign(codex_home, cwd).await;
+        // A few hundred looks at files that the system has in memory: less than handing them to
+        // another thread costs.
+        let before = Sign::take(codex_home, cwd);
         if let Some(known) = self.known.get(cwd)
             && before.as_ref() == Some(&known.sign)
             && known.read_at.elapsed() < MAX_AGE
@@ -53,7 +55,7 @@ impl CatalogCache {
         }
         let read_at = Instant::now();
         let catalog = Arc::new(read_catalog(asker, codex_home, cwd).await?);
-        let after = take_sign(codex_home, cwd).await;
+        let after = Sign::take(codex_home, cwd);
         match after {
             Some(sign)
                 if before.as_ref() == Some(&sign)
@@ -95,12 +97,4 @@ impl CatalogCache {
             .unwrap_or_else(PoisonError::into_inner);
         unsettled.is_none_or(|since| read_at.duration_since(since) >= IN_EFFECT_AFTER)
     }
-}
-
-async fn take_sign(codex_home: &Path, cwd: &Path) -> Option<Sign> {
-    let (codex_home, cwd) = (codex_home.to_owned(), cwd.to_owned());
-    tokio::task::spawn_blocking(move || Sign::take(&codex_home, &cwd))
-        .await
-        .ok()
-        .flatten()
 }

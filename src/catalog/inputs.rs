@@ -73,7 +73,7 @@ impl Sign {
 struct Look {
     facts: Vec<String>,
     newest: Option<SystemTime>,
-    seen: HashSet<PathBuf>,
+    seen: HashSet<FolderId>,
 }
 
 impl Look {
@@ -100,14 +100,11 @@ impl Look {
 
     /// A folder of skills or plugins: every folder in it, and the files that say what it holds.
     fn deep(&mut self, folder: &Path, depth: usize) -> Option<()> {
-        if !self.file(folder).is_some_and(|metadata| metadata.is_dir()) || depth == 0 {
+        let Some(metadata) = self.file(folder).filter(Metadata::is_dir) else {
             return Some(());
-        }
+        };
         // Links are followed, as Codex does; each folder once.
-        if !self
-            .seen
-            .insert(folder.canonicalize().unwrap_or_else(|_| folder.to_owned()))
-        {
+        if depth == 0 || !self.seen.insert(folder_id(folder, &metadata)) {
             return Some(());
         }
         if self.facts.len() > ENTRIES {
@@ -142,6 +139,23 @@ fn tells_what_is_there(path: &Path) -> bool {
         .unwrap_or_default();
     let manifest = || MANIFESTS.iter().any(|manifest| path.ends_with(manifest));
     name == "SKILL.md" || name == "openai.yaml" || name.ends_with(".json") || manifest()
+}
+
+#[cfg(unix)]
+type FolderId = (u64, u64);
+
+#[cfg(unix)]
+fn folder_id(_: &Path, metadata: &Metadata) -> FolderId {
+    use std::os::unix::fs::MetadataExt;
+    (metadata.dev(), metadata.ino())
+}
+
+#[cfg(not(unix))]
+type FolderId = PathBuf;
+
+#[cfg(not(unix))]
+fn folder_id(folder: &Path, _: &Metadata) -> FolderId {
+    folder.canonicalize().unwrap_or_else(|_| folder.to_owned())
 }
 
 #[cfg(unix)]

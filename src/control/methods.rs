@@ -102,10 +102,7 @@ async fn resolve(
     let selection = CapabilitySelection::from_json(params.capability_selection.get())?;
     let levers = Levers::of(context.upstream().await?.version);
     let catalog = context.catalog(params.cwd).await?;
-    let receipt = context
-        .loadouts
-        .resolve(&selection, &catalog, levers)
-        .await?;
+    let receipt = context.loadouts.resolve(&selection, &catalog, levers)?;
     Ok(CapabilityResolveResult {
         capability_selection: receipt,
     })

@@ -1,27 +1,28 @@
 //! Everything that lives under `$CODEX_LOADOUT_HOME`, opened when it is first needed.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::OnceLock;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use codex_loadout_protocol::{CapabilitySelection, ErrorKind, LoadoutError, Receipt};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::OnceCell;
 
 use super::digests::{self, Digests};
 use crate::bundle::Digest;
 use crate::catalog::Catalog;
-use crate::lowering::Levers;
+use crate::lowering::{Levers, lower};
 use crate::materializer::{RootId, Store};
 use crate::resolver::{self, Plan};
-use crate::selections::{LoadoutRecord, Selections};
+use crate::selections::{LoadoutRecord, Selections, root_file};
 
 /// The loadouts of one `$CODEX_LOADOUT_HOME`.
 #[derive(Debug)]
 pub struct Loadouts {
     state_home: PathBuf,
-    store: OnceCell<Arc<Store>>,
+    store: OnceLock<Store>,
     selections: OnceCell<Selections>,
-    digests: Arc<Digests>,
+    digests: Digests,
 }
 
 impl Loadouts {
@@ -30,22 +31,20 @@ impl Loadouts {
     pub fn new(state_home: PathBuf) -> Self {
         Self {
             state_home,
-            store: OnceCell::new(),
+            store: OnceLock::new(),
             selections: OnceCell::new(),
-            digests: Arc::default(),
+            digests: Digests::default(),
         }
     }
 
     /// The store, made if there is none.
-    pub(super) async fn store(&self) -> Result<&Arc<Store>, LoadoutError> {
-        self.store
-            .get_or_try_init(|| async {
-                let home = self.state_home.clone();
-                Ok(Arc::new(
-                    blocking(move || Store::open(&home).map_err(LoadoutError::from)).await?,
-                ))
-            })
-            .await
+    pub(super) fn store(&self) -> Result<&Store, LoadoutError> {
+        if let Some(store) = self.store.get() {
+            return Ok(store);
+        }
+        let store = Store::open(&self.state_home)?;
+        // Another task may have opened it meanwhile: that one is as good.
+        Ok(self.store.get_or_init(|| store))
     }
 
     /// The records, made if there are none.
@@ -53,10 +52,8 @@ impl Loadouts {
     /// # Errors
     /// `loadoutLost` if the database can't be opened.
     pub async fn selections(&self) -> Result<&Selections, LoadoutError> {
-        Ok(self
-            .selections
-            .get_or_try_init(|| Selections::open(&self.state_home))
-            .await?)
+        let open = || Selections::open(&self.state_home);
+        Ok(self.selections.get_or_try_init(open).await?)
     }
 
     /// The records if there are any: looking for one creates nothing.
@@ -64,7 +61,7 @@ impl Loadouts {
         if self.selections.get().is_none()
             && let Some(found) = Selections::open_existing(&self.state_home).await?
         {
-            // Another task may have opened them meanwhile: theirs is as good.
+            // Another task may have opened them meanwhile: theirs are as good.
             let _ = self.selections.set(found);
         }
         Ok(self.selections.get())
@@ -74,7 +71,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// Whatever is wrong with the selection, or `conversionFailed` if a folder can't be read.
-    pub async fn resolve(
+    pub fn resolve(
         &self,
         selection: &CapabilitySelection,
         catalog: &Catalog,
@@ -82,9 +79,8 @@ impl Loadouts {
     ) -> Result<Receipt, LoadoutError> {
         let mut plan = resolver::resolve(selection, catalog)?;
         // A plan that this Codex has no levers for is refused here as it would be at a start.
-        crate::lowering::lower(&plan, catalog, levers, |_| PathBuf::new())?;
-        let digests = self.digests.clone();
-        let plan = blocking(move || digests.fill(&mut plan, None).map(|()| plan)).await?;
+        lower(&plan, catalog, levers, |_| PathBuf::new())?;
+        blocking(|| self.digests.fill(&mut plan, None))?;
         Ok(resolver::receipt(&plan, catalog))
     }
 
@@ -92,79 +88,58 @@ impl Loadouts {
     ///
     /// # Errors
     /// As [`Self::resolve`], and `conversionFailed` if the snapshot can't be stored.
-    pub(super) async fn publish(
+    pub(super) fn publish(
         &self,
         selection: &CapabilitySelection,
         catalog: &Catalog,
     ) -> Result<(Plan, Digest), LoadoutError> {
         let mut plan = resolver::resolve(selection, catalog)?;
-        let store = self.store().await?.clone();
-        let digests = self.digests.clone();
-        blocking(move || {
-            digests.fill(&mut plan, Some(&store))?;
+        blocking(|| {
+            let store = self.store()?;
+            self.digests.fill(&mut plan, Some(store))?;
             let loadout = store.publish_loadout(&mounts(&plan))?;
             Ok((plan, loadout))
         })
-        .await
     }
 
     /// Makes sure that a recorded plan's snapshots are there, and its root leads to them.
     ///
     /// # Errors
     /// `loadoutLost` if a snapshot is gone and its source no longer has the recorded content.
-    pub(super) async fn restore(&self, record: &LoadoutRecord) -> Result<(), LoadoutError> {
-        let store = self.store().await?.clone();
-        let plan = record.plan.clone();
-        let root = record.root.as_deref().map(parse_root).transpose()?;
-        blocking(move || {
-            for bundle in plan.bundles.iter().filter(|bundle| bundle.stored) {
-                let digest = bundle
-                    .digest
-                    .ok_or_else(|| lost("its record names a folder without a digest"))?;
-                if store.has_tree(&digest) {
-                    continue;
-                }
-                let tree = digests::read(bundle).map_err(|error| lost(&error.message))?;
-                if tree.digest() != digest {
-                    return Err(lost(&format!(
-                        "the snapshot of `{}` is gone, and the folder has changed since",
-                        bundle.source.display()
-                    )));
-                }
-                store.publish_tree(&tree, digest)?;
+    pub(super) fn restore(&self, record: &LoadoutRecord) -> Result<(), LoadoutError> {
+        let store = self.store()?;
+        let stored = || record.plan.bundles.iter().filter(|bundle| bundle.stored);
+        for bundle in stored() {
+            let digest = bundle
+                .digest
+                .ok_or_else(|| lost("its record names a folder without a digest"))?;
+            if store.has_tree(&digest) {
+                continue;
             }
-            let loadout = store.publish_loadout(&mounts(&plan))?;
-            if let Some(root) = root {
-                store.point_root(&root, loadout)?;
+            let tree = digests::read(bundle).map_err(|error| lost(&error.message))?;
+            if tree.digest() != digest {
+                return Err(lost(&format!(
+                    "the snapshot of `{}` is gone, and the folder has changed since",
+                    bundle.source.display()
+                )));
             }
-            Ok(())
-        })
-        .await
+            store.publish_tree(&tree, digest)?;
+        }
+        let loadout = store.publish_loadout(&mounts(&record.plan))?;
+        match &record.root {
+            Some(root) => Ok(store.point_root(&parse_root(root)?, loadout)?),
+            None => Ok(()),
+        }
     }
 
-    /// A root of its own for a new thread.
-    pub(super) async fn create_root(
-        &self,
-        loadout: Digest,
-    ) -> Result<(RootId, PathBuf), LoadoutError> {
-        let store = self.store().await?.clone();
-        blocking(move || {
-            let root = store.create_root(loadout)?;
-            let path = store.root_path(&root);
-            Ok((root, path))
-        })
-        .await
-    }
-
-    /// Removes the root and the intent of a thread that was never made.
-    pub async fn discard(&self, root: &str) {
-        let removed = async {
-            let store = self.store().await?.clone();
-            let id = parse_root(root)?;
-            blocking(move || Ok(store.remove_root(&id)?)).await?;
-            Ok::<(), LoadoutError>(self.selections().await?.delete_intent(root).await?)
-        };
-        if let Err(error) = removed.await {
+    /// Removes the root of a thread that was never made.
+    pub fn discard(&self, root: &str) {
+        let removed = parse_root(root).and_then(|id| {
+            let store = self.store()?;
+            root_file::remove(&store.roots(), root)?;
+            Ok(store.remove_root(&id)?)
+        });
+        if let Err(error) = removed {
             tracing::warn!(%error, root, "the root of a thread that was not made stays behind");
         }
     }
@@ -196,14 +171,13 @@ pub(super) fn lost(why: &str) -> LoadoutError {
     .with_hint("Send a new `capabilitySelection`, or `null` to go on without a loadout.")
 }
 
-/// Runs file work off the async threads.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, LoadoutError> + Send + 'static,
-) -> Result<T, LoadoutError> {
-    tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| {
-        Err(LoadoutError::new(ErrorKind::ConversionFailed, format!("the work on the loadout's files broke off: {error}"))
-            .with_hint("Try again; if it happens again, report it with the output of `codex-loadout --version`."))
-    })
+/// Runs file work that may take long where it holds up nobody else.
+pub(super) fn blocking<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::current().runtime_flavor() {
+        RuntimeFlavor::CurrentThread => work(),
+        // The other tasks of this thread move to another one; this work stays, which costs it nothing.
+        _ => tokio::task::block_in_place(work),
+    }
 }
 
 /// Now, in Unix seconds.

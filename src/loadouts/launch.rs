@@ -14,7 +14,7 @@ use crate::catalog::Catalog;
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::lowering::{HostConfig, Levers, Lowered, MergeMode, lower, roots_json};
 use crate::resolver::{self, Plan};
-use crate::selections::LoadoutRecord;
+use crate::selections::{LoadoutRecord, root_file};
 use crate::wire::{Frame, RawObject, replace_params};
 
 /// `selectedCapabilityRoots`, Codex's own experimental field.
@@ -34,7 +34,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// Whatever is wrong with the selection or the request around it.
-    pub async fn start(
+    pub fn start(
         &self,
         request: &Frame,
         selection: CapabilitySelection,
@@ -43,12 +43,14 @@ impl Loadouts {
     ) -> Result<Launch, LoadoutError> {
         let params = read_params(request)?;
         check_environments(&params)?;
-        let (plan, loadout) = self.publish(&selection, catalog).await?;
-        let lowered = self.lower(&plan, catalog, upstream).await?;
+        let (plan, loadout) = self.publish(&selection, catalog)?;
+        let lowered = self.lower(&plan, catalog, upstream)?;
         // Refused before a root is made for it.
         let config = merged_config(&params, &lowered)?;
         let of_host = roots_of_host(&params, lowered.mode)?;
-        let (root, path) = self.create_root(loadout).await?;
+        let store = self.store()?;
+        let root = store.create_root(loadout)?;
+        let path = store.root_path(&root);
         let record = LoadoutRecord {
             root: Some(root.to_string()),
             receipt: resolver::receipt(&plan, catalog),
@@ -58,6 +60,7 @@ impl Loadouts {
             cwd: catalog.cwd.clone(),
             recorded_at: unix_now(),
         };
+        root_file::write(&store.roots(), &root.to_string(), &record)?;
         let mut params = params;
         params.remove(FIELD);
         params.set("config", config);
@@ -70,7 +73,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// `loadoutLost` if its snapshots can't be brought back, or what is wrong with the request around it.
-    pub async fn again(
+    pub fn again(
         &self,
         request: &Frame,
         mut record: LoadoutRecord,
@@ -79,8 +82,8 @@ impl Loadouts {
     ) -> Result<Launch, LoadoutError> {
         let mut params = read_params(request)?;
         check_environments(&params)?;
-        self.restore(&record).await?;
-        let lowered = self.lower(&record.plan, catalog, upstream).await?;
+        self.restore(&record)?;
+        let lowered = self.lower(&record.plan, catalog, upstream)?;
         for server in &lowered.gone_servers {
             let message = format!(
                 "MCP server `{server}` is no longer in the config; the thread goes on without it"
@@ -107,7 +110,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// As [`Self::start`], and `unsupportedUpstream` if there is no root to swap.
-    pub async fn anew(
+    pub fn anew(
         &self,
         request: &Frame,
         selection: CapabilitySelection,
@@ -115,7 +118,7 @@ impl Loadouts {
         catalog: &Catalog,
         upstream: &UpstreamInfo,
     ) -> Result<(Launch, Digest), LoadoutError> {
-        let (plan, loadout) = self.publish(&selection, catalog).await?;
+        let (plan, loadout) = self.publish(&selection, catalog)?;
         if root.is_none() && plan.bundles.iter().any(|bundle| bundle.mount.is_some()) {
             return Err(no_root());
         }
@@ -130,7 +133,7 @@ impl Loadouts {
         };
         let mut params = read_params(request)?;
         check_environments(&params)?;
-        let lowered = self.lower(&record.plan, catalog, upstream).await?;
+        let lowered = self.lower(&record.plan, catalog, upstream)?;
         let config = merged_config(&params, &lowered)?;
         params.remove(FIELD);
         params.set("config", config);
@@ -138,32 +141,39 @@ impl Loadouts {
         Ok((Launch { request, record }, loadout))
     }
 
-    /// Lets a thread's root lead to another loadout.
+    /// Lets a thread's root lead to another loadout, and says beside it to which.
     ///
     /// # Errors
     /// `conversionFailed` if the link can't be replaced.
-    pub async fn point_root(&self, root: &str, loadout: Digest) -> Result<(), LoadoutError> {
-        let root = parse_root(root)?;
-        let store = self.store().await?.clone();
-        super::keeper::blocking(move || Ok(store.point_root(&root, loadout)?)).await
+    pub fn point_root(
+        &self,
+        root: &str,
+        loadout: Digest,
+        record: Option<&LoadoutRecord>,
+    ) -> Result<(), LoadoutError> {
+        let store = self.store()?;
+        match record {
+            Some(record) => root_file::write(&store.roots(), root, record)?,
+            None => root_file::remove(&store.roots(), root)?,
+        }
+        Ok(store.point_root(&parse_root(root)?, loadout)?)
     }
 
     /// The loadout that holds nothing.
     ///
     /// # Errors
     /// `conversionFailed` if it can't be stored.
-    pub async fn empty_loadout(&self) -> Result<Digest, LoadoutError> {
-        let store = self.store().await?.clone();
-        super::keeper::blocking(move || Ok(store.publish_loadout(&[])?)).await
+    pub fn empty_loadout(&self) -> Result<Digest, LoadoutError> {
+        Ok(self.store()?.publish_loadout(&[])?)
     }
 
-    async fn lower(
+    fn lower(
         &self,
         plan: &Plan,
         catalog: &Catalog,
         upstream: &UpstreamInfo,
     ) -> Result<Lowered, LoadoutError> {
-        let store = self.store().await?;
+        let store = self.store()?;
         let snapshot = |bundle: usize| {
             let digest = plan.bundles.get(bundle).and_then(|bundle| bundle.digest);
             digest.map_or_else(PathBuf::new, |digest| store.tree_path(&digest))

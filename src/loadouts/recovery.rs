@@ -9,7 +9,7 @@ use codex_loadout_protocol::{LoadoutError, Receipt};
 use super::keeper::{Loadouts, blocking, lost};
 use super::launch::is_our_root;
 use crate::selections::session_file::{self, SessionMeta};
-use crate::selections::{Lineage, LoadoutRecord, ThreadRecord};
+use crate::selections::{Lineage, LoadoutRecord, ThreadRecord, root_file};
 
 /// The code of the warning that a record was made again.
 const RECOVERED: &str = "recovered";
@@ -69,7 +69,7 @@ impl Loadouts {
     }
 
     async fn recover(&self, thread_id: &str, codex_home: &Path) -> Result<Recorded, LoadoutError> {
-        let Some(meta) = session_meta(thread_id, codex_home).await? else {
+        let Some(meta) = session_meta(thread_id, codex_home) else {
             return Ok(Recorded::Native);
         };
         let inherited_from = meta.parent.or(meta.forked_from);
@@ -88,8 +88,7 @@ impl Loadouts {
             .file_name()
             .map(|name| name.to_string_lossy().into_owned())
             .unwrap_or_default();
-        let selections = self.selections().await?;
-        let Some(mut loadout) = selections.intent(&root).await? else {
+        let Some(mut loadout) = root_file::read(&self.store()?.roots(), &root)? else {
             return Err(lost("its record is gone"));
         };
         loadout.receipt.inherited_from.clone_from(&inherited_from);
@@ -164,16 +163,12 @@ impl Loadouts {
     }
 }
 
-async fn session_meta(
-    thread_id: &str,
-    codex_home: &Path,
-) -> Result<Option<SessionMeta>, LoadoutError> {
-    let id = thread_id.to_owned();
-    let home = codex_home.to_owned();
-    blocking(move || {
-        Ok(session_file::find(&home, &id).and_then(|path| session_file::read_meta(&path).ok()))
+/// Native threads are looked up here as well, so nothing but one folder is read for most.
+fn session_meta(thread_id: &str, codex_home: &Path) -> Option<SessionMeta> {
+    blocking(|| {
+        let path = session_file::find(codex_home, thread_id)?;
+        session_file::read_meta(&path).ok()
     })
-    .await
 }
 
 fn is_wanted(receipt: &Receipt, wanted: &ThreadCapabilityListParams) -> bool {

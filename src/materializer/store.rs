@@ -224,7 +224,9 @@ impl Store {
         self.home.join("store-v1/staging")
     }
 
-    fn roots(&self) -> PathBuf {
+    /// The folder of all roots.
+    #[must_use]
+    pub fn roots(&self) -> PathBuf {
         self.home.join("roots")
     }
 }

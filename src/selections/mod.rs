@@ -4,6 +4,7 @@
 //! again in Codex's own session files ([`session_file`]).
 
 mod record;
+pub mod root_file;
 pub mod session_file;
 mod store;
 

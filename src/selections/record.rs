@@ -54,3 +54,25 @@ pub struct ThreadRecord {
     /// Its loadout.
     pub loadout: LoadoutRecord,
 }
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::catalog::Catalog;
+    use crate::resolver::{receipt, resolve};
+
+    /// An empty loadout, recorded at this time.
+    pub(in crate::selections) fn loadout(recorded_at: i64) -> LoadoutRecord {
+        let selection = CapabilitySelection::default();
+        let plan = resolve(&selection, &Catalog::default()).unwrap();
+        LoadoutRecord {
+            root: Some("root".to_owned()),
+            receipt: receipt(&plan, &Catalog::default()),
+            selection,
+            plan,
+            codex_home: PathBuf::from("/home/.codex"),
+            cwd: PathBuf::from("/project"),
+            recorded_at,
+        }
+    }
+}

@@ -12,7 +12,8 @@ use sqlx::sqlite::{
 };
 use sqlx::{Row, sqlite::SqliteRow};
 
-use super::record::{LoadoutRecord, ThreadRecord};
+use super::record::ThreadRecord;
+use super::root_file::RootFileError;
 
 /// The number in the name is that of a layout that no migration leads to.
 const FILE: &str = "state-v1.sqlite3";
@@ -45,6 +46,13 @@ pub enum SelectionsError {
         /// Where reading stopped.
         reason: String,
     },
+}
+
+impl From<RootFileError> for LoadoutError {
+    fn from(error: RootFileError) -> Self {
+        Self::new(ErrorKind::LoadoutLost, error.to_string())
+            .with_hint("Check that CODEX_LOADOUT_HOME can be read and written, and was not written by a newer codex-loadout.")
+    }
 }
 
 impl From<SelectionsError> for LoadoutError {
@@ -98,6 +106,8 @@ impl Selections {
             .pragma("cache_size", "-256");
         let pool = SqlitePoolOptions::new()
             .max_connections(1)
+            // The database is a file of ours: a connection to it does not go stale.
+            .test_before_acquire(false)
             .connect_with(options)
             .await
             .map_err(|error| unopenable(error.to_string()))?;
@@ -118,40 +128,6 @@ impl Selections {
         } else {
             Ok(None)
         }
-    }
-
-    /// Records what a root is made for.
-    ///
-    /// # Errors
-    /// [`SelectionsError::Database`].
-    pub async fn put_intent(
-        &self,
-        root: &str,
-        record: &LoadoutRecord,
-    ) -> Result<(), SelectionsError> {
-        sqlx::query(
-            "INSERT INTO intents (root, recorded_at, format, record) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (root) DO UPDATE SET recorded_at = excluded.recorded_at, format = excluded.format, record = excluded.record",
-        )
-        .bind(root)
-        .bind(record.recorded_at)
-        .bind(FORMAT)
-        .bind(encode(root, record)?)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
-
-    /// What a root was made for.
-    ///
-    /// # Errors
-    /// [`SelectionsError`] if it can't be read.
-    pub async fn intent(&self, root: &str) -> Result<Option<LoadoutRecord>, SelectionsError> {
-        let row = sqlx::query("SELECT root AS id, format, record FROM intents WHERE root = $1")
-            .bind(root)
-            .fetch_optional(&self.pool)
-            .await?;
-        row.as_ref().map(decode).transpose()
     }
 
     /// Records a thread's loadout; it is on disk when this returns.
@@ -226,18 +202,6 @@ impl Selections {
             .await?;
         Ok(())
     }
-
-    /// Removes what a root was made for; one that is not there is no error.
-    ///
-    /// # Errors
-    /// [`SelectionsError::Database`].
-    pub async fn delete_intent(&self, root: &str) -> Result<(), SelectionsError> {
-        sqlx::query("DELETE FROM intents WHERE root = $1")
-            .bind(root)
-            .execute(&self.pool)
-            .await?;
-        Ok(())
-    }
 }
 
 /// In WAL, what is committed survives the end of any process with either setting. FULL survives
@@ -292,23 +256,11 @@ fn decode<T: DeserializeOwned>(row: &SqliteRow) -> Result<T, SelectionsError> {
 #[cfg(test)]
 mod tests {
     use super::super::record::Lineage;
+    use super::super::record::tests::loadout;
     use super::*;
-    use crate::catalog::Catalog;
-    use crate::resolver::{receipt, resolve};
-    use codex_loadout_protocol::CapabilitySelection;
 
     fn record(thread_id: &str, recorded_at: i64) -> ThreadRecord {
-        let selection = CapabilitySelection::default();
-        let plan = resolve(&selection, &Catalog::default()).unwrap();
-        let loadout = LoadoutRecord {
-            root: Some("root".to_owned()),
-            receipt: receipt(&plan, &Catalog::default()),
-            selection,
-            plan,
-            codex_home: PathBuf::from("/home/.codex"),
-            cwd: PathBuf::from("/project"),
-            recorded_at,
-        };
+        let loadout = loadout(recorded_at);
         ThreadRecord {
             thread_id: thread_id.to_owned(),
             lineage: Lineage::Started,
@@ -347,11 +299,6 @@ mod tests {
         selections.delete_thread("a").await.unwrap();
         selections.delete_thread("a").await.unwrap();
         assert_eq!(selections.thread("a").await.unwrap(), None);
-        let intent = record("x", 5).loadout;
-        selections.put_intent("root", &intent).await.unwrap();
-        assert_eq!(selections.intent("root").await.unwrap(), Some(intent));
-        selections.delete_intent("root").await.unwrap();
-        assert_eq!(selections.intent("root").await.unwrap(), None);
     }
 
     #[tokio::test]

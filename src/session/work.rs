@@ -102,19 +102,7 @@ impl Work {
         let upstream = self.upstream().await?;
         let cwd = cwd_of(&params).map_or_else(own_cwd, Ok)?;
         let catalog = self.catalog(&upstream, &cwd).await?;
-        let launch = self
-            .loadouts
-            .start(frame, selection, &catalog, &upstream)
-            .await?;
-        // On disk before Codex makes the thread: should we not live to see its answer, Codex's session
-        // file leads from the thread to the root, and this from the root to the loadout.
-        if let Some(root) = &launch.record.root {
-            self.loadouts
-                .selections()
-                .await?
-                .put_intent(root, &launch.record)
-                .await?;
-        }
+        let launch = self.loadouts.start(frame, selection, &catalog, &upstream)?;
         let Launch { request, record } = launch;
         Ok(self.forward(ticket, request, Pending::Start(record)))
     }
@@ -142,10 +130,7 @@ impl Work {
                         loadout,
                         ..
                     } = *record;
-                    let launch = self
-                        .loadouts
-                        .again(frame, loadout, &catalog, &upstream)
-                        .await?;
+                    let launch = self.loadouts.again(frame, loadout, &catalog, &upstream)?;
                     let record = ThreadRecord {
                         thread_id,
                         lineage,
@@ -176,8 +161,7 @@ impl Work {
         let Some(selection) = selection else {
             if let Some(root) = &root {
                 self.loadouts
-                    .point_root(root, self.loadouts.empty_loadout().await?)
-                    .await?;
+                    .point_root(root, self.loadouts.empty_loadout()?, None)?;
             }
             let Prepared::Pass(request) = without_field(frame)? else {
                 return without_field(frame);
@@ -189,17 +173,12 @@ impl Work {
             None => cwd_of(&params).map_or_else(own_cwd, Ok)?,
         };
         let catalog = self.catalog(&upstream, &cwd).await?;
-        let (launch, loadout) = self
-            .loadouts
-            .anew(frame, selection, root.clone(), &catalog, &upstream)
-            .await?;
-        if let Some(root) = &root {
-            self.loadouts.point_root(root, loadout).await?;
+        let (launch, loadout) =
             self.loadouts
-                .selections()
-                .await?
-                .put_intent(root, &launch.record)
-                .await?;
+                .anew(frame, selection, root.clone(), &catalog, &upstream)?;
+        if let Some(root) = &root {
+            self.loadouts
+                .point_root(root, loadout, Some(&launch.record))?;
         }
         let (lineage, inherited_from) = before.map_or((Lineage::Started, None), |record| {
             (record.lineage, record.inherited_from)
@@ -232,8 +211,7 @@ impl Work {
                 let catalog = self.catalog_of_thread(&upstream, &params, &record).await?;
                 let launch = self
                     .loadouts
-                    .again(frame, record.loadout, &catalog, &upstream)
-                    .await?;
+                    .again(frame, record.loadout, &catalog, &upstream)?;
                 Ok(self.forward(
                     ticket,
                     launch.request,
@@ -248,8 +226,7 @@ impl Work {
                 let catalog = self.catalog(&upstream, &cwd).await?;
                 let (launch, _) = self
                     .loadouts
-                    .anew(frame, selection, None, &catalog, &upstream)
-                    .await?;
+                    .anew(frame, selection, None, &catalog, &upstream)?;
                 Ok(self.forward(
                     ticket,
                     launch.request,
@@ -287,7 +264,7 @@ impl Work {
                 root: Some(root), ..
             }) = &pending
             {
-                self.loadouts.discard(root).await;
+                self.loadouts.discard(root);
             }
             return (response.into_bytes(), false);
         };

@@ -1,0 +1,149 @@
+//! What a root was made for, beside the root: `roots/<uuid>.json`.
+//!
+//! Codex's session file leads from a thread to its root, and this file from the
+//! root to the loadout. So a thread is found again whose record is missing, be it
+//! that nobody lived to write it or that the whole database is gone. It is
+//! written before Codex is asked for the thread.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tempfile::NamedTempFile;
+
+use super::record::LoadoutRecord;
+
+/// The shape of the file.
+const FORMAT: u32 = 1;
+
+#[derive(Serialize, Deserialize)]
+struct RootFile<T> {
+    format: u32,
+    loadout: T,
+}
+
+/// A root's file can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum RootFileError {
+    /// The system refuses.
+    #[error("`{path}` can't be read or written: {source}")]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// It is not in a shape that this version reads.
+    #[error("`{path}` is not in a shape that this version reads: {reason}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Where reading stopped.
+        reason: String,
+    },
+}
+
+/// Writes what a root is made for. Blocking.
+///
+/// # Errors
+/// [`RootFileError::Unusable`]; then what was there before is still there.
+pub fn write(roots: &Path, root: &str, loadout: &LoadoutRecord) -> Result<(), RootFileError> {
+    let path = place(roots, root);
+    let text = serde_json::to_vec(&RootFile {
+        format: FORMAT,
+        loadout,
+    });
+    // A temporary file is its owner's alone, as this one must be: it holds definitions of MCP servers.
+    let written = text.map_err(io::Error::from).and_then(|text| {
+        let mut file = NamedTempFile::new_in(roots)?;
+        file.write_all(&text)?;
+        file.persist(&path).map_err(|error| error.error).map(|_| ())
+    });
+    written.map_err(|source| RootFileError::Unusable { path, source })
+}
+
+/// What a root was made for; `None` if nothing is kept of it. Blocking.
+///
+/// # Errors
+/// [`RootFileError`], naming the file.
+pub fn read(roots: &Path, root: &str) -> Result<Option<LoadoutRecord>, RootFileError> {
+    let path = place(roots, root);
+    let text = match fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(RootFileError::Unusable { path, source }),
+    };
+    match serde_json::from_slice::<RootFile<LoadoutRecord>>(&text) {
+        Ok(file) if file.format == FORMAT => Ok(Some(file.loadout)),
+        Ok(file) => Err(RootFileError::Unreadable {
+            path,
+            reason: format!("it has format {}", file.format),
+        }),
+        Err(error) => Err(RootFileError::Unreadable {
+            path,
+            reason: error.to_string(),
+        }),
+    }
+}
+
+/// Removes it; one that is not there is no error. Blocking.
+///
+/// # Errors
+/// [`RootFileError::Unusable`].
+pub fn remove(roots: &Path, root: &str) -> Result<(), RootFileError> {
+    let path = place(roots, root);
+    match fs::remove_file(&path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(RootFileError::Unusable { path, source })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn place(roots: &Path, root: &str) -> PathBuf {
+    roots.join(format!("{root}.json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::selections::record::tests::loadout;
+
+    #[test]
+    fn what_is_written_is_read_until_it_is_removed() {
+        let roots = tempfile::tempdir().unwrap();
+        assert!(read(roots.path(), "r").unwrap().is_none());
+        let loadout = loadout(7);
+        write(roots.path(), "r", &loadout).unwrap();
+        assert_eq!(read(roots.path(), "r").unwrap(), Some(loadout));
+        remove(roots.path(), "r").unwrap();
+        remove(roots.path(), "r").unwrap();
+        assert!(read(roots.path(), "r").unwrap().is_none());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        let roots = tempfile::tempdir().unwrap();
+        for text in ["", "{}", r#"{"format":2,"loadout":{}}"#] {
+            fs::write(place(roots.path(), "r"), text).unwrap();
+            let error = read(roots.path(), "r").unwrap_err();
+            assert!(error.to_string().contains("r.json"), "{error}");
+        }
+        assert!(write(&roots.path().join("none"), "r", &loadout(1)).is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_can_read_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let roots = tempfile::tempdir().unwrap();
+        write(roots.path(), "r", &loadout(1)).unwrap();
+        let mode = fs::metadata(place(roots.path(), "r"))
+            .unwrap()
+            .permissions()
+            .mode()
+            & 0o777;
+        assert_eq!(mode, 0o600);
+    }
+}
