@@ -12,6 +12,8 @@ pub mod interceptors;
 
 pub mod router;
 
+pub mod freshness;
+
 pub mod catalog;
 
 pub mod resolver;

@@ -6,13 +6,12 @@ use std::time::{Duration, Instant, SystemTime};
 
 use dashmap::DashMap;
 
-use super::inputs::Sign;
+use super::inputs::{Sign, look};
 use super::model::Catalog;
 use super::read::read_catalog;
 use crate::connection::{AskError, Asker};
+use crate::freshness::{MAX_AGE, Watch};
 
-/// What no file shows (policy of an account) may have changed after this long.
-const MAX_AGE: Duration = Duration::from_secs(30);
 /// A request that changes Codex's mind takes effect within this long.
 const IN_EFFECT_AFTER: Duration = Duration::from_secs(2);
 /// Folders that are remembered at once.
@@ -29,6 +28,7 @@ pub struct CatalogCache {
 #[derive(Debug)]
 struct Known {
     sign: Sign,
+    watch: Option<Watch>,
     catalog: Arc<Catalog>,
     read_at: Instant,
 }
@@ -44,39 +44,35 @@ impl CatalogCache {
         codex_home: &Path,
         cwd: &Path,
     ) -> Result<Arc<Catalog>, AskError> {
-        // A few hundred looks at files that the system has in memory: less than handing them to
-        // another thread costs.
-        let before = Sign::take(codex_home, cwd);
         if let Some(known) = self.known.get(cwd)
-            && before.as_ref() == Some(&known.sign)
             && known.read_at.elapsed() < MAX_AGE
+            && known.is_fresh(codex_home, cwd)
         {
             return Ok(known.catalog.clone());
         }
+        self.known.remove(cwd);
+        // Watched from before Codex is asked, so that no change falls between.
+        let before = look(codex_home, cwd);
+        let (sign, watch) = match before {
+            Some((sign, targets)) => (Some(sign), Watch::on(&targets)),
+            None => (None, None),
+        };
         let read_at = Instant::now();
         let catalog = Arc::new(read_catalog(asker, codex_home, cwd).await?);
-        let after = Sign::take(codex_home, cwd);
-        match after {
-            Some(sign)
-                if before.as_ref() == Some(&sign)
-                    && sign.is_settled(SystemTime::now())
-                    && self.is_settled(read_at) =>
-            {
-                if self.known.len() >= FOLDERS {
-                    self.known.clear();
-                }
-                self.known.insert(
-                    cwd.to_owned(),
-                    Known {
-                        sign,
-                        catalog: catalog.clone(),
-                        read_at,
-                    },
-                );
+        let Some(sign) = sign.filter(|_| self.is_settled(read_at)) else {
+            return Ok(catalog);
+        };
+        let known = Known {
+            sign,
+            watch,
+            catalog: catalog.clone(),
+            read_at,
+        };
+        if known.sign.is_settled(SystemTime::now()) && known.is_fresh(codex_home, cwd) {
+            if self.known.len() >= FOLDERS {
+                self.known.clear();
             }
-            _ => {
-                self.known.remove(cwd);
-            }
+            self.known.insert(cwd.to_owned(), known);
         }
         Ok(catalog)
     }
@@ -96,5 +92,15 @@ impl CatalogCache {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         unsettled.is_none_or(|since| read_at.duration_since(since) >= IN_EFFECT_AFTER)
+    }
+}
+
+impl Known {
+    /// Whether every file is as it was when Codex was asked.
+    fn is_fresh(&self, codex_home: &Path, cwd: &Path) -> bool {
+        match &self.watch {
+            Some(watch) => watch.is_quiet(),
+            None => look(codex_home, cwd).is_some_and(|(sign, _)| sign == self.sign),
+        }
     }
 }

@@ -2,15 +2,15 @@
 //!
 //! Codex takes milliseconds to say what exists; whether any file it says that
 //! from has changed is known in a fraction of one. So what Codex said is used
-//! again as long as the sign of its inputs is the same.
+//! again as long as they are the same.
 
 use std::collections::HashSet;
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::plugin_folder::MANIFESTS;
 use crate::bundle::Digest;
+use crate::freshness::{Names, Targets};
 
 /// Codex 0.169 looks 6 folders deep for skills; a plugin lies 3 folders deep in the cache, its skills folder 1.
 const DEPTH: usize = 10;
@@ -28,38 +28,43 @@ pub(super) struct Sign {
     newest: Option<SystemTime>,
 }
 
-impl Sign {
-    /// Takes the sign for a folder of a thread; `None` if there is too much to look at.
-    pub(super) fn take(codex_home: &Path, cwd: &Path) -> Option<Self> {
-        let mut look = Look::default();
-        let user = std::env::home_dir().unwrap_or_default();
-        for folder in [codex_home.to_owned(), PathBuf::from(ADMIN_FOLDER)] {
-            look.files_of(&folder, |name| {
-                name.ends_with(".toml") || name == "auth.json"
-            });
-            look.deep(&folder.join("skills"), DEPTH)?;
-        }
-        look.deep(&codex_home.join("plugins/cache"), DEPTH)?;
-        for folder in cwd.ancestors().chain([user.as_path()]) {
-            look.file(&folder.join(".git"));
-            for config in [
-                ".codex",
-                ".agents/plugins",
-                ".claude-plugin",
-                ".cursor-plugin",
-            ] {
-                look.files_of(&folder.join(config), |name| {
-                    name.ends_with(".toml") || name.ends_with(".json")
-                });
-            }
-            look.deep(&folder.join(".agents/skills"), DEPTH)?;
-            if folder.join(".codex") != codex_home {
-                look.deep(&folder.join(".codex/skills"), DEPTH)?;
-            }
-        }
-        Some(look.sign())
+/// Looks at everything that a thread's folder depends on: its sign, and what to watch to know that it
+/// changes. `None` if there is too much to look at.
+pub(super) fn look(codex_home: &Path, cwd: &Path) -> Option<(Sign, Targets)> {
+    let mut look = Look::default();
+    let user = std::env::home_dir().unwrap_or_default();
+    for folder in [codex_home.to_owned(), PathBuf::from(ADMIN_FOLDER)] {
+        look.files_of(&folder, is_config);
+        look.deep(&folder.join("skills"), DEPTH)?;
     }
+    look.deep(&codex_home.join("plugins/cache"), DEPTH)?;
+    for folder in cwd.ancestors().chain([user.as_path()]) {
+        look.file(&folder.join(".git"));
+        for config in [
+            ".codex",
+            ".agents/plugins",
+            ".claude-plugin",
+            ".cursor-plugin",
+        ] {
+            look.files_of(&folder.join(config), is_config);
+        }
+        look.deep(&folder.join(".agents/skills"), DEPTH)?;
+        if folder.join(".codex") != codex_home {
+            look.deep(&folder.join(".codex/skills"), DEPTH)?;
+        }
+    }
+    Some((look.sign(), look.targets))
+}
 
+/// Config of users and projects, marketplaces, the account.
+fn is_config(name: &str) -> bool {
+    [".toml", "marketplace.json", "plugin.json"]
+        .iter()
+        .any(|end| name.ends_with(end))
+        || name == "auth.json"
+}
+
+impl Sign {
     /// Whether an equal sign later means equal inputs: nothing was changed just now.
     pub(super) fn is_settled(&self, now: SystemTime) -> bool {
         self.newest.is_none_or(|newest| {
@@ -74,11 +79,17 @@ struct Look {
     facts: Vec<String>,
     newest: Option<SystemTime>,
     seen: HashSet<FolderId>,
+    targets: Targets,
 }
 
 impl Look {
-    /// One file or folder; that it is not there is a fact too.
-    fn file(&mut self, path: &Path) -> Option<Metadata> {
+    /// One file; that it is not there is a fact too.
+    fn file(&mut self, path: &Path) {
+        self.facts_of(path);
+        self.targets.file(path.to_owned());
+    }
+
+    fn facts_of(&mut self, path: &Path) -> Option<Metadata> {
         let metadata = fs::metadata(path).ok();
         let facts = metadata.as_ref().map(|metadata| {
             self.newest = self.newest.max(newest(metadata));
@@ -90,9 +101,11 @@ impl Look {
     }
 
     /// The files of a folder whose name counts.
-    fn files_of(&mut self, folder: &Path, counts: impl Fn(&str) -> bool) {
+    fn files_of(&mut self, folder: &Path, counts: fn(&str) -> bool) {
+        self.targets
+            .folder(folder.to_owned(), Names::Matching(counts));
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            if entry.file_name().to_str().is_some_and(&counts) {
+            if entry.file_name().to_str().is_some_and(counts) {
                 self.file(&entry.path());
             }
         }
@@ -100,13 +113,15 @@ impl Look {
 
     /// A folder of skills or plugins: every folder in it, and the files that say what it holds.
     fn deep(&mut self, folder: &Path, depth: usize) -> Option<()> {
-        let Some(metadata) = self.file(folder).filter(Metadata::is_dir) else {
+        let Some(metadata) = self.facts_of(folder).filter(Metadata::is_dir) else {
+            self.targets.file(folder.to_owned());
             return Some(());
         };
         // Links are followed, as Codex does; each folder once.
         if depth == 0 || !self.seen.insert(folder_id(folder, &metadata)) {
             return Some(());
         }
+        self.targets.folder(folder.to_owned(), Names::All);
         if self.facts.len() > ENTRIES {
             return None;
         }
@@ -117,13 +132,13 @@ impl Look {
             if !is_plain_file {
                 self.deep(&path, depth - 1)?;
             } else if tells_what_is_there(&path) {
-                self.file(&path);
+                self.facts_of(&path);
             }
         }
         Some(())
     }
 
-    fn sign(mut self) -> Sign {
+    fn sign(&mut self) -> Sign {
         self.facts.sort();
         Sign {
             digest: Digest::of_parts(self.facts.iter().map(String::as_bytes)),
@@ -137,8 +152,7 @@ fn tells_what_is_there(path: &Path) -> bool {
         .file_name()
         .and_then(|name| name.to_str())
         .unwrap_or_default();
-    let manifest = || MANIFESTS.iter().any(|manifest| path.ends_with(manifest));
-    name == "SKILL.md" || name == "openai.yaml" || name.ends_with(".json") || manifest()
+    name == "SKILL.md" || name == "openai.yaml" || name.ends_with(".json")
 }
 
 #[cfg(unix)]
@@ -206,8 +220,8 @@ mod tests {
         };
         write("codex/config.toml", "a");
         write("project/sub/x", "");
-        let mut last = Sign::take(&at("codex"), &at("project/sub")).unwrap();
-        assert_eq!(Sign::take(&at("codex"), &at("project/sub")).unwrap(), last);
+        let mut last = look(&at("codex"), &at("project/sub")).unwrap().0;
+        assert_eq!(look(&at("codex"), &at("project/sub")).unwrap().0, last);
         assert!(
             !last.is_settled(SystemTime::now())
                 && last.is_settled(SystemTime::now() + Duration::from_secs(3))
@@ -223,13 +237,13 @@ mod tests {
             ("project/.git", "x"),
         ] {
             write(path, text);
-            let next = Sign::take(&at("codex"), &at("project/sub")).unwrap();
+            let next = look(&at("codex"), &at("project/sub")).unwrap().0;
             assert_ne!(next, last, "{path}");
             last = next;
         }
         write("project/sub/x", "not looked at");
         assert_eq!(
-            Sign::take(&at("codex"), &at("project/sub")).unwrap().digest,
+            look(&at("codex"), &at("project/sub")).unwrap().0.digest,
             last.digest
         );
     }

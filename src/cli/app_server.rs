@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
-use crate::connection::{UpstreamCommand, exit_code};
+use crate::connection::{UpstreamCommand, exit_code, host_stdio};
 use crate::loadouts::Loadouts;
 use crate::session::work::Work;
 use crate::{session, settings};
@@ -23,8 +23,9 @@ pub(super) fn run(codex: Option<PathBuf>, arguments: &[OsString]) -> Result<Exit
         .build()?;
     let status = runtime.block_on(async {
         let upstream = command.start(arguments)?;
+        let (input, output) = host_stdio();
         let work = |asker| Work::new(loadouts, asker);
-        let status = session::run(tokio::io::stdin(), tokio::io::stdout(), upstream, work).await?;
+        let status = session::run(input, output, upstream, work).await?;
         Ok::<_, anyhow::Error>(status)
     })?;
     // A read of stdin that never ends must not keep the process.

@@ -7,8 +7,10 @@ mod asking;
 mod child;
 mod inbox;
 mod outbox;
+mod stdio;
 
 pub use asking::{AskError, Asker};
 pub use child::{CODEX_VARIABLE, Upstream, UpstreamCommand, UpstreamError, exit_code};
 pub use inbox::read_frames;
 pub use outbox::{Outbox, write_frames};
+pub use stdio::host_stdio;

@@ -1,19 +1,38 @@
 //! Reads the folders of a plan, once each as long as they stay as they are.
 
-use std::path::PathBuf;
-use std::time::SystemTime;
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime};
 
 use codex_loadout_protocol::LoadoutError;
 use dashmap::DashMap;
 
 use crate::bundle::{BundleContent, Digest, Tree, shape};
-use crate::materializer::{Limits, Stamp, Store, read_tree, stamp};
+use crate::freshness::{MAX_AGE, Watch};
+use crate::materializer::{Limits, Stamp, Store, read_tree, stamp, watched_folders};
 use crate::resolver::{Bundle, Plan};
 
-/// What a folder's tree was when it had this stamp.
+/// The digests of folders that are as they were when they were read.
 #[derive(Debug, Default)]
 pub(super) struct Digests {
-    known: DashMap<(PathBuf, BundleContent), (Stamp, Digest)>,
+    known: DashMap<(PathBuf, BundleContent), Known>,
+}
+
+#[derive(Debug)]
+struct Known {
+    stamp: Stamp,
+    watch: Option<Watch>,
+    digest: Digest,
+    read_at: Instant,
+}
+
+impl Known {
+    fn is_fresh(&self, folder: &Path) -> bool {
+        self.read_at.elapsed() < MAX_AGE
+            && match &self.watch {
+                Some(watch) => watch.is_quiet(),
+                None => stamp(folder, Limits::default()).is_ok_and(|now| now == self.stamp),
+            }
+    }
 }
 
 impl Digests {
@@ -29,25 +48,36 @@ impl Digests {
 
     fn digest(&self, bundle: &Bundle, store: Option<&Store>) -> Result<Digest, LoadoutError> {
         let key = (bundle.source.clone(), bundle.content.clone());
-        // Taken before reading: what changes while it is read makes another stamp.
-        let now = stamp(&bundle.source, Limits::default())?;
         let known = self
             .known
             .get(&key)
-            .filter(|known| known.0 == now)
-            .map(|known| known.1);
-        if let Some(digest) = known
+            .filter(|known| known.is_fresh(&bundle.source));
+        if let Some(digest) = known.map(|known| known.digest)
             && store.is_none_or(|store| store.has_tree(&digest))
         {
             return Ok(digest);
         }
+        // Taken and watched before reading: a change meanwhile shows.
+        let stamp = stamp(&bundle.source, Limits::default())?;
+        let watch = watched_folders(&bundle.source, Limits::default())
+            .ok()
+            .and_then(|targets| Watch::on(&targets));
+        let read_at = Instant::now();
         let tree = read(bundle)?;
         let digest = tree.digest();
         if let Some(store) = store {
             store.publish_tree(&tree, digest)?;
         }
-        if now.is_settled(SystemTime::now()) {
-            self.known.insert(key, (now, digest));
+        if stamp.is_settled(SystemTime::now()) {
+            self.known.insert(
+                key,
+                Known {
+                    stamp,
+                    watch,
+                    digest,
+                    read_at,
+                },
+            );
         }
         Ok(digest)
     }

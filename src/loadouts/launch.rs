@@ -60,13 +60,25 @@ impl Loadouts {
             cwd: catalog.cwd.clone(),
             recorded_at: unix_now(),
         };
-        root_file::write(&store.roots(), &root.to_string(), &record)?;
         let mut params = params;
         params.remove(FIELD);
         params.set("config", config);
         params.set(ROOTS, roots_json(&path, of_host));
         let request = replace_params(request.bytes(), &params)?;
         Ok(Launch { request, record })
+    }
+
+    /// Says beside a new thread's root what it was made for. To be done before the host learns the
+    /// thread's id: without it no turn begins, and before its first turn Codex keeps nothing of a thread
+    /// (0.144 to 0.169).
+    ///
+    /// # Errors
+    /// `loadoutLost` if it can't be written.
+    pub fn describe_root(&self, record: &LoadoutRecord) -> Result<(), LoadoutError> {
+        match &record.root {
+            Some(root) => Ok(root_file::write(&self.store()?.roots(), root, record)?),
+            None => Ok(()),
+        }
     }
 
     /// A resume or fork with a recorded loadout, lowered anew onto the user's set of this moment.

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use super::error::ReadError;
-use super::walk::{Limits, walk};
+use super::walk::{Found, Limits, walk};
 use crate::bundle::{Digest, Tree, TreeFile};
+use crate::freshness::{Names, Targets};
 
 /// A file may be written again within the resolution of its time stamps, unseen. Nothing younger is
 /// taken for settled.
@@ -20,14 +21,22 @@ const SETTLED_AFTER: Duration = Duration::from_secs(1);
 pub fn read_tree(root: &Path, limits: Limits) -> Result<Tree, ReadError> {
     let mut tree = Tree::default();
     walk(root, limits, &mut |found| {
-        let bytes = fs::read(&found.path).map_err(ReadError::unreadable(&found.path))?;
-        tree.insert(
-            found.name,
-            TreeFile {
-                bytes: bytes.into(),
-                executable: is_executable(&found.metadata),
-            },
-        );
+        if let Found::File {
+            name,
+            path,
+            metadata,
+        } = found
+        {
+            let bytes = fs::read(path).map_err(ReadError::unreadable(path))?;
+            let executable = is_executable(&metadata);
+            tree.insert(
+                name,
+                TreeFile {
+                    bytes: bytes.into(),
+                    executable,
+                },
+            );
+        }
         Ok(())
     })?;
     Ok(tree)
@@ -60,10 +69,10 @@ pub fn stamp(root: &Path, limits: Limits) -> Result<Stamp, ReadError> {
     let mut files = Vec::new();
     let mut newest = None;
     walk(root, limits, &mut |found| {
-        newest = newest
-            .max(found.metadata.modified().ok())
-            .max(changed(&found.metadata));
-        files.push(format!("{}\0{}", found.name, facts(&found.metadata)));
+        if let Found::File { name, metadata, .. } = found {
+            newest = newest.max(metadata.modified().ok()).max(changed(&metadata));
+            files.push(format!("{name}\0{}", facts(&metadata)));
+        }
         Ok(())
     })?;
     files.sort();
@@ -71,6 +80,30 @@ pub fn stamp(root: &Path, limits: Limits) -> Result<Stamp, ReadError> {
         digest: Digest::of_parts(files.iter().map(String::as_bytes)),
         newest,
     })
+}
+
+/// Everything in a folder that a change of its tree would show at.
+///
+/// # Errors
+/// As [`read_tree`].
+pub fn watched_folders(root: &Path, limits: Limits) -> Result<Targets, ReadError> {
+    let mut targets = Targets::default();
+    // If the folder is reached by a link, another one may be put in its place.
+    if let (Some(above), Some(name)) = (root.parent(), root.file_name()) {
+        targets.folder(
+            above.to_owned(),
+            Names::One(name.to_string_lossy().into_owned()),
+        );
+    }
+    walk(root, limits, &mut |found| {
+        match found {
+            Found::Folder(folder) => targets.folder(folder.to_owned(), Names::All),
+            // A link's target may lie in a folder that is not walked otherwise.
+            Found::File { path, .. } => targets.file(path.to_owned()),
+        }
+        Ok(())
+    })?;
+    Ok(targets)
 }
 
 #[cfg(unix)]

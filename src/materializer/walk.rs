@@ -27,20 +27,25 @@ impl Default for Limits {
 /// Version control is no part of a bundle, and changes all the time.
 const SKIPPED: &str = ".git";
 
-/// A regular file that was found.
-pub(super) struct Found {
-    /// Relative to the folder, `/` between the parts.
-    pub(super) name: String,
-    /// Where it really lies.
-    pub(super) path: PathBuf,
-    pub(super) metadata: Metadata,
+/// What was found.
+pub(super) enum Found<'a> {
+    /// A folder, by its real path.
+    Folder(&'a Path),
+    /// A regular file.
+    File {
+        /// Relative to the walked folder, `/` between the parts.
+        name: String,
+        /// Where it really lies.
+        path: &'a Path,
+        metadata: Metadata,
+    },
 }
 
-/// Gives every regular file below `root` to `visit`.
+/// Gives every folder and regular file below `root` to `visit`, `root` itself included.
 pub(super) fn walk(
     root: &Path,
     limits: Limits,
-    visit: &mut dyn FnMut(Found) -> Result<(), ReadError>,
+    visit: &mut dyn FnMut(Found<'_>) -> Result<(), ReadError>,
 ) -> Result<(), ReadError> {
     let real = root.canonicalize().map_err(ReadError::unreadable(root))?;
     let mut walk = Walk {
@@ -58,7 +63,7 @@ struct Walk<'a> {
     limits: Limits,
     files: usize,
     bytes: u64,
-    visit: &'a mut dyn FnMut(Found) -> Result<(), ReadError>,
+    visit: &'a mut dyn FnMut(Found<'_>) -> Result<(), ReadError>,
 }
 
 impl Walk<'_> {
@@ -69,6 +74,7 @@ impl Walk<'_> {
         name: &str,
         above: &mut Vec<PathBuf>,
     ) -> Result<(), ReadError> {
+        (self.visit)(Found::Folder(path))?;
         let entries = fs::read_dir(path).map_err(ReadError::unreadable(path))?;
         for entry in entries {
             let entry = entry.map_err(ReadError::unreadable(path))?;
@@ -148,9 +154,9 @@ impl Walk<'_> {
         if self.bytes > self.limits.bytes {
             return Err(too_large(format!("{} bytes", self.limits.bytes)));
         }
-        (self.visit)(Found {
+        (self.visit)(Found::File {
             name,
-            path: real.to_owned(),
+            path: real,
             metadata,
         })
     }

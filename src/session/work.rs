@@ -10,6 +10,7 @@ use dashmap::DashMap;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::watch;
+use tokio::task::{JoinError, JoinHandle};
 
 use crate::catalog::{Catalog, CatalogCache};
 use crate::connection::Asker;
@@ -36,8 +37,11 @@ pub struct Work {
 /// What is made durable when Codex has said yes.
 #[derive(Debug)]
 enum Pending {
-    /// A new thread with this loadout.
-    Start(LoadoutRecord),
+    /// A new thread with this loadout, which is being written down beside its root.
+    Start {
+        loadout: LoadoutRecord,
+        describing: JoinHandle<Result<(), LoadoutError>>,
+    },
     /// The same thread with this loadout.
     Resume(ThreadRecord),
     /// The same thread without one.
@@ -104,7 +108,14 @@ impl Work {
         let catalog = self.catalog(&upstream, &cwd).await?;
         let launch = self.loadouts.start(frame, selection, &catalog, &upstream)?;
         let Launch { request, record } = launch;
-        Ok(self.forward(ticket, request, Pending::Start(record)))
+        // Written while Codex makes the thread.
+        let (loadouts, described) = (self.loadouts.clone(), record.clone());
+        let describing = tokio::task::spawn_blocking(move || loadouts.describe_root(&described));
+        let pending = Pending::Start {
+            loadout: record,
+            describing,
+        };
+        Ok(self.forward(ticket, request, pending))
     }
 
     async fn resume(&self, ticket: Ticket, frame: &Frame) -> Result<Prepared, LoadoutError> {
@@ -260,11 +271,16 @@ impl Work {
         };
         let Some(thread_id) = thread::named_in_result(&response) else {
             // Codex refused; a root that was made for nobody goes.
-            if let Pending::Start(LoadoutRecord {
-                root: Some(root), ..
-            }) = &pending
+            if let Pending::Start {
+                loadout,
+                describing,
+            } = pending
             {
-                self.loadouts.discard(root);
+                // What is still being written would be left behind.
+                let _ = describing.await;
+                if let Some(root) = &loadout.root {
+                    self.loadouts.discard(root);
+                }
             }
             return (response.into_bytes(), false);
         };
@@ -292,7 +308,11 @@ impl Work {
     ) -> Result<Option<ThreadRecord>, LoadoutError> {
         let selections = self.loadouts.selections().await?;
         match pending {
-            Pending::Start(loadout) => {
+            Pending::Start {
+                loadout,
+                describing,
+            } => {
+                described(describing.await)?;
                 let record = ThreadRecord {
                     thread_id: thread_id.to_owned(),
                     lineage: Lineage::Started,
@@ -489,4 +509,11 @@ fn with_receipt(response: &Frame, record: &ThreadRecord) -> Result<Bytes, Loadou
 
 fn refusal(response: &Frame, error: &LoadoutError) -> Bytes {
     answer_frame(&response.id(), "error", &error.to_json_rpc().to_string())
+}
+
+fn described(written: Result<Result<(), LoadoutError>, JoinError>) -> Result<(), LoadoutError> {
+    written.unwrap_or_else(|error| {
+        let message = format!("what the thread's root was made for could not be written: {error}");
+        Err(LoadoutError::new(ErrorKind::LoadoutLost, message).with_hint("Try again."))
+    })
 }
