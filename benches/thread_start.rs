@@ -5,6 +5,7 @@
 //! the machine slows them all; the ratios count, not the milliseconds.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,8 @@ use serde_json::{Value, json};
 
 const ROUNDS: usize = 60;
 const WARM_UP: usize = 5;
+/// What a start leaves to be done is not to fall onto the next one.
+const SETTLE: Duration = Duration::from_millis(40);
 
 #[tokio::main]
 #[expect(clippy::print_stdout, reason = "a bench shows what it measured")]
@@ -36,6 +39,7 @@ async fn main() -> Result<()> {
     let proxy_process = proxy.id().context("the proxy runs")?;
     let idle = memory(proxy_process);
 
+    let plain = connect(&home, home.codex(), &[]).await?;
     let by_hand = by_hand(&home)?;
     let cwd = home.project();
     let selected = json!({ "cwd": cwd, "capabilitySelection": {
@@ -44,15 +48,19 @@ async fn main() -> Result<()> {
     let kinds = [
         ("by hand, straight to Codex", &direct, &by_hand),
         ("loadout, through the proxy", &proxy, &selected),
-        ("native, 3 MCP servers", &direct, &native),
+        ("native, 3 MCP servers", &plain, &native),
     ];
     let mut times: Vec<Vec<Duration>> = vec![Vec::new(); kinds.len()];
     for round in 0..WARM_UP + ROUNDS {
-        for (times, (_, client, params)) in times.iter_mut().zip(kinds) {
+        for turn in 0..kinds.len() {
+            // Each kind comes first as often as last.
+            let kind = (round + turn) % kinds.len();
+            let (_, client, params) = kinds[kind];
             let took = start(client, params).await?;
             if round >= WARM_UP {
-                times.push(took);
+                times[kind].push(took);
             }
+            tokio::time::sleep(SETTLE).await;
         }
     }
     let medians: Vec<Duration> = times.iter_mut().map(|times| median(times)).collect();
@@ -114,16 +122,26 @@ async fn start(client: &Client, params: &Value) -> Result<Duration> {
 /// The levers of `codex-0.169`, written out by hand for the same choice: one plugin without its
 /// server, one skill.
 fn by_hand(home: &Home) -> Result<Value> {
-    let root = home.path().join("root-by-hand");
+    // The same shape of root: a link to a folder of links.
+    let hand = home.path().join("by-hand");
+    let root = hand.join("root");
     let plugin = home.codex_home().join("plugins/cache/internal/github");
     let version = fs::read_dir(&plugin)?
         .next()
         .context("the plugin is installed")??;
-    copy(&version.path(), &root.join("github"))?;
+    copy(&version.path(), &hand.join("trees/github"))?;
     copy(
         &home.path().join(".agents/skills/repo-review"),
-        &root.join("repo-review"),
+        &hand.join("trees/repo-review"),
     )?;
+    fs::create_dir_all(hand.join("loadout"))?;
+    for name in ["github", "repo-review"] {
+        symlink(
+            Path::new("../trees").join(name),
+            hand.join("loadout").join(name),
+        )?;
+    }
+    symlink("loadout", &root)?;
     let host_skills = [
         "repo-review",
         "incident-debugging",

@@ -20,7 +20,7 @@ const FOLDERS: usize = 64;
 /// The catalogs of one connection, by folder.
 #[derive(Debug, Default)]
 pub struct CatalogCache {
-    known: DashMap<PathBuf, Known>,
+    known: DashMap<PathBuf, Arc<Known>>,
     /// When a request last changed what Codex would say, without a file to show it.
     unsettled: Mutex<Option<Instant>>,
 }
@@ -44,17 +44,16 @@ impl CatalogCache {
         codex_home: &Path,
         cwd: &Path,
     ) -> Result<Arc<Catalog>, AskError> {
-        if let Some(known) = self.known.get(cwd)
-            && known.read_at.elapsed() < MAX_AGE
-            && known.is_fresh(codex_home, cwd)
+        if let Some(known) = self.remembered(cwd)
+            && known.is_fresh(codex_home, cwd).await
         {
             return Ok(known.catalog.clone());
         }
         self.known.remove(cwd);
         // Watched from before Codex is asked, so that no change falls between.
-        let before = look(codex_home, cwd);
+        let before = look_around(codex_home, cwd).await;
         let (sign, watch) = match before {
-            Some((sign, targets)) => (Some(sign), Watch::on(&targets)),
+            Some((sign, watch)) => (Some(sign), watch),
             None => (None, None),
         };
         let read_at = Instant::now();
@@ -62,19 +61,24 @@ impl CatalogCache {
         let Some(sign) = sign.filter(|_| self.is_settled(read_at)) else {
             return Ok(catalog);
         };
-        let known = Known {
+        let known = Arc::new(Known {
             sign,
             watch,
             catalog: catalog.clone(),
             read_at,
-        };
-        if known.sign.is_settled(SystemTime::now()) && known.is_fresh(codex_home, cwd) {
+        });
+        if known.sign.is_settled(SystemTime::now()) && known.is_fresh(codex_home, cwd).await {
             if self.known.len() >= FOLDERS {
                 self.known.clear();
             }
             self.known.insert(cwd.to_owned(), known);
         }
         Ok(catalog)
+    }
+
+    fn remembered(&self, cwd: &Path) -> Option<Arc<Known>> {
+        let known = self.known.get(cwd)?;
+        (known.read_at.elapsed() < MAX_AGE).then(|| known.clone())
     }
 
     /// A request or a notice says that Codex would now say something else.
@@ -97,10 +101,22 @@ impl CatalogCache {
 
 impl Known {
     /// Whether every file is as it was when Codex was asked.
-    fn is_fresh(&self, codex_home: &Path, cwd: &Path) -> bool {
+    async fn is_fresh(&self, codex_home: &Path, cwd: &Path) -> bool {
         match &self.watch {
             Some(watch) => watch.is_quiet(),
-            None => look(codex_home, cwd).is_some_and(|(sign, _)| sign == self.sign),
+            None => look_around(codex_home, cwd)
+                .await
+                .is_some_and(|(sign, _)| sign == self.sign),
         }
     }
+}
+
+/// Looks at the files where that holds up nobody, and keeps an eye on them.
+async fn look_around(codex_home: &Path, cwd: &Path) -> Option<(Sign, Option<Watch>)> {
+    let (codex_home, cwd) = (codex_home.to_owned(), cwd.to_owned());
+    let looked = tokio::task::spawn_blocking(move || {
+        let (sign, targets) = look(&codex_home, &cwd)?;
+        Some((sign, Watch::on(&targets)))
+    });
+    looked.await.ok().flatten()
 }

@@ -16,18 +16,20 @@ use crate::{session, settings};
 pub(super) fn run(codex: Option<PathBuf>, arguments: &[OsString]) -> Result<ExitCode> {
     let command = UpstreamCommand::find(codex)?;
     let loadouts = Arc::new(Loadouts::new(settings::state_home()?));
-    // Two threads: one connection never keeps more busy, and each costs memory.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+    // One thread: waking another one would cost a frame more than all that is done with it. File work
+    // that may take long goes to threads of its own.
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let status = runtime.block_on(async {
         let upstream = command.start(arguments)?;
         let (input, output) = host_stdio();
-        let work = |asker| Work::new(loadouts, asker);
+        let kept = loadouts.clone();
+        let work = |asker| Work::new(kept, asker);
         let status = session::run(input, output, upstream, work).await?;
         Ok::<_, anyhow::Error>(status)
     })?;
+    loadouts.clear_spares();
     // A read of stdin that never ends must not keep the process.
     runtime.shutdown_background();
     Ok(ExitCode::from(exit_code(status)))

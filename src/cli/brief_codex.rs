@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::process::Child;
 use tokio::sync::watch;
 
-use crate::connection::{Asker, Outbox, Upstream, UpstreamCommand, read_frames, write_frames};
+use crate::connection::{Asker, Inbox, Outbox, Upstream, UpstreamCommand, write_frames};
 use crate::control::Control;
 use crate::interceptors::initialize::{self, UpstreamInfo};
 use crate::loadouts::Loadouts;
@@ -36,10 +36,10 @@ impl BriefCodex {
         let (outbox, _) = write_frames(stdin);
         let asker = Arc::new(Asker::new(OWN_IDS.to_owned(), outbox.clone()));
         let (upstream, watching) = watch::channel(None);
-        let mut frames = read_frames(stdout);
+        let mut inbox = Inbox::new(stdout);
         let answers = asker.clone();
         tokio::spawn(async move {
-            while let Some(batch) = frames.recv().await {
+            while let Some(batch) = inbox.next().await {
                 for frame in batch
                     .into_iter()
                     .filter(|frame| frame.kind() == FrameKind::Response)

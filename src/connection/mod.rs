@@ -11,6 +11,6 @@ mod stdio;
 
 pub use asking::{AskError, Asker};
 pub use child::{CODEX_VARIABLE, Upstream, UpstreamCommand, UpstreamError, exit_code};
-pub use inbox::read_frames;
+pub use inbox::Inbox;
 pub use outbox::{Outbox, write_frames};
 pub use stdio::host_stdio;

@@ -102,7 +102,10 @@ async fn resolve(
     let selection = CapabilitySelection::from_json(params.capability_selection.get())?;
     let levers = Levers::of(context.upstream().await?.version);
     let catalog = context.catalog(params.cwd).await?;
-    let receipt = context.loadouts.resolve(&selection, &catalog, levers)?;
+    let receipt = context
+        .loadouts
+        .resolve(&selection, &catalog, levers)
+        .await?;
     Ok(CapabilityResolveResult {
         capability_selection: receipt,
     })

@@ -36,27 +36,36 @@ impl Known {
 }
 
 impl Digests {
+    /// Fills in the digests of a plan's folders if all are known and fresh and, where a store is given,
+    /// kept in it. Reads no file; without watches it looks at their times.
+    pub(super) fn fill_known(&self, plan: &mut Plan, store: Option<&Store>) -> bool {
+        plan.bundles.iter_mut().all(|bundle| {
+            bundle.digest = self.known(bundle, store.filter(|_| bundle.stored));
+            bundle.digest.is_some()
+        })
+    }
+
     /// Fills in the digests of a plan's folders; with a store, publishes those that the thread keeps.
     /// Blocking: it reads files.
     pub(super) fn fill(&self, plan: &mut Plan, store: Option<&Store>) -> Result<(), LoadoutError> {
         for bundle in &mut plan.bundles {
             let store = store.filter(|_| bundle.stored);
-            bundle.digest = Some(self.digest(bundle, store)?);
+            bundle.digest = match self.known(bundle, store) {
+                Some(digest) => Some(digest),
+                None => Some(self.read(bundle, store)?),
+            };
         }
         Ok(())
     }
 
-    fn digest(&self, bundle: &Bundle, store: Option<&Store>) -> Result<Digest, LoadoutError> {
+    fn known(&self, bundle: &Bundle, store: Option<&Store>) -> Option<Digest> {
         let key = (bundle.source.clone(), bundle.content.clone());
-        let known = self
-            .known
-            .get(&key)
-            .filter(|known| known.is_fresh(&bundle.source));
-        if let Some(digest) = known.map(|known| known.digest)
-            && store.is_none_or(|store| store.has_tree(&digest))
-        {
-            return Ok(digest);
-        }
+        let known = self.known.get(&key)?;
+        let kept = store.is_none_or(|store| store.has_tree(&known.digest));
+        (kept && known.is_fresh(&bundle.source)).then_some(known.digest)
+    }
+
+    fn read(&self, bundle: &Bundle, store: Option<&Store>) -> Result<Digest, LoadoutError> {
         // Taken and watched before reading: a change meanwhile shows.
         let stamp = stamp(&bundle.source, Limits::default())?;
         let watch = watched_folders(&bundle.source, Limits::default())
@@ -70,7 +79,7 @@ impl Digests {
         }
         if stamp.is_settled(SystemTime::now()) {
             self.known.insert(
-                key,
+                (bundle.source.clone(), bundle.content.clone()),
                 Known {
                     stamp,
                     watch,

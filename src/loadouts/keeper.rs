@@ -1,20 +1,20 @@
 //! Everything that lives under `$CODEX_LOADOUT_HOME`, opened when it is first needed.
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use codex_loadout_protocol::{CapabilitySelection, ErrorKind, LoadoutError, Receipt};
-use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::OnceCell;
 
 use super::digests::{self, Digests};
+use super::spares::{self, Spares};
 use crate::bundle::Digest;
 use crate::catalog::Catalog;
 use crate::lowering::{Levers, lower};
 use crate::materializer::{RootId, Store};
 use crate::resolver::{self, Plan};
-use crate::selections::{LoadoutRecord, Selections, root_file};
+use crate::selections::{LoadoutRecord, Selections};
 
 /// The loadouts of one `$CODEX_LOADOUT_HOME`.
 #[derive(Debug)]
@@ -23,6 +23,7 @@ pub struct Loadouts {
     store: OnceLock<Store>,
     selections: OnceCell<Selections>,
     digests: Digests,
+    pub(super) spares: Spares,
 }
 
 impl Loadouts {
@@ -34,6 +35,7 @@ impl Loadouts {
             store: OnceLock::new(),
             selections: OnceCell::new(),
             digests: Digests::default(),
+            spares: Spares::default(),
         }
     }
 
@@ -71,8 +73,8 @@ impl Loadouts {
     ///
     /// # Errors
     /// Whatever is wrong with the selection, or `conversionFailed` if a folder can't be read.
-    pub fn resolve(
-        &self,
+    pub async fn resolve(
+        self: &Arc<Self>,
         selection: &CapabilitySelection,
         catalog: &Catalog,
         levers: Levers,
@@ -80,7 +82,10 @@ impl Loadouts {
         let mut plan = resolver::resolve(selection, catalog)?;
         // A plan that this Codex has no levers for is refused here as it would be at a start.
         lower(&plan, catalog, levers, |_| PathBuf::new())?;
-        blocking(|| self.digests.fill(&mut plan, None))?;
+        if !self.digests.fill_known(&mut plan, None) {
+            let loadouts = self.clone();
+            plan = blocking(move || loadouts.digests.fill(&mut plan, None).map(|()| plan)).await?;
+        }
         Ok(resolver::receipt(&plan, catalog))
     }
 
@@ -88,18 +93,26 @@ impl Loadouts {
     ///
     /// # Errors
     /// As [`Self::resolve`], and `conversionFailed` if the snapshot can't be stored.
-    pub(super) fn publish(
-        &self,
+    pub(super) async fn publish(
+        self: &Arc<Self>,
         selection: &CapabilitySelection,
         catalog: &Catalog,
     ) -> Result<(Plan, Digest), LoadoutError> {
         let mut plan = resolver::resolve(selection, catalog)?;
-        blocking(|| {
-            let store = self.store()?;
-            self.digests.fill(&mut plan, Some(store))?;
+        if let Some(store) = self.store.get()
+            && self.digests.fill_known(&mut plan, Some(store))
+            && let Some(loadout) = store.published_loadout(&mounts(&plan))
+        {
+            return Ok((plan, loadout));
+        }
+        let loadouts = self.clone();
+        blocking(move || {
+            let store = loadouts.store()?;
+            loadouts.digests.fill(&mut plan, Some(store))?;
             let loadout = store.publish_loadout(&mounts(&plan))?;
             Ok((plan, loadout))
         })
+        .await
     }
 
     /// Makes sure that a recorded plan's snapshots are there, and its root leads to them.
@@ -132,16 +145,31 @@ impl Loadouts {
         }
     }
 
-    /// Removes the root of a thread that was never made.
-    pub fn discard(&self, root: &str) {
-        let removed = parse_root(root).and_then(|id| {
-            let store = self.store()?;
-            root_file::remove(&store.roots(), root)?;
-            Ok(store.remove_root(&id)?)
-        });
-        if let Err(error) = removed {
-            tracing::warn!(%error, root, "the root of a thread that was not made stays behind");
+    /// Makes a root ready for the next thread with a loadout like this one.
+    pub async fn make_spare(self: &Arc<Self>, model: LoadoutRecord) {
+        let loadouts = self.clone();
+        let made = blocking(move || loadouts.spares.make(loadouts.store()?, &model)).await;
+        if let Err(error) = made {
+            tracing::debug!(%error, "the next thread's root is made when it comes");
         }
+    }
+
+    /// Removes the roots that were made ready and not used. Blocking.
+    pub fn clear_spares(&self) {
+        if let Some(store) = self.store.get() {
+            self.spares.clear(store);
+        }
+    }
+
+    /// Removes the root of a thread that was never made.
+    pub async fn discard(self: &Arc<Self>, loadout: LoadoutRecord) {
+        let loadouts = self.clone();
+        let removed = blocking(move || {
+            spares::remove(loadouts.store()?, &loadout);
+            Ok(())
+        });
+        // What could not be removed was said.
+        let _ = removed.await;
     }
 
     pub(super) fn state_home(&self) -> &Path {
@@ -150,7 +178,7 @@ impl Loadouts {
 }
 
 /// What lies under the root: mount names and trees.
-fn mounts(plan: &Plan) -> Vec<(String, Digest)> {
+pub(super) fn mounts(plan: &Plan) -> Vec<(String, Digest)> {
     plan.bundles
         .iter()
         .filter(|bundle| bundle.stored)
@@ -171,13 +199,21 @@ pub(super) fn lost(why: &str) -> LoadoutError {
     .with_hint("Send a new `capabilitySelection`, or `null` to go on without a loadout.")
 }
 
-/// Runs file work that may take long where it holds up nobody else.
-pub(super) fn blocking<T>(work: impl FnOnce() -> T) -> T {
-    match Handle::current().runtime_flavor() {
-        RuntimeFlavor::CurrentThread => work(),
-        // The other tasks of this thread move to another one; this work stays, which costs it nothing.
-        _ => tokio::task::block_in_place(work),
-    }
+/// Runs file work that may take long where it holds up nobody.
+///
+/// # Errors
+/// Those of the work, and `conversionFailed` should it panic.
+pub(super) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, LoadoutError> + Send + 'static,
+) -> Result<T, LoadoutError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| {
+        Err(LoadoutError::new(
+            ErrorKind::ConversionFailed,
+            format!("reading or keeping files failed: {error}"),
+        )
+        .with_hint("This is a fault of codex-loadout; please report it."))
+    })
 }
 
 /// Now, in Unix seconds.

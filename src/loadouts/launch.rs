@@ -1,6 +1,7 @@
 //! A request that starts, resumes or forks a thread, with the loadout lowered into it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use codex_loadout_protocol::receipt::Warning;
@@ -8,7 +9,8 @@ use codex_loadout_protocol::selection::FIELD;
 use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
 use serde_json::Value;
 
-use super::keeper::{Loadouts, parse_root, unix_now};
+use super::keeper::{Loadouts, blocking, parse_root, unix_now};
+use super::spares;
 use crate::bundle::Digest;
 use crate::catalog::Catalog;
 use crate::interceptors::initialize::UpstreamInfo;
@@ -34,25 +36,22 @@ impl Loadouts {
     ///
     /// # Errors
     /// Whatever is wrong with the selection or the request around it.
-    pub fn start(
-        &self,
+    pub async fn start(
+        self: &Arc<Self>,
         request: &Frame,
         selection: CapabilitySelection,
         catalog: &Catalog,
         upstream: &UpstreamInfo,
     ) -> Result<Launch, LoadoutError> {
-        let params = read_params(request)?;
+        let mut params = read_params(request)?;
         check_environments(&params)?;
-        let (plan, loadout) = self.publish(&selection, catalog)?;
+        let (plan, _) = self.publish(&selection, catalog).await?;
         let lowered = self.lower(&plan, catalog, upstream)?;
         // Refused before a root is made for it.
         let config = merged_config(&params, &lowered)?;
         let of_host = roots_of_host(&params, lowered.mode)?;
-        let store = self.store()?;
-        let root = store.create_root(loadout)?;
-        let path = store.root_path(&root);
         let record = LoadoutRecord {
-            root: Some(root.to_string()),
+            root: None,
             receipt: resolver::receipt(&plan, catalog),
             selection,
             plan,
@@ -60,7 +59,7 @@ impl Loadouts {
             cwd: catalog.cwd.clone(),
             recorded_at: unix_now(),
         };
-        let mut params = params;
+        let (record, path) = self.with_root(record).await?;
         params.remove(FIELD);
         params.set("config", config);
         params.set(ROOTS, roots_json(&path, of_host));
@@ -68,33 +67,38 @@ impl Loadouts {
         Ok(Launch { request, record })
     }
 
-    /// Says beside a new thread's root what it was made for. To be done before the host learns the
-    /// thread's id: without it no turn begins, and before its first turn Codex keeps nothing of a thread
-    /// (0.144 to 0.169).
-    ///
-    /// # Errors
-    /// `loadoutLost` if it can't be written.
-    pub fn describe_root(&self, record: &LoadoutRecord) -> Result<(), LoadoutError> {
-        match &record.root {
-            Some(root) => Ok(root_file::write(&self.store()?.roots(), root, record)?),
-            None => Ok(()),
+    /// Gives a loadout a root of its own, described beside it: before Codex knows the thread, so that
+    /// whatever is cut short later, the thread's loadout can be found.
+    async fn with_root(
+        self: &Arc<Self>,
+        mut record: LoadoutRecord,
+    ) -> Result<(LoadoutRecord, PathBuf), LoadoutError> {
+        match self.spares.take(self.store()?, &record) {
+            Some(root) => record.root = Some(root),
+            None => {
+                let loadouts = self.clone();
+                record = blocking(move || spares::create(loadouts.store()?, record)).await?;
+            }
         }
+        let root = parse_root(record.root.as_deref().unwrap_or_default())?;
+        Ok((record, self.store()?.root_path(&root)))
     }
 
     /// A resume or fork with a recorded loadout, lowered anew onto the user's set of this moment.
     ///
     /// # Errors
     /// `loadoutLost` if its snapshots can't be brought back, or what is wrong with the request around it.
-    pub fn again(
-        &self,
+    pub async fn again(
+        self: &Arc<Self>,
         request: &Frame,
-        mut record: LoadoutRecord,
+        record: LoadoutRecord,
         catalog: &Catalog,
         upstream: &UpstreamInfo,
     ) -> Result<Launch, LoadoutError> {
         let mut params = read_params(request)?;
         check_environments(&params)?;
-        self.restore(&record)?;
+        let loadouts = self.clone();
+        let mut record = blocking(move || loadouts.restore(&record).map(|()| record)).await?;
         let lowered = self.lower(&record.plan, catalog, upstream)?;
         for server in &lowered.gone_servers {
             let message = format!(
@@ -122,15 +126,15 @@ impl Loadouts {
     ///
     /// # Errors
     /// As [`Self::start`], and `unsupportedUpstream` if there is no root to swap.
-    pub fn anew(
-        &self,
+    pub async fn anew(
+        self: &Arc<Self>,
         request: &Frame,
         selection: CapabilitySelection,
         root: Option<String>,
         catalog: &Catalog,
         upstream: &UpstreamInfo,
     ) -> Result<(Launch, Digest), LoadoutError> {
-        let (plan, loadout) = self.publish(&selection, catalog)?;
+        let (plan, loadout) = self.publish(&selection, catalog).await?;
         if root.is_none() && plan.bundles.iter().any(|bundle| bundle.mount.is_some()) {
             return Err(no_root());
         }

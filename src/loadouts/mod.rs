@@ -8,6 +8,7 @@ mod digests;
 mod keeper;
 mod launch;
 mod recovery;
+mod spares;
 
 pub use keeper::Loadouts;
 pub use launch::{Launch, cwd_of, read_params};

@@ -69,7 +69,7 @@ impl Loadouts {
     }
 
     async fn recover(&self, thread_id: &str, codex_home: &Path) -> Result<Recorded, LoadoutError> {
-        let Some(meta) = session_meta(thread_id, codex_home) else {
+        let Some(meta) = session_meta(thread_id, codex_home).await? else {
             return Ok(Recorded::Native);
         };
         let inherited_from = meta.parent.or(meta.forked_from);
@@ -164,11 +164,16 @@ impl Loadouts {
 }
 
 /// Native threads are looked up here as well, so nothing but one folder is read for most.
-fn session_meta(thread_id: &str, codex_home: &Path) -> Option<SessionMeta> {
-    blocking(|| {
-        let path = session_file::find(codex_home, thread_id)?;
-        session_file::read_meta(&path).ok()
+async fn session_meta(
+    thread_id: &str,
+    codex_home: &Path,
+) -> Result<Option<SessionMeta>, LoadoutError> {
+    let (thread_id, codex_home) = (thread_id.to_owned(), codex_home.to_owned());
+    blocking(move || {
+        let path = session_file::find(&codex_home, &thread_id);
+        Ok(path.and_then(|path| session_file::read_meta(&path).ok()))
     })
+    .await
 }
 
 fn is_wanted(receipt: &Receipt, wanted: &ThreadCapabilityListParams) -> bool {

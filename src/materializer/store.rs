@@ -104,16 +104,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; then nothing of it is to be seen.
     pub fn publish_loadout(&self, mounts: &[(String, Digest)]) -> Result<Digest, StoreError> {
-        let mut mounts: Vec<&(String, Digest)> = mounts.iter().collect();
-        mounts.sort();
-        let texts: Vec<String> = mounts
-            .iter()
-            .map(|(mount, digest)| format!("{mount}\0{digest}"))
-            .collect();
-        let digest = Digest::of_parts(
-            std::iter::once(b"root v1".as_slice()).chain(texts.iter().map(String::as_bytes)),
-        );
-        let place = self.loadouts().join(digest.hex());
+        let digest = loadout_digest(mounts);
+        let place = self.loadout_path(&digest);
         if !place.is_dir() {
             let links = mounts.iter().map(|(mount, digest)| {
                 (mount.as_str(), Path::new("../../trees").join(digest.hex()))
@@ -121,6 +113,13 @@ impl Store {
             Staged::links(&self.staging_folder(), links)?.publish(&place)?;
         }
         Ok(digest)
+    }
+
+    /// The digest of a loadout that is kept already.
+    #[must_use]
+    pub fn published_loadout(&self, mounts: &[(String, Digest)]) -> Option<Digest> {
+        let digest = loadout_digest(mounts);
+        self.loadout_path(&digest).is_dir().then_some(digest)
     }
 
     /// Where a tree lies, or would.
@@ -208,6 +207,10 @@ impl Store {
         }
     }
 
+    fn loadout_path(&self, digest: &Digest) -> PathBuf {
+        self.loadouts().join(digest.hex())
+    }
+
     fn loadout_link(&self, loadout: Digest) -> PathBuf {
         Path::new("../store-v1/loadouts").join(loadout.hex())
     }
@@ -229,6 +232,18 @@ impl Store {
     pub fn roots(&self) -> PathBuf {
         self.home.join("roots")
     }
+}
+
+/// Does not depend on the order of the mounts.
+fn loadout_digest(mounts: &[(String, Digest)]) -> Digest {
+    let mut texts: Vec<String> = mounts
+        .iter()
+        .map(|(mount, digest)| format!("{mount}\0{digest}"))
+        .collect();
+    texts.sort();
+    Digest::of_parts(
+        std::iter::once(b"root v1".as_slice()).chain(texts.iter().map(String::as_bytes)),
+    )
 }
 
 #[cfg(test)]

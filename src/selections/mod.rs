@@ -8,5 +8,7 @@ pub mod root_file;
 pub mod session_file;
 mod store;
 
+#[cfg(test)]
+pub(crate) use record::tests as record_tests;
 pub use record::{Lineage, LoadoutRecord, ThreadRecord};
 pub use store::{Selections, SelectionsError};

@@ -56,13 +56,13 @@ pub struct ThreadRecord {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::catalog::Catalog;
     use crate::resolver::{receipt, resolve};
 
     /// An empty loadout, recorded at this time.
-    pub(in crate::selections) fn loadout(recorded_at: i64) -> LoadoutRecord {
+    pub(crate) fn loadout(recorded_at: i64) -> LoadoutRecord {
         let selection = CapabilitySelection::default();
         let plan = resolve(&selection, &Catalog::default()).unwrap();
         LoadoutRecord {

@@ -101,6 +101,12 @@ pub fn remove(roots: &Path, root: &str) -> Result<(), RootFileError> {
     }
 }
 
+/// Whether it is there.
+#[must_use]
+pub fn exists(roots: &Path, root: &str) -> bool {
+    place(roots, root).is_file()
+}
+
 fn place(roots: &Path, root: &str) -> PathBuf {
     roots.join(format!("{root}.json"))
 }

@@ -1,17 +1,23 @@
 //! The loop.
 
+use std::panic::AssertUnwindSafe;
 use std::process::ExitStatus;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::process::Child;
-use tokio::sync::mpsc;
 
 use super::work::Work;
-use crate::connection::{Asker, Outbox, Upstream, read_frames, write_frames};
+use crate::connection::{Asker, Inbox, Outbox, Upstream, write_frames};
 use crate::router::{Effect, Prepared, RequestKind, Router, Ticket};
-use crate::wire::Frame;
+use crate::wire::{Frame, Id, answer_frame};
+
+/// JSON-RPC's code for an internal error.
+const INTERNAL_ERROR: i64 = -32603;
 
 /// Work that is done, on its way back to the router.
 enum Done {
@@ -22,6 +28,7 @@ enum Done {
         loadout: bool,
     },
     Adopted(Vec<String>),
+    Forgotten,
 }
 
 /// Stands between a host and a Codex until the Codex has ended.
@@ -47,36 +54,35 @@ where
     let (codex, _) = write_frames(stdin);
     let own_ids = format!("codex-loadout/{}/", uuid::Uuid::new_v4().simple());
     let asker = Arc::new(Asker::new(own_ids.clone(), codex.clone()));
-    let (done, mut results) = mpsc::unbounded_channel();
     let mut session = Session {
         router: Router::new(&own_ids),
         host,
         codex,
         work: Arc::new(work(asker.clone())),
         asker,
-        done,
+        jobs: FuturesUnordered::new(),
     };
-    let mut from_host = read_frames(host_input);
-    let mut from_codex = read_frames(stdout);
+    let mut from_host = Inbox::new(host_input);
+    let mut from_codex = Inbox::new(stdout);
     let mut host_open = true;
     let mut codex_open = true;
     let mut signals = Signals::new()?;
-    while codex_open || !session.router.is_idle() {
+    while codex_open || !session.jobs.is_empty() {
         let codex_has_room = session.codex.has_room();
         let host_has_room = session.host.has_room();
         tokio::select! {
-            batch = from_host.recv(), if host_open && codex_has_room => match batch {
+            batch = from_host.next(), if host_open && codex_has_room => match batch {
                 Some(frames) => session.on_host(frames),
                 None => host_open = false,
             },
-            batch = from_codex.recv(), if codex_open && host_has_room => match batch {
+            batch = from_codex.next(), if codex_open && host_has_room => match batch {
                 Some(frames) => session.on_codex(frames),
                 None => {
                     codex_open = false;
                     session.asker.upstream_gone();
                 }
             },
-            Some(result) = results.recv() => session.on_done(result),
+            Some(done) = session.jobs.next(), if !session.jobs.is_empty() => session.on_done(done),
             () = session.codex.room(), if !codex_has_room => {}
             () = session.host.room(), if !host_has_room => {}
             signal = signals.next() => signals::forward(&child, signal),
@@ -111,7 +117,8 @@ struct Session {
     codex: Outbox,
     work: Arc<Work>,
     asker: Arc<Asker>,
-    done: mpsc::UnboundedSender<Done>,
+    /// Work under way. It is done right here, so that nothing has to be woken for it.
+    jobs: FuturesUnordered<BoxFuture<'static, Done>>,
 }
 
 impl Session {
@@ -145,6 +152,7 @@ impl Session {
                 .router
                 .on_settled(ticket, answer, loadout, &mut effects),
             Done::Adopted(children) => self.router.on_adopted(&children, &mut effects),
+            Done::Forgotten => {}
         }
         self.carry_out(effects);
     }
@@ -160,26 +168,39 @@ impl Session {
                     frame,
                 } => self.prepare(ticket, kind, frame),
                 Effect::Settle { ticket, response } => {
-                    self.spawn(|work| async move {
+                    let id = response.id();
+                    let failed = move || Done::Settled {
+                        ticket,
+                        answer: internal_error(&id),
+                        loadout: true,
+                    };
+                    self.work_on(failed, |work| async move {
                         let (answer, loadout) = work.settle(ticket, response).await;
-                        Some(Done::Settled {
+                        Done::Settled {
                             ticket,
                             answer,
                             loadout,
-                        })
+                        }
                     });
                 }
                 Effect::Adopt { parent, children } => {
-                    self.spawn(|work| async move {
-                        work.adopt(&parent, &children).await;
-                        Some(Done::Adopted(children))
-                    });
+                    let named = children.clone();
+                    self.work_on(
+                        || Done::Adopted(named),
+                        |work| async move {
+                            work.adopt(&parent, &children).await;
+                            Done::Adopted(children)
+                        },
+                    );
                 }
                 Effect::Forget { thread } => {
-                    self.spawn(|work| async move {
-                        work.forget(&thread).await;
-                        None
-                    });
+                    self.work_on(
+                        || Done::Forgotten,
+                        |work| async move {
+                            work.forget(&thread).await;
+                            Done::Forgotten
+                        },
+                    );
                 }
                 Effect::Answered { number, response } => self.asker.answered(number, response),
                 Effect::CatalogMayHaveChanged => self.work.catalog_may_have_changed(),
@@ -189,26 +210,25 @@ impl Session {
     }
 
     fn prepare(&self, ticket: Ticket, kind: RequestKind, frame: Frame) {
-        self.spawn(move |work| async move {
-            Some(Done::Prepared(
-                ticket,
-                work.prepare(ticket, kind, frame).await,
-            ))
+        let id = frame.id();
+        let failed = move || Done::Prepared(ticket, Prepared::Reply(internal_error(&id)));
+        self.work_on(failed, |work| async move {
+            Done::Prepared(ticket, work.prepare(ticket, kind, frame).await)
         });
     }
 
-    fn spawn<F>(&self, job: impl FnOnce(Arc<Work>) -> F)
-    where
-        F: Future<Output = Option<Done>> + Send + 'static,
+    /// Starts work. Should it panic, `failed` says what becomes of the request, so that no host waits
+    /// for ever and no other thread's traffic ends.
+    fn work_on<F>(
+        &self,
+        failed: impl FnOnce() -> Done + Send + 'static,
+        job: impl FnOnce(Arc<Work>) -> F,
+    ) where
+        F: Future<Output = Done> + Send + 'static,
     {
-        let job = job(self.work.clone());
-        let done = self.done.clone();
-        tokio::spawn(async move {
-            if let Some(result) = job.await {
-                // The loop is gone only when nothing waits for it.
-                let _ = done.send(result);
-            }
-        });
+        let job = AssertUnwindSafe(job(self.work.clone())).catch_unwind();
+        self.jobs
+            .push(job.map(|done| done.unwrap_or_else(|_| failed())).boxed());
     }
 
     fn finish(&mut self) {
@@ -217,6 +237,12 @@ impl Session {
         self.carry_out(effects);
         self.host.close();
     }
+}
+
+fn internal_error(id: &Id) -> Bytes {
+    let error = serde_json::json!({ "code": INTERNAL_ERROR,
+        "message": "codex-loadout failed at this request; its log on stderr says where" });
+    answer_frame(id, "error", &error.to_string())
 }
 
 use signals::Signals;

@@ -10,14 +10,13 @@ use dashmap::DashMap;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::watch;
-use tokio::task::{JoinError, JoinHandle};
 
 use crate::catalog::{Catalog, CatalogCache};
 use crate::connection::Asker;
 use crate::control::Control;
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::interceptors::thread::{self, Presence};
-use crate::loadouts::{Launch, Loadouts, Recorded, cwd_of, read_params};
+use crate::loadouts::{Loadouts, Recorded, cwd_of, read_params};
 use crate::router::{Prepared, RequestKind, Ticket};
 use crate::selections::{Lineage, LoadoutRecord, ThreadRecord, session_file};
 use crate::wire::{Frame, RawObject, answer_frame, insert_into_result, replace_params};
@@ -37,11 +36,8 @@ pub struct Work {
 /// What is made durable when Codex has said yes.
 #[derive(Debug)]
 enum Pending {
-    /// A new thread with this loadout, which is being written down beside its root.
-    Start {
-        loadout: LoadoutRecord,
-        describing: JoinHandle<Result<(), LoadoutError>>,
-    },
+    /// A new thread with this loadout.
+    Start(LoadoutRecord),
     /// The same thread with this loadout.
     Resume(ThreadRecord),
     /// The same thread without one.
@@ -106,16 +102,11 @@ impl Work {
         let upstream = self.upstream().await?;
         let cwd = cwd_of(&params).map_or_else(own_cwd, Ok)?;
         let catalog = self.catalog(&upstream, &cwd).await?;
-        let launch = self.loadouts.start(frame, selection, &catalog, &upstream)?;
-        let Launch { request, record } = launch;
-        // Written while Codex makes the thread.
-        let (loadouts, described) = (self.loadouts.clone(), record.clone());
-        let describing = tokio::task::spawn_blocking(move || loadouts.describe_root(&described));
-        let pending = Pending::Start {
-            loadout: record,
-            describing,
-        };
-        Ok(self.forward(ticket, request, pending))
+        let launch = self
+            .loadouts
+            .start(frame, selection, &catalog, &upstream)
+            .await?;
+        Ok(self.forward(ticket, launch.request, Pending::Start(launch.record)))
     }
 
     async fn resume(&self, ticket: Ticket, frame: &Frame) -> Result<Prepared, LoadoutError> {
@@ -141,7 +132,10 @@ impl Work {
                         loadout,
                         ..
                     } = *record;
-                    let launch = self.loadouts.again(frame, loadout, &catalog, &upstream)?;
+                    let launch = self
+                        .loadouts
+                        .again(frame, loadout, &catalog, &upstream)
+                        .await?;
                     let record = ThreadRecord {
                         thread_id,
                         lineage,
@@ -184,9 +178,10 @@ impl Work {
             None => cwd_of(&params).map_or_else(own_cwd, Ok)?,
         };
         let catalog = self.catalog(&upstream, &cwd).await?;
-        let (launch, loadout) =
-            self.loadouts
-                .anew(frame, selection, root.clone(), &catalog, &upstream)?;
+        let (launch, loadout) = self
+            .loadouts
+            .anew(frame, selection, root.clone(), &catalog, &upstream)
+            .await?;
         if let Some(root) = &root {
             self.loadouts
                 .point_root(root, loadout, Some(&launch.record))?;
@@ -222,7 +217,8 @@ impl Work {
                 let catalog = self.catalog_of_thread(&upstream, &params, &record).await?;
                 let launch = self
                     .loadouts
-                    .again(frame, record.loadout, &catalog, &upstream)?;
+                    .again(frame, record.loadout, &catalog, &upstream)
+                    .await?;
                 Ok(self.forward(
                     ticket,
                     launch.request,
@@ -237,7 +233,8 @@ impl Work {
                 let catalog = self.catalog(&upstream, &cwd).await?;
                 let (launch, _) = self
                     .loadouts
-                    .anew(frame, selection, None, &catalog, &upstream)?;
+                    .anew(frame, selection, None, &catalog, &upstream)
+                    .await?;
                 Ok(self.forward(
                     ticket,
                     launch.request,
@@ -271,16 +268,8 @@ impl Work {
         };
         let Some(thread_id) = thread::named_in_result(&response) else {
             // Codex refused; a root that was made for nobody goes.
-            if let Pending::Start {
-                loadout,
-                describing,
-            } = pending
-            {
-                // What is still being written would be left behind.
-                let _ = describing.await;
-                if let Some(root) = &loadout.root {
-                    self.loadouts.discard(root);
-                }
+            if let Pending::Start(loadout) = pending {
+                self.loadouts.discard(loadout).await;
             }
             return (response.into_bytes(), false);
         };
@@ -308,11 +297,7 @@ impl Work {
     ) -> Result<Option<ThreadRecord>, LoadoutError> {
         let selections = self.loadouts.selections().await?;
         match pending {
-            Pending::Start {
-                loadout,
-                describing,
-            } => {
-                described(describing.await)?;
+            Pending::Start(loadout) => {
                 let record = ThreadRecord {
                     thread_id: thread_id.to_owned(),
                     lineage: Lineage::Started,
@@ -320,6 +305,7 @@ impl Work {
                     loadout,
                 };
                 selections.put_thread(&record).await?;
+                self.prepare_for_the_next(&record.loadout);
                 Ok(Some(record))
             }
             Pending::Resume(record) => {
@@ -336,6 +322,11 @@ impl Work {
                     .await?,
             )),
         }
+    }
+
+    fn prepare_for_the_next(&self, model: &LoadoutRecord) {
+        let (loadouts, model) = (self.loadouts.clone(), model.clone());
+        tokio::spawn(async move { loadouts.make_spare(model).await });
     }
 
     /// Records the loadouts of spawned threads.
@@ -509,11 +500,4 @@ fn with_receipt(response: &Frame, record: &ThreadRecord) -> Result<Bytes, Loadou
 
 fn refusal(response: &Frame, error: &LoadoutError) -> Bytes {
     answer_frame(&response.id(), "error", &error.to_json_rpc().to_string())
-}
-
-fn described(written: Result<Result<(), LoadoutError>, JoinError>) -> Result<(), LoadoutError> {
-    written.unwrap_or_else(|error| {
-        let message = format!("what the thread's root was made for could not be written: {error}");
-        Err(LoadoutError::new(ErrorKind::LoadoutLost, message).with_hint("Try again."))
-    })
 }

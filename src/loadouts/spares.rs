@@ -1,0 +1,154 @@
+//! Roots made ahead of the thread that will need one.
+//!
+//! A host that starts one thread with a loadout often starts the next with the
+//! same. A root and the file beside it are two writes, made twice as slow by the
+//! disk work that Codex does for the new thread; so they are made for the next
+//! thread when the one before is there. Those that nobody came for go with the
+//! session; after a kill they stay behind and lead no thread anywhere.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use codex_loadout_protocol::LoadoutError;
+
+use super::keeper::{mounts, parse_root};
+use crate::materializer::Store;
+use crate::selections::{LoadoutRecord, root_file};
+
+/// As many loadouts as are likely to be started in turns.
+const LIMIT: usize = 8;
+
+/// Roots that are ready, each with the loadout it was made for.
+#[derive(Debug, Default)]
+pub(super) struct Spares(Mutex<VecDeque<LoadoutRecord>>);
+
+impl Spares {
+    /// The name of a root that was made for a loadout just like this one.
+    pub(super) fn take(&self, store: &Store, wanted: &LoadoutRecord) -> Option<String> {
+        let mut spares = self.lock();
+        let at = spares.iter().position(|spare| is_alike(spare, wanted))?;
+        let root = spares.remove(at)?.root?;
+        drop(spares);
+        is_there(store, &root).then_some(root)
+    }
+
+    /// Makes a root for the next thread with this loadout, unless one is ready. Blocking.
+    pub(super) fn make(&self, store: &Store, model: &LoadoutRecord) -> Result<(), LoadoutError> {
+        if self.lock().iter().any(|spare| is_alike(spare, model)) {
+            return Ok(());
+        }
+        let spare = create(store, model.clone())?;
+        let mut spares = self.lock();
+        spares.push_back(spare);
+        let oldest = (spares.len() > LIMIT).then(|| spares.pop_front()).flatten();
+        drop(spares);
+        if let Some(oldest) = oldest {
+            remove(store, &oldest);
+        }
+        Ok(())
+    }
+
+    /// Removes all of them. Blocking.
+    pub(super) fn clear(&self, store: &Store) {
+        for spare in self.lock().drain(..) {
+            remove(store, &spare);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<LoadoutRecord>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Makes a root of its own for a thread with this loadout, and the file that says what it is for.
+/// Blocking.
+pub(super) fn create(
+    store: &Store,
+    mut record: LoadoutRecord,
+) -> Result<LoadoutRecord, LoadoutError> {
+    let loadout = store.publish_loadout(&mounts(&record.plan))?;
+    let root = store.create_root(loadout)?.to_string();
+    record.root = Some(root.clone());
+    root_file::write(&store.roots(), &root, &record)?;
+    Ok(record)
+}
+
+/// Removes the root of a loadout that no thread has. Should that fail, it stays behind and leads no
+/// thread anywhere. Blocking.
+pub(super) fn remove(store: &Store, spare: &LoadoutRecord) {
+    let Some(root) = &spare.root else { return };
+    let removed = parse_root(root).and_then(|id| {
+        root_file::remove(&store.roots(), root)?;
+        Ok(store.remove_root(&id)?)
+    });
+    if let Err(error) = removed {
+        tracing::warn!(%error, root, "a root that no thread has stays behind");
+    }
+}
+
+/// Somebody may have cleaned up the folder meanwhile: a root that is not there is silently empty for Codex.
+fn is_there(store: &Store, root: &str) -> bool {
+    parse_root(root).is_ok_and(|id| store.root_path(&id).is_dir())
+        && root_file::exists(&store.roots(), root)
+}
+
+/// The same in all that a root's file says, but for the root and the time.
+fn is_alike(a: &LoadoutRecord, b: &LoadoutRecord) -> bool {
+    a.receipt == b.receipt
+        && a.selection == b.selection
+        && a.plan == b.plan
+        && a.codex_home == b.codex_home
+        && a.cwd == b.cwd
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+    use crate::selections::record_tests::loadout;
+    use std::fs;
+
+    fn roots(store: &Store) -> usize {
+        fs::read_dir(store.roots()).unwrap().count()
+    }
+
+    #[test]
+    fn a_spare_is_for_its_own_loadout_once_and_goes_with_the_session() {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(home.path()).unwrap();
+        let spares = Spares::default();
+        let mut model = loadout(1);
+        model.plan.bundles.clear();
+        let mut other = model.clone();
+        other.cwd = "/elsewhere".into();
+        spares.make(&store, &model).unwrap();
+        spares.make(&store, &model).unwrap();
+        assert_eq!(roots(&store), 2, "one link and one file");
+        assert_eq!(spares.take(&store, &other), None);
+        let mut wanted = model.clone();
+        wanted.root = None;
+        wanted.recorded_at = 77;
+        let root = spares.take(&store, &wanted).unwrap();
+        let kept = root_file::read(&store.roots(), &root).unwrap().unwrap();
+        assert!(is_alike(&kept, &model) && kept.root == Some(root));
+        assert_eq!(spares.take(&store, &wanted), None);
+
+        // A spare whose link is gone is none.
+        spares.make(&store, &model).unwrap();
+        for entry in fs::read_dir(store.roots()).unwrap().flatten() {
+            if entry.file_type().unwrap().is_symlink() {
+                fs::remove_file(entry.path()).unwrap();
+            }
+        }
+        assert_eq!(spares.take(&store, &wanted), None);
+
+        let before = roots(&store);
+        for number in 0..20 {
+            other.cwd = format!("/{number}").into();
+            spares.make(&store, &other).unwrap();
+        }
+        assert_eq!(roots(&store), before + 2 * LIMIT);
+        spares.clear(&store);
+        assert_eq!(roots(&store), before);
+    }
+}
