@@ -13,10 +13,13 @@ use anyhow::{Context, Result};
 use lab::{Client, Home, HomeBuilder, Model, Table};
 use serde_json::{Value, json};
 
-const ROUNDS: usize = 60;
-const WARM_UP: usize = 5;
-/// What a start leaves to be done is not to fall onto the next one.
-const SETTLE: Duration = Duration::from_millis(40);
+/// Threads of each kind that are measured in one setting.
+const STARTS: usize = 80;
+/// Threads that a host opens one after the other; they stay open meanwhile.
+const SETTINGS: [usize; 2] = [4, 1];
+const WARM_UP: usize = 2;
+/// What a round leaves to be done is not to fall onto the next one.
+const SETTLE: Duration = Duration::from_millis(60);
 
 #[tokio::main]
 #[expect(clippy::print_stdout, reason = "a bench shows what it measured")]
@@ -42,52 +45,67 @@ async fn main() -> Result<()> {
     let plain = connect(&home, home.codex(), &[]).await?;
     let by_hand = by_hand(&home)?;
     let cwd = home.project();
-    let selected = json!({ "cwd": cwd, "capabilitySelection": {
+    // So that unsubscribing unloads it.
+    let unload = json!({ "thread_unload_delay_secs": 0 });
+    let selected = json!({ "cwd": cwd, "config": unload, "capabilitySelection": {
         "plugins": [{ "id": "github@internal", "mcpServers": [] }], "skills": ["repo-review"] } });
-    let native = json!({ "cwd": cwd });
+    let native = json!({ "cwd": cwd, "config": unload });
     let kinds = [
         ("by hand, straight to Codex", &direct, &by_hand),
         ("loadout, through the proxy", &proxy, &selected),
         ("native, 3 MCP servers", &plain, &native),
     ];
-    let mut times: Vec<Vec<Duration>> = vec![Vec::new(); kinds.len()];
-    for round in 0..WARM_UP + ROUNDS {
-        for turn in 0..kinds.len() {
-            // Each kind comes first as often as last.
-            let kind = (round + turn) % kinds.len();
-            let (_, client, params) = kinds[kind];
-            let took = start(client, params).await?;
-            if round >= WARM_UP {
-                times[kind].push(took);
-            }
-            tokio::time::sleep(SETTLE).await;
-        }
-    }
-    let medians: Vec<Duration> = times.iter_mut().map(|times| median(times)).collect();
-    let mut table = Table::new(&[("thread/start", 28), ("p50 ms", 8), ("ratio", 28)]);
-    let ratio = |a: usize, b: usize| medians[a].as_secs_f64() / medians[b].as_secs_f64();
-    table.row([kinds[0].0.to_owned(), millis(medians[0]), String::new()]);
-    table.row([
-        kinds[1].0.to_owned(),
-        millis(medians[1]),
-        format!("{:.3} of by hand", ratio(1, 0)),
-    ]);
-    table.row([
-        kinds[2].0.to_owned(),
-        millis(medians[2]),
-        format!("loadout is {:.3} of it", ratio(1, 2)),
-    ]);
     println!(
-        "{ROUNDS} starts of each kind, in turns, Codex {}:\n\n{table}",
+        "{STARTS} starts of each kind, the kinds in turns, Codex {}\n",
         lab::DEFAULT_VERSION
     );
+    for agents in SETTINGS {
+        let medians = measure(
+            &home,
+            &kinds.map(|(_, client, params)| (client, params)),
+            agents,
+        )
+        .await?;
+        let mut table = Table::new(&[("thread/start", 28), ("p50 ms", 8), ("ratio", 28)]);
+        let ratio = |a: usize, b: usize| medians[a].as_secs_f64() / medians[b].as_secs_f64();
+        let ratios = [
+            String::new(),
+            format!("{:.3} of by hand", ratio(1, 0)),
+            format!("loadout is {:.3} of it", ratio(1, 2)),
+        ];
+        for ((kind, median), ratio) in kinds.iter().zip(&medians).zip(ratios) {
+            table.row([kind.0.to_owned(), millis(*median), ratio]);
+        }
+        println!(
+            "threads opened one after the other, before they are unloaded: {agents}\n\n{table}"
+        );
+    }
     println!(
         "resident memory of the proxy: {} with one idle connection, {} after {} loadouts",
         idle,
         memory(proxy_process),
-        WARM_UP + ROUNDS
+        SETTINGS.len() * STARTS
     );
     Ok(())
+}
+
+/// The median of each kind of start.
+async fn measure(home: &Home, kinds: &[(&Client, &Value)], agents: usize) -> Result<Vec<Duration>> {
+    let mut times: Vec<Vec<Duration>> = vec![Vec::new(); kinds.len()];
+    for round in 0..WARM_UP + STARTS / agents {
+        for turn in 0..kinds.len() {
+            // Each kind comes first as often as last.
+            let kind = (round + turn) % kinds.len();
+            let (client, params) = kinds[kind];
+            let took = start(client, params, agents).await?;
+            if round >= WARM_UP {
+                times[kind].extend(took);
+            }
+            home.wait_for_mcp_processes(0).await?;
+            tokio::time::sleep(SETTLE).await;
+        }
+    }
+    Ok(times.iter_mut().map(|times| median(times)).collect())
 }
 
 async fn connect(home: &Home, program: &Path, more: &[&str]) -> Result<Client> {
@@ -98,25 +116,21 @@ async fn connect(home: &Home, program: &Path, more: &[&str]) -> Result<Client> {
     Ok(client)
 }
 
-/// One start; the thread is unloaded afterwards, so that MCP servers do not pile up.
-async fn start(client: &Client, params: &Value) -> Result<Duration> {
-    let begin = Instant::now();
-    let started = client.request("thread/start", params.clone()).await?;
-    let took = begin.elapsed();
-    client
-        .request(
-            "thread/archive",
-            json!({ "threadId": started["thread"]["id"] }),
-        )
-        .await
-        .ok();
-    client
-        .request(
-            "thread/unsubscribe",
-            json!({ "threadId": started["thread"]["id"] }),
-        )
-        .await?;
-    Ok(took)
+/// Opens threads; they are unloaded afterwards, so that MCP servers do not pile up.
+async fn start(client: &Client, params: &Value, agents: usize) -> Result<Vec<Duration>> {
+    let mut times = Vec::new();
+    let mut threads = Vec::new();
+    for _ in 0..agents {
+        let begin = Instant::now();
+        let started = client.request("thread/start", params.clone()).await?;
+        times.push(begin.elapsed());
+        threads.push(started["thread"]["id"].clone());
+    }
+    for thread in threads {
+        let unload = json!({ "threadId": thread });
+        client.request("thread/unsubscribe", unload).await?;
+    }
+    Ok(times)
 }
 
 /// The levers of `codex-0.169`, written out by hand for the same choice: one plugin without its
@@ -157,6 +171,7 @@ fn by_hand(home: &Home) -> Result<Value> {
     Ok(json!({
         "cwd": home.project(),
         "config": {
+            "thread_unload_delay_secs": 0,
             "features": { "plugins": false, "apps": false, "hooks": false },
             "skills": { "bundled": { "enabled": false }, "config": rules },
             "mcp_servers": { "team-notes": { "enabled": false } },
