@@ -145,10 +145,10 @@ impl Loadouts {
         }
     }
 
-    /// Makes a root ready for the next thread with a loadout like this one.
-    pub async fn make_spare(self: &Arc<Self>, model: LoadoutRecord) {
+    /// Makes roots ready for the next threads with a loadout like this one.
+    pub async fn make_spares(self: &Arc<Self>, model: LoadoutRecord) {
         let loadouts = self.clone();
-        let made = blocking(move || loadouts.spares.make(loadouts.store()?, &model)).await;
+        let made = blocking(move || loadouts.spares.restock(loadouts.store()?, &model)).await;
         if let Err(error) = made {
             tracing::debug!(%error, "the next thread's root is made when it comes");
         }

@@ -1,10 +1,10 @@
 //! Roots made ahead of the thread that will need one.
 //!
-//! A host that starts one thread with a loadout often starts the next with the
-//! same. A root and the file beside it are two writes, made twice as slow by the
-//! disk work that Codex does for the new thread; so they are made for the next
-//! thread when the one before is there. Those that nobody came for go with the
-//! session; after a kill they stay behind and lead no thread anywhere.
+//! A host that starts one thread with a loadout often starts more with the same.
+//! A root and the file beside it are two writes, made slow by the disk work that
+//! Codex does for a new thread; so a few are made when things are quiet. Those
+//! that nobody came for go with the session; after a kill they stay behind and
+//! lead no thread anywhere.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,8 +15,10 @@ use super::keeper::{mounts, parse_root};
 use crate::materializer::Store;
 use crate::selections::{LoadoutRecord, root_file};
 
-/// As many loadouts as are likely to be started in turns.
-const LIMIT: usize = 8;
+/// Roots made ahead for one loadout.
+const STOCK: usize = 4;
+/// Roots made ahead in all: as many loadouts as are likely to be started in turns.
+const LIMIT: usize = 8 * STOCK;
 
 /// Roots that are ready, each with the loadout it was made for.
 #[derive(Debug, Default)]
@@ -32,18 +34,21 @@ impl Spares {
         is_there(store, &root).then_some(root)
     }
 
-    /// Makes a root for the next thread with this loadout, unless one is ready. Blocking.
-    pub(super) fn make(&self, store: &Store, model: &LoadoutRecord) -> Result<(), LoadoutError> {
-        if self.lock().iter().any(|spare| is_alike(spare, model)) {
-            return Ok(());
-        }
-        let spare = create(store, model.clone())?;
-        let mut spares = self.lock();
-        spares.push_back(spare);
-        let oldest = (spares.len() > LIMIT).then(|| spares.pop_front()).flatten();
-        drop(spares);
-        if let Some(oldest) = oldest {
-            remove(store, &oldest);
+    /// Makes roots for the next threads with this loadout. Blocking.
+    pub(super) fn restock(&self, store: &Store, model: &LoadoutRecord) -> Result<(), LoadoutError> {
+        let ready = {
+            let spares = self.lock();
+            spares.iter().filter(|spare| is_alike(spare, model)).count()
+        };
+        for _ in ready..STOCK {
+            let spare = create(store, model.clone())?;
+            let mut spares = self.lock();
+            spares.push_back(spare);
+            let oldest = (spares.len() > LIMIT).then(|| spares.pop_front()).flatten();
+            drop(spares);
+            if let Some(oldest) = oldest {
+                remove(store, &oldest);
+            }
         }
         Ok(())
     }
@@ -121,9 +126,9 @@ mod tests {
         model.plan.bundles.clear();
         let mut other = model.clone();
         other.cwd = "/elsewhere".into();
-        spares.make(&store, &model).unwrap();
-        spares.make(&store, &model).unwrap();
-        assert_eq!(roots(&store), 2, "one link and one file");
+        spares.restock(&store, &model).unwrap();
+        spares.restock(&store, &model).unwrap();
+        assert_eq!(roots(&store), 2 * STOCK, "a link and a file each");
         assert_eq!(spares.take(&store, &other), None);
         let mut wanted = model.clone();
         wanted.root = None;
@@ -131,10 +136,13 @@ mod tests {
         let root = spares.take(&store, &wanted).unwrap();
         let kept = root_file::read(&store.roots(), &root).unwrap().unwrap();
         assert!(is_alike(&kept, &model) && kept.root == Some(root));
-        assert_eq!(spares.take(&store, &wanted), None);
+        let mut more: Vec<String> = std::iter::from_fn(|| spares.take(&store, &wanted)).collect();
+        more.sort();
+        more.dedup();
+        assert_eq!(more.len(), STOCK - 1, "each is given once");
 
         // A spare whose link is gone is none.
-        spares.make(&store, &model).unwrap();
+        spares.restock(&store, &model).unwrap();
         for entry in fs::read_dir(store.roots()).unwrap().flatten() {
             if entry.file_type().unwrap().is_symlink() {
                 fs::remove_file(entry.path()).unwrap();
@@ -142,10 +150,11 @@ mod tests {
         }
         assert_eq!(spares.take(&store, &wanted), None);
 
+        spares.clear(&store);
         let before = roots(&store);
         for number in 0..20 {
             other.cwd = format!("/{number}").into();
-            spares.make(&store, &other).unwrap();
+            spares.restock(&store, &other).unwrap();
         }
         assert_eq!(roots(&store), before + 2 * LIMIT);
         spares.clear(&store);

@@ -1,7 +1,8 @@
 //! What takes time for one claimed request: asking Codex, reading folders, writing records.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use codex_loadout_protocol::selection::FIELD;
@@ -10,6 +11,7 @@ use dashmap::DashMap;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
 use crate::catalog::{Catalog, CatalogCache};
 use crate::connection::Asker;
@@ -31,7 +33,11 @@ pub struct Work {
     control: Control,
     /// What becomes of a request when Codex has answered it.
     pending: DashMap<Ticket, Pending>,
+    getting_ready: Mutex<Option<AbortHandle>>,
 }
+
+/// Codex is busy with a new thread for a while after it has answered (about 20 ms, 0.169).
+const QUIET: Duration = Duration::from_millis(30);
 
 /// What is made durable when Codex has said yes.
 #[derive(Debug)]
@@ -63,6 +69,7 @@ impl Work {
             upstream,
             control,
             pending: DashMap::new(),
+            getting_ready: Mutex::default(),
         }
     }
 
@@ -324,9 +331,21 @@ impl Work {
         }
     }
 
+    /// Once no thread was started for a moment, gets ready for more of the last kind.
     fn prepare_for_the_next(&self, model: &LoadoutRecord) {
         let (loadouts, model) = (self.loadouts.clone(), model.clone());
-        tokio::spawn(async move { loadouts.make_spare(model).await });
+        let next = tokio::spawn(async move {
+            tokio::time::sleep(QUIET).await;
+            loadouts.make_spares(model).await;
+        });
+        let before = self
+            .getting_ready
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .replace(next.abort_handle());
+        if let Some(before) = before {
+            before.abort();
+        }
     }
 
     /// Records the loadouts of spawned threads.
