@@ -12,3 +12,6 @@ mod server_definition;
 pub use host_config::{HostConfig, MergeMode};
 pub use levers::{Levers, NEWEST_TESTED, OLDEST_TESTED};
 pub use lower::{Lowered, lower, roots_json};
+
+#[cfg(test)]
+mod tests;

@@ -17,3 +17,5 @@ pub use resolve::resolve;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) use tests::catalog as test_catalog;

@@ -61,7 +61,7 @@ fn plugin(id: &str, enabled: bool, skills: &[&str], servers: &[&str]) -> Install
 
 /// User, project, disabled, doubled and system skills; plugins enabled, disabled, blocked, and two of
 /// one name; servers of the config and of plugins.
-fn catalog() -> Catalog {
+pub(crate) fn catalog() -> Catalog {
     let config = |enabled| ConfigServer {
         enabled,
         definition: json!({ "command": "x" }).as_object().unwrap().clone(),

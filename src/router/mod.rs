@@ -22,3 +22,6 @@ mod routing;
 
 pub use effect::{Effect, Prepared, RequestKind, Ticket};
 pub use routing::Router;
+
+#[cfg(test)]
+mod tests;

@@ -82,12 +82,6 @@ impl Router {
         self.preparing.is_empty()
     }
 
-    /// Whether no work of ours is under way.
-    #[must_use]
-    pub fn is_idle(&self) -> bool {
-        self.preparing.is_empty() && self.settling.is_empty()
-    }
-
     /// The host sent a frame.
     pub fn on_host(&mut self, frame: Frame, effects: &mut Vec<Effect>) {
         let frame = if self.host_gates.is_empty() {
@@ -385,6 +379,12 @@ impl Router {
         lost.sort_by_key(|(ticket, _)| *ticket);
         for (_, id) in lost {
             effects.push(Effect::ToHost(gone_error(&id)));
+        }
+        // What waited on suspicion waits for nobody now.
+        for thread in self.reveal_gates.threads() {
+            let waiting = self.reveal_gates.open(&thread);
+            let frames = waiting.into_iter().map(Frame::into_bytes);
+            effects.extend(frames.map(Effect::ToHost));
         }
     }
 

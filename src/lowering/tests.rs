@@ -1,0 +1,106 @@
+//! Tables: selections on one catalog, and what Codex is told.
+
+use std::path::PathBuf;
+
+use codex_loadout_protocol::{CapabilitySelection, ErrorKind, LoadoutError};
+use serde_json::{Value, json};
+
+use super::{Levers, Lowered, lower};
+use crate::catalog::Catalog;
+use crate::interceptors::initialize::CodexVersion;
+use crate::resolver::{resolve, test_catalog};
+
+fn lowered_on(selection: Value, minor: u32, now: &Catalog) -> Result<Lowered, LoadoutError> {
+    let selection = CapabilitySelection::from_json(&selection.to_string())?;
+    let plan = resolve(&selection, &test_catalog())?;
+    let levers = Levers::of(CodexVersion::new(0, minor, 0));
+    lower(&plan, now, levers, |bundle| {
+        PathBuf::from(format!("/store/{bundle}"))
+    })
+}
+
+fn config(selection: Value) -> Value {
+    let lowered = lowered_on(selection, 169, &test_catalog()).unwrap();
+    assert_eq!(lowered.gone_servers, Vec::<String>::new());
+    Value::Object(lowered.config)
+}
+
+#[test]
+fn replace_shuts_everything_out_and_lets_the_chosen_in_by_value() {
+    insta::assert_json_snapshot!("replace_nothing", config(json!({})));
+    insta::assert_json_snapshot!(
+        "replace_some",
+        config(json!({
+            "plugins": ["github@internal"],
+            "skills": ["planning", "imagegen"],
+            "mcpServers": ["github", { "name": "notes", "tools": ["search"] }, "off"],
+        }))
+    );
+}
+
+#[test]
+fn restrict_switches_off_what_is_not_named_and_leaves_other_kinds_alone() {
+    assert_eq!(config(json!({ "mode": "restrict" })), json!({}));
+    insta::assert_json_snapshot!(
+        "restrict_some",
+        config(json!({
+            "mode": "restrict",
+            "plugins": [{ "id": "github@internal", "skills": ["pull"] }],
+            "skills": ["planning"],
+            "mcpServers": ["notes"],
+        }))
+    );
+}
+
+#[test]
+fn extend_only_adds() {
+    assert_eq!(config(json!({ "mode": "extend" })), json!({}));
+    insta::assert_json_snapshot!(
+        "extend_some",
+        config(json!({
+            "mode": "extend",
+            "plugins": ["linear@internal"],
+            "skills": ["sleeping"],
+            "mcpServers": ["off"],
+        }))
+    );
+}
+
+#[test]
+fn a_single_plugin_is_switched_only_where_codex_can() {
+    let narrowing = || json!({ "mode": "restrict", "plugins": ["github@internal"] });
+    let error = lowered_on(narrowing(), 150, &test_catalog()).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::UnsupportedUpstream);
+    assert_eq!(error.items[0].name, "twin@one");
+    assert!(lowered_on(narrowing(), 157, &test_catalog()).is_ok());
+    for untouched in [
+        json!({}),
+        json!({ "plugins": ["linear@internal"] }),
+        json!({ "mode": "restrict", "skills": [] }),
+        json!({ "mode": "extend", "mcpServers": ["off"] }),
+    ] {
+        assert!(
+            lowered_on(untouched.clone(), 144, &test_catalog()).is_ok(),
+            "{untouched}"
+        );
+    }
+}
+
+#[test]
+fn newcomers_are_shut_out_when_a_plan_is_lowered_again() {
+    let mut now = test_catalog();
+    let mut skill = now.skills[0].clone();
+    skill.name = "newcomer".to_owned();
+    now.skills.push(skill);
+    let server = now.servers["notes"].clone();
+    now.servers.insert("newserver".to_owned(), server);
+    now.servers.remove("notes");
+    let lowered = lowered_on(json!({ "mcpServers": ["notes"] }), 169, &now).unwrap();
+    let config = Value::Object(lowered.config);
+    let denied = config["skills"]["config"].as_array().unwrap();
+    assert!(denied.contains(&json!({ "name": "newcomer", "enabled": false })));
+    assert_eq!(config["mcp_servers"]["newserver"]["enabled"], false);
+    // An entry for a server without a definition would make Codex refuse the thread.
+    assert_eq!(config["mcp_servers"].get("notes"), None);
+    assert_eq!(lowered.gone_servers, ["notes"]);
+}

@@ -1,0 +1,434 @@
+//! Transcripts: what is said to the router, and what it wants done, line by line.
+
+use bytes::Bytes;
+use codex_loadout_protocol::method::METHODS;
+use proptest::prelude::*;
+
+use super::{Effect, Prepared, Router, Ticket};
+use crate::wire::Frame;
+
+const OWN_IDS: &str = "codex-loadout/x/";
+/// Sorts before the threads below that are named `t…`, as a UUID v7 of an earlier moment would.
+const MARK: &str = "m1";
+
+struct Script {
+    router: Router,
+}
+
+impl Script {
+    /// A connection whose host asked for experimental API, or not.
+    fn new(experimental: bool) -> Self {
+        let mut script = Self {
+            router: Router::new(OWN_IDS),
+        };
+        let hello = format!(
+            r#"{{"id":0,"method":"initialize","params":{{"capabilities":{{"experimentalApi":{experimental}}}}}}}"#
+        );
+        assert_eq!(script.host(&hello), [format!("to Codex: {hello}")]);
+        let answer =
+            r#"{"id":0,"result":{"userAgent":"lab/0.169.0 (Linux)","codexHome":"/h/.codex"}}"#;
+        assert_eq!(
+            script.codex(answer),
+            [
+                "connected to 0.169.0".to_owned(),
+                format!("to host: {answer}")
+            ]
+        );
+        script
+    }
+
+    fn host(&mut self, text: &str) -> Vec<String> {
+        let mut effects = Vec::new();
+        self.router.on_host(frame(text), &mut effects);
+        told(effects)
+    }
+
+    fn codex(&mut self, text: &str) -> Vec<String> {
+        let mut effects = Vec::new();
+        self.router.on_upstream(frame(text), &mut effects);
+        told(effects)
+    }
+
+    fn prepared(&mut self, ticket: u64, prepared: Prepared) -> Vec<String> {
+        let mut effects = Vec::new();
+        self.router
+            .on_prepared(Ticket(ticket), prepared, &mut effects);
+        told(effects)
+    }
+
+    fn forward(&mut self, ticket: u64, request: &str) -> Vec<String> {
+        let prepared = Prepared::Forward {
+            request: bytes(request),
+            mark: MARK.to_owned(),
+        };
+        self.prepared(ticket, prepared)
+    }
+
+    fn settled(&mut self, ticket: u64, answer: &str, loadout: bool) -> Vec<String> {
+        let mut effects = Vec::new();
+        self.router
+            .on_settled(Ticket(ticket), bytes(answer), loadout, &mut effects);
+        told(effects)
+    }
+
+    fn adopted(&mut self, child: &str) -> Vec<String> {
+        let mut effects = Vec::new();
+        self.router.on_adopted(&[child.to_owned()], &mut effects);
+        told(effects)
+    }
+
+    fn gone(&mut self) -> Vec<String> {
+        let mut effects = Vec::new();
+        self.router.on_upstream_gone(&mut effects);
+        told(effects)
+    }
+
+    /// A thread with a loadout, made on this connection.
+    fn thread(&mut self, ticket: u64, id: &str) {
+        let request = format!(
+            r#"{{"id":{ticket},"method":"thread/start","params":{{"capabilitySelection":{{}}}}}}"#
+        );
+        assert_eq!(
+            self.host(&request),
+            [format!("prepare {ticket} Start: {request}")]
+        );
+        let sent = format!(r#"{{"id":{ticket},"method":"thread/start","params":{{}}}}"#);
+        assert_eq!(self.forward(ticket, &sent), [format!("to Codex: {sent}")]);
+        let answer = format!(r#"{{"id":{ticket},"result":{{"thread":{{"id":"{id}"}}}}}}"#);
+        assert_eq!(self.codex(&answer), [format!("settle {ticket}: {answer}")]);
+        assert_eq!(self.settled(ticket, "receipt", true), ["to host: receipt"]);
+    }
+}
+
+fn bytes(text: &str) -> Bytes {
+    Bytes::copy_from_slice(text.as_bytes())
+}
+
+fn frame(text: &str) -> Frame {
+    Frame::parse(bytes(text))
+}
+
+fn told(effects: Vec<Effect>) -> Vec<String> {
+    let text = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();
+    let tell = |effect: Effect| match effect {
+        Effect::ToHost(frame) => format!("to host: {}", text(&frame)),
+        Effect::ToUpstream(frame) => format!("to Codex: {}", text(&frame)),
+        Effect::Prepare {
+            ticket: Ticket(number),
+            kind,
+            frame,
+        } => format!("prepare {number} {kind:?}: {}", text(frame.bytes())),
+        Effect::Settle {
+            ticket: Ticket(number),
+            response,
+        } => format!("settle {number}: {}", text(response.bytes())),
+        Effect::Adopt { parent, children } => format!("adopt {} of {parent}", children.join(",")),
+        Effect::Forget { thread } => format!("forget {thread}"),
+        Effect::Answered { number, .. } => format!("answered {number}"),
+        Effect::CatalogMayHaveChanged => "catalog may have changed".to_owned(),
+        Effect::Connected(info) => format!("connected to {}", info.version),
+    };
+    effects.into_iter().map(tell).collect()
+}
+
+const NONE: [&str; 0] = [];
+
+#[test]
+fn what_is_not_ours_goes_on_as_it_came_both_ways() {
+    let mut script = Script::new(true);
+    for text in [
+        r#"{"id":1,"method":"thread/start","params":{"cwd":"/p"}}"#,
+        r#"{"id":"a b","method":"turn/start","params":{"threadId":"t1","input":[]},"trace":{"x":1}}"#,
+        r#"{"id":9007199254740993,"method":"unknown/method"}"#,
+        r#"{"method":"initialized"}"#,
+        r#"{"id":5,"result":{"decision":"accept"}}"#,
+        r#"{"id":5,"error":{"code":-1,"message":"no"}}"#,
+        "garbage \u{1F980}",
+        "[1,2]",
+        "",
+    ] {
+        assert_eq!(script.host(text), [format!("to Codex: {text}")]);
+    }
+    for text in [
+        r#"{"id":1,"result":{"thread":{"id":"t1"}}}"#,
+        r#"{"id":7,"method":"item/commandExecution/requestApproval","params":{"threadId":"t1"}}"#,
+        r#"{"method":"thread/started","params":{"thread":{"id":"t2","parentThreadId":"t1"}}}"#,
+        r#"{"method":"codex/event","params":null}"#,
+        "not json",
+    ] {
+        assert_eq!(script.codex(text), [format!("to host: {text}")]);
+    }
+}
+
+#[test]
+fn a_host_without_experimental_api_is_refused_as_codex_refuses() {
+    let mut script = Script::new(false);
+    for method in ["thread/start", "thread/resume", "thread/fork"] {
+        let refused = script.host(&format!(
+            r#"{{"id":"x","method":"{method}","params":{{"threadId":"t","capabilitySelection":{{}}}}}}"#
+        ));
+        assert_eq!(
+            refused,
+            [format!(
+                "to host: {{\"id\":\"x\",\"error\":{{\"code\":-32600,\"message\":\"{method}.capabilitySelection requires experimentalApi capability\"}}}}\n"
+            )]
+        );
+    }
+    // What a thread has recorded is re-applied for every host.
+    let resume = r#"{"id":1,"method":"thread/resume","params":{"threadId":"t"}}"#;
+    assert_eq!(script.host(resume), [format!("prepare 1 Resume: {resume}")]);
+}
+
+#[test]
+fn every_method_of_ours_is_answered_here() {
+    let mut script = Script::new(false);
+    for (index, method) in METHODS.iter().enumerate() {
+        let request = format!(r#"{{"id":{index},"method":"{method}","params":{{}}}}"#);
+        let ticket = index as u64 + 1;
+        assert_eq!(
+            script.host(&request),
+            [format!("prepare {ticket} Own: {request}")]
+        );
+        assert_eq!(
+            script.prepared(ticket, Prepared::Reply(bytes("answer"))),
+            ["to host: answer"]
+        );
+    }
+}
+
+#[test]
+fn nothing_of_a_new_thread_is_shown_before_its_loadout_is_on_disk() {
+    let mut script = Script::new(true);
+    script.host(r#"{"id":1,"method":"thread/start","params":{"capabilitySelection":{}}}"#);
+    script.forward(1, "start");
+    // Codex may speak of it before it answers; of older threads it speaks on.
+    let early = r#"{"method":"thread/started","params":{"thread":{"id":"t1"}}}"#;
+    assert_eq!(script.codex(early), NONE);
+    let old = r#"{"method":"turn/started","params":{"threadId":"a1"}}"#;
+    assert_eq!(script.codex(old), [format!("to host: {old}")]);
+    let answer = r#"{"id":1,"result":{"thread":{"id":"t1"}}}"#;
+    assert_eq!(script.codex(answer), [format!("settle 1: {answer}")]);
+    let late = r#"{"method":"thread/status/changed","params":{"threadId":"t1"}}"#;
+    assert_eq!(script.codex(late), NONE);
+    assert_eq!(
+        script.settled(1, "receipt", true),
+        [
+            format!("to host: {early}"),
+            "to host: receipt".to_owned(),
+            format!("to host: {late}")
+        ]
+    );
+    assert_eq!(script.codex(late), [format!("to host: {late}")]);
+}
+
+#[test]
+fn a_gate_closed_on_suspicion_opens_when_the_thread_turns_out_to_be_anothers() {
+    let mut script = Script::new(true);
+    script.host(r#"{"id":1,"method":"thread/start","params":{"capabilitySelection":{}}}"#);
+    script.forward(1, "start");
+    let native = r#"{"method":"thread/started","params":{"thread":{"id":"t9"}}}"#;
+    assert_eq!(script.codex(native), NONE);
+    let answer = r#"{"id":1,"result":{"thread":{"id":"t1"}}}"#;
+    assert_eq!(
+        script.codex(answer),
+        [format!("settle 1: {answer}"), format!("to host: {native}")]
+    );
+}
+
+#[test]
+fn a_refusal_of_codex_is_settled_and_opens_every_gate() {
+    let mut script = Script::new(true);
+    script.host(r#"{"id":1,"method":"thread/fork","params":{"threadId":"a"}}"#);
+    script.forward(1, "fork");
+    let other = r#"{"method":"thread/started","params":{"thread":{"id":"t9"}}}"#;
+    assert_eq!(script.codex(other), NONE);
+    let refusal = r#"{"id":1,"error":{"code":-32600,"message":"no"}}"#;
+    assert_eq!(
+        script.codex(refusal),
+        [format!("settle 1: {refusal}"), format!("to host: {other}")]
+    );
+    assert_eq!(
+        script.settled(1, refusal, false),
+        [format!("to host: {refusal}")]
+    );
+}
+
+#[test]
+fn while_a_resume_is_prepared_only_its_own_thread_waits() {
+    let mut script = Script::new(true);
+    let resume = r#"{"id":1,"method":"thread/resume","params":{"threadId":"t1"}}"#;
+    assert_eq!(script.host(resume), [format!("prepare 1 Resume: {resume}")]);
+    let turn = r#"{"id":2,"method":"turn/start","params":{"threadId":"t1"}}"#;
+    assert_eq!(script.host(turn), NONE);
+    let second = r#"{"id":3,"method":"thread/resume","params":{"threadId":"t1"}}"#;
+    assert_eq!(script.host(second), NONE);
+    let other = r#"{"id":4,"method":"turn/start","params":{"threadId":"t2"}}"#;
+    assert_eq!(script.host(other), [format!("to Codex: {other}")]);
+    // What waited goes in order; the second resume closes the gate again.
+    assert_eq!(
+        script.prepared(1, Prepared::Pass(bytes("resume"))),
+        [
+            "to Codex: resume".to_owned(),
+            format!("to Codex: {turn}"),
+            format!("prepare 2 Resume: {second}")
+        ]
+    );
+    assert!(!script.router.all_forwarded());
+    assert_eq!(script.host(turn), NONE);
+    assert_eq!(
+        script.prepared(2, Prepared::Reply(bytes("refused"))),
+        ["to host: refused".to_owned(), format!("to Codex: {turn}")]
+    );
+    assert!(script.router.all_forwarded());
+}
+
+#[test]
+fn spawned_threads_are_recorded_before_the_host_hears_of_them() {
+    let mut script = Script::new(true);
+    script.thread(1, "t1");
+    let spawned = r#"{"method":"item/completed","params":{"threadId":"t1","item":{"receiverThreadIds":["t2"]}}}"#;
+    assert_eq!(script.codex(spawned), ["adopt t2 of t1"]);
+    let of_child = r#"{"method":"turn/started","params":{"threadId":"t2"}}"#;
+    assert_eq!(script.codex(of_child), NONE);
+    let grandchild = r#"{"method":"item/completed","params":{"threadId":"t2","item":{"receiverThreadIds":["t3"]}}}"#;
+    assert_eq!(script.codex(grandchild), NONE);
+    assert_eq!(
+        script.adopted("t2"),
+        [
+            format!("to host: {spawned}"),
+            format!("to host: {of_child}"),
+            "adopt t3 of t2".to_owned()
+        ]
+    );
+    assert_eq!(script.adopted("t3"), [format!("to host: {grandchild}")]);
+    // A message about a child that is known already waits for nothing.
+    assert_eq!(script.codex(spawned), [format!("to host: {spawned}")]);
+    // A native thread's children are nobody's business.
+    let native = r#"{"method":"item/completed","params":{"threadId":"n","item":{"receiverThreadIds":["t8"]}}}"#;
+    assert_eq!(script.codex(native), [format!("to host: {native}")]);
+}
+
+#[test]
+fn a_deleted_thread_is_forgotten_whoever_deleted_it() {
+    let mut script = Script::new(true);
+    let deleted = r#"{"method":"thread/deleted","params":{"threadId":"t1"}}"#;
+    assert_eq!(
+        script.codex(deleted),
+        ["forget t1".to_owned(), format!("to host: {deleted}")]
+    );
+}
+
+#[test]
+fn answers_to_our_own_requests_never_reach_the_host() {
+    let mut script = Script::new(true);
+    assert_eq!(
+        script.codex(r#"{"id":"codex-loadout/x/12","result":{}}"#),
+        ["answered 12"]
+    );
+    for not_ours in [
+        r#"{"id":"codex-loadout/x/","result":{}}"#,
+        r#"{"id":"codex-loadout/y/1","result":{}}"#,
+        r#"{"id":12,"result":{}}"#,
+    ] {
+        assert_eq!(script.codex(not_ours), [format!("to host: {not_ours}")]);
+    }
+}
+
+#[test]
+fn what_changes_the_catalog_is_told_whoever_says_it() {
+    let mut script = Script::new(true);
+    let write = r#"{"id":1,"method":"config/batchWrite","params":{}}"#;
+    assert_eq!(
+        script.host(write),
+        [
+            "catalog may have changed".to_owned(),
+            format!("to Codex: {write}")
+        ]
+    );
+    let changed = r#"{"method":"skills/changed","params":{}}"#;
+    assert_eq!(
+        script.codex(changed),
+        [
+            "catalog may have changed".to_owned(),
+            format!("to host: {changed}")
+        ]
+    );
+}
+
+#[test]
+fn when_codex_dies_each_claimed_request_it_had_is_answered_once() {
+    let mut script = Script::new(true);
+    for id in [r#""b""#, "2"] {
+        script.host(&format!(
+            r#"{{"id":{id},"method":"thread/start","params":{{"capabilitySelection":{{}}}}}}"#
+        ));
+    }
+    script.forward(1, "one");
+    script.forward(2, "two");
+    let other = r#"{"method":"thread/started","params":{"thread":{"id":"t9"}}}"#;
+    assert_eq!(script.codex(other), NONE);
+    let mut answers = script.gone();
+    assert_eq!(answers.pop(), Some(format!("to host: {other}")));
+    assert_eq!(answers.len(), 2);
+    for (answer, id) in answers.iter().zip([r#""b""#, "2"]) {
+        assert!(
+            answer.starts_with(&format!(r#"to host: {{"id":{id},"error":"#)),
+            "{answer}"
+        );
+        assert!(answer.contains("Codex ended before it answered"));
+    }
+    assert_eq!(script.gone(), NONE);
+}
+
+#[test]
+fn one_id_may_be_used_again_once_it_was_answered() {
+    let mut script = Script::new(true);
+    script.thread(1, "t1");
+    let again = r#"{"id":1,"result":{}}"#;
+    assert_eq!(script.codex(again), [format!("to host: {again}")]);
+}
+
+fn json() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![
+        Just("null".to_owned()),
+        Just("1e400".to_owned()),
+        "-?[1-9][0-9]{0,25}(\\.[0-9]{1,20})?",
+        "\"([a-z /]|\\\\n|\\\\u00e9){0,9}\"",
+    ];
+    leaf.prop_recursive(3, 12, 4, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4)
+                .prop_map(|items| format!("[{}]", items.join(" , "))),
+            proptest::collection::vec(("[a-zA-Z]{1,9}", inner), 0..4).prop_map(|members| {
+                let members = members
+                    .into_iter()
+                    .map(|(name, value)| format!("\"{name}\": {value}"));
+                format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+            }),
+        ]
+    })
+}
+
+proptest! {
+    /// Whatever is no claimed request leaves as it came: ids, unknown members, order and number text.
+    #[test]
+    fn any_other_frame_passes_unchanged(
+        id in prop_oneof![Just(None), "-?[1-9][0-9]{0,18}".prop_map(Some), "\"[a-z0-9/]{0,9}\"".prop_map(Some)],
+        method in proptest::option::of("[a-z]{1,9}/[a-z]{1,9}"),
+        params in json(),
+        extra in json(),
+        from_host in any::<bool>(),
+    ) {
+        let mut members = vec![format!("\"extra\":{extra}"), format!("\"params\" : {params}")];
+        members.extend(id.map(|id| format!("\"id\":{id}")));
+        members.extend(method.map(|method| format!("\"method\":\"{method}\"")));
+        let text = format!("{{{}}}\r\n", members.join(", "));
+        let mut script = Script::new(true);
+        let (told, to) = if from_host {
+            (script.host(&text), "Codex")
+        } else {
+            (script.codex(&text), "host")
+        };
+        prop_assert_eq!(told, [format!("to {to}: {text}")]);
+    }
+}
