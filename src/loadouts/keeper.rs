@@ -14,7 +14,7 @@ use crate::catalog::Catalog;
 use crate::lowering::{Levers, lower};
 use crate::materializer::{RootId, Store};
 use crate::resolver::{self, Plan};
-use crate::selections::{LoadoutRecord, Selections};
+use crate::selections::{LoadoutRecord, Selections, root_file};
 
 /// The loadouts of one `$CODEX_LOADOUT_HOME`.
 #[derive(Debug)]
@@ -139,10 +139,14 @@ impl Loadouts {
             store.publish_tree(&tree, digest)?;
         }
         let loadout = store.publish_loadout(&mounts(&record.plan))?;
-        match &record.root {
-            Some(root) => Ok(store.point_root(&parse_root(root)?, loadout)?),
-            None => Ok(()),
+        let Some(root) = &record.root else {
+            return Ok(());
+        };
+        if store.point_root(&parse_root(root)?, loadout)? {
+            // A change that was cut short had led it elsewhere.
+            root_file::write(&store.roots(), root, Some(record))?;
         }
+        Ok(())
     }
 
     /// Makes roots ready for the next threads with a loadout like this one.

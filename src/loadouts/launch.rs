@@ -161,26 +161,36 @@ impl Loadouts {
     ///
     /// # Errors
     /// `conversionFailed` if the link can't be replaced.
-    pub fn point_root(
-        &self,
-        root: &str,
+    pub async fn point_root(
+        self: &Arc<Self>,
         loadout: Digest,
-        record: Option<&LoadoutRecord>,
+        record: &LoadoutRecord,
     ) -> Result<(), LoadoutError> {
-        let store = self.store()?;
-        match record {
-            Some(record) => root_file::write(&store.roots(), root, record)?,
-            None => root_file::remove(&store.roots(), root)?,
-        }
-        Ok(store.point_root(&parse_root(root)?, loadout)?)
+        let (loadouts, record) = (self.clone(), record.clone());
+        blocking(move || {
+            let Some(root) = &record.root else {
+                return Ok(());
+            };
+            let store = loadouts.store()?;
+            root_file::write(&store.roots(), root, Some(&record))?;
+            Ok(store.point_root(&parse_root(root)?, loadout).map(|_| ())?)
+        })
+        .await
     }
 
-    /// The loadout that holds nothing.
+    /// Empties the root of a thread that goes back to native, and says so beside it: Codex keeps naming it.
     ///
     /// # Errors
-    /// `conversionFailed` if it can't be stored.
-    pub fn empty_loadout(&self) -> Result<Digest, LoadoutError> {
-        Ok(self.store()?.publish_loadout(&[])?)
+    /// `conversionFailed` if the link can't be replaced.
+    pub async fn empty_root(self: &Arc<Self>, root: String) -> Result<(), LoadoutError> {
+        let loadouts = self.clone();
+        blocking(move || {
+            let store = loadouts.store()?;
+            let empty = store.publish_loadout(&[])?;
+            root_file::write(&store.roots(), &root, None)?;
+            Ok(store.point_root(&parse_root(&root)?, empty).map(|_| ())?)
+        })
+        .await
     }
 
     fn lower(

@@ -8,6 +8,7 @@ use codex_loadout_protocol::{LoadoutError, Receipt};
 
 use super::keeper::{Loadouts, blocking, lost};
 use super::launch::is_our_root;
+use crate::selections::root_file::Purpose;
 use crate::selections::session_file::{self, SessionMeta};
 use crate::selections::{Lineage, LoadoutRecord, ThreadRecord, root_file};
 
@@ -72,27 +73,43 @@ impl Loadouts {
         let Some(meta) = session_meta(thread_id, codex_home).await? else {
             return Ok(Recorded::Native);
         };
+        let root = self.own_root(&meta);
         let inherited_from = meta.parent.or(meta.forked_from);
-        let Some(root) = meta
-            .roots
-            .iter()
-            .find(|root| is_our_root(self.state_home(), root))
-        else {
+        let Some(root) = root else {
             // A child spawned on Codex 0.144 names its parent, but no root.
             return match inherited_from.filter(|parent| parent != thread_id) {
                 Some(parent) => self.inherited(thread_id, &parent, codex_home).await,
                 None => Ok(Recorded::Native),
             };
         };
-        let root = root
-            .file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-            .unwrap_or_default();
-        let Some(mut loadout) = root_file::read(&self.store()?.roots(), &root)? else {
-            return Err(lost("its record is gone"));
+        let mut loadout = match root_file::read(&self.store()?.roots(), &root)? {
+            Some(Purpose::Loadout(loadout)) => *loadout,
+            Some(Purpose::Native) => return Ok(Recorded::Native),
+            None => return Err(lost("its record is gone")),
         };
         loadout.receipt.inherited_from.clone_from(&inherited_from);
         self.recovered(thread_id, inherited_from, loadout).await
+    }
+
+    /// The root of ours that Codex's session file names for a thread.
+    ///
+    /// # Errors
+    /// `conversionFailed` if looking for it fails.
+    pub async fn root_of(
+        &self,
+        thread_id: &str,
+        codex_home: &Path,
+    ) -> Result<Option<String>, LoadoutError> {
+        let meta = session_meta(thread_id, codex_home).await?;
+        Ok(meta.and_then(|meta| self.own_root(&meta)))
+    }
+
+    fn own_root(&self, meta: &SessionMeta) -> Option<String> {
+        let root = meta
+            .roots
+            .iter()
+            .find(|root| is_our_root(self.state_home(), root))?;
+        Some(root.file_name()?.to_string_lossy().into_owned())
     }
 
     /// The loadout of the thread that this one came out of, if that has one.

@@ -74,7 +74,7 @@ pub(super) fn create(
     let loadout = store.publish_loadout(&mounts(&record.plan))?;
     let root = store.create_root(loadout)?.to_string();
     record.root = Some(root.clone());
-    root_file::write(&store.roots(), &root, &record)?;
+    root_file::write(&store.roots(), &root, Some(&record))?;
     Ok(record)
 }
 
@@ -134,7 +134,10 @@ mod tests {
         wanted.root = None;
         wanted.recorded_at = 77;
         let root = spares.take(&store, &wanted).unwrap();
-        let kept = root_file::read(&store.roots(), &root).unwrap().unwrap();
+        let kept = root_file::read(&store.roots(), &root).unwrap();
+        let Some(root_file::Purpose::Loadout(kept)) = kept else {
+            panic!("{kept:?}");
+        };
         assert!(is_alike(&kept, &model) && kept.root == Some(root));
         let mut more: Vec<String> = std::iter::from_fn(|| spares.take(&store, &wanted)).collect();
         more.sort();

@@ -172,19 +172,20 @@ impl Store {
         Ok(root)
     }
 
-    /// Lets a root lead to another loadout, from one moment to the next.
+    /// Lets a root lead to another loadout, from one moment to the next; whether it led elsewhere.
     ///
     /// # Errors
     /// [`StoreError`]; then it leads where it did.
-    pub fn point_root(&self, root: &RootId, loadout: Digest) -> Result<(), StoreError> {
+    pub fn point_root(&self, root: &RootId, loadout: Digest) -> Result<bool, StoreError> {
         let place = self.root_path(root);
         let target = self.loadout_link(loadout);
         if fs::read_link(&place).is_ok_and(|now| now == target) {
-            return Ok(());
+            return Ok(false);
         }
         let next = self.roots().join(format!(".{}", RootId::new()));
         link(&target, &next)?;
-        fs::rename(&next, &place).map_err(StoreError::at(&place))
+        fs::rename(&next, &place).map_err(StoreError::at(&place))?;
+        Ok(true)
     }
 
     /// Where a root lies.

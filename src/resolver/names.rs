@@ -8,7 +8,7 @@ use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use crate::catalog::{Catalog, HostSkill, InstalledPlugin, PluginSkill};
 
 /// How alike a name must be to be suggested, of 1.
-const LIKENESS: f64 = 0.6;
+const LIKENESS: f64 = 0.8;
 /// How many names are suggested.
 const SUGGESTIONS: usize = 3;
 /// Qualifies a server of the user's or the project's config.

@@ -20,7 +20,17 @@ const FORMAT: u32 = 1;
 #[derive(Serialize, Deserialize)]
 struct RootFile<T> {
     format: u32,
-    loadout: T,
+    /// `null`: the host took the thread back to native.
+    loadout: Option<T>,
+}
+
+/// What is written down of a root.
+#[derive(Debug, PartialEq)]
+pub enum Purpose {
+    /// It was made for this loadout.
+    Loadout(Box<LoadoutRecord>),
+    /// Its thread went back to native.
+    Native,
 }
 
 /// A root's file can't be read.
@@ -44,11 +54,15 @@ pub enum RootFileError {
     },
 }
 
-/// Writes what a root is made for. Blocking.
+/// Writes what a root is made for; `None`: its thread went back to native. Blocking.
 ///
 /// # Errors
 /// [`RootFileError::Unusable`]; then what was there before is still there.
-pub fn write(roots: &Path, root: &str, loadout: &LoadoutRecord) -> Result<(), RootFileError> {
+pub fn write(
+    roots: &Path,
+    root: &str,
+    loadout: Option<&LoadoutRecord>,
+) -> Result<(), RootFileError> {
     let path = place(roots, root);
     let text = serde_json::to_vec(&RootFile {
         format: FORMAT,
@@ -67,7 +81,7 @@ pub fn write(roots: &Path, root: &str, loadout: &LoadoutRecord) -> Result<(), Ro
 ///
 /// # Errors
 /// [`RootFileError`], naming the file.
-pub fn read(roots: &Path, root: &str) -> Result<Option<LoadoutRecord>, RootFileError> {
+pub fn read(roots: &Path, root: &str) -> Result<Option<Purpose>, RootFileError> {
     let path = place(roots, root);
     let text = match fs::read(&path) {
         Ok(text) => text,
@@ -75,7 +89,11 @@ pub fn read(roots: &Path, root: &str) -> Result<Option<LoadoutRecord>, RootFileE
         Err(source) => return Err(RootFileError::Unusable { path, source }),
     };
     match serde_json::from_slice::<RootFile<LoadoutRecord>>(&text) {
-        Ok(file) if file.format == FORMAT => Ok(Some(file.loadout)),
+        Ok(file) if file.format == FORMAT => {
+            Ok(Some(file.loadout.map_or(Purpose::Native, |loadout| {
+                Purpose::Loadout(Box::new(loadout))
+            })))
+        }
         Ok(file) => Err(RootFileError::Unreadable {
             path,
             reason: format!("it has format {}", file.format),
@@ -121,8 +139,11 @@ mod tests {
         let roots = tempfile::tempdir().unwrap();
         assert!(read(roots.path(), "r").unwrap().is_none());
         let loadout = loadout(7);
-        write(roots.path(), "r", &loadout).unwrap();
-        assert_eq!(read(roots.path(), "r").unwrap(), Some(loadout));
+        write(roots.path(), "r", Some(&loadout)).unwrap();
+        let kept = Purpose::Loadout(Box::new(loadout));
+        assert_eq!(read(roots.path(), "r").unwrap(), Some(kept));
+        write(roots.path(), "r", None).unwrap();
+        assert_eq!(read(roots.path(), "r").unwrap(), Some(Purpose::Native));
         remove(roots.path(), "r").unwrap();
         remove(roots.path(), "r").unwrap();
         assert!(read(roots.path(), "r").unwrap().is_none());
@@ -131,12 +152,12 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_named() {
         let roots = tempfile::tempdir().unwrap();
-        for text in ["", "{}", r#"{"format":2,"loadout":{}}"#] {
+        for text in ["", "{}", r#"{"format":2,"loadout":null}"#] {
             fs::write(place(roots.path(), "r"), text).unwrap();
             let error = read(roots.path(), "r").unwrap_err();
             assert!(error.to_string().contains("r.json"), "{error}");
         }
-        assert!(write(&roots.path().join("none"), "r", &loadout(1)).is_err());
+        assert!(write(&roots.path().join("none"), "r", Some(&loadout(1))).is_err());
     }
 
     #[cfg(unix)]
@@ -144,7 +165,7 @@ mod tests {
     fn only_the_owner_can_read_it() {
         use std::os::unix::fs::PermissionsExt;
         let roots = tempfile::tempdir().unwrap();
-        write(roots.path(), "r", &loadout(1)).unwrap();
+        write(roots.path(), "r", Some(&loadout(1))).unwrap();
         let mode = fs::metadata(place(roots.path(), "r"))
             .unwrap()
             .permissions()

@@ -153,31 +153,33 @@ impl Work {
                 }
             };
         }
-        // A loadout that is lost may be replaced, but not silently dropped.
-        let before = match recorded {
-            Ok(Recorded::Loadout(record)) => Some(*record),
-            Ok(Recorded::Native) => None,
-            Err(error) if error.kind == ErrorKind::LoadoutLost => None,
+        // A loadout that is lost may be replaced or dropped when the host says so.
+        let (before, root) = match recorded {
+            Ok(Recorded::Loadout(record)) => {
+                let root = record.loadout.root.clone();
+                (Some(*record), root)
+            }
+            Ok(Recorded::Native) => (None, None),
+            Err(error) if error.kind == ErrorKind::LoadoutLost => {
+                let found = self.loadouts.root_of(&thread_id, &upstream.codex_home);
+                (None, found.await?)
+            }
             Err(error) => return Err(error),
         };
-        if before.is_none() && selection.is_none() {
+        if before.is_none() && root.is_none() && selection.is_none() {
             return without_field(frame);
         }
         self.must_not_be_loaded(&thread_id).await?;
-        if let Some(before) = &before {
-            self.root_must_be_its_own(before).await?;
+        if let Some(root) = &root {
+            self.root_must_be_its_own(&thread_id, root).await?;
         }
-        let root = before
-            .as_ref()
-            .and_then(|record| record.loadout.root.clone());
         let Some(selection) = selection else {
-            if let Some(root) = &root {
-                self.loadouts
-                    .point_root(root, self.loadouts.empty_loadout()?, None)?;
+            if let Some(root) = root {
+                self.loadouts.empty_root(root).await?;
             }
-            let Prepared::Pass(request) = without_field(frame)? else {
-                return without_field(frame);
-            };
+            let mut params = params;
+            params.remove(FIELD);
+            let request = replace_params(frame.bytes(), &params)?;
             return Ok(self.forward(ticket, request, Pending::Drop { thread_id }));
         };
         let cwd = match &before {
@@ -187,12 +189,9 @@ impl Work {
         let catalog = self.catalog(&upstream, &cwd).await?;
         let (launch, loadout) = self
             .loadouts
-            .anew(frame, selection, root.clone(), &catalog, &upstream)
+            .anew(frame, selection, root, &catalog, &upstream)
             .await?;
-        if let Some(root) = &root {
-            self.loadouts
-                .point_root(root, loadout, Some(&launch.record))?;
-        }
+        self.loadouts.point_root(loadout, &launch.record).await?;
         let (lineage, inherited_from) = before.map_or((Lineage::Started, None), |record| {
             (record.lineage, record.inherited_from)
         });
@@ -449,19 +448,14 @@ impl Work {
     }
 
     /// Swapping what lies at a root changes every thread that has it.
-    async fn root_must_be_its_own(&self, record: &ThreadRecord) -> Result<(), LoadoutError> {
-        let Some(root) = &record.loadout.root else {
-            return Ok(());
-        };
+    async fn root_must_be_its_own(&self, thread: &str, root: &str) -> Result<(), LoadoutError> {
         let threads = self
             .loadouts
             .selections()
             .await?
             .threads_of_root(root)
             .await?;
-        let others = threads
-            .into_iter()
-            .filter(|other| *other != record.thread_id);
+        let others = threads.into_iter().filter(|other| other != thread);
         let sharing: Vec<ErrorItem> = others.map(ErrorItem::named).collect();
         if sharing.is_empty() {
             return Ok(());

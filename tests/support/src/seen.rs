@@ -10,9 +10,10 @@ const SECTION_END: &str = "</skills_instructions>";
 /// What one request showed the model. The forms are those of Codex 0.144.1 to 0.169.0.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// Names of the last skills section, sorted. Earlier sections are history and stay in the input.
+    /// Names in the skills sections of the last message that has any, sorted. Earlier ones are history
+    /// and stay in the input.
     pub skills: Vec<String>,
-    /// Characters of that section.
+    /// Characters of those sections.
     pub skills_chars: usize,
     /// How many skills sections the input holds.
     pub skills_sections: usize,
@@ -35,15 +36,22 @@ impl Seen {
     pub fn of(body: &Value) -> Self {
         let mut seen = Self::default();
         let mut injected = BTreeSet::new();
-        for text in input_texts(body) {
-            if let Some((_, section)) = text.rsplit_once(SECTION_START) {
-                let section = section.split(SECTION_END).next().unwrap_or_default();
-                seen.skills = listed_skills(section);
-                seen.skills_chars = section.chars().count();
-                seen.skills_sections += text.matches(SECTION_START).count();
-            } else if let Some(name) = injected_skill(text) {
-                injected.insert(name.to_owned());
+        for message in list(&body["input"]) {
+            let texts = || list(&message["content"]).filter_map(|part| part["text"].as_str());
+            let sections: Vec<&str> = texts().flat_map(sections_in).collect();
+            if !sections.is_empty() {
+                // The user's own skills and those of selected roots have a section each.
+                let mut names: Vec<String> = sections
+                    .iter()
+                    .flat_map(|section| listed_skills(section))
+                    .collect();
+                names.sort();
+                names.dedup();
+                seen.skills = names;
+                seen.skills_chars = sections.iter().map(|text| text.chars().count()).sum();
+                seen.skills_sections += sections.len();
             }
+            injected.extend(texts().filter_map(injected_skill).map(str::to_owned));
         }
         seen.injected_skills = injected.into_iter().collect();
         for tool in list(&body["tools"]) {
@@ -106,10 +114,10 @@ fn names(tools: &Value) -> Vec<String> {
         .collect()
 }
 
-fn input_texts(body: &Value) -> impl Iterator<Item = &str> {
-    list(&body["input"])
-        .flat_map(|item| list(&item["content"]))
-        .filter_map(|part| part["text"].as_str())
+fn sections_in(text: &str) -> impl Iterator<Item = &str> {
+    text.split(SECTION_START)
+        .skip(1)
+        .filter_map(|rest| Some(rest.split_once(SECTION_END)?.0))
 }
 
 /// The names in `- name: description (file: …)`. A name may hold a `:`, but no space after it.
@@ -158,17 +166,19 @@ mod tests {
     }
 
     #[test]
-    fn the_last_skills_section_counts() {
+    fn the_last_message_with_skills_counts() {
         let old = "<skills_instructions>\n### Available skills\n- gone: Was here. (file: r0/gone/SKILL.md)\n</skills_instructions>";
         let new = "<skills_instructions>\n## Skills\n- not: a skill\n### Available skills\n\
                    - ns:one: Says: hello. (executor package: e0/ns/one)\n- alone: Works. (file: r1/alone/SKILL.md)\n\
                    ### How to use skills\n- Rule: none\n</skills_instructions>";
-        let seen = Seen::of(&json!({"input": [message(old), message(new)]}));
-        assert_eq!(seen.skills, ["alone", "ns:one"]);
-        assert_eq!(seen.skills_sections, 2);
+        let of_roots = "<skills_instructions>### Available skills\n- root: Of a root. (executor package: e0/root)\n</skills_instructions>";
+        let both = json!({"content": [{"text": new}, {"text": of_roots}]});
+        let seen = Seen::of(&json!({"input": [message(old), both, message("later")]}));
+        assert_eq!(seen.skills, ["alone", "ns:one", "root"]);
+        assert_eq!(seen.skills_sections, 3);
         assert_eq!(
             seen.skills_chars,
-            new.len() - SECTION_START.len() - SECTION_END.len()
+            new.len() + of_roots.len() - 2 * (SECTION_START.len() + SECTION_END.len())
         );
     }
 

@@ -1,0 +1,15 @@
+//! The proxy in front of the real Codex, and in front of a false one for faults.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy lets tests do it, but not what tests call"
+)]
+
+mod command_line;
+mod drop_in;
+mod faults;
+mod frames;
+mod methods;
+mod persistence;
+mod selection;
+mod stage;

@@ -1,0 +1,117 @@
+//! A user, a model, and hosts that talk to Codex through the proxy.
+
+use std::path::Path;
+use std::process::Command;
+
+use lab::{Client, Home, HomeBuilder, Model, Promise, RpcError};
+use serde_json::{Value, json};
+
+/// The proxy under test.
+pub(crate) const PROXY: &str = env!("CARGO_BIN_EXE_codex-loadout");
+
+/// What `github@internal` and the others of the standard home bring.
+pub(crate) const GITHUB_TOOLS: [&str; 3] = ["comment", "list_pull_requests", "read_diff"];
+pub(crate) const LINEAR_TOOLS: [&str; 2] = ["create_issue", "search_issues"];
+pub(crate) const NOTES_TOOLS: [&str; 2] = ["search_notes", "write_note"];
+
+pub(crate) struct Stage {
+    pub(crate) model: Model,
+    pub(crate) home: Home,
+}
+
+impl Stage {
+    pub(crate) async fn standard() -> Self {
+        Self::of(HomeBuilder::standard().unwrap()).await
+    }
+
+    pub(crate) async fn of(builder: HomeBuilder) -> Self {
+        let model = Model::start().await.unwrap();
+        let home = builder.build(model.url()).unwrap();
+        Self { model, home }
+    }
+
+    /// `codex-loadout app-server` on this home's Codex.
+    pub(crate) fn proxy(&self) -> Command {
+        self.proxy_to(self.home.codex())
+    }
+
+    pub(crate) fn proxy_to(&self, codex: &Path) -> Command {
+        let mut command = self.home.command(Path::new(PROXY), &["app-server"]);
+        command.arg("--codex").arg(codex);
+        command
+    }
+
+    /// A host that has said hello.
+    pub(crate) async fn host(&self) -> Client {
+        let client = Client::spawn(self.proxy()).unwrap();
+        client.initialize(true).await.unwrap();
+        client
+    }
+
+    /// `codex-loadout VERB …`, which asks this home's Codex.
+    pub(crate) fn verb(&self, arguments: &[&str]) -> std::process::Output {
+        self.home
+            .command(Path::new(PROXY), arguments)
+            .env("CODEX_LOADOUT_CODEX", self.home.codex())
+            .output()
+            .unwrap()
+    }
+
+    pub(crate) fn params(&self, selection: Value) -> Value {
+        json!({ "cwd": self.home.project(), "capabilitySelection": selection })
+    }
+
+    /// Starts a thread with a selection; gives its id and receipt.
+    pub(crate) async fn start(&self, host: &Client, selection: Value) -> (String, Value) {
+        let mut started = host
+            .request("thread/start", self.params(selection))
+            .await
+            .unwrap();
+        (id_of(&started), started["capabilitySelection"].take())
+    }
+
+    pub(crate) async fn refused(&self, host: &Client, selection: Value) -> RpcError {
+        host.refusal("thread/start", self.params(selection))
+            .await
+            .unwrap()
+    }
+
+    /// Runs a turn and holds what the model saw against the promise.
+    pub(crate) async fn check(&self, host: &Client, thread: &str, promise: &Promise) {
+        host.turn(thread, "What can you do?").await.unwrap();
+        let breaches = promise.breaches(&self.model.seen(thread).unwrap());
+        assert_eq!(breaches, Vec::<String>::new(), "{thread}");
+    }
+}
+
+pub(crate) fn id_of(opened: &Value) -> String {
+    opened["thread"]["id"].as_str().unwrap().to_owned()
+}
+
+/// What a native thread of the standard home sees.
+pub(crate) fn native() -> Promise {
+    Promise::of_skills(&[
+        "dependency-upgrade",
+        "github:pull-request",
+        "house-style",
+        "incident-debugging",
+        "linear:issue-writing",
+        "planning",
+        "release-notes",
+        "repo-review",
+    ])
+    .and_bundled_skills()
+    .server("github", &GITHUB_TOOLS)
+    .server("linear", &LINEAR_TOOLS)
+    .server("team-notes", &NOTES_TOOLS)
+}
+
+/// The codes of a receipt's warnings.
+pub(crate) fn warnings(receipt: &Value) -> Vec<String> {
+    receipt["warnings"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|warning| warning["code"].as_str().unwrap().to_owned())
+        .collect()
+}
