@@ -12,16 +12,22 @@ pub const CAPABILITY_LIST: &str = "capability/list";
 pub const CAPABILITY_RESOLVE: &str = "capability/resolve";
 /// The receipt in force for a thread.
 pub const THREAD_CAPABILITY_READ: &str = "thread/capability/read";
+/// A new loadout for a thread that lives.
+pub const THREAD_CAPABILITY_UPDATE: &str = "thread/capability/update";
 /// Which threads have what.
 pub const THREAD_CAPABILITY_LIST: &str = "thread/capability/list";
 
 /// Every method the proxy answers itself.
-pub const METHODS: [&str; 4] = [
+pub const METHODS: [&str; 5] = [
     CAPABILITY_LIST,
     CAPABILITY_RESOLVE,
     THREAD_CAPABILITY_READ,
+    THREAD_CAPABILITY_UPDATE,
     THREAD_CAPABILITY_LIST,
 ];
+
+/// Notification: a thread was bound to its loadout anew, or to another one.
+pub const THREAD_CAPABILITY_UPDATED: &str = "thread/capability/updated";
 
 /// Parameters of `capability/list`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -121,6 +127,34 @@ pub struct ThreadCapabilityReadResult {
     pub capability_selection: Option<Receipt>,
     /// Whether something changed underneath that the thread awaits a re-bind for.
     pub stale: bool,
+}
+
+/// Parameters of `thread/capability/update`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ThreadCapabilityUpdateParams {
+    /// The thread.
+    pub thread_id: String,
+    /// What it is to get from now on; `null`: back to native.
+    pub capability_selection: Option<CapabilitySelection>,
+}
+
+/// Result of `thread/capability/update`, and parameters of `thread/capability/updated` but for the thread.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ThreadCapabilityUpdateResult {
+    /// The receipt in force; `null` for a thread that went back to native.
+    pub capability_selection: Option<Receipt>,
+}
+
+/// Parameters of the notification `thread/capability/updated`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ThreadCapabilityUpdated {
+    /// The thread.
+    pub thread_id: String,
+    /// The receipt in force; `null` for a thread that went back to native.
+    pub capability_selection: Option<Receipt>,
 }
 
 /// Parameters of `thread/capability/list`.

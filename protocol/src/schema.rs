@@ -8,6 +8,7 @@ use crate::error::LoadoutError;
 use crate::method::{
     Capability, CapabilityListParams, CapabilityResolveParams, CapabilityResolveResult, Page,
     ThreadCapabilityListParams, ThreadCapabilityReadParams, ThreadCapabilityReadResult,
+    ThreadCapabilityUpdateParams, ThreadCapabilityUpdateResult, ThreadCapabilityUpdated,
     ThreadLoadout,
 };
 use crate::receipt::Receipt;
@@ -40,6 +41,18 @@ pub fn all() -> BTreeMap<&'static str, String> {
         (
             "ThreadCapabilityReadResult.json",
             render::<ThreadCapabilityReadResult>(),
+        ),
+        (
+            "ThreadCapabilityUpdateParams.json",
+            render::<ThreadCapabilityUpdateParams>(),
+        ),
+        (
+            "ThreadCapabilityUpdateResult.json",
+            render::<ThreadCapabilityUpdateResult>(),
+        ),
+        (
+            "ThreadCapabilityUpdated.json",
+            render::<ThreadCapabilityUpdated>(),
         ),
         (
             "ThreadCapabilityListParams.json",

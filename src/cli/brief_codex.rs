@@ -57,7 +57,7 @@ impl BriefCodex {
             .await
             .context("Codex did not start")?;
         outbox.send(Bytes::from_static(b"{\"method\":\"initialized\"}\n"));
-        let control = Control::new(loadouts, asker, Arc::default(), watching);
+        let control = Control::new(loadouts, asker, Arc::default(), Arc::default(), watching);
         Ok(Self {
             child,
             outbox,

@@ -23,7 +23,7 @@ use super::answer::wait_for_upstream;
 use crate::catalog::{Catalog, CatalogCache};
 use crate::connection::Asker;
 use crate::interceptors::initialize::UpstreamInfo;
-use crate::loadouts::{Loadouts, Recorded};
+use crate::loadouts::{Bindings, Loadouts, Recorded};
 use crate::lowering::Levers;
 use crate::resolver::capabilities;
 
@@ -33,6 +33,8 @@ pub(super) struct Context {
     pub(super) loadouts: Arc<Loadouts>,
     pub(super) asker: Arc<Asker>,
     pub(super) catalogs: Arc<CatalogCache>,
+    /// What the loaded threads of this connection were told.
+    pub(super) bindings: Arc<Bindings>,
     pub(super) upstream: watch::Receiver<Option<UpstreamInfo>>,
 }
 
@@ -126,8 +128,27 @@ async fn read(
     };
     Ok(ThreadCapabilityReadResult {
         capability_selection: receipt,
-        stale: false,
+        stale: is_stale(&params.thread_id, &upstream, context).await?,
     })
+}
+
+/// Whether a loaded thread would be told something else now.
+async fn is_stale(
+    thread: &str,
+    upstream: &UpstreamInfo,
+    context: &Context,
+) -> Result<bool, LoadoutError> {
+    let Some(binding) = context.bindings.get(thread) else {
+        return Ok(false);
+    };
+    let catalog = context
+        .catalogs
+        .get(&context.asker, &upstream.codex_home, &binding.cwd)
+        .await?;
+    let now = context
+        .loadouts
+        .told_now(&binding.loadout, &catalog, upstream)?;
+    Ok(!binding.covers(&now.config))
 }
 
 async fn threads(

@@ -18,6 +18,49 @@ pub const STARTED: &str = "thread/started";
 /// Codex says that a thread is gone for good.
 pub const DELETED: &str = "thread/deleted";
 
+/// Codex says that a thread is no longer loaded.
+pub const CLOSED: &str = "thread/closed";
+/// Codex says which settings a thread has now.
+pub const SETTINGS_UPDATED: &str = "thread/settings/updated";
+/// Codex says that a turn begins.
+pub const TURN_STARTED: &str = "turn/started";
+/// Codex says that a turn has ended.
+pub const TURN_COMPLETED: &str = "turn/completed";
+
+/// What a start, resume or fork may say of a thread that a resume can say again (Codex 0.144 to 0.169).
+pub const RESUMABLE: [&str; 11] = [
+    "approvalPolicy",
+    "approvalsReviewer",
+    "baseInstructions",
+    "developerInstructions",
+    "model",
+    "modelProvider",
+    "permissions",
+    "personality",
+    "runtimeWorkspaceRoots",
+    "sandbox",
+    "serviceTier",
+];
+
+/// Requests of Codex 0.169 with which a host begins a turn, or makes one begin by itself when the thread is idle.
+const TURNS: [&str; 9] = [
+    "review/start",
+    "thread/compact/start",
+    "thread/goal/set",
+    "thread/prediction/request",
+    "thread/queue/add",
+    "thread/queue/start",
+    "thread/realtime/start",
+    "thread/sample",
+    "turn/start",
+];
+
+/// Whether a request with this method makes a turn begin.
+#[must_use]
+pub fn begins_turn(method: &str) -> bool {
+    TURNS.binary_search(&method).is_ok()
+}
+
 /// The thread a host's request or a notification of Codex's names: `params.threadId`, else `params.thread.id`.
 #[must_use]
 pub fn named_in_params(frame: &Frame) -> Option<String> {
@@ -110,6 +153,12 @@ mod tests {
             )));
             assert_eq!(selection(&frame), expected, "{params}");
         }
+    }
+
+    #[test]
+    fn the_requests_that_begin_a_turn_are_sorted() {
+        assert!(TURNS.is_sorted() && TURNS.iter().all(|method| begins_turn(method)));
+        assert!(!begins_turn("turn/interrupt") && !begins_turn("thread/read"));
     }
 
     #[test]

@@ -59,7 +59,10 @@ impl Loadouts {
     }
 
     /// The records if there are any: looking for one creates nothing.
-    pub(super) async fn existing_selections(&self) -> Result<Option<&Selections>, LoadoutError> {
+    ///
+    /// # Errors
+    /// `loadoutLost` if the database can't be opened.
+    pub async fn existing_selections(&self) -> Result<Option<&Selections>, LoadoutError> {
         if self.selections.get().is_none()
             && let Some(found) = Selections::open_existing(&self.state_home).await?
         {
@@ -119,7 +122,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// `loadoutLost` if a snapshot is gone and its source no longer has the recorded content.
-    pub(super) fn restore(&self, record: &LoadoutRecord) -> Result<(), LoadoutError> {
+    pub fn restore(&self, record: &LoadoutRecord) -> Result<(), LoadoutError> {
         let store = self.store()?;
         let stored = || record.plan.bundles.iter().filter(|bundle| bundle.stored);
         for bundle in stored() {

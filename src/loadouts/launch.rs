@@ -9,11 +9,13 @@ use codex_loadout_protocol::selection::FIELD;
 use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
 use serde_json::Value;
 
+use super::bindings::Binding;
 use super::keeper::{Loadouts, blocking, parse_root, unix_now};
 use super::spares;
 use crate::bundle::Digest;
 use crate::catalog::Catalog;
 use crate::interceptors::initialize::UpstreamInfo;
+use crate::interceptors::thread::RESUMABLE;
 use crate::lowering::{HostConfig, Levers, Lowered, MergeMode, lower, roots_json};
 use crate::resolver::{self, Plan};
 use crate::selections::{LoadoutRecord, root_file};
@@ -29,6 +31,8 @@ pub struct Launch {
     pub request: Bytes,
     /// The loadout it carries.
     pub record: LoadoutRecord,
+    /// What the thread is told when it is loaded.
+    pub binding: Binding,
 }
 
 impl Loadouts {
@@ -60,11 +64,16 @@ impl Loadouts {
             recorded_at: unix_now(),
         };
         let (record, path) = self.with_root(record).await?;
+        let binding = binding(&params, &record, lowered);
         params.remove(FIELD);
         params.set("config", config);
         params.set(ROOTS, roots_json(&path, of_host));
         let request = replace_params(request.bytes(), &params)?;
-        Ok(Launch { request, record })
+        Ok(Launch {
+            request,
+            record,
+            binding,
+        })
     }
 
     /// Gives a loadout a root of its own, described beside it: before Codex knows the thread, so that
@@ -112,13 +121,18 @@ impl Loadouts {
         record.receipt.warnings.dedup();
         record.cwd.clone_from(&catalog.cwd);
         let config = merged_config(&params, &lowered)?;
+        let binding = binding(&params, &record, lowered);
         params.remove(FIELD);
         // Codex lets this kind of fork inherit its loaded source's config, and refuses another.
         if !is_prediction(&params) {
             params.set("config", config);
         }
         let request = replace_params(request.bytes(), &params)?;
-        Ok(Launch { request, record })
+        Ok(Launch {
+            request,
+            record,
+            binding,
+        })
     }
 
     /// A resume or fork with another loadout than the recorded one. The root stays the one the thread
@@ -134,10 +148,38 @@ impl Loadouts {
         catalog: &Catalog,
         upstream: &UpstreamInfo,
     ) -> Result<(Launch, Digest), LoadoutError> {
+        let (record, lowered, loadout) = self.renew(selection, root, catalog, upstream).await?;
+        let mut params = read_params(request)?;
+        check_environments(&params)?;
+        let config = merged_config(&params, &lowered)?;
+        let binding = binding(&params, &record, lowered);
+        params.remove(FIELD);
+        params.set("config", config);
+        let request = replace_params(request.bytes(), &params)?;
+        let launch = Launch {
+            request,
+            record,
+            binding,
+        };
+        Ok((launch, loadout))
+    }
+
+    /// Another loadout for a thread that is there, snapshotted but not yet at the thread's root.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the selection, and `unsupportedUpstream` if there is no root to swap.
+    pub async fn renew(
+        self: &Arc<Self>,
+        selection: CapabilitySelection,
+        root: Option<String>,
+        catalog: &Catalog,
+        upstream: &UpstreamInfo,
+    ) -> Result<(LoadoutRecord, Lowered, Digest), LoadoutError> {
         let (plan, loadout) = self.publish(&selection, catalog).await?;
         if root.is_none() && plan.bundles.iter().any(|bundle| bundle.mount.is_some()) {
             return Err(no_root());
         }
+        let lowered = self.lower(&plan, catalog, upstream)?;
         let record = LoadoutRecord {
             root,
             receipt: resolver::receipt(&plan, catalog),
@@ -147,14 +189,7 @@ impl Loadouts {
             cwd: catalog.cwd.clone(),
             recorded_at: unix_now(),
         };
-        let mut params = read_params(request)?;
-        check_environments(&params)?;
-        let lowered = self.lower(&record.plan, catalog, upstream)?;
-        let config = merged_config(&params, &lowered)?;
-        params.remove(FIELD);
-        params.set("config", config);
-        let request = replace_params(request.bytes(), &params)?;
-        Ok((Launch { request, record }, loadout))
+        Ok((record, lowered, loadout))
     }
 
     /// Lets a thread's root lead to another loadout, and says beside it to which.
@@ -191,6 +226,19 @@ impl Loadouts {
             Ok(store.point_root(&parse_root(&root)?, empty).map(|_| ())?)
         })
         .await
+    }
+
+    /// What a loaded thread with this loadout would be told now.
+    ///
+    /// # Errors
+    /// `unsupportedUpstream` if this Codex lacks a lever that the plan needs.
+    pub fn told_now(
+        &self,
+        loadout: &LoadoutRecord,
+        catalog: &Catalog,
+        upstream: &UpstreamInfo,
+    ) -> Result<Lowered, LoadoutError> {
+        self.lower(&loadout.plan, catalog, upstream)
     }
 
     fn lower(
@@ -231,9 +279,32 @@ pub fn cwd_of(params: &RawObject<'_>) -> Option<PathBuf> {
     std::path::absolute(&cwd).ok()
 }
 
+fn binding(params: &RawObject<'_>, record: &LoadoutRecord, lowered: Lowered) -> Binding {
+    let given = RESUMABLE.iter().chain(&["config"]).filter_map(|field| {
+        let value: Value = serde_json::from_str(params.get(field)?).ok()?;
+        (!value.is_null()).then(|| ((*field).to_owned(), value))
+    });
+    Binding {
+        config: Some(lowered.config),
+        loadout: Arc::new(record.clone()),
+        host_params: given.collect(),
+        checked: None,
+        cwd: record.cwd.clone(),
+        settings: None,
+        parent: None,
+    }
+}
+
 fn merged_config(params: &RawObject<'_>, lowered: &Lowered) -> Result<String, LoadoutError> {
-    let text = params.get("config").unwrap_or_default();
-    let config = RawObject::parse(text, "config")?;
+    merge_config(params.get("config").unwrap_or_default(), lowered)
+}
+
+/// The config to send: the host's own text, with ours on top.
+///
+/// # Errors
+/// `invalidSelection` if the host's would widen the loadout.
+pub fn merge_config(of_host: &str, lowered: &Lowered) -> Result<String, LoadoutError> {
+    let config = RawObject::parse(of_host, "config")?;
     HostConfig::parse(&config)?.merged_with(&lowered.config, lowered.mode)
 }
 

@@ -4,12 +4,14 @@
 //! Decisions are the pure rooms'; this one brings them what they decide on and
 //! makes durable what they decided.
 
+mod bindings;
 mod digests;
 mod keeper;
 mod launch;
 mod recovery;
 mod spares;
 
+pub use bindings::{Binding, Bindings};
 pub use keeper::Loadouts;
-pub use launch::{Launch, cwd_of, read_params};
+pub use launch::{Launch, cwd_of, merge_config, read_params};
 pub use recovery::Recorded;

@@ -50,6 +50,10 @@ pub fn lower(
     lowering.host_skills();
     lowering.config_servers();
     lowering.snapshot_servers(snapshot);
+    if levers.unload_on_unsubscribe {
+        // So that the thread can be given another config while it lives.
+        lowering.set(&["thread_unload_delay_secs"], 0);
+    }
     Ok(lowering.finish())
 }
 

@@ -25,6 +25,11 @@ fn config(selection: Value) -> Value {
     Value::Object(lowered.config)
 }
 
+/// What every thread is told, so that it can be re-bound.
+fn nothing() -> Value {
+    json!({ "thread_unload_delay_secs": 0 })
+}
+
 #[test]
 fn replace_shuts_everything_out_and_lets_the_chosen_in_by_value() {
     insta::assert_json_snapshot!("replace_nothing", config(json!({})));
@@ -40,7 +45,7 @@ fn replace_shuts_everything_out_and_lets_the_chosen_in_by_value() {
 
 #[test]
 fn restrict_switches_off_what_is_not_named_and_leaves_other_kinds_alone() {
-    assert_eq!(config(json!({ "mode": "restrict" })), json!({}));
+    assert_eq!(config(json!({ "mode": "restrict" })), nothing());
     insta::assert_json_snapshot!(
         "restrict_some",
         config(json!({
@@ -54,7 +59,7 @@ fn restrict_switches_off_what_is_not_named_and_leaves_other_kinds_alone() {
 
 #[test]
 fn extend_only_adds() {
-    assert_eq!(config(json!({ "mode": "extend" })), json!({}));
+    assert_eq!(config(json!({ "mode": "extend" })), nothing());
     insta::assert_json_snapshot!(
         "extend_some",
         config(json!({

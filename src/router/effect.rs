@@ -18,7 +18,11 @@ pub enum RequestKind {
     Resume,
     /// `thread/fork`: the source may have a loadout.
     Fork,
-    /// A method of our own.
+    /// A request that begins a turn of a thread with a loadout.
+    Turn,
+    /// `thread/capability/update`.
+    Update,
+    /// A method of our own that changes nothing.
     Own,
 }
 
@@ -51,6 +55,28 @@ pub enum Effect {
         ticket: Ticket,
         /// Codex's answer.
         response: Frame,
+    },
+    /// Give loaded threads what they are to be told now; report with `on_rebound`.
+    Rebind {
+        /// Names the request that waits for it.
+        ticket: Ticket,
+    },
+    /// A request that was to wait for a re-bind is refused: what was kept for it goes.
+    Abandoned {
+        /// Names the request.
+        ticket: Ticket,
+    },
+    /// Codex told which settings a thread with a loadout has.
+    Settings {
+        /// The thread.
+        thread: String,
+        /// The notification.
+        frame: Frame,
+    },
+    /// A thread with a loadout is no longer loaded.
+    Unloaded {
+        /// The thread.
+        thread: String,
     },
     /// A thread with a loadout spawned others: make theirs durable; report with `on_adopted`.
     Adopt {
@@ -91,4 +117,35 @@ pub enum Prepared {
     },
     /// The host gets this answer; Codex gets nothing.
     Reply(Bytes),
+    /// These loaded threads have to be told something else first.
+    Rebind {
+        /// The threads.
+        threads: Vec<String>,
+    },
+}
+
+impl Rebound {
+    /// Nothing but what becomes of the request.
+    #[must_use]
+    pub fn only(then: Prepared) -> Self {
+        Self {
+            then,
+            bound: Vec::new(),
+            dropped: Vec::new(),
+            notices: Vec::new(),
+        }
+    }
+}
+
+/// Threads were re-bound, or not.
+#[derive(Debug)]
+pub struct Rebound {
+    /// What becomes of the request that waited for it.
+    pub then: Prepared,
+    /// Threads that have a loadout now.
+    pub bound: Vec<String>,
+    /// Threads that have a loadout no longer.
+    pub dropped: Vec<String>,
+    /// What the host is told about it.
+    pub notices: Vec<Bytes>,
 }

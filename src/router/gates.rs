@@ -29,6 +29,11 @@ impl Gates {
         }
     }
 
+    /// Whether frames on a thread wait.
+    pub(super) fn is_closed(&self, thread: &str) -> bool {
+        self.closed.contains_key(thread)
+    }
+
     /// Opens a gate and gives what waited, in order.
     pub(super) fn open(&mut self, thread: &str) -> VecDeque<Frame> {
         self.closed.remove(thread).unwrap_or_default()

@@ -12,6 +12,12 @@
 //!    new thread before it answers the request that made it; so while such a
 //!    request is on its way, frames on threads younger than the request wait too.
 //!
+//! # Turns
+//! A turn of a thread with a loadout begins only when the thread is known to be
+//! kept to it: the request waits at the host's gate while that is checked. Where
+//! something has to be told to Codex anew, the threads concerned are unloaded and
+//! loaded again; of what Codex says about that, the host hears nothing.
+//!
 //! *Architecture invariant:* no await, lock, clock or IO. Slow work leaves as an
 //! [`Effect`] with a [`Ticket`] and comes back through `on_prepared`,
 //! `on_settled` or `on_adopted`.
@@ -20,7 +26,7 @@ mod effect;
 mod gates;
 mod routing;
 
-pub use effect::{Effect, Prepared, RequestKind, Ticket};
+pub use effect::{Effect, Prepared, Rebound, RequestKind, Ticket};
 pub use routing::Router;
 
 #[cfg(test)]

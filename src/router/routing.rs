@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use bytes::Bytes;
 use codex_loadout_protocol::error::ORIGIN;
-use codex_loadout_protocol::{method, selection};
+use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError, method, selection};
 
-use super::effect::{Effect, Prepared, RequestKind, Ticket};
+use super::effect::{Effect, Prepared, Rebound, RequestKind, Ticket};
 use super::gates::Gates;
 use crate::interceptors::thread::Presence;
 use crate::interceptors::{announcement, catalog, initialize, thread};
@@ -36,6 +36,14 @@ pub struct Router {
     reveal_gates: Gates,
     /// Threads of this connection that have a loadout.
     loaded: HashSet<String>,
+    /// Those of them that have a turn under way.
+    running: HashSet<String>,
+    /// Requests that wait for threads to be bound anew.
+    rebinding: HashMap<Ticket, Rebinding>,
+    /// Threads of which the host hears nothing for the moment.
+    quiet: HashSet<String>,
+    /// Whether the host has used a method or field of ours: others get no notification of ours.
+    acquainted: bool,
 }
 
 #[derive(Debug)]
@@ -47,6 +55,12 @@ struct Claimed {
     thread: Option<String>,
     /// Threads that sort behind this may be the one it makes.
     mark: String,
+}
+
+#[derive(Debug)]
+struct Rebinding {
+    claimed: Claimed,
+    threads: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -73,13 +87,17 @@ impl Router {
             host_gates: Gates::default(),
             reveal_gates: Gates::default(),
             loaded: HashSet::new(),
+            running: HashSet::new(),
+            rebinding: HashMap::new(),
+            quiet: HashSet::new(),
+            acquainted: false,
         }
     }
 
     /// Whether no request of the host's still has to go to Codex.
     #[must_use]
     pub fn all_forwarded(&self) -> bool {
-        self.preparing.is_empty()
+        self.preparing.is_empty() && self.rebinding.is_empty()
     }
 
     /// The host sent a frame.
@@ -108,7 +126,11 @@ impl Router {
             }
             thread::RESUME => self.claim(RequestKind::Resume, frame, effects),
             thread::FORK => self.claim(RequestKind::Fork, frame, effects),
+            method::THREAD_CAPABILITY_UPDATE => self.claim(RequestKind::Update, frame, effects),
             own if method::METHODS.contains(&own) => self.claim(RequestKind::Own, frame, effects),
+            turn if thread::begins_turn(turn) && self.is_of_loaded(&frame) => {
+                self.claim(RequestKind::Turn, frame, effects)
+            }
             other => {
                 if catalog::is_changed_by(other) {
                     effects.push(Effect::CatalogMayHaveChanged);
@@ -119,14 +141,23 @@ impl Router {
     }
 
     fn claim(&mut self, kind: RequestKind, frame: Frame, effects: &mut Vec<Effect>) {
-        let refused = !self.experimental && kind != RequestKind::Own;
-        if refused && thread::selection(&frame) == Some(Presence::Given) {
+        let presence = match kind {
+            RequestKind::Start | RequestKind::Resume | RequestKind::Fork => {
+                thread::selection(&frame)
+            }
+            RequestKind::Turn | RequestKind::Update | RequestKind::Own => None,
+        };
+        if !self.experimental && presence == Some(Presence::Given) {
             effects.push(Effect::ToHost(experimental_error(&frame)));
             return;
         }
+        let own = matches!(kind, RequestKind::Update | RequestKind::Own);
+        self.acquainted |= own || presence.is_some();
         let thread = match kind {
-            RequestKind::Resume | RequestKind::Fork => thread::named_in_params(&frame),
             RequestKind::Start | RequestKind::Own => None,
+            RequestKind::Resume | RequestKind::Fork | RequestKind::Turn | RequestKind::Update => {
+                thread::named_in_params(&frame)
+            }
         };
         if let Some(thread) = &thread {
             self.host_gates.close(thread);
@@ -150,9 +181,60 @@ impl Router {
 
     /// A claimed request was prepared.
     pub fn on_prepared(&mut self, ticket: Ticket, prepared: Prepared, effects: &mut Vec<Effect>) {
-        let Some(mut claimed) = self.preparing.remove(&ticket) else {
+        let Some(claimed) = self.preparing.remove(&ticket) else {
             return;
         };
+        let Prepared::Rebind { threads } = prepared else {
+            self.proceed(claimed, prepared, effects);
+            return;
+        };
+        let own_gate = claimed.thread.clone();
+        let busy = threads.iter().find(|thread| {
+            let gated = self.host_gates.is_closed(thread) && own_gate.as_ref() != Some(*thread);
+            gated || self.running.contains(*thread)
+        });
+        if let Some(busy) = busy {
+            let answer = busy_error(&claimed.frame.id(), busy);
+            effects.push(Effect::Abandoned { ticket });
+            self.proceed(claimed, Prepared::Reply(answer), effects);
+            return;
+        }
+        for thread in &threads {
+            self.host_gates.close(thread);
+            self.quiet.insert(thread.clone());
+        }
+        self.rebinding
+            .insert(ticket, Rebinding { claimed, threads });
+        effects.push(Effect::Rebind { ticket });
+    }
+
+    /// Threads were bound anew, or could not be.
+    pub fn on_rebound(&mut self, ticket: Ticket, rebound: Rebound, effects: &mut Vec<Effect>) {
+        let Some(Rebinding { claimed, threads }) = self.rebinding.remove(&ticket) else {
+            return;
+        };
+        for thread in &threads {
+            self.quiet.remove(thread);
+        }
+        self.loaded.extend(rebound.bound);
+        for thread in &rebound.dropped {
+            self.loaded.remove(thread);
+        }
+        if self.acquainted {
+            effects.extend(rebound.notices.into_iter().map(Effect::ToHost));
+        }
+        let own_gate = claimed.thread.clone();
+        self.proceed(claimed, rebound.then, effects);
+        for thread in threads
+            .iter()
+            .filter(|thread| own_gate.as_ref() != Some(*thread))
+        {
+            self.open_host_gate(thread, effects);
+        }
+    }
+
+    /// Carries on with a request; its gate opens.
+    fn proceed(&mut self, mut claimed: Claimed, prepared: Prepared, effects: &mut Vec<Effect>) {
         let gate = claimed.thread.clone();
         match prepared {
             Prepared::Pass(request) => effects.push(Effect::ToUpstream(request)),
@@ -162,12 +244,25 @@ impl Router {
                 self.forwarded.insert(claimed.frame.id(), claimed);
             }
             Prepared::Reply(answer) => effects.push(Effect::ToHost(answer)),
-        }
-        if let Some(thread) = gate {
-            for frame in self.host_gates.open(&thread) {
-                self.on_host(frame, effects);
+            // Asked for once already: what it found then still holds.
+            Prepared::Rebind { .. } => {
+                effects.push(Effect::ToHost(busy_error(&claimed.frame.id(), "")));
             }
         }
+        if let Some(thread) = gate {
+            self.open_host_gate(&thread, effects);
+        }
+    }
+
+    fn open_host_gate(&mut self, thread: &str, effects: &mut Vec<Effect>) {
+        for frame in self.host_gates.open(thread) {
+            self.on_host(frame, effects);
+        }
+    }
+
+    fn is_of_loaded(&self, frame: &Frame) -> bool {
+        !self.loaded.is_empty()
+            && thread::named_in_params(frame).is_some_and(|thread| self.loaded.contains(&thread))
     }
 
     /// Codex sent a frame.
@@ -299,9 +394,15 @@ impl Router {
         if catalog::is_changed_by(frame.method()) {
             effects.push(Effect::CatalogMayHaveChanged);
         }
+        if !self.quiet.is_empty()
+            && frame.kind() == FrameKind::Notification
+            && thread::named_in_params(&frame).is_some_and(|thread| self.quiet.contains(&thread))
+        {
+            return;
+        }
+        self.follow(&frame, effects);
         if frame.method() == thread::DELETED {
             if let Some(thread) = thread::named_in_params(&frame) {
-                self.loaded.remove(&thread);
                 effects.push(Effect::Forget { thread });
             }
         } else if !self.loaded.is_empty()
@@ -311,6 +412,42 @@ impl Router {
             return;
         }
         effects.push(Effect::ToHost(frame.into_bytes()));
+    }
+
+    /// Keeps in mind what a thread with a loadout is about.
+    fn follow(&mut self, frame: &Frame, effects: &mut Vec<Effect>) {
+        let method = frame.method();
+        let counts = [
+            thread::TURN_STARTED,
+            thread::TURN_COMPLETED,
+            thread::SETTINGS_UPDATED,
+            thread::CLOSED,
+            thread::DELETED,
+        ];
+        if self.loaded.is_empty() || !counts.contains(&method) {
+            return;
+        }
+        let Some(thread) = thread::named_in_params(frame).filter(|id| self.loaded.contains(id))
+        else {
+            return;
+        };
+        match method {
+            thread::TURN_STARTED => {
+                self.running.insert(thread);
+            }
+            thread::TURN_COMPLETED => {
+                self.running.remove(&thread);
+            }
+            thread::SETTINGS_UPDATED => effects.push(Effect::Settings {
+                thread,
+                frame: frame.clone(),
+            }),
+            _ => {
+                self.loaded.remove(&thread);
+                self.running.remove(&thread);
+                effects.push(Effect::Unloaded { thread });
+            }
+        }
     }
 
     /// Thread ids are UUIDs v7: their text sorts by the time they were made.
@@ -406,6 +543,17 @@ fn experimental_error(request: &Frame) -> Bytes {
     );
     let error = serde_json::json!({ "code": INVALID_REQUEST, "message": message });
     answer_frame(&request.id(), "error", &error.to_string())
+}
+
+/// A thread can be given another config only between two turns.
+fn busy_error(id: &Id, thread: &str) -> Bytes {
+    let error = LoadoutError::new(
+        ErrorKind::ThreadBusy,
+        format!("thread `{thread}` has a turn under way, and something has changed underneath it"),
+    )
+    .with_hint("Send the request again when its turn has ended, or interrupt it.")
+    .with_items(vec![ErrorItem::named(thread)]);
+    answer_frame(id, "error", &error.to_json_rpc().to_string())
 }
 
 /// The one answer to a request that Codex did not live to give.

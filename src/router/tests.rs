@@ -1,10 +1,10 @@
 //! Transcripts: what is said to the router, and what it wants done, line by line.
 
 use bytes::Bytes;
-use codex_loadout_protocol::method::METHODS;
+use codex_loadout_protocol::method::{METHODS, THREAD_CAPABILITY_UPDATE};
 use proptest::prelude::*;
 
-use super::{Effect, Prepared, Router, Ticket};
+use super::{Effect, Prepared, Rebound, Router, Ticket};
 use crate::wire::Frame;
 
 const OWN_IDS: &str = "codex-loadout/x/";
@@ -71,6 +71,22 @@ impl Script {
         told(effects)
     }
 
+    fn rebind(&mut self, ticket: u64, threads: &[&str]) -> Vec<String> {
+        let threads = threads.iter().map(|thread| (*thread).to_owned()).collect();
+        self.prepared(ticket, Prepared::Rebind { threads })
+    }
+
+    fn rebound(&mut self, ticket: u64, then: Prepared) -> Vec<String> {
+        let mut effects = Vec::new();
+        let rebound = Rebound {
+            notices: vec![bytes("updated")],
+            ..Rebound::only(then)
+        };
+        self.router
+            .on_rebound(Ticket(ticket), rebound, &mut effects);
+        told(effects)
+    }
+
     fn adopted(&mut self, child: &str) -> Vec<String> {
         let mut effects = Vec::new();
         self.router.on_adopted(&[child.to_owned()], &mut effects);
@@ -123,6 +139,14 @@ fn told(effects: Vec<Effect>) -> Vec<String> {
             response,
         } => format!("settle {number}: {}", text(response.bytes())),
         Effect::Adopt { parent, children } => format!("adopt {} of {parent}", children.join(",")),
+        Effect::Rebind {
+            ticket: Ticket(number),
+        } => format!("rebind {number}"),
+        Effect::Abandoned {
+            ticket: Ticket(number),
+        } => format!("abandoned {number}"),
+        Effect::Settings { thread, .. } => format!("settings of {thread}"),
+        Effect::Unloaded { thread } => format!("unloaded {thread}"),
         Effect::Forget { thread } => format!("forget {thread}"),
         Effect::Answered { number, .. } => format!("answered {number}"),
         Effect::CatalogMayHaveChanged => "catalog may have changed".to_owned(),
@@ -183,11 +207,15 @@ fn a_host_without_experimental_api_is_refused_as_codex_refuses() {
 fn every_method_of_ours_is_answered_here() {
     let mut script = Script::new(false);
     for (index, method) in METHODS.iter().enumerate() {
+        let kind = match *method {
+            THREAD_CAPABILITY_UPDATE => "Update",
+            _ => "Own",
+        };
         let request = format!(r#"{{"id":{index},"method":"{method}","params":{{}}}}"#);
         let ticket = index as u64 + 1;
         assert_eq!(
             script.host(&request),
-            [format!("prepare {ticket} Own: {request}")]
+            [format!("prepare {ticket} {kind}: {request}")]
         );
         assert_eq!(
             script.prepared(ticket, Prepared::Reply(bytes("answer"))),
@@ -280,6 +308,100 @@ fn while_a_resume_is_prepared_only_its_own_thread_waits() {
         ["to host: refused".to_owned(), format!("to Codex: {turn}")]
     );
     assert!(script.router.all_forwarded());
+}
+
+#[test]
+fn a_turn_waits_until_its_thread_is_known_to_be_kept_to_its_loadout() {
+    let mut script = Script::new(true);
+    script.thread(1, "t1");
+    let turn = r#"{"id":5,"method":"turn/start","params":{"threadId":"t1"}}"#;
+    let interrupt = r#"{"id":6,"method":"turn/interrupt","params":{"threadId":"t1"}}"#;
+    assert_eq!(script.host(turn), [format!("prepare 2 Turn: {turn}")]);
+    assert_eq!(script.host(interrupt), NONE);
+    assert_eq!(
+        script.prepared(2, Prepared::Pass(bytes(turn))),
+        [
+            format!("to Codex: {turn}"),
+            format!("to Codex: {interrupt}")
+        ]
+    );
+    // Other requests, and turns of native threads, do not wait.
+    let native = r#"{"id":7,"method":"turn/start","params":{"threadId":"t2"}}"#;
+    for text in [native, interrupt] {
+        assert_eq!(script.host(text), [format!("to Codex: {text}")]);
+    }
+}
+
+#[test]
+fn while_threads_are_bound_anew_the_host_hears_nothing_of_them_and_they_nothing_of_it() {
+    let mut script = Script::new(true);
+    script.thread(1, "t1");
+    script.codex(r#"{"method":"item/completed","params":{"threadId":"t1","item":{"receiverThreadIds":["t2"]}}}"#);
+    script.adopted("t2");
+    let turn = r#"{"id":5,"method":"turn/start","params":{"threadId":"t1"}}"#;
+    script.host(turn);
+    assert_eq!(script.rebind(2, &["t1", "t2"]), ["rebind 2"]);
+    assert!(!script.router.all_forwarded());
+    let closed = r#"{"method":"thread/closed","params":{"threadId":"t1"}}"#;
+    assert_eq!(script.codex(closed), NONE);
+    let of_child = r#"{"id":6,"method":"thread/read","params":{"threadId":"t2"}}"#;
+    assert_eq!(script.host(of_child), NONE);
+    let other = r#"{"method":"turn/started","params":{"threadId":"t9"}}"#;
+    assert_eq!(script.codex(other), [format!("to host: {other}")]);
+    assert_eq!(
+        script.rebound(2, Prepared::Pass(bytes(turn))),
+        [
+            "to host: updated".to_owned(),
+            format!("to Codex: {turn}"),
+            format!("to Codex: {of_child}")
+        ]
+    );
+    // From here on, closed means closed.
+    assert_eq!(
+        script.codex(closed),
+        ["unloaded t1".to_owned(), format!("to host: {closed}")]
+    );
+    assert_eq!(script.host(turn), [format!("to Codex: {turn}")]);
+}
+
+#[test]
+fn a_thread_with_a_turn_under_way_is_not_bound_anew() {
+    let mut script = Script::new(true);
+    script.thread(1, "t1");
+    let started = r#"{"method":"turn/started","params":{"threadId":"t1"}}"#;
+    script.codex(started);
+    let turn = r#"{"id":5,"method":"turn/start","params":{"threadId":"t1"}}"#;
+    script.host(turn);
+    let refused = script.rebind(2, &["t1"]);
+    assert_eq!((refused.len(), refused[0].as_str()), (2, "abandoned 2"));
+    assert!(
+        refused[1].contains(r#""id":5"#) && refused[1].contains("threadBusy"),
+        "{}",
+        refused[1]
+    );
+    script.codex(r#"{"method":"turn/completed","params":{"threadId":"t1"}}"#);
+    script.host(turn);
+    assert_eq!(script.rebind(3, &["t1"]), ["rebind 3"]);
+}
+
+#[test]
+fn settings_of_threads_with_a_loadout_are_kept() {
+    let mut script = Script::new(true);
+    script.thread(1, "t1");
+    let settings = |thread: &str| {
+        format!(r#"{{"method":"thread/settings/updated","params":{{"threadId":"{thread}"}}}}"#)
+    };
+    assert_eq!(
+        script.codex(&settings("t1")),
+        [
+            "settings of t1".to_owned(),
+            format!("to host: {}", settings("t1"))
+        ]
+    );
+    assert_eq!(
+        script.codex(&settings("n")),
+        [format!("to host: {}", settings("n"))]
+    );
 }
 
 #[test]

@@ -200,6 +200,46 @@ impl Selections {
             .collect::<Result<_, _>>()?)
     }
 
+    /// Notes that a thread is about to be in Codex's archive for a moment.
+    ///
+    /// # Errors
+    /// [`SelectionsError::Database`].
+    pub async fn begin_unloading(&self, thread_id: &str) -> Result<(), SelectionsError> {
+        sqlx::query(
+            "INSERT INTO unloading (thread_id) VALUES ($1) ON CONFLICT (thread_id) DO NOTHING",
+        )
+        .bind(thread_id)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// The thread is back.
+    ///
+    /// # Errors
+    /// [`SelectionsError::Database`].
+    pub async fn end_unloading(&self, thread_id: &str) -> Result<(), SelectionsError> {
+        sqlx::query("DELETE FROM unloading WHERE thread_id = $1")
+            .bind(thread_id)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
+    /// Threads that somebody who did not live to do it should have brought back.
+    ///
+    /// # Errors
+    /// [`SelectionsError::Database`].
+    pub async fn unloading(&self) -> Result<Vec<String>, SelectionsError> {
+        let rows = sqlx::query("SELECT thread_id FROM unloading ORDER BY thread_id")
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(rows
+            .iter()
+            .map(|row| row.try_get("thread_id"))
+            .collect::<Result<_, _>>()?)
+    }
+
     /// Removes a thread's record; one that is not there is no error.
     ///
     /// # Errors
@@ -321,6 +361,11 @@ mod tests {
             selections.threads_of_root("root").await.unwrap(),
             ["a", "b"]
         );
+        selections.begin_unloading("a").await.unwrap();
+        selections.begin_unloading("a").await.unwrap();
+        assert_eq!(selections.unloading().await.unwrap(), ["a"]);
+        selections.end_unloading("a").await.unwrap();
+        assert!(selections.unloading().await.unwrap().is_empty());
         selections.delete_thread("a").await.unwrap();
         selections.delete_thread("a").await.unwrap();
         assert_eq!(selections.thread("a").await.unwrap(), None);

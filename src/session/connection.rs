@@ -13,7 +13,7 @@ use tokio::process::Child;
 
 use super::work::Work;
 use crate::connection::{Asker, Inbox, Outbox, Upstream, write_frames};
-use crate::router::{Effect, Prepared, RequestKind, Router, Ticket};
+use crate::router::{Effect, Prepared, Rebound, RequestKind, Router, Ticket};
 use crate::wire::{Frame, Id, answer_frame};
 
 /// JSON-RPC's code for an internal error.
@@ -28,6 +28,7 @@ enum Done {
         loadout: bool,
     },
     Adopted(Vec<String>),
+    Rebound(Ticket, Rebound),
     Forgotten,
 }
 
@@ -152,6 +153,7 @@ impl Session {
                 .router
                 .on_settled(ticket, answer, loadout, &mut effects),
             Done::Adopted(children) => self.router.on_adopted(&children, &mut effects),
+            Done::Rebound(ticket, rebound) => self.router.on_rebound(ticket, rebound, &mut effects),
             Done::Forgotten => {}
         }
         self.carry_out(effects);
@@ -202,9 +204,31 @@ impl Session {
                         },
                     );
                 }
+                Effect::Rebind { ticket } => {
+                    let id = self.work.waiting_for_rebind(ticket);
+                    let failed = move || {
+                        let then = Prepared::Reply(internal_error(&id));
+                        Done::Rebound(ticket, Rebound::only(then))
+                    };
+                    self.work_on(failed, |work| async move {
+                        Done::Rebound(ticket, work.rebind(ticket).await)
+                    });
+                }
+                Effect::Abandoned { ticket } => self.work.abandon(ticket),
+                Effect::Settings { thread, frame } => self.work.settings_of(&thread, &frame),
+                Effect::Unloaded { thread } => self.work.unloaded(&thread),
                 Effect::Answered { number, response } => self.asker.answered(number, response),
                 Effect::CatalogMayHaveChanged => self.work.catalog_may_have_changed(),
-                Effect::Connected(info) => self.work.connected(info),
+                Effect::Connected(info) => {
+                    self.work.connected(info);
+                    self.work_on(
+                        || Done::Forgotten,
+                        |work| async move {
+                            work.bring_back().await;
+                            Done::Forgotten
+                        },
+                    );
+                }
             }
         }
     }

@@ -5,6 +5,8 @@
 //! time runs in tasks of its own ([`work`]) and comes back as an event.
 
 mod connection;
+pub mod rebind;
+mod update;
 pub mod work;
 
 pub use connection::run;

@@ -13,12 +13,13 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use super::rebind::{Change, Rebind, Then};
 use crate::catalog::{Catalog, CatalogCache};
 use crate::connection::Asker;
 use crate::control::Control;
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::interceptors::thread::{self, Presence};
-use crate::loadouts::{Loadouts, Recorded, cwd_of, read_params};
+use crate::loadouts::{Binding, Bindings, Loadouts, Recorded, cwd_of, read_params};
 use crate::router::{Prepared, RequestKind, Ticket};
 use crate::selections::{Lineage, LoadoutRecord, ThreadRecord, session_file};
 use crate::wire::{Frame, RawObject, answer_frame, insert_into_result, replace_params};
@@ -26,32 +27,37 @@ use crate::wire::{Frame, RawObject, answer_frame, insert_into_result, replace_pa
 /// The work of one connection.
 #[derive(Debug)]
 pub struct Work {
-    loadouts: Arc<Loadouts>,
-    asker: Arc<Asker>,
+    pub(super) loadouts: Arc<Loadouts>,
+    pub(super) asker: Arc<Asker>,
     catalogs: Arc<CatalogCache>,
     upstream: watch::Sender<Option<UpstreamInfo>>,
     control: Control,
     /// What becomes of a request when Codex has answered it.
     pending: DashMap<Ticket, Pending>,
+    /// What is to be done for a request once the threads it concerns are quiet.
+    pub(super) rebinds: DashMap<Ticket, Rebind>,
+    /// What the loaded threads were told.
+    pub(super) bindings: Arc<Bindings>,
     getting_ready: Mutex<Option<AbortHandle>>,
 }
 
 /// Codex is busy with a new thread for a while after it has answered (about 20 ms, 0.169).
 const QUIET: Duration = Duration::from_millis(30);
 
-/// What is made durable when Codex has said yes.
+/// What is made durable when Codex has said yes, and what the thread was told.
 #[derive(Debug)]
-enum Pending {
+pub(super) enum Pending {
     /// A new thread with this loadout.
-    Start(LoadoutRecord),
-    /// The same thread with this loadout.
-    Resume(ThreadRecord),
+    Start(LoadoutRecord, Binding),
+    /// The same thread with this loadout; no binding: it stays loaded, and as it was told before.
+    Resume(ThreadRecord, Option<Binding>),
     /// The same thread without one.
     Drop { thread_id: String },
     /// A new thread with its source's loadout.
     Fork {
         source: String,
         loadout: LoadoutRecord,
+        binding: Binding,
     },
 }
 
@@ -61,7 +67,14 @@ impl Work {
     pub fn new(loadouts: Arc<Loadouts>, asker: Arc<Asker>) -> Self {
         let (upstream, watching) = watch::channel(None);
         let catalogs = Arc::<CatalogCache>::default();
-        let control = Control::new(loadouts.clone(), asker.clone(), catalogs.clone(), watching);
+        let bindings = Arc::<Bindings>::default();
+        let control = Control::new(
+            loadouts.clone(),
+            asker.clone(),
+            catalogs.clone(),
+            bindings.clone(),
+            watching,
+        );
         Self {
             loadouts,
             asker,
@@ -69,6 +82,8 @@ impl Work {
             upstream,
             control,
             pending: DashMap::new(),
+            rebinds: DashMap::new(),
+            bindings,
             getting_ready: Mutex::default(),
         }
     }
@@ -90,6 +105,8 @@ impl Work {
             RequestKind::Start => self.start(ticket, &frame).await,
             RequestKind::Resume => self.resume(ticket, &frame).await,
             RequestKind::Fork => self.fork(ticket, &frame).await,
+            RequestKind::Turn => self.before_turn(ticket, &frame).await,
+            RequestKind::Update => self.update(ticket, &frame).await,
         };
         prepared.unwrap_or_else(|error| {
             tracing::info!(method = frame.method(), kind = error.kind.as_str(), %error, "refused");
@@ -113,7 +130,11 @@ impl Work {
             .loadouts
             .start(frame, selection, &catalog, &upstream)
             .await?;
-        Ok(self.forward(ticket, launch.request, Pending::Start(launch.record)))
+        Ok(self.forward(
+            ticket,
+            launch.request,
+            Pending::Start(launch.record, launch.binding),
+        ))
     }
 
     async fn resume(&self, ticket: Ticket, frame: &Frame) -> Result<Prepared, LoadoutError> {
@@ -143,65 +164,109 @@ impl Work {
                         .loadouts
                         .again(frame, loadout, &catalog, &upstream)
                         .await?;
+                    let binding = self.unless_loaded(&thread_id, launch.binding).await?;
                     let record = ThreadRecord {
                         thread_id,
                         lineage,
                         inherited_from,
                         loadout: launch.record,
                     };
-                    Ok(self.forward(ticket, launch.request, Pending::Resume(record)))
+                    Ok(self.forward(ticket, launch.request, Pending::Resume(record, binding)))
                 }
             };
         }
-        // A loadout that is lost may be replaced or dropped when the host says so.
-        let (before, root) = match recorded {
-            Ok(Recorded::Loadout(record)) => {
-                let root = record.loadout.root.clone();
-                (Some(*record), root)
-            }
-            Ok(Recorded::Native) => (None, None),
-            Err(error) if error.kind == ErrorKind::LoadoutLost => {
-                let found = self.loadouts.root_of(&thread_id, &upstream.codex_home);
-                (None, found.await?)
-            }
-            Err(error) => return Err(error),
-        };
+        let Standing { before, root } = self.standing(recorded, &thread_id, &upstream).await?;
         if before.is_none() && root.is_none() && selection.is_none() {
             return without_field(frame);
         }
-        self.must_not_be_loaded(&thread_id).await?;
         if let Some(root) = &root {
             self.root_must_be_its_own(&thread_id, root).await?;
         }
-        let Some(selection) = selection else {
-            if let Some(root) = root {
-                self.loadouts.empty_root(root).await?;
+        let unload: Vec<String> = match self.is_loaded(&thread_id).await? {
+            true => vec![thread_id.clone()],
+            false => Vec::new(),
+        };
+        let (change, request, pending) = match selection {
+            None => {
+                let mut params = params;
+                params.remove(FIELD);
+                let request = replace_params(frame.bytes(), &params)?;
+                let thread = thread_id.clone();
+                (
+                    Change::Native { thread, root },
+                    request,
+                    Pending::Drop { thread_id },
+                )
             }
-            let mut params = params;
-            params.remove(FIELD);
-            let request = replace_params(frame.bytes(), &params)?;
-            return Ok(self.forward(ticket, request, Pending::Drop { thread_id }));
+            Some(selection) => {
+                let cwd = match &before {
+                    Some(record) => self.cwd_of_thread(&params, record).await,
+                    None => cwd_of(&params).map_or_else(own_cwd, Ok)?,
+                };
+                let catalog = self.catalog(&upstream, &cwd).await?;
+                let (launch, loadout) = self
+                    .loadouts
+                    .anew(frame, selection, root, &catalog, &upstream)
+                    .await?;
+                let record = renewed(thread_id, before, launch.record);
+                (
+                    Change::To(loadout, Box::new(record.clone())),
+                    launch.request,
+                    Pending::Resume(record, Some(launch.binding)),
+                )
+            }
         };
-        let cwd = match &before {
-            Some(record) => self.cwd_of_thread(&params, record).await,
-            None => cwd_of(&params).map_or_else(own_cwd, Ok)?,
+        let rebind = Rebind {
+            request: frame.id(),
+            unload,
+            change: Some(change),
+            load: Vec::new(),
+            then: Then::Forward(request, Box::new(pending)),
         };
-        let catalog = self.catalog(&upstream, &cwd).await?;
-        let (launch, loadout) = self
-            .loadouts
-            .anew(frame, selection, root, &catalog, &upstream)
-            .await?;
-        self.loadouts.point_root(loadout, &launch.record).await?;
-        let (lineage, inherited_from) = before.map_or((Lineage::Started, None), |record| {
-            (record.lineage, record.inherited_from)
-        });
-        let record = ThreadRecord {
-            thread_id,
-            lineage,
-            inherited_from,
-            loadout: launch.record,
-        };
-        Ok(self.forward(ticket, launch.request, Pending::Resume(record)))
+        Ok(self.when_quiet(ticket, rebind))
+    }
+
+    /// What a thread has that is to get another loadout. One that is lost may be replaced or dropped:
+    /// the host says so.
+    pub(super) async fn standing(
+        &self,
+        recorded: Result<Recorded, LoadoutError>,
+        thread_id: &str,
+        upstream: &UpstreamInfo,
+    ) -> Result<Standing, LoadoutError> {
+        match recorded {
+            Ok(Recorded::Loadout(record)) => Ok(Standing {
+                root: record.loadout.root.clone(),
+                before: Some(*record),
+            }),
+            Ok(Recorded::Native) => Ok(Standing::default()),
+            Err(error) if error.kind == ErrorKind::LoadoutLost => {
+                let root = self.loadouts.root_of(thread_id, &upstream.codex_home);
+                Ok(Standing {
+                    before: None,
+                    root: root.await?,
+                })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Codex silently ignores the config of a resume of a thread that is loaded: that stays bound as it was.
+    async fn unless_loaded(
+        &self,
+        thread_id: &str,
+        binding: Binding,
+    ) -> Result<Option<Binding>, LoadoutError> {
+        if !self.is_loaded(thread_id).await? {
+            return Ok(Some(binding));
+        }
+        if self.bindings.get(thread_id).is_some() {
+            return Ok(None);
+        }
+        Ok(Some(Binding {
+            config: None,
+            ..binding
+        }))
     }
 
     async fn fork(&self, ticket: Ticket, frame: &Frame) -> Result<Prepared, LoadoutError> {
@@ -231,6 +296,7 @@ impl Work {
                     Pending::Fork {
                         source,
                         loadout: launch.record,
+                        binding: launch.binding,
                     },
                 ))
             }
@@ -247,6 +313,7 @@ impl Work {
                     Pending::Fork {
                         source,
                         loadout: launch.record,
+                        binding: launch.binding,
                     },
                 ))
             }
@@ -258,7 +325,7 @@ impl Work {
         }
     }
 
-    fn forward(&self, ticket: Ticket, request: Bytes, pending: Pending) -> Prepared {
+    pub(super) fn forward(&self, ticket: Ticket, request: Bytes, pending: Pending) -> Prepared {
         self.pending.insert(ticket, pending);
         Prepared::Forward {
             request,
@@ -274,7 +341,7 @@ impl Work {
         };
         let Some(thread_id) = thread::named_in_result(&response) else {
             // Codex refused; a root that was made for nobody goes.
-            if let Pending::Start(loadout) = pending {
+            if let Pending::Start(loadout, _) = pending {
                 self.loadouts.discard(loadout).await;
             }
             return (response.into_bytes(), false);
@@ -303,7 +370,7 @@ impl Work {
     ) -> Result<Option<ThreadRecord>, LoadoutError> {
         let selections = self.loadouts.selections().await?;
         match pending {
-            Pending::Start(loadout) => {
+            Pending::Start(loadout, binding) => {
                 let record = ThreadRecord {
                     thread_id: thread_id.to_owned(),
                     lineage: Lineage::Started,
@@ -311,22 +378,35 @@ impl Work {
                     loadout,
                 };
                 selections.put_thread(&record).await?;
+                self.bindings.set(thread_id, binding);
                 self.prepare_for_the_next(&record.loadout);
                 Ok(Some(record))
             }
-            Pending::Resume(record) => {
+            Pending::Resume(record, binding) => {
                 selections.put_thread(&record).await?;
+                if let Some(mut binding) = binding {
+                    binding.parent.clone_from(&spawned_by(&record));
+                    self.bindings.set(thread_id, binding);
+                }
                 Ok(Some(record))
             }
             Pending::Drop { thread_id } => {
                 selections.delete_thread(&thread_id).await?;
+                self.bindings.remove(&thread_id);
                 Ok(None)
             }
-            Pending::Fork { source, loadout } => Ok(Some(
-                self.loadouts
+            Pending::Fork {
+                source,
+                loadout,
+                binding,
+            } => {
+                let record = self
+                    .loadouts
                     .inherit(thread_id, Lineage::Forked, &source, loadout)
-                    .await?,
-            )),
+                    .await?;
+                self.bindings.set(thread_id, binding);
+                Ok(Some(record))
+            }
         }
     }
 
@@ -356,6 +436,9 @@ impl Work {
                     self.loadouts
                         .inherit(child, Lineage::Spawned, parent, record.loadout.clone())
                         .await?;
+                    if let Some(of_parent) = self.bindings.get(parent) {
+                        self.bindings.set(child, of_child(of_parent, parent));
+                    }
                 }
             }
             Ok::<(), LoadoutError>(())
@@ -381,11 +464,11 @@ impl Work {
         }
     }
 
-    async fn upstream(&self) -> Result<UpstreamInfo, LoadoutError> {
+    pub(super) async fn upstream(&self) -> Result<UpstreamInfo, LoadoutError> {
         Control::wait_for_upstream(self.upstream.subscribe()).await
     }
 
-    async fn catalog(
+    pub(super) async fn catalog(
         &self,
         upstream: &UpstreamInfo,
         cwd: &Path,
@@ -407,7 +490,11 @@ impl Work {
     }
 
     /// The folder a thread will have: the request's, else the one Codex keeps for it, else the recorded one.
-    async fn cwd_of_thread(&self, params: &RawObject<'_>, record: &ThreadRecord) -> PathBuf {
+    pub(super) async fn cwd_of_thread(
+        &self,
+        params: &RawObject<'_>,
+        record: &ThreadRecord,
+    ) -> PathBuf {
         #[derive(Deserialize)]
         struct Answer {
             thread: Thread,
@@ -429,26 +516,12 @@ impl Work {
         }
     }
 
-    /// Codex silently ignores the config of a resume of a thread that is loaded.
-    async fn must_not_be_loaded(&self, thread_id: &str) -> Result<(), LoadoutError> {
-        #[derive(Deserialize)]
-        struct Loaded {
-            data: Vec<String>,
-        }
-        let loaded: Loaded = self.asker.ask("thread/loaded/list", &json!({})).await?;
-        if !loaded.data.iter().any(|id| id == thread_id) {
-            return Ok(());
-        }
-        Err(LoadoutError::new(
-            ErrorKind::UnsupportedUpstream,
-            "this thread is loaded, and a loaded thread keeps the loadout it was loaded with",
-        )
-        .with_hint("Resume it after Codex has unloaded it, or restart Codex first.")
-        .with_items(vec![ErrorItem::named(thread_id)]))
-    }
-
     /// Swapping what lies at a root changes every thread that has it.
-    async fn root_must_be_its_own(&self, thread: &str, root: &str) -> Result<(), LoadoutError> {
+    pub(super) async fn root_must_be_its_own(
+        &self,
+        thread: &str,
+        root: &str,
+    ) -> Result<(), LoadoutError> {
         let threads = self
             .loadouts
             .selections()
@@ -464,6 +537,46 @@ impl Work {
             .with_hint("Start a new thread with the selection.")
             .with_items(sharing))
     }
+}
+
+/// What a thread has that is to get another loadout.
+#[derive(Debug, Default)]
+pub(super) struct Standing {
+    /// Its record.
+    pub(super) before: Option<ThreadRecord>,
+    /// Its root, also if its record is lost.
+    pub(super) root: Option<String>,
+}
+
+/// A thread's record with another loadout.
+pub(super) fn renewed(
+    thread_id: String,
+    before: Option<ThreadRecord>,
+    loadout: LoadoutRecord,
+) -> ThreadRecord {
+    let (lineage, inherited_from) = before.map_or((Lineage::Started, None), |record| {
+        (record.lineage, record.inherited_from)
+    });
+    ThreadRecord {
+        thread_id,
+        lineage,
+        inherited_from,
+        loadout,
+    }
+}
+
+/// A spawned thread has its parent's config; what the host said of the parent, it did not say of the child.
+fn of_child(of_parent: Binding, parent: &str) -> Binding {
+    let mut binding = of_parent;
+    binding.host_params.retain(|field, _| field == "config");
+    binding.settings = None;
+    binding.parent = Some(parent.to_owned());
+    binding
+}
+
+fn spawned_by(record: &ThreadRecord) -> Option<String> {
+    let spawned = record.lineage == Lineage::Spawned;
+    record.inherited_from.clone().filter(|_| spawned)
 }
 
 /// The selection in a request; `None` if it is `null` or not there.

@@ -6,6 +6,7 @@
 )]
 
 mod command_line;
+mod drift;
 mod drop_in;
 mod faults;
 mod frames;

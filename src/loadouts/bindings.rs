@@ -1,0 +1,171 @@
+//! What loaded threads were told: the part of their config that is ours, as Codex holds it.
+//!
+//! Codex takes a thread's config when it loads the thread, and never again. So
+//! whether a thread is still kept to its loadout follows from what it was told
+//! and what it would be told now.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use dashmap::DashMap;
+use serde_json::{Map, Value};
+
+use crate::catalog::Catalog;
+use crate::selections::LoadoutRecord;
+
+/// What one loaded thread was told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Binding {
+    /// Our part of its config; `None`: not known, it was loaded without us.
+    pub config: Option<Map<String, Value>>,
+    /// Its loadout.
+    pub loadout: Arc<LoadoutRecord>,
+    /// What the host's own request gave that a resume can give again, `config` included.
+    pub host_params: Map<String, Value>,
+    /// The catalog under which it was last found to be kept to its loadout.
+    pub checked: Option<Arc<Catalog>>,
+    /// Its folder.
+    pub cwd: PathBuf,
+    /// Its settings, as Codex told them last (`thread/settings/updated`).
+    pub settings: Option<Value>,
+    /// The thread that spawned it.
+    pub parent: Option<String>,
+}
+
+impl Binding {
+    /// Whether the thread is kept to its loadout: everything it would be told now, it was told.
+    #[must_use]
+    pub fn covers(&self, now: &Map<String, Value>) -> bool {
+        self.config
+            .as_ref()
+            .is_some_and(|told| map_covers(told, now))
+    }
+}
+
+/// A rule too many shuts nothing in: what it was for is gone.
+fn covers(told: &Value, now: &Value) -> bool {
+    match (told, now) {
+        (Value::Object(told), Value::Object(now)) => map_covers(told, now),
+        // Lists of rules: each counts by itself.
+        (Value::Array(told), Value::Array(now)) if now.iter().all(Value::is_object) => {
+            now.iter().all(|rule| told.contains(rule))
+        }
+        _ => told == now,
+    }
+}
+
+fn map_covers(told: &Map<String, Value>, now: &Map<String, Value>) -> bool {
+    now.iter()
+        .all(|(key, now)| told.get(key).is_some_and(|told| covers(told, now)))
+}
+
+/// The loaded threads of one connection that have a loadout.
+#[derive(Debug, Default)]
+pub struct Bindings(DashMap<String, Binding>);
+
+impl Bindings {
+    /// A thread's binding.
+    #[must_use]
+    pub fn get(&self, thread: &str) -> Option<Binding> {
+        self.0.get(thread).map(|binding| binding.clone())
+    }
+
+    /// A thread was loaded.
+    pub fn set(&self, thread: &str, binding: Binding) {
+        self.0.insert(thread.to_owned(), binding);
+    }
+
+    /// A thread is no longer loaded, or no longer has a loadout.
+    pub fn remove(&self, thread: &str) {
+        self.0.remove(thread);
+    }
+
+    /// Changes a binding that is there.
+    pub fn change(&self, thread: &str, change: impl FnOnce(&mut Binding)) {
+        if let Some(mut binding) = self.0.get_mut(thread) {
+            change(&mut binding);
+        }
+    }
+
+    /// The thread and what it spawned, and so on: each before those that it spawned.
+    #[must_use]
+    pub fn family(&self, thread: &str) -> Vec<String> {
+        let mut family = vec![thread.to_owned()];
+        let mut seen: HashSet<String> = family.iter().cloned().collect();
+        let mut at = 0;
+        while let Some(parent) = family.get(at).cloned() {
+            let mut children: Vec<String> = self
+                .0
+                .iter()
+                .filter(|entry| entry.parent.as_ref() == Some(&parent))
+                .map(|entry| entry.key().clone())
+                .filter(|child| seen.insert(child.clone()))
+                .collect();
+            children.sort();
+            family.append(&mut children);
+            at += 1;
+        }
+        family
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::selections::record_tests::loadout;
+    use serde_json::json;
+
+    fn binding(config: Value, parent: Option<&str>) -> Binding {
+        Binding {
+            config: config.as_object().cloned(),
+            loadout: Arc::new(loadout(1)),
+            host_params: Map::new(),
+            checked: None,
+            cwd: PathBuf::from("/project"),
+            settings: None,
+            parent: parent.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn a_newcomer_makes_stale_and_what_is_gone_does_not() {
+        let deny = |names: &[&str]| -> Value {
+            let rules = names
+                .iter()
+                .map(|name| json!({ "name": name, "enabled": false }));
+            json!({ "skills": { "config": rules.collect::<Vec<_>>(), "bundled": { "enabled": false } } })
+        };
+        let covers = |told: Value, now: Value| binding(told, None).covers(now.as_object().unwrap());
+        assert!(covers(deny(&["a", "b"]), deny(&["b", "a"])));
+        assert!(covers(deny(&["a", "b"]), deny(&["a"])));
+        assert!(!covers(deny(&["a"]), deny(&["a", "new"])));
+        assert!(!covers(Value::Null, json!({})));
+        let server = |enabled: bool| json!({ "mcp_servers": { "s": { "enabled": enabled } } });
+        assert!(covers(server(false), server(false)));
+        assert!(!covers(server(true), server(false)));
+        assert!(!covers(json!({}), server(false)));
+        // The tools of a server are no rules: fewer would be another set.
+        let tools = |tools: &[&str]| json!({ "mcp_servers": { "s": { "enabled_tools": tools } } });
+        assert!(!covers(tools(&["a", "b"]), tools(&["a"])));
+    }
+
+    #[test]
+    fn a_family_is_told_from_the_eldest() {
+        let bindings = Bindings::default();
+        for (thread, parent) in [
+            ("p", None),
+            ("b", Some("p")),
+            ("a", Some("p")),
+            ("g", Some("b")),
+            ("x", Some("other")),
+            ("loop", Some("loop")),
+        ] {
+            bindings.set(thread, binding(json!({}), parent));
+        }
+        assert_eq!(bindings.family("p"), ["p", "a", "b", "g"]);
+        assert_eq!(bindings.family("loop"), ["loop"]);
+        bindings.remove("b");
+        assert_eq!(bindings.family("p"), ["p", "a"]);
+    }
+}

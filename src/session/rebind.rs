@@ -1,0 +1,470 @@
+//! Threads that live, told anew: before a turn when something has changed underneath them, or when
+//! the host wants another loadout for one.
+//!
+//! Codex takes a thread's config only when it loads the thread. So the thread is
+//! unloaded and loaded again, with the config of now and its history as it was.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use codex_loadout_protocol::method::{
+    THREAD_CAPABILITY_UPDATED, ThreadCapabilityUpdateResult, ThreadCapabilityUpdated,
+};
+use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError, Receipt};
+use serde_json::{Map, Value, json};
+
+use super::work::{Pending, Work};
+use crate::bundle::Digest;
+use crate::catalog::Catalog;
+use crate::connection::AskError;
+use crate::interceptors::initialize::UpstreamInfo;
+use crate::loadouts::{Binding, cwd_of, merge_config, read_params};
+use crate::lowering::{Levers, Lowered};
+use crate::router::{Prepared, Rebound, Ticket};
+use crate::selections::{LoadoutRecord, ThreadRecord, session_file};
+use crate::wire::{Frame, Id, answer_frame};
+
+/// Codex unloads an idle thread within milliseconds; one that takes this long is kept by somebody else.
+const UNLOADED_WITHIN: Duration = Duration::from_secs(3);
+/// How often to look whether it has.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
+
+/// What is to be done once the router has closed the gates.
+#[derive(Debug)]
+pub(super) struct Rebind {
+    /// The request that waits for it.
+    pub(super) request: Id,
+    /// Threads to unload, parents before children.
+    pub(super) unload: Vec<String>,
+    /// What lies at a root is swapped while nobody has it loaded, and the record with it.
+    pub(super) change: Option<Change>,
+    /// Threads to load again, parents before children.
+    pub(super) load: Vec<Told>,
+    /// What becomes of the request then.
+    pub(super) then: Then,
+}
+
+/// A thread's loadout becomes another.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// This one; it lies in the store under the digest.
+    To(Digest, Box<ThreadRecord>),
+    /// None.
+    Native {
+        /// The thread.
+        thread: String,
+        /// Its root.
+        root: Option<String>,
+    },
+}
+
+/// A thread and what it is told.
+#[derive(Debug)]
+pub(super) struct Told {
+    pub(super) thread: String,
+    pub(super) binding: Binding,
+    /// `None`: nothing of ours.
+    pub(super) lowered: Option<Lowered>,
+}
+
+/// What becomes of the request that waited.
+#[derive(Debug)]
+pub(super) enum Then {
+    /// It goes to Codex as it came.
+    Pass(Bytes),
+    /// It goes to Codex like this, and its answer is settled.
+    Forward(Bytes, Box<Pending>),
+    /// `thread/capability/update`: the receipt in force.
+    Tell(Option<Box<Receipt>>),
+}
+
+impl Work {
+    /// Whether a turn may begin as things are; if not, what has to be told to which threads first.
+    pub(super) async fn before_turn(
+        &self,
+        ticket: Ticket,
+        frame: &Frame,
+    ) -> Result<Prepared, LoadoutError> {
+        let params = read_params(frame)?;
+        let pass = || Prepared::Pass(frame.bytes().clone());
+        let Some(thread) = params.get_string("threadId") else {
+            return Ok(pass());
+        };
+        let upstream = self.upstream().await?;
+        let cwd = cwd_of(&params);
+        let stale = self.stale(&thread, cwd.clone(), &upstream).await?;
+        if stale.is_empty() {
+            if let Some(cwd) = cwd {
+                self.bindings.change(&thread, |binding| binding.cwd = cwd);
+            }
+            return Ok(pass());
+        }
+        let threads: Vec<String> = stale.iter().map(|told| told.thread.clone()).collect();
+        tracing::info!(?threads, "something has changed underneath: bound anew");
+        let rebind = Rebind {
+            request: frame.id(),
+            unload: threads,
+            change: None,
+            load: stale,
+            then: Then::Pass(frame.bytes().clone()),
+        };
+        Ok(self.when_quiet(ticket, rebind))
+    }
+
+    /// Keeps what is to be done until the router has closed the gates.
+    pub(super) fn when_quiet(&self, ticket: Ticket, rebind: Rebind) -> Prepared {
+        let threads = rebind.unload.clone();
+        self.rebinds.insert(ticket, rebind);
+        Prepared::Rebind { threads }
+    }
+
+    /// The thread and those it spawned, as far as they are not kept to their loadout as things are.
+    async fn stale(
+        &self,
+        thread: &str,
+        cwd: Option<PathBuf>,
+        upstream: &UpstreamInfo,
+    ) -> Result<Vec<Told>, LoadoutError> {
+        let mut stale = Vec::new();
+        for member in self.bindings.family(thread) {
+            let Some(mut binding) = self.bindings.get(&member) else {
+                continue;
+            };
+            if let Some(cwd) = cwd.as_ref().filter(|_| member == thread) {
+                binding.cwd.clone_from(cwd);
+            }
+            let catalog = self.catalog(upstream, &binding.cwd).await?;
+            if is_checked(&binding, &catalog) {
+                continue;
+            }
+            let lowered = self
+                .loadouts
+                .told_now(&binding.loadout, &catalog, upstream)?;
+            if binding.covers(&lowered.config) {
+                self.bindings
+                    .change(&member, |binding| binding.checked = Some(catalog));
+                continue;
+            }
+            stale.push(Told {
+                thread: member,
+                binding,
+                lowered: Some(lowered),
+            });
+        }
+        Ok(stale)
+    }
+
+    /// The id of a request that waits for a re-bind.
+    #[must_use]
+    pub fn waiting_for_rebind(&self, ticket: Ticket) -> Id {
+        let waiting = self.rebinds.get(&ticket);
+        waiting.map_or_else(|| Id::from_json("null"), |rebind| rebind.request.clone())
+    }
+
+    /// The router refused the request: nothing is bound anew for it.
+    pub fn abandon(&self, ticket: Ticket) {
+        self.rebinds.remove(&ticket);
+    }
+
+    /// Codex told a thread's settings.
+    pub fn settings_of(&self, thread: &str, notification: &Frame) {
+        let Ok(message) = serde_json::from_slice::<Value>(notification.bytes()) else {
+            return;
+        };
+        let settings = message["params"]["threadSettings"].clone();
+        self.bindings.change(thread, |binding| {
+            if let Some(cwd) = settings["cwd"].as_str() {
+                binding.cwd = PathBuf::from(cwd);
+            }
+            binding.settings = Some(settings);
+        });
+    }
+
+    /// A thread is no longer loaded.
+    pub fn unloaded(&self, thread: &str) {
+        self.bindings.remove(thread);
+    }
+
+    /// Tells threads anew; the router keeps everything else away from them meanwhile.
+    pub async fn rebind(&self, ticket: Ticket) -> Rebound {
+        let Some((_, rebind)) = self.rebinds.remove(&ticket) else {
+            let then = Prepared::Reply(Bytes::new());
+            return Rebound::only(then);
+        };
+        let request = rebind.request.clone();
+        match self.carry_out(ticket, rebind).await {
+            Ok(rebound) => rebound,
+            Err(error) => {
+                tracing::warn!(%error, "threads could not be bound anew");
+                let error = error.to_json_rpc().to_string();
+                Rebound::only(Prepared::Reply(answer_frame(&request, "error", &error)))
+            }
+        }
+    }
+
+    async fn carry_out(&self, ticket: Ticket, rebind: Rebind) -> Result<Rebound, LoadoutError> {
+        let upstream = self.upstream().await?;
+        let mut unloaded = 0;
+        let mut done = Ok(());
+        // Children first: what they were spawned by still is when they go.
+        for thread in rebind.unload.iter().rev() {
+            done = self.unload(thread, &upstream).await;
+            if done.is_err() {
+                break;
+            }
+            unloaded += 1;
+        }
+        let mut rebound = Rebound::only(Prepared::Reply(Bytes::new()));
+        if done.is_ok()
+            && let Some(change) = rebind.change
+        {
+            // What goes to Codex first is on record when Codex has said yes.
+            let durable = matches!(rebind.then, Then::Tell(_));
+            done = self.change(change, durable, &mut rebound).await;
+        }
+        // Those that went are brought back also if others did not go.
+        let stayed = rebind.unload.len() - unloaded;
+        for (index, told) in rebind.load.into_iter().enumerate() {
+            if index >= stayed {
+                let loaded = self.load(told, &upstream, &mut rebound).await;
+                done = done.and(loaded);
+            }
+        }
+        done?;
+        rebound.then = match rebind.then {
+            Then::Pass(bytes) => Prepared::Pass(bytes),
+            Then::Forward(request, pending) => self.forward(ticket, request, *pending),
+            Then::Tell(receipt) => {
+                let result = ThreadCapabilityUpdateResult {
+                    capability_selection: receipt.map(|receipt| *receipt),
+                };
+                let result = serde_json::to_string(&result).unwrap_or_default();
+                Prepared::Reply(answer_frame(&rebind.request, "result", &result))
+            }
+        };
+        Ok(rebound)
+    }
+
+    async fn change(
+        &self,
+        change: Change,
+        durable: bool,
+        rebound: &mut Rebound,
+    ) -> Result<(), LoadoutError> {
+        let selections = self.loadouts.selections().await?;
+        match change {
+            Change::To(loadout, record) => {
+                self.loadouts.point_root(loadout, &record.loadout).await?;
+                if durable {
+                    selections.put_thread(&record).await?;
+                }
+            }
+            Change::Native { thread, root } => {
+                if let Some(root) = root {
+                    self.loadouts.empty_root(root).await?;
+                }
+                if durable {
+                    selections.delete_thread(&thread).await?;
+                    self.bindings.remove(&thread);
+                    rebound.notices.push(notice(&thread, None));
+                    rebound.dropped.push(thread);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes Codex let go of a thread, which keeps its history.
+    async fn unload(&self, thread: &str, upstream: &UpstreamInfo) -> Result<(), LoadoutError> {
+        let named = json!({ "threadId": thread });
+        let (home, id) = (upstream.codex_home.clone(), thread.to_owned());
+        let has_file =
+            tokio::task::spawn_blocking(move || session_file::find(&home, &id).is_some()).await;
+        if Levers::of(upstream.version).unload_on_unsubscribe && has_file.unwrap_or(false) {
+            let _: Value = self.asker.ask("thread/unsubscribe", &named).await?;
+            return self.wait_until_unloaded(thread).await;
+        }
+        // Where that does nothing, and for a thread that Codex has not written down yet: archiving
+        // unloads, and writes. Noted down, so that nobody finds the thread in the archive after a crash.
+        let selections = self.loadouts.selections().await?;
+        selections.begin_unloading(thread).await?;
+        let archived: Result<Value, AskError> = self.asker.ask("thread/archive", &named).await;
+        let back: Result<Value, AskError> = self.asker.ask("thread/unarchive", &named).await;
+        selections.end_unloading(thread).await?;
+        if let Err(error) = archived {
+            tracing::debug!(%error, thread, "not unloaded");
+            return Err(cannot_unload(thread));
+        }
+        if let Err(error) = back {
+            // 0.144 says so of a thread without a turn, and has it back all the same.
+            tracing::debug!(%error, thread, "unarchived with an error");
+        }
+        self.wait_until_unloaded(thread).await
+    }
+
+    async fn wait_until_unloaded(&self, thread: &str) -> Result<(), LoadoutError> {
+        let deadline = Instant::now() + UNLOADED_WITHIN;
+        while self.is_loaded(thread).await? {
+            if Instant::now() > deadline {
+                // So that the host goes on hearing of it.
+                let named = json!({ "threadId": thread });
+                let _: Result<Value, AskError> = self.asker.ask("thread/resume", &named).await;
+                return Err(LoadoutError::new(
+                    ErrorKind::ThreadBusy,
+                    format!("thread `{thread}` is kept loaded by another connection"),
+                )
+                .with_hint("Close the thread there, then send the request again.")
+                .with_items(vec![ErrorItem::named(thread)]));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    }
+
+    /// Loads a thread with what it is told now; its settings are what they were.
+    async fn load(
+        &self,
+        told: Told,
+        upstream: &UpstreamInfo,
+        rebound: &mut Rebound,
+    ) -> Result<(), LoadoutError> {
+        let Told {
+            thread,
+            mut binding,
+            lowered,
+        } = told;
+        let of_host = binding.host_params.get("config").map(Value::to_string);
+        let of_host = of_host.unwrap_or_default();
+        let config = match &lowered {
+            Some(lowered) => {
+                let loadouts = self.loadouts.clone();
+                let loadout = binding.loadout.clone();
+                let restored =
+                    tokio::task::spawn_blocking(move || loadouts.restore(&loadout)).await;
+                restored.unwrap_or(Ok(()))?;
+                merge_config(&of_host, lowered)?
+            }
+            None => of_host,
+        };
+        let mut params = binding.host_params.clone();
+        params.insert("threadId".to_owned(), json!(thread));
+        params.insert("cwd".to_owned(), json!(binding.cwd));
+        match serde_json::from_str(&config) {
+            Ok(config) => params.insert("config".to_owned(), config),
+            Err(_) => params.remove("config"),
+        };
+        let loaded: Result<Value, AskError> = self
+            .asker
+            .ask("thread/resume", &Value::Object(params))
+            .await;
+        if let Err(error) = loaded {
+            self.bindings.remove(&thread);
+            return Err(error.into());
+        }
+        if let Some(settings) = binding.settings.as_ref().and_then(Value::as_object) {
+            let settings = settings_to_send(&thread, settings);
+            let _: Value = self.asker.ask("thread/settings/update", &settings).await?;
+        }
+        // What Codex has to say about it was said before it answers this.
+        self.is_loaded(&thread).await?;
+        tracing::debug!(thread, version = %upstream.version, "bound anew");
+        if let Some(lowered) = lowered {
+            rebound
+                .notices
+                .push(notice(&thread, Some(&binding.loadout)));
+            rebound.bound.push(thread.clone());
+            binding.config = Some(lowered.config);
+            binding.checked = None;
+            self.bindings.set(&thread, binding);
+        }
+        Ok(())
+    }
+
+    /// Brings back from Codex's archive what somebody put there to unload it, and did not live to.
+    pub async fn bring_back(&self) {
+        let brought = async {
+            let Some(selections) = self.loadouts.existing_selections().await? else {
+                return Ok(());
+            };
+            for thread in selections.unloading().await? {
+                let named = json!({ "threadId": thread });
+                let back: Result<Value, AskError> =
+                    self.asker.ask("thread/unarchive", &named).await;
+                tracing::info!(thread, back = back.is_ok(), "taken back from the archive");
+                selections.end_unloading(&thread).await?;
+            }
+            Ok::<(), LoadoutError>(())
+        };
+        if let Err(error) = brought.await {
+            tracing::warn!(%error, "threads may be left in Codex's archive");
+        }
+    }
+
+    /// Whether Codex has the thread loaded.
+    pub(super) async fn is_loaded(&self, thread: &str) -> Result<bool, LoadoutError> {
+        #[derive(serde::Deserialize)]
+        struct Loaded {
+            data: Vec<String>,
+        }
+        let loaded: Loaded = self.asker.ask("thread/loaded/list", &json!({})).await?;
+        Ok(loaded.data.iter().any(|id| id == thread))
+    }
+}
+
+fn is_checked(binding: &Binding, catalog: &Arc<Catalog>) -> bool {
+    binding
+        .checked
+        .as_ref()
+        .is_some_and(|checked| Arc::ptr_eq(checked, catalog))
+}
+
+/// What of a thread's settings `thread/settings/update` takes back (Codex 0.144 to 0.169).
+fn settings_to_send(thread: &str, settings: &Map<String, Value>) -> Value {
+    let with_profile = settings
+        .get("activePermissionProfile")
+        .is_some_and(|profile| !profile.is_null());
+    let mut update = Map::new();
+    update.insert("threadId".to_owned(), json!(thread));
+    for field in [
+        "cwd",
+        "approvalPolicy",
+        "approvalsReviewer",
+        "sandboxPolicy",
+        "model",
+        "effort",
+        "serviceTier",
+        "summary",
+        "personality",
+        "multiAgentMode",
+        "collaborationMode",
+    ] {
+        // A permission profile comes back with the host's own request.
+        if field == "sandboxPolicy" && with_profile {
+            continue;
+        }
+        if let Some(value) = settings.get(field).filter(|value| !value.is_null()) {
+            update.insert(field.to_owned(), value.clone());
+        }
+    }
+    Value::Object(update)
+}
+
+fn notice(thread: &str, loadout: Option<&Arc<LoadoutRecord>>) -> Bytes {
+    let params = ThreadCapabilityUpdated {
+        thread_id: thread.to_owned(),
+        capability_selection: loadout.map(|loadout| loadout.receipt.clone()),
+    };
+    let notice = json!({ "method": THREAD_CAPABILITY_UPDATED, "params": params });
+    Bytes::from(format!("{notice}\n"))
+}
+
+fn cannot_unload(thread: &str) -> LoadoutError {
+    LoadoutError::new(
+        ErrorKind::UnsupportedUpstream,
+        format!("something has changed underneath thread `{thread}`, and this Codex can't be told before its first turn"),
+    )
+    .with_hint("Start a new thread with the same selection, or use Codex 0.169 or newer.")
+    .with_items(vec![ErrorItem::named(thread)])
+}

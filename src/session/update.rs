@@ -1,0 +1,136 @@
+//! `thread/capability/update`: another loadout for a thread that lives.
+
+use codex_loadout_protocol::method::ThreadCapabilityUpdateParams;
+use codex_loadout_protocol::selection::FIELD;
+use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
+use serde_json::{Map, Value, json};
+
+use super::rebind::{Change, Rebind, Then, Told};
+use super::work::{Standing, Work, renewed};
+use crate::loadouts::{Binding, read_params};
+use crate::router::{Prepared, Ticket};
+use crate::selections::LoadoutRecord;
+use crate::wire::{Frame, RawObject};
+
+impl Work {
+    /// Works out what a thread is to be told, and leaves it to the router to say when.
+    pub(super) async fn update(
+        &self,
+        ticket: Ticket,
+        frame: &Frame,
+    ) -> Result<Prepared, LoadoutError> {
+        let params = read_params(frame)?;
+        let ThreadCapabilityUpdateParams {
+            thread_id,
+            capability_selection: selection,
+        } = read_update(&params)?;
+        let upstream = self.upstream().await?;
+        let recorded = self
+            .loadouts
+            .recorded(&thread_id, &upstream.codex_home)
+            .await;
+        let Standing { before, root } = self.standing(recorded, &thread_id, &upstream).await?;
+        let tell = |load: Vec<Told>, unload: Vec<String>, change, receipt| Rebind {
+            request: frame.id(),
+            unload,
+            change,
+            load,
+            then: Then::Tell(receipt),
+        };
+        if selection.is_none() && before.is_none() && root.is_none() {
+            let rebind = tell(Vec::new(), Vec::new(), None, None);
+            return Ok(self.when_quiet(ticket, rebind));
+        }
+        if let Some(root) = &root {
+            self.root_must_be_its_own(&thread_id, root).await?;
+        }
+        let loaded = self.is_loaded(&thread_id).await?;
+        let cwd = match self.bindings.get(&thread_id) {
+            Some(binding) => binding.cwd,
+            None => self.cwd_in_codex(&thread_id).await?,
+        };
+        let unload: Vec<String> = loaded.then(|| thread_id.clone()).into_iter().collect();
+        let told = |loadout: &LoadoutRecord, lowered| {
+            let binding = self.bindings.get(&thread_id).unwrap_or_else(|| Binding {
+                config: None,
+                loadout: loadout.clone().into(),
+                host_params: Map::new(),
+                checked: None,
+                cwd: cwd.clone(),
+                settings: None,
+                parent: None,
+            });
+            Told {
+                thread: thread_id.clone(),
+                binding: Binding {
+                    loadout: loadout.clone().into(),
+                    ..binding
+                },
+                lowered,
+            }
+        };
+        let rebind = match selection {
+            None => {
+                let load = before.as_ref().filter(|_| loaded);
+                let load = load.map(|record| told(&record.loadout, None));
+                let change = Change::Native {
+                    thread: thread_id.clone(),
+                    root,
+                };
+                tell(load.into_iter().collect(), unload, Some(change), None)
+            }
+            Some(selection) => {
+                let catalog = self.catalog(&upstream, &cwd).await?;
+                let (loadout, lowered, digest) = self
+                    .loadouts
+                    .renew(selection, root, &catalog, &upstream)
+                    .await?;
+                let load = loaded.then(|| told(&loadout, Some(lowered)));
+                let receipt = Box::new(loadout.receipt.clone());
+                let record = renewed(thread_id.clone(), before, loadout);
+                let change = Change::To(digest, Box::new(record));
+                tell(
+                    load.into_iter().collect(),
+                    unload,
+                    Some(change),
+                    Some(receipt),
+                )
+            }
+        };
+        Ok(self.when_quiet(ticket, rebind))
+    }
+
+    /// The folder Codex keeps for a thread.
+    async fn cwd_in_codex(&self, thread_id: &str) -> Result<std::path::PathBuf, LoadoutError> {
+        let question = json!({ "threadId": thread_id });
+        let answer: Value = self.asker.ask("thread/read", &question).await?;
+        let cwd = answer["thread"]["cwd"].as_str().unwrap_or_default();
+        Ok(std::path::PathBuf::from(cwd))
+    }
+}
+
+fn read_update(params: &RawObject<'_>) -> Result<ThreadCapabilityUpdateParams, LoadoutError> {
+    let invalid = |field: &str, why: &str| {
+        LoadoutError::new(ErrorKind::InvalidSelection, format!("`{field}` {why}"))
+            .with_hint("Send `threadId`, and `capabilitySelection` with a selection or `null`.")
+            .with_items(vec![ErrorItem::named(field)])
+    };
+    if let Some((field, _)) = params
+        .iter()
+        .find(|(field, _)| *field != "threadId" && *field != FIELD)
+    {
+        return Err(invalid(field, "is no parameter of this method"));
+    }
+    let thread_id = params
+        .get_string("threadId")
+        .ok_or_else(|| invalid("threadId", "is missing"))?;
+    let capability_selection = match params.get(FIELD) {
+        None => return Err(invalid(FIELD, "is missing")),
+        Some("null") => None,
+        Some(text) => Some(CapabilitySelection::from_json(text)?),
+    };
+    Ok(ThreadCapabilityUpdateParams {
+        thread_id,
+        capability_selection,
+    })
+}
