@@ -20,6 +20,8 @@ pub const DELETED: &str = "thread/deleted";
 
 /// Codex says that a thread is no longer loaded.
 pub const CLOSED: &str = "thread/closed";
+/// Changes what a thread is set to, its folder among it.
+pub const SETTINGS_UPDATE: &str = "thread/settings/update";
 /// Codex says which settings a thread has now.
 pub const SETTINGS_UPDATED: &str = "thread/settings/updated";
 /// Codex says that a turn begins.

@@ -27,6 +27,8 @@ pub struct Binding {
     pub checked: Option<Arc<Catalog>>,
     /// Its folder.
     pub cwd: PathBuf,
+    /// The folder it may be moving to: asked for, and not yet told by Codex.
+    pub next_cwd: Option<PathBuf>,
     /// Its settings, as Codex told them last (`thread/settings/updated`).
     pub settings: Option<Value>,
     /// The thread that spawned it.
@@ -123,6 +125,7 @@ mod tests {
             host_params: Map::new(),
             checked: None,
             cwd: PathBuf::from("/project"),
+            next_cwd: None,
             settings: None,
             parent: parent.map(str::to_owned),
         }

@@ -290,6 +290,7 @@ fn binding(params: &RawObject<'_>, record: &LoadoutRecord, lowered: Lowered) -> 
         host_params: given.collect(),
         checked: None,
         cwd: record.cwd.clone(),
+        next_cwd: None,
         settings: None,
         parent: None,
     }

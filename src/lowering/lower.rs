@@ -23,6 +23,35 @@ pub struct Lowered {
     pub gone_servers: Vec<String>,
 }
 
+impl Lowered {
+    /// What this says and what the other says: for a thread that may be in either of two folders.
+    pub fn and(&mut self, other: Self) {
+        add(&mut self.config, other.config);
+        self.gone_servers
+            .retain(|server| other.gone_servers.contains(server));
+    }
+}
+
+/// What is not yet said; of lists, the entries that are missing.
+fn add(config: &mut Map<String, Value>, more: Map<String, Value>) {
+    for (key, more) in more {
+        match (config.get_mut(&key), more) {
+            (Some(Value::Object(inner)), Value::Object(more)) => add(inner, more),
+            (Some(Value::Array(list)), Value::Array(more)) => {
+                let missing: Vec<Value> = more
+                    .into_iter()
+                    .filter(|entry| !list.contains(entry))
+                    .collect();
+                list.extend(missing);
+            }
+            (Some(_), _) => {}
+            (None, more) => {
+                config.insert(key, more);
+            }
+        }
+    }
+}
+
 /// Lowers a plan for a thread whose user has this set at this moment.
 ///
 /// `snapshot` says where the tree of a bundle lies in the store.

@@ -92,6 +92,31 @@ fn a_single_plugin_is_switched_only_where_codex_can() {
 }
 
 #[test]
+fn a_thread_that_may_be_in_either_of_two_folders_is_shut_in_both() {
+    let with = |name: &str| {
+        let mut now = test_catalog();
+        let mut skill = now.skills[0].clone();
+        skill.name = name.to_owned();
+        now.skills.push(skill);
+        let server = now.servers["notes"].clone();
+        now.servers.insert(format!("{name}-server"), server);
+        lowered_on(json!({}), 169, &now).unwrap()
+    };
+    let mut both = with("here");
+    both.and(with("there"));
+    let config = Value::Object(both.config);
+    let rules = config["skills"]["config"].as_array().unwrap();
+    let names: Vec<&Value> = rules.iter().map(|rule| &rule["name"]).collect();
+    for name in ["here", "there", "planning"] {
+        let times = names.iter().filter(|denied| **denied == name).count();
+        assert_eq!(times, 1, "{name}");
+    }
+    for server in ["here-server", "there-server", "notes"] {
+        assert_eq!(config["mcp_servers"][server]["enabled"], false, "{server}");
+    }
+}
+
+#[test]
 fn newcomers_are_shut_out_when_a_plan_is_lowered_again() {
     let mut now = test_catalog();
     let mut skill = now.skills[0].clone();

@@ -66,6 +66,13 @@ pub enum Effect {
         /// Names the request.
         ticket: Ticket,
     },
+    /// The host asked for other settings of a thread with a loadout.
+    SettingsAsked {
+        /// The thread.
+        thread: String,
+        /// The request.
+        frame: Frame,
+    },
     /// Codex told which settings a thread with a loadout has.
     Settings {
         /// The thread.

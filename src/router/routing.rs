@@ -128,10 +128,16 @@ impl Router {
             thread::FORK => self.claim(RequestKind::Fork, frame, effects),
             method::THREAD_CAPABILITY_UPDATE => self.claim(RequestKind::Update, frame, effects),
             own if method::METHODS.contains(&own) => self.claim(RequestKind::Own, frame, effects),
-            turn if thread::begins_turn(turn) && self.is_of_loaded(&frame) => {
+            turn if thread::begins_turn(turn) && self.loaded_named_in(&frame).is_some() => {
                 self.claim(RequestKind::Turn, frame, effects)
             }
             other => {
+                if other == thread::SETTINGS_UPDATE
+                    && let Some(thread) = self.loaded_named_in(&frame)
+                {
+                    let frame = frame.clone();
+                    effects.push(Effect::SettingsAsked { thread, frame });
+                }
                 if catalog::is_changed_by(other) {
                     effects.push(Effect::CatalogMayHaveChanged);
                 }
@@ -260,9 +266,12 @@ impl Router {
         }
     }
 
-    fn is_of_loaded(&self, frame: &Frame) -> bool {
-        !self.loaded.is_empty()
-            && thread::named_in_params(frame).is_some_and(|thread| self.loaded.contains(&thread))
+    /// The thread with a loadout that a frame names.
+    fn loaded_named_in(&self, frame: &Frame) -> Option<String> {
+        if self.loaded.is_empty() {
+            return None;
+        }
+        thread::named_in_params(frame).filter(|thread| self.loaded.contains(thread))
     }
 
     /// Codex sent a frame.
@@ -424,11 +433,10 @@ impl Router {
             thread::CLOSED,
             thread::DELETED,
         ];
-        if self.loaded.is_empty() || !counts.contains(&method) {
+        if !counts.contains(&method) {
             return;
         }
-        let Some(thread) = thread::named_in_params(frame).filter(|id| self.loaded.contains(id))
-        else {
+        let Some(thread) = self.loaded_named_in(frame) else {
             return;
         };
         match method {

@@ -145,6 +145,7 @@ fn told(effects: Vec<Effect>) -> Vec<String> {
         Effect::Abandoned {
             ticket: Ticket(number),
         } => format!("abandoned {number}"),
+        Effect::SettingsAsked { thread, .. } => format!("settings asked for {thread}"),
         Effect::Settings { thread, .. } => format!("settings of {thread}"),
         Effect::Unloaded { thread } => format!("unloaded {thread}"),
         Effect::Forget { thread } => format!("forget {thread}"),
@@ -388,6 +389,14 @@ fn a_thread_with_a_turn_under_way_is_not_bound_anew() {
 fn settings_of_threads_with_a_loadout_are_kept() {
     let mut script = Script::new(true);
     script.thread(1, "t1");
+    let asked = r#"{"id":9,"method":"thread/settings/update","params":{"threadId":"t1"}}"#;
+    assert_eq!(
+        script.host(asked),
+        [
+            "settings asked for t1".to_owned(),
+            format!("to Codex: {asked}")
+        ]
+    );
     let settings = |thread: &str| {
         format!(r#"{{"method":"thread/settings/updated","params":{{"threadId":"{thread}"}}}}"#)
     };

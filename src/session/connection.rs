@@ -215,6 +215,9 @@ impl Session {
                     });
                 }
                 Effect::Abandoned { ticket } => self.work.abandon(ticket),
+                Effect::SettingsAsked { thread, frame } => {
+                    self.work.settings_asked(&thread, &frame);
+                }
                 Effect::Settings { thread, frame } => self.work.settings_of(&thread, &frame),
                 Effect::Unloaded { thread } => self.work.unloaded(&thread),
                 Effect::Answered { number, response } => self.asker.answered(number, response),

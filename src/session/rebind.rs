@@ -94,11 +94,12 @@ impl Work {
         };
         let upstream = self.upstream().await?;
         let cwd = cwd_of(&params);
-        let stale = self.stale(&thread, cwd.clone(), &upstream).await?;
+        if cwd.is_some() {
+            self.bindings
+                .change(&thread, |binding| binding.next_cwd.clone_from(&cwd));
+        }
+        let stale = self.stale(&thread, &upstream).await?;
         if stale.is_empty() {
-            if let Some(cwd) = cwd {
-                self.bindings.change(&thread, |binding| binding.cwd = cwd);
-            }
             return Ok(pass());
         }
         let threads: Vec<String> = stale.iter().map(|told| told.thread.clone()).collect();
@@ -124,27 +125,30 @@ impl Work {
     async fn stale(
         &self,
         thread: &str,
-        cwd: Option<PathBuf>,
         upstream: &UpstreamInfo,
     ) -> Result<Vec<Told>, LoadoutError> {
         let mut stale = Vec::new();
         for member in self.bindings.family(thread) {
-            let Some(mut binding) = self.bindings.get(&member) else {
+            let Some(binding) = self.bindings.get(&member) else {
                 continue;
             };
-            if let Some(cwd) = cwd.as_ref().filter(|_| member == thread) {
-                binding.cwd.clone_from(cwd);
-            }
             let catalog = self.catalog(upstream, &binding.cwd).await?;
-            if is_checked(&binding, &catalog) {
+            if binding.next_cwd.is_none() && is_checked(&binding, &catalog) {
                 continue;
             }
-            let lowered = self
+            let mut lowered = self
                 .loadouts
                 .told_now(&binding.loadout, &catalog, upstream)?;
+            if let Some(next) = &binding.next_cwd {
+                let there = self.catalog(upstream, next).await?;
+                let there = self.loadouts.told_now(&binding.loadout, &there, upstream)?;
+                lowered.and(there);
+            }
             if binding.covers(&lowered.config) {
-                self.bindings
-                    .change(&member, |binding| binding.checked = Some(catalog));
+                if binding.next_cwd.is_none() {
+                    self.bindings
+                        .change(&member, |binding| binding.checked = Some(catalog));
+                }
                 continue;
             }
             stale.push(Told {
@@ -168,6 +172,16 @@ impl Work {
         self.rebinds.remove(&ticket);
     }
 
+    /// The host asks for other settings; Codex tells later whether it agrees, and the next turn may
+    /// begin before that is heard.
+    pub fn settings_asked(&self, thread: &str, request: &Frame) {
+        let cwd = read_params(request).ok().and_then(|params| cwd_of(&params));
+        if cwd.is_some() {
+            self.bindings
+                .change(thread, |binding| binding.next_cwd = cwd);
+        }
+    }
+
     /// Codex told a thread's settings.
     pub fn settings_of(&self, thread: &str, notification: &Frame) {
         let Ok(message) = serde_json::from_slice::<Value>(notification.bytes()) else {
@@ -177,6 +191,7 @@ impl Work {
         self.bindings.change(thread, |binding| {
             if let Some(cwd) = settings["cwd"].as_str() {
                 binding.cwd = PathBuf::from(cwd);
+                binding.next_cwd = None;
             }
             binding.settings = Some(settings);
         });
@@ -335,6 +350,12 @@ impl Work {
             mut binding,
             lowered,
         } = told;
+        if let Some(now) = self.bindings.get(&thread) {
+            // Codex may have told more since the gates were closed.
+            binding.cwd = now.cwd;
+            binding.next_cwd = now.next_cwd;
+            binding.settings = now.settings;
+        }
         let of_host = binding.host_params.get("config").map(Value::to_string);
         let of_host = of_host.unwrap_or_default();
         let config = match &lowered {

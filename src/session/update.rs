@@ -57,6 +57,7 @@ impl Work {
                 host_params: Map::new(),
                 checked: None,
                 cwd: cwd.clone(),
+                next_cwd: None,
                 settings: None,
                 parent: None,
             });

@@ -261,6 +261,10 @@ impl Work {
             return Ok(Some(binding));
         }
         if self.bindings.get(thread_id).is_some() {
+            // Whether Codex moves it to this folder is heard later.
+            self.bindings.change(thread_id, |known| {
+                known.next_cwd = (known.cwd != binding.cwd).then(|| binding.cwd.clone());
+            });
             return Ok(None);
         }
         Ok(Some(Binding {

@@ -280,7 +280,9 @@ async fn another_loadout_for_a_thread_that_lives_and_back_to_native() {
     // During a turn it is busy, and stays as it is.
     let mark = host.mark();
     let hold = json!({ "threadId": thread, "input": [{ "type": "text", "text": "HOLD" }] });
+    let asked = stage.model.requests().len();
     host.request("turn/start", hold).await.unwrap();
+    stage.model.wait_for(asked + 1).await.unwrap();
     let busy = host
         .refusal(
             "thread/capability/update",
