@@ -227,7 +227,7 @@ impl Session {
                     self.work_on(
                         || Done::Forgotten,
                         |work| async move {
-                            work.bring_back().await;
+                            work.bring_back_leftovers().await;
                             Done::Forgotten
                         },
                     );

@@ -38,6 +38,8 @@ pub(super) struct Rebind {
     pub(super) request: Id,
     /// Threads to unload, parents before children.
     pub(super) unload: Vec<String>,
+    /// Threads that Codex takes to the archive with them, where it has to be done that way.
+    pub(super) along: Vec<String>,
     /// What lies at a root is swapped while nobody has it loaded, and the record with it.
     pub(super) change: Option<Change>,
     /// Threads to load again, parents before children.
@@ -106,6 +108,7 @@ impl Work {
         tracing::info!(?threads, "something has changed underneath: bound anew");
         let rebind = Rebind {
             request: frame.id(),
+            along: self.taken_along(&threads, &upstream).await?,
             unload: threads,
             change: None,
             load: stale,
@@ -116,7 +119,7 @@ impl Work {
 
     /// Keeps what is to be done until the router has closed the gates.
     pub(super) fn when_quiet(&self, ticket: Ticket, rebind: Rebind) -> Prepared {
-        let threads = rebind.unload.clone();
+        let threads = rebind.unload.iter().chain(&rebind.along).cloned().collect();
         self.rebinds.insert(ticket, rebind);
         Prepared::Rebind { threads }
     }
@@ -221,16 +224,7 @@ impl Work {
 
     async fn carry_out(&self, ticket: Ticket, rebind: Rebind) -> Result<Rebound, LoadoutError> {
         let upstream = self.upstream().await?;
-        let mut unloaded = 0;
-        let mut done = Ok(());
-        // Children first: what they were spawned by still is when they go.
-        for thread in rebind.unload.iter().rev() {
-            done = self.unload(thread, &upstream).await;
-            if done.is_err() {
-                break;
-            }
-            unloaded += 1;
-        }
+        let (unloaded, mut done) = self.unload_all(&rebind, &upstream).await;
         let mut rebound = Rebound::only(Prepared::Reply(Bytes::new()));
         if done.is_ok()
             && let Some(change) = rebind.change
@@ -240,9 +234,8 @@ impl Work {
             done = self.change(change, durable, &mut rebound).await;
         }
         // Those that went are brought back also if others did not go.
-        let stayed = rebind.unload.len() - unloaded;
-        for (index, told) in rebind.load.into_iter().enumerate() {
-            if index >= stayed {
+        for told in rebind.load {
+            if unloaded.contains(&told.thread) {
                 let loaded = self.load(told, &upstream, &mut rebound).await;
                 done = done.and(loaded);
             }
@@ -291,18 +284,71 @@ impl Work {
         Ok(())
     }
 
-    /// Makes Codex let go of a thread, which keeps its history.
-    async fn unload(&self, thread: &str, upstream: &UpstreamInfo) -> Result<(), LoadoutError> {
-        let named = json!({ "threadId": thread });
-        let (home, id) = (upstream.codex_home.clone(), thread.to_owned());
-        let has_file =
-            tokio::task::spawn_blocking(move || session_file::find(&home, &id).is_some()).await;
-        if Levers::of(upstream.version).unload_on_unsubscribe && has_file.unwrap_or(false) {
-            let _: Value = self.asker.ask("thread/unsubscribe", &named).await?;
-            return self.wait_until_unloaded(thread).await;
+    /// Makes Codex let go of threads, which keep their history; tells those it let go of.
+    async fn unload_all(
+        &self,
+        rebind: &Rebind,
+        upstream: &UpstreamInfo,
+    ) -> (Vec<String>, Result<(), LoadoutError>) {
+        let mut unloaded = Vec::new();
+        let mut archived = false;
+        if let Err(error) = self.note_along(&rebind.along).await {
+            return (unloaded, Err(error));
         }
-        // Where that does nothing, and for a thread that Codex has not written down yet: archiving
-        // unloads, and writes. Noted down, so that nobody finds the thread in the archive after a crash.
+        // Children first: what they were spawned by still is when they go.
+        for thread in rebind.unload.iter().rev() {
+            let done = match self.goes_when_unsubscribed(thread, upstream).await {
+                true => self.unsubscribe(thread).await,
+                false => {
+                    archived = true;
+                    self.through_the_archive(thread).await
+                }
+            };
+            if done.is_err() {
+                return (unloaded, done);
+            }
+            unloaded.push(thread.clone());
+        }
+        let back = match archived {
+            true => {
+                let along = rebind.along.iter().chain(&rebind.unload);
+                self.bring_back(along.cloned().collect()).await
+            }
+            false => Ok(()),
+        };
+        (unloaded, back)
+    }
+
+    async fn note_along(&self, along: &[String]) -> Result<(), LoadoutError> {
+        let selections = self.loadouts.selections().await?;
+        for thread in along {
+            selections.begin_unloading(thread).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether a thread goes by itself once nobody is subscribed; one that Codex has not written down
+    /// yet would be gone for good.
+    async fn goes_when_unsubscribed(&self, thread: &str, upstream: &UpstreamInfo) -> bool {
+        if !Levers::of(upstream.version).unload_on_unsubscribe {
+            return false;
+        }
+        let (home, id) = (upstream.codex_home.clone(), thread.to_owned());
+        let found =
+            tokio::task::spawn_blocking(move || session_file::find(&home, &id).is_some()).await;
+        found.unwrap_or(false)
+    }
+
+    async fn unsubscribe(&self, thread: &str) -> Result<(), LoadoutError> {
+        let named = json!({ "threadId": thread });
+        let _: Value = self.asker.ask("thread/unsubscribe", &named).await?;
+        self.wait_until_unloaded(thread).await
+    }
+
+    /// Archiving unloads, and writes down. It is noted, so that nobody finds the thread in the archive
+    /// after a crash.
+    async fn through_the_archive(&self, thread: &str) -> Result<(), LoadoutError> {
+        let named = json!({ "threadId": thread });
         let selections = self.loadouts.selections().await?;
         selections.begin_unloading(thread).await?;
         let archived: Result<Value, AskError> = self.asker.ask("thread/archive", &named).await;
@@ -317,6 +363,20 @@ impl Work {
             tracing::debug!(%error, thread, "unarchived with an error");
         }
         self.wait_until_unloaded(thread).await
+    }
+
+    /// Codex before 0.169 archives with a thread all that it ever spawned, and brings back none of it.
+    pub(super) async fn taken_along(
+        &self,
+        threads: &[String],
+        upstream: &UpstreamInfo,
+    ) -> Result<Vec<String>, LoadoutError> {
+        if Levers::of(upstream.version).unload_on_unsubscribe {
+            return Ok(Vec::new());
+        }
+        let mut along = self.loadouts.spawned_by(threads).await?;
+        along.retain(|thread| !threads.contains(thread));
+        Ok(along)
     }
 
     async fn wait_until_unloaded(&self, thread: &str) -> Result<(), LoadoutError> {
@@ -404,23 +464,28 @@ impl Work {
     }
 
     /// Brings back from Codex's archive what somebody put there to unload it, and did not live to.
-    pub async fn bring_back(&self) {
+    pub async fn bring_back_leftovers(&self) {
         let brought = async {
-            let Some(selections) = self.loadouts.existing_selections().await? else {
-                return Ok(());
-            };
-            for thread in selections.unloading().await? {
-                let named = json!({ "threadId": thread });
-                let back: Result<Value, AskError> =
-                    self.asker.ask("thread/unarchive", &named).await;
-                tracing::info!(thread, back = back.is_ok(), "taken back from the archive");
-                selections.end_unloading(&thread).await?;
+            match self.loadouts.existing_selections().await? {
+                Some(selections) => self.bring_back(selections.unloading().await?).await,
+                None => Ok(()),
             }
-            Ok::<(), LoadoutError>(())
         };
         if let Err(error) = brought.await {
             tracing::warn!(%error, "threads may be left in Codex's archive");
         }
+    }
+
+    async fn bring_back(&self, threads: Vec<String>) -> Result<(), LoadoutError> {
+        let selections = self.loadouts.selections().await?;
+        for thread in threads {
+            let named = json!({ "threadId": thread });
+            // It may not be there: then there is nothing to bring back.
+            let back: Result<Value, AskError> = self.asker.ask("thread/unarchive", &named).await;
+            tracing::debug!(thread, back = back.is_ok(), "taken back from the archive");
+            selections.end_unloading(&thread).await?;
+        }
+        Ok(())
     }
 
     /// Whether Codex has the thread loaded.

@@ -33,6 +33,8 @@ impl Work {
         let tell = |load: Vec<Told>, unload: Vec<String>, change, receipt| Rebind {
             request: frame.id(),
             unload,
+            // A thread whose root is its own has spawned none.
+            along: Vec::new(),
             change,
             load,
             then: Then::Tell(receipt),

@@ -219,6 +219,8 @@ impl Work {
         let rebind = Rebind {
             request: frame.id(),
             unload,
+            // A thread whose root is its own has spawned none.
+            along: Vec::new(),
             change: Some(change),
             load: Vec::new(),
             then: Then::Forward(request, Box::new(pending)),

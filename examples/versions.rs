@@ -1,0 +1,206 @@
+//! The checks that every supported Codex has to pass, on each of them.
+//!
+//! ```text
+//! cargo run --example versions            every pinned Codex, 400 MB each, installed once
+//! cargo run --example versions -- 0.169.0
+//! ```
+//!
+//! Each cell says what the model saw: exactly the loadout, or what was missing or too much. A cell may
+//! say that the request was refused instead: never wider, where that Codex can't do better.
+
+use std::process::{Command, ExitCode};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use lab::{Client, Home, HomeBuilder, Model, Promise, RequestError, Skill, Table, VERSIONS};
+use serde_json::{Value, json};
+
+/// How long Codex may take to notice a new skill.
+const NOTICED: Duration = Duration::from_millis(1200);
+
+struct Check<'a> {
+    home: &'a Home,
+    model: &'a Model,
+    proxy: &'a std::path::Path,
+    promise: Promise,
+    host: Client,
+}
+
+/// What a check came to.
+#[derive(Debug, Clone, PartialEq)]
+enum Outcome {
+    Exact,
+    /// Something of the loadout was missing, and nothing was too much.
+    Narrower,
+    Refused(String),
+    Wrong(String),
+}
+
+impl Outcome {
+    fn cell(&self) -> String {
+        match self {
+            Self::Exact => "exact".to_owned(),
+            Self::Narrower => "narrower".to_owned(),
+            Self::Refused(kind) => format!("refused: {kind}"),
+            Self::Wrong(what) => format!("WRONG: {what}"),
+        }
+    }
+}
+
+impl Check<'_> {
+    async fn connect(home: &Home, proxy: &std::path::Path) -> Result<Client> {
+        let mut command: Command = home.command(proxy, &["app-server", "--codex"]);
+        command.arg(home.codex());
+        let client = Client::spawn(command)?;
+        client.initialize(true).await?;
+        Ok(client)
+    }
+
+    /// Opens a thread and runs a turn on it.
+    async fn open(&self, method: &str, params: Value) -> Result<(String, Outcome)> {
+        let opened = match self.host.request(method, params).await {
+            Err(RequestError::Refused(error)) => return Ok((String::new(), refused(&error.data))),
+            opened => opened?,
+        };
+        let id = opened["thread"]["id"].as_str().context("an id")?.to_owned();
+        let outcome = self.turn(&id, "What can you do?").await?;
+        Ok((id, outcome))
+    }
+
+    async fn turn(&self, thread: &str, text: &str) -> Result<Outcome> {
+        if let Err(error) = self.host.turn(thread, text).await {
+            return match error.downcast::<RequestError>() {
+                Ok(RequestError::Refused(error)) => Ok(refused(&error.data)),
+                Ok(error) => Err(error.into()),
+                Err(error) => Err(error),
+            };
+        }
+        Ok(self.outcome(&self.model.seen(thread)?))
+    }
+
+    fn outcome(&self, seen: &lab::Seen) -> Outcome {
+        let breaches = self.promise.breaches(seen);
+        match breaches.as_slice() {
+            [] => Outcome::Exact,
+            missing if missing.iter().all(|line| line.starts_with("did not see")) => {
+                Outcome::Narrower
+            }
+            wider => Outcome::Wrong(wider.join("; ")),
+        }
+    }
+
+    fn newcomer(&self, name: &str) -> Result<()> {
+        self.home.add_skill(".agents/skills", &Skill::new(name))
+    }
+
+    async fn restart(&mut self) -> Result<()> {
+        let host = Self::connect(self.home, self.proxy).await?;
+        std::mem::replace(&mut self.host, host).kill9().await?;
+        Ok(())
+    }
+
+    async fn run(&mut self) -> Result<Vec<Outcome>> {
+        let start = json!({ "cwd": self.home.project(), "capabilitySelection": {
+            "plugins": ["github@internal"], "skills": ["repo-review"] } });
+        let mut outcomes = Vec::new();
+        let (thread, outcome) = self.open("thread/start", start.clone()).await?;
+        outcomes.push(outcome);
+        let named = json!({ "threadId": thread });
+        outcomes.push(self.open("thread/fork", named.clone()).await?.1);
+        self.restart().await?;
+        outcomes.push(self.open("thread/resume", named.clone()).await?.1);
+
+        let mark = self.host.mark();
+        let call = r#"CALL multi_agent_v1 spawn_agent {"message":"Look around."}"#;
+        self.turn(&thread, call).await?;
+        let is_spawned =
+            |message: &Value| message["params"]["item"]["receiverThreadIds"][0].is_string();
+        let spawned = self.host.wait_for(mark, is_spawned).await?;
+        let child = spawned["params"]["item"]["receiverThreadIds"][0]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        let seen = self.model.wait_for_thread(&child).await?;
+        outcomes.push(self.outcome(&seen));
+        let ended = |message: &Value| {
+            message["method"] == "turn/completed" && message["params"]["threadId"] == json!(child)
+        };
+        self.host.wait_for(mark, ended).await?;
+
+        self.newcomer("newcomer")?;
+        tokio::time::sleep(NOTICED).await;
+        outcomes.push(self.turn(&thread, "Anything new?").await?);
+        let (fresh, _) = {
+            let started = self.host.request("thread/start", start).await?;
+            (
+                started["thread"]["id"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .to_owned(),
+                (),
+            )
+        };
+        self.newcomer("newcomer-before-the-first-turn")?;
+        tokio::time::sleep(NOTICED).await;
+        outcomes.push(self.turn(&fresh, "Anything new?").await?);
+
+        self.restart().await?;
+        let child = json!({ "threadId": child });
+        outcomes.push(self.open("thread/resume", child).await?.1);
+        Ok(outcomes)
+    }
+}
+
+fn refused(data: &Value) -> Outcome {
+    Outcome::Refused(data["kind"].as_str().unwrap_or("by Codex").to_owned())
+}
+
+#[tokio::main]
+#[expect(clippy::print_stdout, reason = "an example shows what it found")]
+async fn main() -> Result<ExitCode> {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let proxy = lab::proxy()?;
+    let mut table = Table::new(&[
+        ("Codex", 8),
+        ("start", 14),
+        ("fork", 14),
+        ("resume", 14),
+        ("spawned", 14),
+        ("drift", 22),
+        ("drift before 1st turn", 22),
+        ("child resumed", 14),
+    ]);
+    let mut wrong = false;
+    for version in VERSIONS {
+        if !wanted.is_empty() && !wanted.iter().any(|name| name == version) {
+            continue;
+        }
+        let model = Model::start().await?;
+        let home = HomeBuilder::standard()?
+            .codex_version(version)
+            .build(model.url())?;
+        let mut check = Check {
+            home: &home,
+            model: &model,
+            proxy: &proxy,
+            promise: Promise::of_skills(&["github:pull-request", "repo-review"])
+                .server("github", &["comment", "list_pull_requests", "read_diff"]),
+            host: Check::connect(&home, &proxy).await?,
+        };
+        let outcomes = check
+            .run()
+            .await
+            .with_context(|| format!("Codex {version}"))?;
+        wrong |= outcomes
+            .iter()
+            .any(|outcome| matches!(outcome, Outcome::Wrong(_)));
+        let cells = outcomes.iter().map(Outcome::cell);
+        table.row(std::iter::once(version.to_owned()).chain(cells));
+    }
+    println!("\n{table}");
+    Ok(if wrong {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
