@@ -26,6 +26,8 @@ pub mod selections;
 
 pub mod loadouts;
 
+pub mod proof;
+
 pub mod control;
 
 pub mod session;

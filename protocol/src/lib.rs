@@ -5,7 +5,8 @@
 //!
 //! Reading order: [`selection`] is what a host asks for, [`receipt`] is what it
 //! gets back, [`error`] is how a refusal looks, [`method`] holds the methods of
-//! our own and their parameters and results, [`schema`] turns all of it into
+//! our own and their parameters and results, [`seen`] reads what a model was
+//! really shown, [`schema`] turns all of it into
 //! JSON Schema.
 
 pub mod selection;
@@ -16,8 +17,11 @@ pub mod error;
 
 pub mod method;
 
+pub mod seen;
+
 pub mod schema;
 
 pub use error::{ErrorItem, ErrorKind, LoadoutError};
 pub use receipt::Receipt;
+pub use seen::Seen;
 pub use selection::CapabilitySelection;

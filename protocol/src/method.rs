@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::receipt::Receipt;
+use crate::seen::Seen;
 use crate::selection::CapabilitySelection;
 
 /// Everything that could be selected.
@@ -12,16 +13,19 @@ pub const CAPABILITY_LIST: &str = "capability/list";
 pub const CAPABILITY_RESOLVE: &str = "capability/resolve";
 /// The receipt in force for a thread.
 pub const THREAD_CAPABILITY_READ: &str = "thread/capability/read";
+/// What the model would really see, captured by a model endpoint of the proxy's own.
+pub const THREAD_CAPABILITY_PROVE: &str = "thread/capability/prove";
 /// A new loadout for a thread that lives.
 pub const THREAD_CAPABILITY_UPDATE: &str = "thread/capability/update";
 /// Which threads have what.
 pub const THREAD_CAPABILITY_LIST: &str = "thread/capability/list";
 
 /// Every method the proxy answers itself.
-pub const METHODS: [&str; 5] = [
+pub const METHODS: [&str; 6] = [
     CAPABILITY_LIST,
     CAPABILITY_RESOLVE,
     THREAD_CAPABILITY_READ,
+    THREAD_CAPABILITY_PROVE,
     THREAD_CAPABILITY_UPDATE,
     THREAD_CAPABILITY_LIST,
 ];
@@ -127,6 +131,61 @@ pub struct ThreadCapabilityReadResult {
     pub capability_selection: Option<Receipt>,
     /// Whether something changed underneath that the thread awaits a re-bind for.
     pub stale: bool,
+}
+
+/// Parameters of `thread/capability/prove`: a thread, or a selection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ThreadCapabilityProveParams {
+    /// The thread whose loadout is proven.
+    #[serde(default)]
+    pub thread_id: Option<String>,
+    /// The selection that is proven, where no thread is named.
+    #[serde(default)]
+    pub capability_selection: Option<CapabilitySelection>,
+    /// The folder whose project skills and servers count; default: the thread's, or the proxy's own.
+    #[serde(default)]
+    pub cwd: Option<String>,
+}
+
+/// How what the model saw differs from the receipt.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Difference {
+    /// What kind of thing.
+    pub kind: CapabilityKind,
+    /// Its name; of a tool: `server.tool`.
+    pub name: String,
+    /// What is the matter with it.
+    pub problem: Problem,
+}
+
+/// What is the matter with a difference.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "camelCase")]
+pub enum Problem {
+    /// The receipt has it, and the model did not see it.
+    Missing,
+    /// The model saw it, and the receipt does not have it.
+    Unexpected,
+}
+
+/// Result of `thread/capability/prove`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ThreadCapabilityProof {
+    /// The receipt that is proven.
+    pub capability_selection: Receipt,
+    /// What arrived at the model.
+    pub seen: Seen,
+    /// Events whose hooks ran.
+    pub hooks: Vec<String>,
+    /// About how many tokens skills and MCP tools take: a quarter of their characters.
+    pub estimated_tokens: usize,
+    /// Every difference; empty if the receipt holds.
+    pub differences: Vec<Difference>,
 }
 
 /// Parameters of `thread/capability/update`.

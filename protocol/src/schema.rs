@@ -7,9 +7,9 @@ use schemars::{JsonSchema, schema_for};
 use crate::error::LoadoutError;
 use crate::method::{
     Capability, CapabilityListParams, CapabilityResolveParams, CapabilityResolveResult, Page,
-    ThreadCapabilityListParams, ThreadCapabilityReadParams, ThreadCapabilityReadResult,
-    ThreadCapabilityUpdateParams, ThreadCapabilityUpdateResult, ThreadCapabilityUpdated,
-    ThreadLoadout,
+    ThreadCapabilityListParams, ThreadCapabilityProof, ThreadCapabilityProveParams,
+    ThreadCapabilityReadParams, ThreadCapabilityReadResult, ThreadCapabilityUpdateParams,
+    ThreadCapabilityUpdateResult, ThreadCapabilityUpdated, ThreadLoadout,
 };
 use crate::receipt::Receipt;
 use crate::selection::CapabilitySelection;
@@ -41,6 +41,14 @@ pub fn all() -> BTreeMap<&'static str, String> {
         (
             "ThreadCapabilityReadResult.json",
             render::<ThreadCapabilityReadResult>(),
+        ),
+        (
+            "ThreadCapabilityProveParams.json",
+            render::<ThreadCapabilityProveParams>(),
+        ),
+        (
+            "ThreadCapabilityProveResult.json",
+            render::<ThreadCapabilityProof>(),
         ),
         (
             "ThreadCapabilityUpdateParams.json",

@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use crate::connection::{UpstreamCommand, exit_code, host_stdio};
 use crate::loadouts::Loadouts;
-use crate::session::work::Work;
+use crate::session::work::{CodexCommand, Work};
 use crate::{session, settings};
 
 /// Stands between the host on stdio and Codex until Codex ends; the exit code is Codex's.
@@ -25,7 +25,11 @@ pub(super) fn run(codex: Option<PathBuf>, arguments: &[OsString]) -> Result<Exit
         let upstream = command.start(arguments)?;
         let (input, output) = host_stdio();
         let kept = loadouts.clone();
-        let work = |asker| Work::new(kept, asker);
+        let codex = CodexCommand {
+            command: command.clone(),
+            arguments: arguments.to_vec(),
+        };
+        let work = |asker| Work::new(kept, asker, codex);
         let status = session::run(input, output, upstream, work).await?;
         Ok::<_, anyhow::Error>(status)
     })?;

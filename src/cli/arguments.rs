@@ -39,6 +39,12 @@ pub(super) enum Verb {
     ///
     /// Starts a Codex of its own for a moment, to ask it.
     Resolve(Resolve),
+    /// Show what a model would really see of a loadout, held against its receipt
+    ///
+    /// Starts a Codex of its own whose model is an endpoint on loopback, and runs one turn in an
+    /// ephemeral thread. No model is called and nothing is changed, but the loadout's MCP servers
+    /// start for it. Exits with 1 if anything differs.
+    Prove(Prove),
     /// List the threads that have a loadout
     Threads(Threads),
     /// Show the loadout of one thread
@@ -72,6 +78,17 @@ pub(super) struct Resolve {
     /// A JSON file with the selection; `-` reads stdin
     #[arg(value_name = "SELECTION.json")]
     pub(super) selection: PathBuf,
+    #[command(flatten)]
+    pub(super) folder: Folder,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Prove {
+    /// A thread's id, or a JSON file with a selection; `-` reads stdin
+    #[arg(value_name = "THREAD | SELECTION.json")]
+    pub(super) subject: String,
     #[command(flatten)]
     pub(super) folder: Folder,
     #[command(flatten)]

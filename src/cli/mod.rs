@@ -2,7 +2,6 @@
 
 mod app_server;
 mod arguments;
-mod brief_codex;
 mod hand_over;
 mod invocation;
 mod run;

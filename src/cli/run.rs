@@ -65,8 +65,8 @@ fn own() -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let text = runtime.block_on(async {
-        match verb {
+    let (text, code) = runtime.block_on(async {
+        let text = match verb {
             Verb::List(arguments) => verbs::list(arguments).await,
             Verb::Resolve(arguments) => verbs::resolve(arguments).await,
             Verb::Threads(arguments) => verbs::threads(arguments).await,
@@ -75,10 +75,20 @@ fn own() -> Result<ExitCode> {
             Verb::AppServer(arguments) => {
                 app_server::run(arguments.codex, &arguments.rest).map(|_| String::new())
             }
-        }
+            Verb::Prove(arguments) => {
+                let (text, holds) = verbs::prove(arguments).await?;
+                let code = if holds {
+                    ExitCode::SUCCESS
+                } else {
+                    ExitCode::from(FAILED)
+                };
+                return Ok((text, code));
+            }
+        };
+        Ok::<_, anyhow::Error>((text?, ExitCode::SUCCESS))
     })?;
     print(&text)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
 }
 
 fn version() -> Result<ExitCode> {

@@ -4,20 +4,23 @@ use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use codex_loadout_protocol::method::{
-    CAPABILITY_LIST, CAPABILITY_RESOLVE, Capability, Page, ThreadCapabilityListParams,
-    ThreadLoadout,
+    CAPABILITY_LIST, CAPABILITY_RESOLVE, Capability, Page, Problem, ThreadCapabilityListParams,
+    ThreadCapabilityProof, ThreadLoadout,
 };
 use codex_loadout_protocol::selection::FIELD;
 use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError, Receipt};
 use serde::Serialize;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
-use super::arguments::{Folder, List, Resolve, Show, Threads};
-use super::brief_codex::BriefCodex;
+use super::arguments::{Folder, List, Prove, Resolve, Show, Threads};
 use super::table::columns;
+use crate::connection::{BriefCodex, UpstreamCommand};
+use crate::control::Control;
 use crate::loadouts::{Loadouts, Recorded};
+use crate::proof::{self, Subject};
 use crate::settings;
 
 /// How much of a description fits a line.
@@ -69,6 +72,67 @@ pub(super) async fn resolve(arguments: Resolve) -> Result<String> {
         return pretty(&answer);
     }
     Ok(receipt(&serde_json::from_value(answer[FIELD].clone())?))
+}
+
+/// The proof for people or programs, and whether it holds.
+pub(super) async fn prove(arguments: Prove) -> Result<(String, bool)> {
+    let cwd = arguments.folder.cwd.as_deref().map(resolved).transpose()?;
+    let file = PathBuf::from(&arguments.subject);
+    let subject = if arguments.subject == "-" || file.is_file() {
+        let text = read_selection(&file)?;
+        let selection = CapabilitySelection::from_json(text.trim_start_matches('\u{feff}'))?;
+        let cwd = cwd.map_or_else(std::env::current_dir, Ok)?;
+        Subject::Selection(Box::new(selection), cwd)
+    } else {
+        Subject::Thread(arguments.subject, cwd)
+    };
+    let loadouts = Arc::new(Loadouts::new(settings::state_home()?));
+    let command = UpstreamCommand::find(arguments.folder.codex)?;
+    let proof = proof::prove(&loadouts, &command, &["app-server".into()], subject).await?;
+    let holds = proof.differences.is_empty();
+    let text = if arguments.output.json {
+        pretty(&proof)?
+    } else {
+        proven(&proof)
+    };
+    Ok((text, holds))
+}
+
+/// A proof for people.
+fn proven(proof: &ThreadCapabilityProof) -> String {
+    let seen = &proof.seen;
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    let mut row = |kind: &str, name: String| rows.push(vec![kind.to_owned(), name]);
+    for skill in &seen.skills {
+        row("skill", skill.clone());
+    }
+    for tool in seen.mcp_tools() {
+        row("tool", tool);
+    }
+    for agent in &seen.agents {
+        row("agent", agent.clone());
+    }
+    for hook in &proof.hooks {
+        row("hook ran", hook.clone());
+    }
+    let mut text = format!("{}\n\n", proof.capability_selection.digest);
+    text.push_str(&columns(&["KIND", "THE MODEL SAW"], &rows));
+    text.push_str(&format!(
+        "\nskills and MCP tools: {} characters, about {} tokens\n",
+        seen.context_chars(),
+        proof.estimated_tokens
+    ));
+    for difference in &proof.differences {
+        let problem = match difference.problem {
+            Problem::Missing => "the model did not see",
+            Problem::Unexpected => "not in the receipt, but the model saw",
+        };
+        text.push_str(&format!("differs: {problem} {}\n", difference.name));
+    }
+    if proof.differences.is_empty() {
+        text.push_str("the receipt holds\n");
+    }
+    text
 }
 
 fn read_selection(path: &PathBuf) -> Result<String> {
@@ -143,16 +207,37 @@ fn no_loadout(thread: &str) -> LoadoutError {
 /// Asks a Codex of our own.
 async fn ask(folder: Folder, method: &str, mut params: Value) -> Result<Value> {
     if let Some(cwd) = folder.cwd {
-        let cwd = cwd
-            .canonicalize()
-            .with_context(|| format!("`{}` is no folder", cwd.display()))?;
-        params["cwd"] = json!(cwd);
+        params["cwd"] = json!(resolved(&cwd)?);
     }
     let loadouts = Arc::new(Loadouts::new(settings::state_home()?));
-    let codex = BriefCodex::start(folder.codex, loadouts).await?;
-    let answer = codex.call(method, &params).await;
-    codex.end().await?;
-    answer
+    let command = UpstreamCommand::find(folder.codex)?;
+    let codex = BriefCodex::start(&command, &["app-server".into()]).await?;
+    let (_upstream, watching) = watch::channel(Some(codex.info().clone()));
+    let asker = codex.asker().clone();
+    let control = Control::new(loadouts, asker, Arc::default(), Arc::default(), watching);
+    let (member, json) = control.call(method, Some(&params.to_string())).await;
+    codex.end().await;
+    let value: Value = serde_json::from_str(&json)?;
+    if member == "result" {
+        return Ok(value);
+    }
+    // Our errors keep their kind, so that the hint and the candidates are shown.
+    match value
+        .get("data")
+        .cloned()
+        .map(serde_json::from_value::<LoadoutError>)
+    {
+        Some(Ok(error)) => Err(error.into()),
+        _ => Err(anyhow!(
+            "{}",
+            value["message"].as_str().unwrap_or("the method failed")
+        )),
+    }
+}
+
+fn resolved(cwd: &std::path::Path) -> Result<PathBuf> {
+    cwd.canonicalize()
+        .with_context(|| format!("`{}` is no folder", cwd.display()))
 }
 
 fn pretty<T: Serialize>(value: &T) -> Result<String> {

@@ -4,12 +4,14 @@
 //! while it keeps the other from being read: see [`Outbox`].
 
 mod asking;
+mod brief;
 mod child;
 mod inbox;
 mod outbox;
 mod stdio;
 
 pub use asking::{AskError, Asker};
+pub use brief::BriefCodex;
 pub use child::{CODEX_VARIABLE, Upstream, UpstreamCommand, UpstreamError, exit_code};
 pub use inbox::Inbox;
 pub use outbox::{Outbox, write_frames};

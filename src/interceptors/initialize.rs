@@ -92,21 +92,31 @@ pub fn upstream_info(response: &Frame) -> Option<UpstreamInfo> {
     struct Message {
         result: Answer,
     }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Answer {
-        user_agent: String,
-        codex_home: PathBuf,
-    }
-    let answer = serde_json::from_slice::<Message>(response.bytes())
+    serde_json::from_slice::<Message>(response.bytes())
         .ok()?
-        .result;
-    let before_system = answer.user_agent.split(" (").next()?;
-    let version = CodexVersion::parse(before_system.rsplit('/').next()?)?;
-    Some(UpstreamInfo {
-        version,
-        codex_home: answer.codex_home,
-    })
+        .result
+        .info()
+}
+
+/// The result of `initialize`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Answer {
+    user_agent: String,
+    codex_home: PathBuf,
+}
+
+impl Answer {
+    /// Which Codex it is; `None` if it says no version.
+    #[must_use]
+    pub fn info(self) -> Option<UpstreamInfo> {
+        let before_system = self.user_agent.split(" (").next()?;
+        let version = CodexVersion::parse(before_system.rsplit('/').next()?)?;
+        Some(UpstreamInfo {
+            version,
+            codex_home: self.codex_home,
+        })
+    }
 }
 
 #[cfg(test)]

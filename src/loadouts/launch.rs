@@ -35,6 +35,15 @@ pub struct Launch {
     pub binding: Binding,
 }
 
+/// What is tried out.
+#[derive(Debug)]
+pub enum Trial {
+    /// What a selection gives now.
+    Selection(Box<CapabilitySelection>),
+    /// What is on record.
+    Recorded(Box<LoadoutRecord>),
+}
+
 impl Loadouts {
     /// A start with a new loadout: snapshots it, gives it a root of its own, lowers it.
     ///
@@ -74,6 +83,40 @@ impl Loadouts {
             record,
             binding,
         })
+    }
+
+    /// A loadout for a thread of our own, with a root that is to be discarded.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the selection, or `loadoutLost` if what is on record can't be brought back.
+    pub async fn trial(
+        self: &Arc<Self>,
+        trial: Trial,
+        catalog: &Catalog,
+        upstream: &UpstreamInfo,
+    ) -> Result<(LoadoutRecord, Lowered, PathBuf), LoadoutError> {
+        let record = match trial {
+            Trial::Selection(selection) => {
+                let (plan, _) = self.publish(&selection, catalog).await?;
+                LoadoutRecord {
+                    root: None,
+                    receipt: resolver::receipt(&plan, catalog),
+                    selection: *selection,
+                    plan,
+                    codex_home: upstream.codex_home.clone(),
+                    cwd: catalog.cwd.clone(),
+                    recorded_at: unix_now(),
+                }
+            }
+            Trial::Recorded(mut record) => {
+                record.root = None;
+                let loadouts = self.clone();
+                blocking(move || loadouts.restore(&record).map(|()| *record)).await?
+            }
+        };
+        let lowered = self.lower(&record.plan, catalog, upstream)?;
+        let (record, root) = self.with_root(record).await?;
+        Ok((record, lowered, root))
     }
 
     /// Gives a loadout a root of its own, described beside it: before Codex knows the thread, so that

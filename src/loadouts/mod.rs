@@ -13,5 +13,5 @@ mod spares;
 
 pub use bindings::{Binding, Bindings};
 pub use keeper::Loadouts;
-pub use launch::{Launch, cwd_of, merge_config, read_params};
+pub use launch::{Launch, Trial, cwd_of, merge_config, read_params};
 pub use recovery::Recorded;

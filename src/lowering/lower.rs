@@ -89,11 +89,35 @@ pub fn lower(
 /// `selectedCapabilityRoots` with the thread's root, behind those that the host chose itself.
 #[must_use]
 pub fn roots_json(root: &Path, of_host: Vec<Value>) -> String {
-    let ours = json!({
+    Value::from_iter(of_host.into_iter().chain([root_entry(root)])).to_string()
+}
+
+fn root_entry(root: &Path) -> Value {
+    json!({
         "id": "codex-loadout",
         "location": { "type": "environment", "environmentId": "local", "path": root },
-    });
-    Value::from_iter(of_host.into_iter().chain([ours])).to_string()
+    })
+}
+
+/// The provider of a trial's model, in this thread's config alone.
+const TRIAL_PROVIDER: &str = "codex-loadout-proof";
+
+/// `thread/start` for a trial of a loadout: ephemeral, and its model is the endpoint at `url`. Read-only,
+/// so that Codex marks no project as trusted for it.
+#[must_use]
+pub fn trial_request(lowered: Lowered, root: &Path, cwd: &Path, url: &str) -> Value {
+    let mut config = lowered.config;
+    let provider = json!({ "name": TRIAL_PROVIDER, "base_url": url, "wire_api": "responses",
+        "requires_openai_auth": false, "supports_websockets": false });
+    config.insert(
+        "model_providers".to_owned(),
+        json!({ TRIAL_PROVIDER: provider }),
+    );
+    json!({
+        "cwd": cwd, "ephemeral": true, "sandbox": "read-only", "approvalPolicy": "never",
+        "modelProvider": TRIAL_PROVIDER, "config": config,
+        "selectedCapabilityRoots": [root_entry(root)],
+    })
 }
 
 struct Lowering<'a> {

@@ -11,7 +11,7 @@ mod server_definition;
 
 pub use host_config::{HostConfig, MergeMode};
 pub use levers::{Levers, NEWEST_TESTED, OLDEST_TESTED};
-pub use lower::{Lowered, lower, roots_json};
+pub use lower::{Lowered, lower, roots_json, trial_request};
 
 #[cfg(test)]
 mod tests;

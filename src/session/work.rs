@@ -1,10 +1,12 @@
 //! What takes time for one claimed request: asking Codex, reading folders, writing records.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use codex_loadout_protocol::method::THREAD_CAPABILITY_PROVE;
 use codex_loadout_protocol::selection::FIELD;
 use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
 use dashmap::DashMap;
@@ -15,14 +17,24 @@ use tokio::task::AbortHandle;
 
 use super::rebind::{Change, Rebind, Then};
 use crate::catalog::{Catalog, CatalogCache};
-use crate::connection::Asker;
+use crate::connection::{Asker, UpstreamCommand};
 use crate::control::Control;
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::interceptors::thread::{self, Presence};
 use crate::loadouts::{Binding, Bindings, Loadouts, Recorded, cwd_of, read_params};
+use crate::proof::{Subject, prove};
 use crate::router::{Prepared, RequestKind, Ticket};
 use crate::selections::{Lineage, LoadoutRecord, ThreadRecord, session_file};
 use crate::wire::{Frame, RawObject, answer_frame, insert_into_result, replace_params};
+
+/// A Codex and its arguments.
+#[derive(Debug, Clone)]
+pub struct CodexCommand {
+    /// Which one.
+    pub command: UpstreamCommand,
+    /// `app-server` and what the host gave with it.
+    pub arguments: Vec<OsString>,
+}
 
 /// The work of one connection.
 #[derive(Debug)]
@@ -32,6 +44,8 @@ pub struct Work {
     catalogs: Arc<CatalogCache>,
     upstream: watch::Sender<Option<UpstreamInfo>>,
     control: Control,
+    /// The Codex this connection runs on, for another one of the same kind.
+    codex: CodexCommand,
     /// What becomes of a request when Codex has answered it.
     pending: DashMap<Ticket, Pending>,
     /// What is to be done for a request once the threads it concerns are quiet.
@@ -64,7 +78,7 @@ pub(super) enum Pending {
 impl Work {
     /// The work of a connection that asks Codex through `asker`.
     #[must_use]
-    pub fn new(loadouts: Arc<Loadouts>, asker: Arc<Asker>) -> Self {
+    pub fn new(loadouts: Arc<Loadouts>, asker: Arc<Asker>, codex: CodexCommand) -> Self {
         let (upstream, watching) = watch::channel(None);
         let catalogs = Arc::<CatalogCache>::default();
         let bindings = Arc::<Bindings>::default();
@@ -81,6 +95,7 @@ impl Work {
             catalogs,
             upstream,
             control,
+            codex,
             pending: DashMap::new(),
             rebinds: DashMap::new(),
             bindings,
@@ -101,6 +116,9 @@ impl Work {
     /// Works out what to do with a claimed request.
     pub async fn prepare(&self, ticket: Ticket, kind: RequestKind, frame: Frame) -> Prepared {
         let prepared = match kind {
+            RequestKind::Own if frame.method() == THREAD_CAPABILITY_PROVE => {
+                self.prove(&frame).await
+            }
             RequestKind::Own => return Prepared::Reply(self.control.answer(&frame).await),
             RequestKind::Start => self.start(ticket, &frame).await,
             RequestKind::Resume => self.resume(ticket, &frame).await,
@@ -116,6 +134,31 @@ impl Work {
                 &error.to_json_rpc().to_string(),
             ))
         })
+    }
+
+    /// `thread/capability/prove`: on another Codex, so that the host's hears nothing of it.
+    async fn prove(&self, frame: &Frame) -> Result<Prepared, LoadoutError> {
+        let params = read_params(frame)?;
+        let cwd = cwd_of(&params);
+        let subject = match (params.get_string("threadId"), requested(&params)?) {
+            (Some(thread), None) => Subject::Thread(thread, cwd),
+            (None, Some(selection)) => {
+                let cwd = cwd.map_or_else(own_cwd, Ok)?;
+                Subject::Selection(Box::new(selection), cwd)
+            }
+            _ => {
+                return Err(LoadoutError::new(
+                    ErrorKind::InvalidSelection,
+                    "either a thread or a selection is proven",
+                )
+                .with_hint("Send `threadId` or `capabilitySelection`, and not both.")
+                .with_items(vec![ErrorItem::named("threadId"), ErrorItem::named(FIELD)]));
+            }
+        };
+        let CodexCommand { command, arguments } = &self.codex;
+        let proof = prove(&self.loadouts, command, arguments, subject).await?;
+        let proof = serde_json::to_string(&proof).unwrap_or_default();
+        Ok(Prepared::Reply(answer_frame(&frame.id(), "result", &proof)))
     }
 
     async fn start(&self, ticket: Ticket, frame: &Frame) -> Result<Prepared, LoadoutError> {

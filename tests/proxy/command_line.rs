@@ -18,7 +18,15 @@ fn json_of(output: &Output) -> Value {
 
 #[test]
 fn help_is_what_the_readme_says() {
-    for verb in ["", "app-server", "list", "resolve", "threads", "show"] {
+    for verb in [
+        "",
+        "app-server",
+        "list",
+        "resolve",
+        "prove",
+        "threads",
+        "show",
+    ] {
         let mut command = std::process::Command::new(PROXY);
         // `app-server --help` is Codex's own.
         match verb {

@@ -12,5 +12,6 @@ mod faults;
 mod frames;
 mod methods;
 mod persistence;
+mod proof;
 mod selection;
 mod stage;

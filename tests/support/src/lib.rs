@@ -11,8 +11,6 @@ mod home;
 
 mod model;
 
-mod seen;
-
 mod promise;
 
 mod client;
@@ -27,10 +25,10 @@ mod workspace;
 
 pub use client::{Client, RequestError, RpcError};
 pub use codex::{DEFAULT_VERSION, VERSIONS, codex};
+pub use codex_loadout_protocol::Seen;
 pub use home::{Fingerprint, Home, HomeBuilder, Plugin, Server, Skill};
 pub use model::{Model, Request};
 pub use process::Process;
 pub use promise::Promise;
-pub use seen::Seen;
 pub use table::Table;
 pub use workspace::proxy;

@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 const SECTION_START: &str = "<skills_instructions>";
 const SECTION_END: &str = "</skills_instructions>";
 
 /// What one request showed the model. The forms are those of Codex 0.144.1 to 0.169.0.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct Seen {
     /// Names in the skills sections of the last message that has any, sorted. Earlier ones are history
     /// and stay in the input.

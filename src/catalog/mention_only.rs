@@ -1,0 +1,66 @@
+//! Skills that stand in no list: the model has them when the user mentions them by `$name`.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::model::Catalog;
+
+/// The names of those that say so in `agents/openai.yaml`, `policy.allow_implicit_invocation: false`
+/// (Codex 0.169). Blocking: it reads a file for each skill.
+#[must_use]
+pub fn mention_only(catalog: &Catalog) -> BTreeSet<String> {
+    let of_host = catalog
+        .skills
+        .iter()
+        .filter_map(|skill| Some((&skill.name, skill.path.parent()?.to_owned())));
+    let of_plugins = catalog.plugins.iter().flat_map(|plugin| {
+        plugin
+            .skills
+            .iter()
+            .map(|skill| (&skill.name, plugin.root.join(&skill.folder)))
+    });
+    of_host
+        .chain(of_plugins)
+        .filter(|(_, folder)| is_mention_only(folder))
+        .map(|(name, _)| name.clone())
+        .collect()
+}
+
+fn is_mention_only(folder: &Path) -> bool {
+    #[derive(Deserialize)]
+    struct Agent {
+        policy: Option<Policy>,
+    }
+    #[derive(Deserialize)]
+    struct Policy {
+        allow_implicit_invocation: Option<bool>,
+    }
+    std::fs::read_to_string(folder.join("agents/openai.yaml"))
+        .ok()
+        .and_then(|text| serde_saphyr::from_str::<Agent>(&text).ok())
+        .and_then(|agent| agent.policy?.allow_implicit_invocation)
+        == Some(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_explicit_no_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(!is_mention_only(folder.path()));
+        std::fs::create_dir(folder.path().join("agents")).unwrap();
+        for (text, expected) in [
+            ("policy:\n  allow_implicit_invocation: false\n", true),
+            ("policy:\n  allow_implicit_invocation: true\n", false),
+            ("interface:\n  display_name: x\n", false),
+            ("policy: [", false),
+        ] {
+            std::fs::write(folder.path().join("agents/openai.yaml"), text).unwrap();
+            assert_eq!(is_mention_only(folder.path()), expected, "{text}");
+        }
+    }
+}

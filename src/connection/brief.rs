@@ -1,0 +1,124 @@
+//! A Codex of our own for a moment: for what no host's Codex is to be bothered with.
+
+use std::ffi::OsString;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use codex_loadout_protocol::{ErrorKind, LoadoutError};
+use serde_json::json;
+use tokio::process::Child;
+
+use super::asking::Asker;
+use super::child::{Upstream, UpstreamCommand};
+use super::inbox::Inbox;
+use super::outbox::{Outbox, write_frames};
+use crate::interceptors::initialize::{self, UpstreamInfo};
+use crate::wire::{Frame, FrameKind};
+
+const OWN_IDS: &str = "codex-loadout/";
+
+/// A Codex that was asked to initialize. It is killed if this is dropped.
+#[derive(Debug)]
+pub struct BriefCodex {
+    child: Child,
+    outbox: Outbox,
+    asker: Arc<Asker>,
+    info: UpstreamInfo,
+    said: Arc<Mutex<Vec<Frame>>>,
+}
+
+impl BriefCodex {
+    /// Starts it and waits until it is ready.
+    ///
+    /// # Errors
+    /// `unsupportedUpstream` if it can't be started, or says nothing that can be understood.
+    pub async fn start(
+        command: &UpstreamCommand,
+        arguments: &[OsString],
+    ) -> Result<Self, LoadoutError> {
+        let Upstream {
+            child,
+            stdin,
+            stdout,
+        } = command.start(arguments).map_err(|error| {
+            // Its sentence and its hint are lines of one text.
+            let text = error.to_string();
+            let (message, hint) = text.split_once("\nhint: ").unwrap_or((&text, ""));
+            LoadoutError::new(ErrorKind::UnsupportedUpstream, message).with_hint(hint)
+        })?;
+        let (outbox, _) = write_frames(stdin);
+        let asker = Arc::new(Asker::new(OWN_IDS.to_owned(), outbox.clone()));
+        let said = Arc::<Mutex<Vec<Frame>>>::default();
+        let mut inbox = Inbox::new(stdout);
+        let (answers, heard) = (asker.clone(), said.clone());
+        tokio::spawn(async move {
+            while let Some(batch) = inbox.next().await {
+                for frame in batch {
+                    match frame.kind() {
+                        FrameKind::Response => hand_in(&answers, frame),
+                        FrameKind::Notification => heard
+                            .lock()
+                            .unwrap_or_else(PoisonError::into_inner)
+                            .push(frame),
+                        FrameKind::Request | FrameKind::Malformed => {}
+                    }
+                }
+            }
+            answers.upstream_gone();
+        });
+        let client = json!({ "name": "codex-loadout", "title": "codex-loadout", "version": env!("CARGO_PKG_VERSION") });
+        let hello = json!({ "clientInfo": client, "capabilities": { "experimentalApi": true } });
+        let answer: initialize::Answer = asker.ask(initialize::METHOD, &hello).await?;
+        let info = answer.info().ok_or_else(|| {
+            LoadoutError::new(
+                ErrorKind::UnsupportedUpstream,
+                "Codex does not say which version it is",
+            )
+            .with_hint("Use Codex 0.144.1 or newer.")
+        })?;
+        outbox.send(Bytes::from_static(b"{\"method\":\"initialized\"}\n"));
+        Ok(Self {
+            child,
+            outbox,
+            asker,
+            info,
+            said,
+        })
+    }
+
+    /// Asks it.
+    #[must_use]
+    pub fn asker(&self) -> &Arc<Asker> {
+        &self.asker
+    }
+
+    /// Which Codex it is.
+    #[must_use]
+    pub fn info(&self) -> &UpstreamInfo {
+        &self.info
+    }
+
+    /// The notifications it has sent so far.
+    #[must_use]
+    pub fn said(&self) -> Vec<Frame> {
+        self.said
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Ends it as a host does: by closing its stdin.
+    pub async fn end(mut self) {
+        self.outbox.close();
+        if let Err(error) = self.child.wait().await {
+            tracing::debug!(%error, "Codex's end can't be waited for");
+        }
+    }
+}
+
+fn hand_in(answers: &Asker, frame: Frame) {
+    let id: String = serde_json::from_str(frame.id_json()).unwrap_or_default();
+    if let Some(Ok(number)) = id.strip_prefix(OWN_IDS).map(str::parse) {
+        answers.answered(number, frame);
+    }
+}

@@ -1,0 +1,160 @@
+//! Receipt against what arrived: a pure comparison.
+
+use std::collections::BTreeSet;
+
+use codex_loadout_protocol::method::{CapabilityKind, Difference, Problem};
+use codex_loadout_protocol::selection::Mode;
+use codex_loadout_protocol::{CapabilitySelection, Receipt, Seen};
+
+/// Every difference, sorted. In `extend`, and for kinds that a `restrict` leaves alone, what comes on
+/// top of the receipt is the user's own. Skills that stand in no list before they are mentioned may be missing.
+pub(super) fn differences(
+    receipt: &Receipt,
+    selection: &CapabilitySelection,
+    mention_only: &BTreeSet<String>,
+    seen: &Seen,
+) -> Vec<Difference> {
+    let mut found = BTreeSet::new();
+    let mut differ = |kind, name: &str, problem| {
+        found.insert(Difference {
+            kind,
+            name: name.to_owned(),
+            problem,
+        });
+    };
+    let of_plugins = receipt.plugins.iter().flat_map(|plugin| &plugin.skills);
+    let skills: BTreeSet<&str> = receipt
+        .skills
+        .iter()
+        .map(|skill| &skill.name)
+        .chain(of_plugins)
+        .map(String::as_str)
+        .collect();
+    let arrived: BTreeSet<&str> = seen.skills.iter().map(String::as_str).collect();
+    for name in skills.difference(&arrived) {
+        if !mention_only.contains(*name) {
+            differ(CapabilityKind::Skill, name, Problem::Missing);
+        }
+    }
+    if selection.mode != Mode::Extend {
+        for name in arrived.difference(&skills) {
+            differ(CapabilityKind::Skill, name, Problem::Unexpected);
+        }
+    }
+    for server in &receipt.mcp_servers {
+        let Some(tools) = seen.mcp_servers.get(&namespace(&server.name)) else {
+            // Cut to no tool, there is nothing of it to be seen.
+            if server.tools.as_ref().is_none_or(|tools| !tools.is_empty()) {
+                differ(CapabilityKind::McpServer, &server.name, Problem::Missing);
+            }
+            continue;
+        };
+        let Some(chosen) = &server.tools else {
+            continue;
+        };
+        let name = |tool: &String| format!("{}.{tool}", server.name);
+        for tool in chosen.iter().filter(|tool| !tools.contains(tool)) {
+            differ(CapabilityKind::McpServer, &name(tool), Problem::Missing);
+        }
+        for tool in tools.iter().filter(|tool| !chosen.contains(tool)) {
+            differ(CapabilityKind::McpServer, &name(tool), Problem::Unexpected);
+        }
+    }
+    let servers_are_all = match selection.mode {
+        Mode::Replace => true,
+        Mode::Restrict => selection.mcp_servers.is_some(),
+        Mode::Extend => false,
+    };
+    if servers_are_all {
+        let known: BTreeSet<String> = receipt
+            .mcp_servers
+            .iter()
+            .map(|server| namespace(&server.name))
+            .collect();
+        for name in seen
+            .mcp_servers
+            .keys()
+            .filter(|name| !known.contains(*name))
+        {
+            differ(CapabilityKind::McpServer, name, Problem::Unexpected);
+        }
+    }
+    found.into_iter().collect()
+}
+
+/// How Codex 0.144 to 0.169 name a server's tools: what can't stand in such a name becomes `_`.
+fn namespace(server: &str) -> String {
+    let part: String = server
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '_' })
+        .collect();
+    format!("mcp__{part}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn compared(mode: &str, skills: &[&str], servers: serde_json::Value) -> Vec<String> {
+        let selection = CapabilitySelection::from_json(
+            &json!({ "mode": mode, "skills": ["a"], "mcpServers": ["one"] }).to_string(),
+        )
+        .unwrap();
+        let receipt: Receipt = serde_json::from_value(json!({
+            "digest": format!("sha256:{}", "0".repeat(64)), "mode": mode, "profile": [],
+            "plugins": [{ "id": "p@m", "version": null, "digest": "", "source": "codex", "skills": ["p:b"], "mcpServers": [], "agents": [] }],
+            "skills": [{ "name": "a", "source": "user", "path": "/a", "digest": "" },
+                { "name": "quiet", "source": "user", "path": "/q", "digest": "" }],
+            "mcpServers": [{ "name": "my-one", "source": "config", "tools": null },
+                { "name": "cut", "source": "config", "tools": ["x"] },
+                { "name": "mute", "source": "config", "tools": [] }],
+            "agents": [], "hooks": [], "excluded": { "skills": 0, "plugins": 0, "mcpServers": 0 },
+            "context": { "skillsChars": 0, "skillsCharsWithout": 0 }, "inheritedFrom": null, "warnings": []
+        }))
+        .unwrap();
+        let seen = Seen {
+            skills: skills.iter().map(|name| (*name).to_owned()).collect(),
+            mcp_servers: serde_json::from_value(servers).unwrap(),
+            ..Seen::default()
+        };
+        let quiet = BTreeSet::from(["quiet".to_owned()]);
+        differences(&receipt, &selection, &quiet, &seen)
+            .into_iter()
+            .map(|difference| format!("{} {:?}", difference.name, difference.problem))
+            .collect()
+    }
+
+    #[test]
+    fn each_thing_missing_or_too_much_is_a_difference() {
+        let all = json!({ "mcp__my_one": ["t"], "mcp__cut": ["x"] });
+        assert_eq!(
+            compared("replace", &["a", "p:b"], all.clone()),
+            Vec::<String>::new()
+        );
+        assert_eq!(
+            compared(
+                "replace",
+                &["a", "z"],
+                json!({ "mcp__cut": ["x", "y"], "mcp__new": ["n"] })
+            ),
+            [
+                "p:b Missing",
+                "z Unexpected",
+                "cut.y Unexpected",
+                "mcp__new Unexpected",
+                "my-one Missing"
+            ]
+        );
+        // What an extend adds to, is the user's own.
+        let more = json!({ "mcp__my_one": ["t"], "mcp__cut": ["x"], "mcp__own": ["o"] });
+        assert_eq!(
+            compared("extend", &["a", "p:b", "own"], more.clone()),
+            Vec::<String>::new()
+        );
+        assert_eq!(
+            compared("restrict", &["a", "p:b"], more),
+            ["mcp__own Unexpected"]
+        );
+    }
+}

@@ -1,0 +1,159 @@
+//! One proof, from a Codex of our own to the differences.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use codex_loadout_protocol::method::ThreadCapabilityProof;
+use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError, Seen};
+use serde_json::{Value, json};
+
+use super::compare::differences;
+use super::endpoint::Endpoint;
+use crate::catalog::{CatalogCache, mention_only};
+use crate::connection::{BriefCodex, UpstreamCommand};
+use crate::interceptors::thread::{START, TURN_COMPLETED};
+use crate::loadouts::{Loadouts, Recorded, Trial};
+use crate::lowering::trial_request;
+use crate::selections::LoadoutRecord;
+
+/// MCP servers may take their time to start; Codex itself gives up on them earlier.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// How often to look whether the turn has ended.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// Codex and its servers take about this many characters for a token.
+const CHARS_PER_TOKEN: usize = 4;
+
+/// What is proven.
+#[derive(Debug)]
+pub enum Subject {
+    /// The loadout of a thread, in this folder or the thread's own.
+    Thread(String, Option<PathBuf>),
+    /// What a selection would give in a folder.
+    Selection(Box<CapabilitySelection>, PathBuf),
+}
+
+/// Proves a loadout on a Codex of its own.
+///
+/// # Errors
+/// What is wrong with the selection, `unknownCapability` for a thread without a loadout, or
+/// `unsupportedUpstream` if Codex never asked the endpoint.
+pub async fn prove(
+    loadouts: &Arc<Loadouts>,
+    command: &UpstreamCommand,
+    arguments: &[OsString],
+    subject: Subject,
+) -> Result<ThreadCapabilityProof, LoadoutError> {
+    let codex = BriefCodex::start(command, arguments).await?;
+    let proof = on(&codex, loadouts, subject).await;
+    codex.end().await;
+    proof
+}
+
+async fn on(
+    codex: &BriefCodex,
+    loadouts: &Arc<Loadouts>,
+    subject: Subject,
+) -> Result<ThreadCapabilityProof, LoadoutError> {
+    let upstream = codex.info();
+    let (trial, cwd) = match subject {
+        Subject::Selection(selection, cwd) => (Trial::Selection(selection), cwd),
+        Subject::Thread(thread, cwd) => {
+            match loadouts.recorded(&thread, &upstream.codex_home).await? {
+                Recorded::Loadout(record) => {
+                    let cwd = cwd.unwrap_or_else(|| record.loadout.cwd.clone());
+                    (Trial::Recorded(Box::new(record.loadout)), cwd)
+                }
+                Recorded::Native => return Err(no_loadout(&thread)),
+            }
+        }
+    };
+    let catalogs = CatalogCache::default();
+    let catalog = catalogs
+        .get(codex.asker(), &upstream.codex_home, &cwd)
+        .await?;
+    let (record, lowered, root) = loadouts.trial(trial, &catalog, upstream).await?;
+    let mut endpoint = Endpoint::open().await.map_err(|error| {
+        LoadoutError::new(
+            ErrorKind::UnsupportedUpstream,
+            format!("no endpoint can be opened on loopback: {error}"),
+        )
+        .with_hint("Allow this program to listen on 127.0.0.1.")
+    })?;
+    let request = trial_request(lowered, &root, &catalog.cwd, &endpoint.url());
+    let shown = shown(codex, &mut endpoint, &request).await;
+    loadouts.discard(record.clone()).await;
+    let (seen, hooks) = shown?;
+    let LoadoutRecord {
+        receipt, selection, ..
+    } = record;
+    let unlisted = tokio::task::spawn_blocking(move || mention_only(&catalog)).await;
+    Ok(ThreadCapabilityProof {
+        differences: differences(&receipt, &selection, &unlisted.unwrap_or_default(), &seen),
+        estimated_tokens: seen.context_chars().div_ceil(CHARS_PER_TOKEN),
+        capability_selection: receipt,
+        seen,
+        hooks,
+    })
+}
+
+/// Starts the thread, runs a turn, and reads what the endpoint was asked.
+async fn shown(
+    codex: &BriefCodex,
+    endpoint: &mut Endpoint,
+    request: &Value,
+) -> Result<(Seen, Vec<String>), LoadoutError> {
+    let started: Value = codex.asker().ask(START, request).await?;
+    let turn = json!({ "threadId": started["thread"]["id"],
+        "input": [{ "type": "text", "text": "Say done." }] });
+    let _: Value = codex.asker().ask("turn/start", &turn).await?;
+    let body = tokio::select! {
+        body = endpoint.asked() => body,
+        () = turn_ended(codex) => None,
+        () = tokio::time::sleep(PATIENCE) => None,
+    };
+    let Some(body) = body else {
+        return Err(LoadoutError::new(
+            ErrorKind::UnsupportedUpstream,
+            "Codex ran a turn without asking the proof's model",
+        )
+        .with_hint(
+            "Run it again with CODEX_LOADOUT_LOG=debug, and see what Codex says on stderr.",
+        ));
+    };
+    // Hooks run until the turn has ended.
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !has_ended(codex) && Instant::now() < deadline {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    let said = codex.said();
+    let ran = said.iter().filter(|frame| frame.method() == "hook/started");
+    let hooks = ran.filter_map(|frame| {
+        let message: Value = serde_json::from_slice(frame.bytes()).ok()?;
+        Some(message["params"]["run"]["eventName"].as_str()?.to_owned())
+    });
+    Ok((Seen::of(&body), hooks.collect()))
+}
+
+async fn turn_ended(codex: &BriefCodex) {
+    while !has_ended(codex) {
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}
+
+fn has_ended(codex: &BriefCodex) -> bool {
+    codex
+        .said()
+        .iter()
+        .any(|frame| frame.method() == TURN_COMPLETED)
+}
+
+fn no_loadout(thread: &str) -> LoadoutError {
+    LoadoutError::new(
+        ErrorKind::UnknownCapability,
+        format!("no loadout is recorded for thread `{thread}`"),
+    )
+    .with_hint("`thread/capability/list` (or `codex-loadout threads`) shows those that have one.")
+    .with_items(vec![ErrorItem::named(thread)])
+}
