@@ -61,7 +61,7 @@ impl Digests {
     fn known(&self, bundle: &Bundle, store: Option<&Store>) -> Option<Digest> {
         let key = (bundle.source.clone(), bundle.content.clone());
         let known = self.known.get(&key)?;
-        let kept = store.is_none_or(|store| store.has_tree(&known.digest));
+        let kept = store.is_none_or(|store| store.is_known_intact(&known.digest));
         (kept && known.is_fresh(&bundle.source)).then_some(known.digest)
     }
 
@@ -75,7 +75,7 @@ impl Digests {
         let tree = read(bundle)?;
         let digest = tree.digest();
         if let Some(store) = store {
-            store.publish_tree(&tree, digest)?;
+            store.keep_tree(&tree, digest)?;
         }
         if stamp.is_settled(SystemTime::now()) {
             self.known.insert(

@@ -12,7 +12,7 @@ use super::spares::{self, Spares};
 use crate::bundle::Digest;
 use crate::catalog::Catalog;
 use crate::lowering::{Levers, lower};
-use crate::materializer::{RootId, Store};
+use crate::materializer::{RootId, Store, Verdict};
 use crate::resolver::{self, Plan};
 use crate::selections::{LoadoutRecord, Selections, root_file};
 
@@ -118,38 +118,49 @@ impl Loadouts {
         .await
     }
 
-    /// Makes sure that a recorded plan's snapshots are there, and its root leads to them.
+    /// Makes sure that a recorded plan's snapshots are there and intact, and its root leads to them.
+    /// Tells the sources of those that had to be healed. Blocking.
     ///
     /// # Errors
-    /// `loadoutLost` if a snapshot is gone and its source no longer has the recorded content.
-    pub fn restore(&self, record: &LoadoutRecord) -> Result<(), LoadoutError> {
+    /// `loadoutLost` if a snapshot is gone, `tampered` if it was changed, and its source no longer has
+    /// the recorded content.
+    pub fn restore(&self, record: &LoadoutRecord) -> Result<Vec<PathBuf>, LoadoutError> {
         let store = self.store()?;
         let stored = || record.plan.bundles.iter().filter(|bundle| bundle.stored);
+        let mut healed = Vec::new();
         for bundle in stored() {
             let digest = bundle
                 .digest
                 .ok_or_else(|| lost("its record names a folder without a digest"))?;
-            if store.has_tree(&digest) {
-                continue;
-            }
-            let tree = digests::read(bundle).map_err(|error| lost(&error.message))?;
+            let changed = match store.check_tree(&digest) {
+                Verdict::Intact => continue,
+                Verdict::Missing => false,
+                Verdict::Changed => true,
+            };
+            let source = bundle.source.display();
+            let beyond = |why: &str| match changed {
+                true => tampered(&format!(
+                    "the snapshot of `{source}` was changed, and {why}"
+                )),
+                false => lost(&format!("the snapshot of `{source}` is gone, and {why}")),
+            };
+            let tree = digests::read(bundle).map_err(|error| beyond(&error.message))?;
             if tree.digest() != digest {
-                return Err(lost(&format!(
-                    "the snapshot of `{}` is gone, and the folder has changed since",
-                    bundle.source.display()
-                )));
+                return Err(beyond("the folder has changed since"));
             }
-            store.publish_tree(&tree, digest)?;
+            if store.keep_tree(&tree, digest)? {
+                healed.push(bundle.source.clone());
+            }
         }
         let loadout = store.publish_loadout(&mounts(&record.plan))?;
         let Some(root) = &record.root else {
-            return Ok(());
+            return Ok(healed);
         };
         if store.point_root(&parse_root(root)?, loadout)? {
             // A change that was cut short had led it elsewhere.
             root_file::write(&store.roots(), root, Some(record))?;
         }
-        Ok(())
+        Ok(healed)
     }
 
     /// Makes roots ready for the next threads with a loadout like this one.
@@ -204,6 +215,11 @@ pub(super) fn lost(why: &str) -> LoadoutError {
         format!("the thread's loadout can't be brought back: {why}"),
     )
     .with_hint("Send a new `capabilitySelection`, or `null` to go on without a loadout.")
+}
+
+fn tampered(what: &str) -> LoadoutError {
+    LoadoutError::new(ErrorKind::Tampered, what)
+        .with_hint("Bring the folder back to what it was, or send a new `capabilitySelection`.")
 }
 
 /// Runs file work that may take long where it holds up nobody.

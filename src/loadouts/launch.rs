@@ -111,7 +111,7 @@ impl Loadouts {
             Trial::Recorded(mut record) => {
                 record.root = None;
                 let loadouts = self.clone();
-                blocking(move || loadouts.restore(&record).map(|()| *record)).await?
+                blocking(move || loadouts.restore(&record).map(|_| *record)).await?
             }
         };
         let lowered = self.lower(&record.plan, catalog, upstream)?;
@@ -150,7 +150,18 @@ impl Loadouts {
         let mut params = read_params(request)?;
         check_environments(&params)?;
         let loadouts = self.clone();
-        let mut record = blocking(move || loadouts.restore(&record).map(|()| record)).await?;
+        let restored = blocking(move || Ok((loadouts.restore(&record)?, record)));
+        let (healed, mut record) = restored.await?;
+        for source in healed {
+            let message = format!(
+                "the snapshot of `{}` had been changed; it was brought back from its source",
+                source.display()
+            );
+            record
+                .receipt
+                .warnings
+                .push(Warning::new("healed", message));
+        }
         let lowered = self.lower(&record.plan, catalog, upstream)?;
         for server in &lowered.gone_servers {
             let message = format!(

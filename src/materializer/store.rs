@@ -22,10 +22,11 @@ use dashmap::DashMap;
 
 use super::error::StoreError;
 use super::publish::{self, Staged};
-use super::read::read_tree;
+use super::read::{read_tree, watched_folders};
 use super::root::{RootId, link};
 use super::walk::Limits;
 use crate::bundle::{Digest, Tree};
+use crate::freshness::Watch;
 
 /// The text that marks a folder as a cache, by the Cache Directory Tagging Specification.
 const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n";
@@ -47,6 +48,8 @@ pub struct Store {
     home: PathBuf,
     /// Trees that are being staged by this process, so that none is staged twice at once.
     staging: DashMap<Digest, Arc<Mutex<()>>>,
+    /// Trees that were read and found intact, with an eye on each since before.
+    watched: DashMap<Digest, Watch>,
 }
 
 impl Store {
@@ -58,6 +61,7 @@ impl Store {
         let store = Self {
             home: home.to_owned(),
             staging: DashMap::new(),
+            watched: DashMap::new(),
         };
         publish::private_folder(home)?;
         for folder in [
@@ -148,6 +152,47 @@ impl Store {
             Ok(tree) if tree.digest() == *digest => Verdict::Intact,
             Ok(_) | Err(_) => Verdict::Changed,
         }
+    }
+
+    /// Whether a tree is known to be intact without reading it: it was once read, and nothing has
+    /// changed since. Where the system tells of no change, nothing is known.
+    #[must_use]
+    pub fn is_known_intact(&self, digest: &Digest) -> bool {
+        let quiet = self.watched.get(digest).map(|watch| watch.is_quiet());
+        quiet == Some(true) && self.has_tree(digest)
+    }
+
+    /// As [`Self::verify_tree`], without reading again what is known to be intact.
+    #[must_use]
+    pub fn check_tree(&self, digest: &Digest) -> Verdict {
+        if self.is_known_intact(digest) {
+            return Verdict::Intact;
+        }
+        // Watched before it is read, so that no change falls between.
+        let watch = watched_folders(&self.tree_path(digest), Limits::default())
+            .ok()
+            .and_then(|targets| Watch::on(&targets));
+        let verdict = self.verify_tree(digest);
+        match watch.filter(|_| verdict == Verdict::Intact) {
+            Some(watch) => self.watched.insert(*digest, watch),
+            None => self.watched.remove(digest).map(|(_, watch)| watch),
+        };
+        verdict
+    }
+
+    /// Keeps a tree under its digest, in the place of one that was changed; whether there was one.
+    ///
+    /// # Errors
+    /// As [`Self::heal_tree`].
+    pub fn keep_tree(&self, tree: &Tree, digest: Digest) -> Result<bool, StoreError> {
+        let changed = self.check_tree(&digest) == Verdict::Changed;
+        if changed {
+            tracing::warn!(%digest, "a snapshot was changed; a good copy is put in its place");
+            self.heal_tree(tree, digest)?;
+        } else {
+            self.publish_tree(tree, digest)?;
+        }
+        Ok(changed)
     }
 
     /// Puts a good copy in the place of a tree that was changed or is gone.

@@ -424,7 +424,7 @@ impl Work {
                 let loadout = binding.loadout.clone();
                 let restored =
                     tokio::task::spawn_blocking(move || loadouts.restore(&loadout)).await;
-                restored.unwrap_or(Ok(()))?;
+                restored.unwrap_or_else(|_| Ok(Vec::new()))?;
                 merge_config(&of_host, lowered)?
             }
             None => of_host,

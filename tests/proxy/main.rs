@@ -15,3 +15,4 @@ mod persistence;
 mod proof;
 mod selection;
 mod stage;
+mod tampering;
