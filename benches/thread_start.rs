@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use lab::{Client, Home, HomeBuilder, Model, Table};
+use lab::{Client, Home, HomeBuilder, Model, Skill, Table};
 use serde_json::{Value, json};
 
 /// Threads of each kind that are measured in one setting.
@@ -18,6 +18,10 @@ const STARTS: usize = 80;
 /// Threads that a host opens one after the other; they stay open meanwhile.
 const SETTINGS: [usize; 2] = [4, 1];
 const WARM_UP: usize = 2;
+/// Turns of each kind that are measured.
+const TURNS: usize = 15;
+/// How long Codex may take to notice a new skill.
+const NOTICED: Duration = Duration::from_millis(1200);
 /// What a round leaves to be done is not to fall onto the next one.
 const SETTLE: Duration = Duration::from_millis(60);
 
@@ -80,6 +84,7 @@ async fn main() -> Result<()> {
             "threads opened one after the other, before they are unloaded: {agents}\n\n{table}"
         );
     }
+    turns(&home, &direct, &by_hand, &proxy, &selected).await?;
     println!(
         "resident memory of the proxy: {} with one idle connection, {} after {} loadouts",
         idle,
@@ -87,6 +92,69 @@ async fn main() -> Result<()> {
         SETTINGS.len() * STARTS
     );
     Ok(())
+}
+
+/// What the check before a turn costs, and a re-bind where something has changed underneath.
+#[expect(clippy::print_stdout, reason = "a bench shows what it measured")]
+async fn turns(
+    home: &Home,
+    direct: &Client,
+    by_hand: &Value,
+    proxy: &Client,
+    selected: &Value,
+) -> Result<()> {
+    let mut times: [Vec<Duration>; 3] = Default::default();
+    let id = |started: Value| {
+        started["thread"]["id"]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let plain = id(direct.request("thread/start", by_hand.clone()).await?);
+    let checked = id(proxy.request("thread/start", selected.clone()).await?);
+    for round in 0..WARM_UP + TURNS {
+        home.add_skill(".agents/skills", &Skill::new(&format!("newcomer-{round}")))?;
+        // Codex sees it, and the proxy will not take it for one that is still being written.
+        tokio::time::sleep(NOTICED).await;
+        let took = [
+            turn(proxy, &checked).await?,
+            turn(direct, &plain).await?,
+            turn(proxy, &checked).await?,
+        ];
+        if round >= WARM_UP {
+            times
+                .iter_mut()
+                .zip(took)
+                .for_each(|(times, took)| times.push(took));
+        }
+    }
+    let [rebound, plain, checked] = times.each_mut().map(|times| median(times));
+    let mut table = Table::new(&[("turn/start until answered", 34), ("p50 ms", 8)]);
+    for (kind, time) in [
+        ("by hand, straight to Codex", plain),
+        ("loadout, nothing has changed", checked),
+        ("loadout, a skill was added before", rebound),
+    ] {
+        table.row([
+            kind.to_owned(),
+            format!("{:.2}", time.as_secs_f64() * 1000.0),
+        ]);
+    }
+    println!("{table}");
+    Ok(())
+}
+
+async fn turn(client: &Client, thread: &str) -> Result<Duration> {
+    let mark = client.mark();
+    let params = json!({ "threadId": thread, "input": [{ "type": "text", "text": "hi" }] });
+    let begin = Instant::now();
+    client.request("turn/start", params).await?;
+    let took = begin.elapsed();
+    let ended = |message: &Value| {
+        message["method"] == "turn/completed" && message["params"]["threadId"] == json!(thread)
+    };
+    client.wait_for(mark, ended).await?;
+    Ok(took)
 }
 
 /// The median of each kind of start.

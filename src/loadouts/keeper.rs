@@ -172,6 +172,25 @@ impl Loadouts {
         }
     }
 
+    /// Makes sure that what a loaded thread reads is what was selected, right before it may read it.
+    ///
+    /// # Errors
+    /// As [`Self::restore`].
+    pub async fn check_snapshots(
+        self: &Arc<Self>,
+        record: &Arc<LoadoutRecord>,
+    ) -> Result<(), LoadoutError> {
+        let stored = record.plan.bundles.iter().filter(|bundle| bundle.stored);
+        let mut digests = stored.filter_map(|bundle| bundle.digest);
+        if let Some(store) = self.store.get()
+            && digests.all(|digest| store.is_known_intact(&digest))
+        {
+            return Ok(());
+        }
+        let (loadouts, record) = (self.clone(), record.clone());
+        blocking(move || loadouts.restore(&record).map(|_| ())).await
+    }
+
     /// Removes the roots that were made ready and not used. Blocking.
     pub fn clear_spares(&self) {
         if let Some(store) = self.store.get() {

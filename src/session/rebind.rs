@@ -135,6 +135,7 @@ impl Work {
             let Some(binding) = self.bindings.get(&member) else {
                 continue;
             };
+            self.loadouts.check_snapshots(&binding.loadout).await?;
             let catalog = self.catalog(upstream, &binding.cwd).await?;
             if binding.next_cwd.is_none() && is_checked(&binding, &catalog) {
                 continue;

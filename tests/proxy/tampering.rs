@@ -57,6 +57,19 @@ async fn a_changed_snapshot_is_healed_or_refused() {
     assert_eq!(fs::read_to_string(snapshot(&stage)).unwrap(), good);
     host.shutdown().await.unwrap();
 
+    // And before each turn of a thread that lives.
+    let host = stage.host().await;
+    let (living, _) = stage.start(&host, json!({ "skills": ["alone"] })).await;
+    stage.check(&host, &living, &alone).await;
+    fs::write(
+        snapshot(&stage),
+        "---\nname: alone\ndescription: Evil.\n---\n",
+    )
+    .unwrap();
+    stage.check(&host, &living, &alone).await;
+    assert_eq!(fs::read_to_string(snapshot(&stage)).unwrap(), good);
+    host.shutdown().await.unwrap();
+
     // With the source changed too, there is no good copy.
     fs::write(
         snapshot(&stage),
