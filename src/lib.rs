@@ -34,4 +34,6 @@ pub mod session;
 
 pub mod settings;
 
+pub mod crash_point;
+
 pub mod cli;

@@ -14,6 +14,7 @@ use super::keeper::{Loadouts, blocking, parse_root, unix_now};
 use super::spares;
 use crate::bundle::Digest;
 use crate::catalog::Catalog;
+use crate::crash_point::crash_point;
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::interceptors::thread::RESUMABLE;
 use crate::lowering::{HostConfig, Levers, Lowered, MergeMode, lower, roots_json};
@@ -58,7 +59,9 @@ impl Loadouts {
     ) -> Result<Launch, LoadoutError> {
         let mut params = read_params(request)?;
         check_environments(&params)?;
+        crash_point("start: before publish");
         let (plan, _) = self.publish(&selection, catalog).await?;
+        crash_point("start: after publish");
         let lowered = self.lower(&plan, catalog, upstream)?;
         // Refused before a root is made for it.
         let config = merged_config(&params, &lowered)?;

@@ -32,6 +32,17 @@ impl Lowered {
     }
 }
 
+/// How a server is reached. Codex refuses a thread whose config switches off a server that has no
+/// transport; so one that goes from the user's config meanwhile is still a server, and off.
+fn transport_of(definition: &Map<String, Value>) -> Map<String, Value> {
+    ["command", "url"]
+        .into_iter()
+        .filter_map(|field| Some((field.to_owned(), definition.get(field)?.clone())))
+        .filter(|(_, value)| !value.is_null())
+        .take(1)
+        .collect()
+}
+
 /// What is not yet said; of lists, the entries that are missing.
 fn add(config: &mut Map<String, Value>, more: Map<String, Value>) {
     for (key, more) in more {
@@ -288,14 +299,16 @@ impl Lowering<'_> {
         let plan = self.plan;
         let of_config = |server: &&PlannedServer| server.origin == ServerOrigin::Config;
         if let Scope::Only(_) = plan.host_servers {
-            for name in self.catalog.servers.keys() {
+            for (name, configured) in &self.catalog.servers {
                 if !plan
                     .servers
                     .iter()
                     .filter(of_config)
                     .any(|server| server.name == *name)
                 {
-                    self.set(&["mcp_servers", name, "enabled"], false);
+                    let mut off = transport_of(&configured.definition);
+                    off.insert("enabled".to_owned(), false.into());
+                    self.set(&["mcp_servers", name], off);
                 }
             }
         }

@@ -19,6 +19,7 @@ use super::work::{Pending, Work};
 use crate::bundle::Digest;
 use crate::catalog::Catalog;
 use crate::connection::AskError;
+use crate::crash_point::crash_point;
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::loadouts::{Binding, cwd_of, merge_config, read_params};
 use crate::lowering::{Levers, Lowered};
@@ -225,7 +226,9 @@ impl Work {
 
     async fn carry_out(&self, ticket: Ticket, rebind: Rebind) -> Result<Rebound, LoadoutError> {
         let upstream = self.upstream().await?;
+        crash_point("rebind: before unload");
         let (unloaded, mut done) = self.unload_all(&rebind, &upstream).await;
+        crash_point("rebind: after unload");
         let mut rebound = Rebound::only(Prepared::Reply(Bytes::new()));
         if done.is_ok()
             && let Some(change) = rebind.change
@@ -234,6 +237,7 @@ impl Work {
             let durable = matches!(rebind.then, Then::Tell(_));
             done = self.change(change, durable, &mut rebound).await;
         }
+        crash_point("rebind: after change");
         // Those that went are brought back also if others did not go.
         for told in rebind.load {
             if unloaded.contains(&told.thread) {
@@ -241,6 +245,7 @@ impl Work {
                 done = done.and(loaded);
             }
         }
+        crash_point("rebind: after load");
         done?;
         rebound.then = match rebind.then {
             Then::Pass(bytes) => Prepared::Pass(bytes),
@@ -266,6 +271,7 @@ impl Work {
         match change {
             Change::To(loadout, record) => {
                 self.loadouts.point_root(loadout, &record.loadout).await?;
+                crash_point("rebind: after the root");
                 if durable {
                     selections.put_thread(&record).await?;
                 }
@@ -353,6 +359,7 @@ impl Work {
         let selections = self.loadouts.selections().await?;
         selections.begin_unloading(thread).await?;
         let archived: Result<Value, AskError> = self.asker.ask("thread/archive", &named).await;
+        crash_point("rebind: in the archive");
         let back: Result<Value, AskError> = self.asker.ask("thread/unarchive", &named).await;
         selections.end_unloading(thread).await?;
         if let Err(error) = archived {

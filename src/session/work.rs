@@ -19,6 +19,7 @@ use super::rebind::{Change, Rebind, Then};
 use crate::catalog::{Catalog, CatalogCache};
 use crate::connection::{Asker, UpstreamCommand};
 use crate::control::Control;
+use crate::crash_point::crash_point;
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::interceptors::thread::{self, Presence};
 use crate::loadouts::{Binding, Bindings, Loadouts, Recorded, cwd_of, read_params};
@@ -375,6 +376,7 @@ impl Work {
     }
 
     pub(super) fn forward(&self, ticket: Ticket, request: Bytes, pending: Pending) -> Prepared {
+        crash_point("forward");
         self.pending.insert(ticket, pending);
         Prepared::Forward {
             request,
@@ -395,7 +397,10 @@ impl Work {
             }
             return (response.into_bytes(), false);
         };
-        match self.record(&thread_id, pending).await {
+        crash_point("answer: before record");
+        let recorded = self.record(&thread_id, pending).await;
+        crash_point("answer: after record");
+        match recorded {
             Ok(None) => (response.into_bytes(), false),
             Ok(Some(record)) => match with_receipt(&response, &record) {
                 Ok(answer) => (answer, true),
@@ -478,6 +483,7 @@ impl Work {
 
     /// Records the loadouts of spawned threads.
     pub async fn adopt(&self, parent: &str, children: &[String]) {
+        crash_point("spawn: before record");
         let adopted = async {
             let selections = self.loadouts.selections().await?;
             if let Some(record) = selections.thread(parent).await? {

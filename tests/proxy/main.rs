@@ -6,10 +6,12 @@
 )]
 
 mod command_line;
+mod crash;
 mod drift;
 mod drop_in;
 mod faults;
 mod frames;
+mod load;
 mod methods;
 mod persistence;
 mod proof;
