@@ -6,8 +6,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use dashmap::DashMap;
 
-use super::inputs::{Sign, look};
+use super::inputs::{Seen, Sign, look};
 use super::model::Catalog;
+use super::newcomers::newcomers;
 use super::read::read_catalog;
 use crate::connection::{AskError, Asker};
 use crate::freshness::{MAX_AGE, Watch};
@@ -49,15 +50,39 @@ impl CatalogCache {
         {
             return Ok(known.catalog.clone());
         }
+        self.read(asker, codex_home, cwd, false).await
+    }
+
+    /// As [`Self::get`], with Codex made to look at its folders again: for a name that is not known.
+    ///
+    /// # Errors
+    /// [`AskError`] if Codex does not tell.
+    pub async fn get_anew(
+        &self,
+        asker: &Asker,
+        codex_home: &Path,
+        cwd: &Path,
+    ) -> Result<Arc<Catalog>, AskError> {
+        self.read(asker, codex_home, cwd, true).await
+    }
+
+    async fn read(
+        &self,
+        asker: &Asker,
+        codex_home: &Path,
+        cwd: &Path,
+        force: bool,
+    ) -> Result<Arc<Catalog>, AskError> {
         self.known.remove(cwd);
         // Watched from before Codex is asked, so that no change falls between.
         let before = look_around(codex_home, cwd).await;
-        let (sign, watch) = match before {
-            Some((sign, watch)) => (Some(sign), watch),
-            None => (None, None),
+        let (sign, watch, skills) = match before {
+            Some((seen, watch)) => (Some(seen.sign), watch, seen.skills),
+            None => (None, None, Vec::new()),
         };
         let read_at = Instant::now();
-        let catalog = Arc::new(read_catalog(asker, codex_home, cwd).await?);
+        let catalog = read_catalog(asker, codex_home, cwd, force).await?;
+        let catalog = Arc::new(with_newcomers(catalog, skills).await);
         let Some(sign) = sign.filter(|_| self.is_settled(read_at)) else {
             return Ok(catalog);
         };
@@ -106,17 +131,27 @@ impl Known {
             Some(watch) => watch.is_quiet(),
             None => look_around(codex_home, cwd)
                 .await
-                .is_some_and(|(sign, _)| sign == self.sign),
+                .is_some_and(|(seen, _)| seen.sign == self.sign),
         }
     }
 }
 
 /// Looks at the files where that holds up nobody, and keeps an eye on them.
-async fn look_around(codex_home: &Path, cwd: &Path) -> Option<(Sign, Option<Watch>)> {
+async fn look_around(codex_home: &Path, cwd: &Path) -> Option<(Seen, Option<Watch>)> {
     let (codex_home, cwd) = (codex_home.to_owned(), cwd.to_owned());
     let looked = tokio::task::spawn_blocking(move || {
-        let (sign, targets) = look(&codex_home, &cwd)?;
-        Some((sign, Watch::on(&targets)))
+        let seen = look(&codex_home, &cwd)?;
+        let watch = Watch::on(&seen.targets);
+        Some((seen, watch))
     });
     looked.await.ok().flatten()
+}
+
+async fn with_newcomers(catalog: Catalog, skills: Vec<PathBuf>) -> Catalog {
+    let unchanged = catalog.clone();
+    let added = tokio::task::spawn_blocking(move || Catalog {
+        newcomers: newcomers(&catalog, &skills),
+        ..catalog
+    });
+    added.await.unwrap_or(unchanged)
 }

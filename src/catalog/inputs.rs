@@ -28,16 +28,26 @@ pub(super) struct Sign {
     newest: Option<SystemTime>,
 }
 
-/// Looks at everything that a thread's folder depends on: its sign, and what to watch to know that it
-/// changes. `None` if there is too much to look at.
-pub(super) fn look(codex_home: &Path, cwd: &Path) -> Option<(Sign, Targets)> {
+/// What was seen.
+pub(super) struct Seen {
+    pub(super) sign: Sign,
+    /// What to watch to know that it changes.
+    pub(super) targets: Targets,
+    /// Every `SKILL.md` where Codex looks for skills outside plugins.
+    pub(super) skills: Vec<PathBuf>,
+}
+
+/// Looks at everything that a thread's folder depends on. `None` if there is too much to look at.
+pub(super) fn look(codex_home: &Path, cwd: &Path) -> Option<Seen> {
     let mut look = Look::default();
     let user = std::env::home_dir().unwrap_or_default();
     for folder in [codex_home.to_owned(), PathBuf::from(ADMIN_FOLDER)] {
         look.files_of(&folder, is_config);
         look.deep(&folder.join("skills"), DEPTH)?;
     }
+    let of_plugins = look.skills.len();
     look.deep(&codex_home.join("plugins/cache"), DEPTH)?;
+    look.skills.truncate(of_plugins);
     for folder in cwd.ancestors().chain([user.as_path()]) {
         look.file(&folder.join(".git"));
         for config in [
@@ -53,7 +63,11 @@ pub(super) fn look(codex_home: &Path, cwd: &Path) -> Option<(Sign, Targets)> {
             look.deep(&folder.join(".codex/skills"), DEPTH)?;
         }
     }
-    Some((look.sign(), look.targets))
+    Some(Seen {
+        sign: look.sign(),
+        targets: look.targets,
+        skills: look.skills,
+    })
 }
 
 /// Config of users and projects, marketplaces, the account.
@@ -80,6 +94,7 @@ struct Look {
     newest: Option<SystemTime>,
     seen: HashSet<FolderId>,
     targets: Targets,
+    skills: Vec<PathBuf>,
 }
 
 impl Look {
@@ -133,6 +148,9 @@ impl Look {
                 self.deep(&path, depth - 1)?;
             } else if tells_what_is_there(&path) {
                 self.facts_of(&path);
+                if path.ends_with("SKILL.md") {
+                    self.skills.push(path);
+                }
             }
         }
         Some(())
@@ -220,8 +238,8 @@ mod tests {
         };
         write("codex/config.toml", "a");
         write("project/sub/x", "");
-        let mut last = look(&at("codex"), &at("project/sub")).unwrap().0;
-        assert_eq!(look(&at("codex"), &at("project/sub")).unwrap().0, last);
+        let mut last = look(&at("codex"), &at("project/sub")).unwrap().sign;
+        assert_eq!(look(&at("codex"), &at("project/sub")).unwrap().sign, last);
         assert!(
             !last.is_settled(SystemTime::now())
                 && last.is_settled(SystemTime::now() + Duration::from_secs(3))
@@ -237,13 +255,13 @@ mod tests {
             ("project/.git", "x"),
         ] {
             write(path, text);
-            let next = look(&at("codex"), &at("project/sub")).unwrap().0;
+            let next = look(&at("codex"), &at("project/sub")).unwrap().sign;
             assert_ne!(next, last, "{path}");
             last = next;
         }
         write("project/sub/x", "not looked at");
         assert_eq!(
-            look(&at("codex"), &at("project/sub")).unwrap().0.digest,
+            look(&at("codex"), &at("project/sub")).unwrap().sign.digest,
             last.digest
         );
     }

@@ -5,6 +5,7 @@ mod cache;
 mod inputs;
 mod mention_only;
 mod model;
+mod newcomers;
 mod plugin_folder;
 mod read;
 mod skill_header;

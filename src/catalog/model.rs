@@ -14,6 +14,9 @@ pub struct Catalog {
     pub cwd: PathBuf,
     /// Skills that Codex found outside plugins, disabled ones included.
     pub skills: Vec<HostSkill>,
+    /// Skills that lie where Codex looks and that it does not list yet, or lists as they were before.
+    /// They can't be selected, but they have to be kept out: Codex may show them at any moment.
+    pub newcomers: Vec<HostSkill>,
     /// Plugins that Codex has installed, disabled ones included.
     pub plugins: Vec<InstalledPlugin>,
     /// MCP servers of the effective config (user, project, managed), by name.

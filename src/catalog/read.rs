@@ -16,6 +16,8 @@ use crate::connection::{AskError, Asker};
 
 /// Reads everything that could be selected for a thread in this folder.
 ///
+/// Codex's own list of skills follows the disk with a delay of seconds; `force` makes it look again.
+///
 /// Installation, policy and the precedence of config files stay Codex's: it is
 /// asked, and only folders of plugins that it does not list are read here.
 ///
@@ -25,9 +27,10 @@ pub(super) async fn read_catalog(
     asker: &Asker,
     codex_home: &Path,
     cwd: &Path,
+    force: bool,
 ) -> Result<Catalog, AskError> {
-    // Reloaded by force: Codex's own cache follows the disk with a delay.
-    let skills = json!({ "cwds": [cwd], "forceReload": true });
+    // Not by force unless it has to be: that shows newcomers to every thread that begins a turn just now.
+    let skills = json!({ "cwds": [cwd], "forceReload": force });
     let plugins = json!({ "cwds": [cwd] });
     let config = json!({ "cwd": cwd, "includeLayers": false });
     let (skills, plugins, config) = tokio::try_join!(
@@ -88,6 +91,7 @@ fn assemble(
     Catalog {
         cwd: cwd.to_owned(),
         skills: host,
+        newcomers: Vec::new(),
         plugins: installed,
         servers: servers.collect(),
     }

@@ -23,7 +23,7 @@ use super::answer::wait_for_upstream;
 use crate::catalog::{Catalog, CatalogCache};
 use crate::connection::Asker;
 use crate::interceptors::initialize::UpstreamInfo;
-use crate::loadouts::{Bindings, Loadouts, Recorded};
+use crate::loadouts::{Bindings, Loadouts, Recorded, catalog_for};
 use crate::lowering::Levers;
 use crate::resolver::capabilities;
 
@@ -45,13 +45,18 @@ impl Context {
 
     async fn catalog(&self, cwd: Option<String>) -> Result<Arc<Catalog>, LoadoutError> {
         let upstream = self.upstream().await?;
-        let cwd = std::path::absolute(cwd.map_or_else(|| PathBuf::from("."), PathBuf::from))
-            .map_err(|error| invalid("cwd", &error.to_string()))?;
+        let cwd = folder(cwd)?;
         Ok(self
             .catalogs
             .get(&self.asker, &upstream.codex_home, &cwd)
             .await?)
     }
+}
+
+/// A relative folder is taken from the proxy's own.
+fn folder(cwd: Option<String>) -> Result<PathBuf, LoadoutError> {
+    let cwd = cwd.map_or_else(|| PathBuf::from("."), PathBuf::from);
+    std::path::absolute(cwd).map_err(|error| invalid("cwd", &error.to_string()))
 }
 
 /// Builds the table.
@@ -102,8 +107,11 @@ async fn resolve(
     context: &Context,
 ) -> Result<CapabilityResolveResult, LoadoutError> {
     let selection = CapabilitySelection::from_json(params.capability_selection.get())?;
-    let levers = Levers::of(context.upstream().await?.version);
-    let catalog = context.catalog(params.cwd).await?;
+    let upstream = context.upstream().await?;
+    let levers = Levers::of(upstream.version);
+    let cwd = folder(params.cwd)?;
+    let (catalogs, asker) = (&context.catalogs, &context.asker);
+    let catalog = catalog_for(&selection, catalogs, asker, &upstream.codex_home, &cwd).await?;
     let receipt = context
         .loadouts
         .resolve(&selection, &catalog, levers)

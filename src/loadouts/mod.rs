@@ -8,10 +8,12 @@ mod bindings;
 mod digests;
 mod keeper;
 mod launch;
+mod naming;
 mod recovery;
 mod spares;
 
 pub use bindings::{Binding, Bindings};
 pub use keeper::Loadouts;
 pub use launch::{Launch, Trial, cwd_of, merge_config, read_params};
+pub use naming::catalog_for;
 pub use recovery::Recorded;

@@ -175,6 +175,7 @@ impl Lowering<'_> {
         let out = catalog
             .skills
             .iter()
+            .chain(&catalog.newcomers)
             .filter(|skill| !is_kept(&skill.name, &skill.path));
         if self.plan.mode == Mode::Replace {
             // By name: a newcomer of the same name elsewhere is kept out as well.
@@ -182,6 +183,7 @@ impl Lowering<'_> {
                 .filter(|skill| skill.scope != SkillScope::System)
                 .map(|skill| skill.name.as_str())
                 .collect();
+            names.sort_unstable();
             names.dedup();
             self.skill_rules.extend(
                 names

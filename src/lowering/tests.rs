@@ -122,13 +122,18 @@ fn newcomers_are_shut_out_when_a_plan_is_lowered_again() {
     let mut skill = now.skills[0].clone();
     skill.name = "newcomer".to_owned();
     now.skills.push(skill);
+    let mut unlisted = now.skills[0].clone();
+    unlisted.name = "not-listed-yet".to_owned();
+    now.newcomers.push(unlisted);
     let server = now.servers["notes"].clone();
     now.servers.insert("newserver".to_owned(), server);
     now.servers.remove("notes");
     let lowered = lowered_on(json!({ "mcpServers": ["notes"] }), 169, &now).unwrap();
     let config = Value::Object(lowered.config);
     let denied = config["skills"]["config"].as_array().unwrap();
-    assert!(denied.contains(&json!({ "name": "newcomer", "enabled": false })));
+    for name in ["newcomer", "not-listed-yet"] {
+        assert!(denied.contains(&json!({ "name": name, "enabled": false })));
+    }
     assert_eq!(config["mcp_servers"]["newserver"]["enabled"], false);
     // An entry for a server without a definition would make Codex refuse the thread.
     assert_eq!(config["mcp_servers"].get("notes"), None);

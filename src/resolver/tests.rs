@@ -108,6 +108,7 @@ pub(crate) fn catalog() -> Catalog {
                 false,
             ),
         ],
+        newcomers: Vec::new(),
         plugins: vec![
             blocked,
             plugin(

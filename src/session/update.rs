@@ -83,7 +83,7 @@ impl Work {
                 tell(load.into_iter().collect(), unload, Some(change), None)
             }
             Some(selection) => {
-                let catalog = self.catalog(&upstream, &cwd).await?;
+                let catalog = self.catalog_for(&selection, &upstream, &cwd).await?;
                 let (loadout, lowered, digest) = self
                     .loadouts
                     .renew(selection, root, &catalog, &upstream)

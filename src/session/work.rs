@@ -22,7 +22,7 @@ use crate::control::Control;
 use crate::crash_point::crash_point;
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::interceptors::thread::{self, Presence};
-use crate::loadouts::{Binding, Bindings, Loadouts, Recorded, cwd_of, read_params};
+use crate::loadouts::{Binding, Bindings, Loadouts, Recorded, catalog_for, cwd_of, read_params};
 use crate::proof::{Subject, prove};
 use crate::router::{Prepared, RequestKind, Ticket};
 use crate::selections::{Lineage, LoadoutRecord, ThreadRecord, session_file};
@@ -169,7 +169,7 @@ impl Work {
         };
         let upstream = self.upstream().await?;
         let cwd = cwd_of(&params).map_or_else(own_cwd, Ok)?;
-        let catalog = self.catalog(&upstream, &cwd).await?;
+        let catalog = self.catalog_for(&selection, &upstream, &cwd).await?;
         let launch = self
             .loadouts
             .start(frame, selection, &catalog, &upstream)
@@ -247,7 +247,7 @@ impl Work {
                     Some(record) => self.cwd_of_thread(&params, record).await,
                     None => cwd_of(&params).map_or_else(own_cwd, Ok)?,
                 };
-                let catalog = self.catalog(&upstream, &cwd).await?;
+                let catalog = self.catalog_for(&selection, &upstream, &cwd).await?;
                 let (launch, loadout) = self
                     .loadouts
                     .anew(frame, selection, root, &catalog, &upstream)
@@ -352,7 +352,7 @@ impl Work {
             }
             (Recorded::Native, Some(Presence::Given), Some(selection)) => {
                 let cwd = cwd_of(&params).map_or_else(own_cwd, Ok)?;
-                let catalog = self.catalog(&upstream, &cwd).await?;
+                let catalog = self.catalog_for(&selection, &upstream, &cwd).await?;
                 let (launch, _) = self
                     .loadouts
                     .anew(frame, selection, None, &catalog, &upstream)
@@ -532,6 +532,17 @@ impl Work {
             .catalogs
             .get(&self.asker, &upstream.codex_home, cwd)
             .await?)
+    }
+
+    /// The catalog that a selection is resolved on.
+    pub(super) async fn catalog_for(
+        &self,
+        selection: &CapabilitySelection,
+        upstream: &UpstreamInfo,
+        cwd: &Path,
+    ) -> Result<Arc<Catalog>, LoadoutError> {
+        let home = &upstream.codex_home;
+        catalog_for(selection, &self.catalogs, &self.asker, home, cwd).await
     }
 
     async fn catalog_of_thread(
