@@ -73,6 +73,11 @@ pub enum Effect {
         /// The request.
         frame: Frame,
     },
+    /// A turn of a thread with a loadout has begun: what it may show is settled.
+    TurnBegan {
+        /// The thread.
+        thread: String,
+    },
     /// Codex told which settings a thread with a loadout has.
     Settings {
         /// The thread.

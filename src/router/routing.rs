@@ -441,7 +441,8 @@ impl Router {
         };
         match method {
             thread::TURN_STARTED => {
-                self.running.insert(thread);
+                self.running.insert(thread.clone());
+                effects.push(Effect::TurnBegan { thread });
             }
             thread::TURN_COMPLETED => {
                 self.running.remove(&thread);

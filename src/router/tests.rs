@@ -145,6 +145,7 @@ fn told(effects: Vec<Effect>) -> Vec<String> {
         Effect::Abandoned {
             ticket: Ticket(number),
         } => format!("abandoned {number}"),
+        Effect::TurnBegan { thread } => format!("turn of {thread} began"),
         Effect::SettingsAsked { thread, .. } => format!("settings asked for {thread}"),
         Effect::Settings { thread, .. } => format!("settings of {thread}"),
         Effect::Unloaded { thread } => format!("unloaded {thread}"),
@@ -370,7 +371,10 @@ fn a_thread_with_a_turn_under_way_is_not_bound_anew() {
     let mut script = Script::new(true);
     script.thread(1, "t1");
     let started = r#"{"method":"turn/started","params":{"threadId":"t1"}}"#;
-    script.codex(started);
+    assert_eq!(
+        script.codex(started),
+        ["turn of t1 began".to_owned(), format!("to host: {started}")]
+    );
     let turn = r#"{"id":5,"method":"turn/start","params":{"threadId":"t1"}}"#;
     script.host(turn);
     let refused = script.rebind(2, &["t1"]);
@@ -427,6 +431,7 @@ fn spawned_threads_are_recorded_before_the_host_hears_of_them() {
         script.adopted("t2"),
         [
             format!("to host: {spawned}"),
+            "turn of t2 began".to_owned(),
             format!("to host: {of_child}"),
             "adopt t3 of t2".to_owned()
         ]

@@ -215,6 +215,7 @@ impl Session {
                     });
                 }
                 Effect::Abandoned { ticket } => self.work.abandon(ticket),
+                Effect::TurnBegan { thread } => self.work.turn_began(&thread),
                 Effect::SettingsAsked { thread, frame } => {
                     self.work.settings_asked(&thread, &frame);
                 }

@@ -4,6 +4,7 @@
 //! The loop itself never waits for anything but the next event. Work that takes
 //! time runs in tasks of its own ([`work`]) and comes back as an event.
 
+mod beginnings;
 mod connection;
 pub mod rebind;
 mod update;

@@ -29,6 +29,8 @@ use crate::wire::{Frame, Id, answer_frame};
 
 /// Codex unloads an idle thread within milliseconds; one that takes this long is kept by somebody else.
 const UNLOADED_WITHIN: Duration = Duration::from_secs(3);
+/// How often threads are told again when something changes while they are told.
+const TRIES: usize = 3;
 /// How often to look whether it has.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
@@ -75,8 +77,8 @@ pub(super) struct Told {
 /// What becomes of the request that waited.
 #[derive(Debug)]
 pub(super) enum Then {
-    /// It goes to Codex as it came.
-    Pass(Bytes),
+    /// It begins a turn of this thread, and goes to Codex as it came.
+    Turn(String, Bytes),
     /// It goes to Codex like this, and its answer is settled.
     Forward(Bytes, Box<Pending>),
     /// `thread/capability/update`: the receipt in force.
@@ -101,10 +103,13 @@ impl Work {
             self.bindings
                 .change(&thread, |binding| binding.next_cwd.clone_from(&cwd));
         }
+        let entered = self.beginnings.enter().await;
         let stale = self.stale(&thread, &upstream).await?;
         if stale.is_empty() {
+            self.beginnings.begin(&thread, entered);
             return Ok(pass());
         }
+        drop(entered);
         let threads: Vec<String> = stale.iter().map(|told| told.thread.clone()).collect();
         tracing::info!(?threads, "something has changed underneath: bound anew");
         let rebind = Rebind {
@@ -113,7 +118,7 @@ impl Work {
             unload: threads,
             change: None,
             load: stale,
-            then: Then::Pass(frame.bytes().clone()),
+            then: Then::Turn(thread, frame.bytes().clone()),
         };
         Ok(self.when_quiet(ticket, rebind))
     }
@@ -202,6 +207,11 @@ impl Work {
         });
     }
 
+    /// A turn has begun.
+    pub fn turn_began(&self, thread: &str) {
+        self.beginnings.began(thread);
+    }
+
     /// A thread is no longer loaded.
     pub fn unloaded(&self, thread: &str) {
         self.bindings.remove(thread);
@@ -226,8 +236,11 @@ impl Work {
 
     async fn carry_out(&self, ticket: Ticket, rebind: Rebind) -> Result<Rebound, LoadoutError> {
         let upstream = self.upstream().await?;
+        let excluding = self.beginnings.exclude().await;
         crash_point("rebind: before unload");
-        let (unloaded, mut done) = self.unload_all(&rebind, &upstream).await;
+        let (unloaded, mut done) = self
+            .unload_all(&rebind.unload, &rebind.along, &upstream)
+            .await;
         crash_point("rebind: after unload");
         let mut rebound = Rebound::only(Prepared::Reply(Bytes::new()));
         if done.is_ok()
@@ -239,16 +252,19 @@ impl Work {
         }
         crash_point("rebind: after change");
         // Those that went are brought back also if others did not go.
-        for told in rebind.load {
-            if unloaded.contains(&told.thread) {
-                let loaded = self.load(told, &upstream, &mut rebound).await;
-                done = done.and(loaded);
-            }
-        }
+        let loaded = self
+            .load_all(rebind.load, &unloaded, &upstream, &mut rebound)
+            .await;
+        done = done.and(loaded);
         crash_point("rebind: after load");
         done?;
         rebound.then = match rebind.then {
-            Then::Pass(bytes) => Prepared::Pass(bytes),
+            Then::Turn(thread, bytes) => {
+                self.tell_again(&thread, &rebind.unload, &mut rebound, &upstream)
+                    .await?;
+                self.beginnings.begin(&thread, excluding.downgrade());
+                Prepared::Pass(bytes)
+            }
             Then::Forward(request, pending) => self.forward(ticket, request, *pending),
             Then::Tell(receipt) => {
                 let result = ThreadCapabilityUpdateResult {
@@ -259,6 +275,55 @@ impl Work {
             }
         };
         Ok(rebound)
+    }
+
+    /// Something may have changed again while the threads were loaded.
+    async fn tell_again(
+        &self,
+        thread: &str,
+        gated: &[String],
+        rebound: &mut Rebound,
+        upstream: &UpstreamInfo,
+    ) -> Result<(), LoadoutError> {
+        for _ in 0..TRIES {
+            let stale = self.stale(thread, upstream).await?;
+            if stale.is_empty() {
+                return Ok(());
+            }
+            let threads: Vec<String> = stale.iter().map(|told| told.thread.clone()).collect();
+            if threads.iter().any(|thread| !gated.contains(thread)) {
+                break;
+            }
+            let along = self.taken_along(&threads, upstream).await?;
+            let (unloaded, done) = self.unload_all(&threads, &along, upstream).await;
+            rebound.notices.clear();
+            let loaded = self.load_all(stale, &unloaded, upstream, rebound).await;
+            done.and(loaded)?;
+        }
+        Err(LoadoutError::new(
+            ErrorKind::ThreadBusy,
+            format!("what lies underneath thread `{thread}` changes faster than it can be told"),
+        )
+        .with_hint("Send the request again.")
+        .with_items(vec![ErrorItem::named(thread)]))
+    }
+
+    /// Loads those again that were unloaded.
+    async fn load_all(
+        &self,
+        load: Vec<Told>,
+        unloaded: &[String],
+        upstream: &UpstreamInfo,
+        rebound: &mut Rebound,
+    ) -> Result<(), LoadoutError> {
+        let mut done = Ok(());
+        for told in load {
+            if unloaded.contains(&told.thread) {
+                let loaded = self.load(told, upstream, rebound).await;
+                done = done.and(loaded);
+            }
+        }
+        done
     }
 
     async fn change(
@@ -294,16 +359,17 @@ impl Work {
     /// Makes Codex let go of threads, which keep their history; tells those it let go of.
     async fn unload_all(
         &self,
-        rebind: &Rebind,
+        unload: &[String],
+        along: &[String],
         upstream: &UpstreamInfo,
     ) -> (Vec<String>, Result<(), LoadoutError>) {
         let mut unloaded = Vec::new();
         let mut archived = false;
-        if let Err(error) = self.note_along(&rebind.along).await {
+        if let Err(error) = self.note_along(along).await {
             return (unloaded, Err(error));
         }
         // Children first: what they were spawned by still is when they go.
-        for thread in rebind.unload.iter().rev() {
+        for thread in unload.iter().rev() {
             let done = match self.goes_when_unsubscribed(thread, upstream).await {
                 true => self.unsubscribe(thread).await,
                 false => {
@@ -318,8 +384,8 @@ impl Work {
         }
         let back = match archived {
             true => {
-                let along = rebind.along.iter().chain(&rebind.unload);
-                self.bring_back(along.cloned().collect()).await
+                self.bring_back(along.iter().chain(unload).cloned().collect())
+                    .await
             }
             false => Ok(()),
         };

@@ -15,6 +15,7 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use super::beginnings::Beginnings;
 use super::rebind::{Change, Rebind, Then};
 use crate::catalog::{Catalog, CatalogCache};
 use crate::connection::{Asker, UpstreamCommand};
@@ -53,6 +54,7 @@ pub struct Work {
     pub(super) rebinds: DashMap<Ticket, Rebind>,
     /// What the loaded threads were told.
     pub(super) bindings: Arc<Bindings>,
+    pub(super) beginnings: Beginnings,
     getting_ready: Mutex<Option<AbortHandle>>,
 }
 
@@ -100,6 +102,7 @@ impl Work {
             pending: DashMap::new(),
             rebinds: DashMap::new(),
             bindings,
+            beginnings: Beginnings::default(),
             getting_ready: Mutex::default(),
         }
     }

@@ -98,6 +98,10 @@ async fn no_model_request_ever_holds_more_than_its_threads_loadout() {
         async move {
             while Instant::now() < until && !failed.load(Ordering::Relaxed) {
                 if let Err(error) = host.turn(thread, "go on").await {
+                    // It changes too fast: refused, never wider.
+                    if format!("{error:#}").contains("threadBusy") {
+                        continue;
+                    }
                     failed.store(true, Ordering::Relaxed);
                     panic!("{thread}: {error:#}");
                 }
