@@ -24,7 +24,6 @@ use crate::catalog::{Catalog, CatalogCache};
 use crate::connection::Asker;
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::loadouts::{Bindings, Loadouts, Recorded, catalog_for};
-use crate::lowering::Levers;
 use crate::resolver::capabilities;
 
 /// What the methods work on.
@@ -108,13 +107,12 @@ async fn resolve(
 ) -> Result<CapabilityResolveResult, LoadoutError> {
     let selection = CapabilitySelection::from_json(params.capability_selection.get())?;
     let upstream = context.upstream().await?;
-    let levers = Levers::of(upstream.version);
     let cwd = folder(params.cwd)?;
     let (catalogs, asker) = (&context.catalogs, &context.asker);
     let catalog = catalog_for(&selection, catalogs, asker, &upstream.codex_home, &cwd).await?;
     let receipt = context
         .loadouts
-        .resolve(&selection, &catalog, levers)
+        .resolve(&selection, &catalog, upstream.version)
         .await?;
     Ok(CapabilityResolveResult {
         capability_selection: receipt,

@@ -11,7 +11,8 @@ use super::digests::{self, Digests};
 use super::spares::{self, Spares};
 use crate::bundle::Digest;
 use crate::catalog::Catalog;
-use crate::lowering::{Levers, lower};
+use crate::interceptors::initialize::CodexVersion;
+use crate::lowering::{Levers, lower, untested};
 use crate::materializer::{RootId, Store, Verdict};
 use crate::resolver::{self, Plan};
 use crate::selections::{LoadoutRecord, Selections, root_file};
@@ -80,16 +81,16 @@ impl Loadouts {
         self: &Arc<Self>,
         selection: &CapabilitySelection,
         catalog: &Catalog,
-        levers: Levers,
+        version: CodexVersion,
     ) -> Result<Receipt, LoadoutError> {
         let mut plan = resolver::resolve(selection, catalog)?;
         // A plan that this Codex has no levers for is refused here as it would be at a start.
-        lower(&plan, catalog, levers, |_| PathBuf::new())?;
+        lower(&plan, catalog, Levers::of(version), |_| PathBuf::new())?;
         if !self.digests.fill_known(&mut plan, None) {
             let loadouts = self.clone();
             plan = blocking(move || loadouts.digests.fill(&mut plan, None).map(|()| plan)).await?;
         }
-        Ok(resolver::receipt(&plan, catalog))
+        Ok(receipt_on(&plan, catalog, version))
     }
 
     /// Resolves a selection and snapshots what the thread is to keep.
@@ -212,6 +213,13 @@ impl Loadouts {
     pub(super) fn state_home(&self) -> &Path {
         &self.state_home
     }
+}
+
+/// A plan's receipt on this Codex.
+pub(super) fn receipt_on(plan: &Plan, catalog: &Catalog, version: CodexVersion) -> Receipt {
+    let mut receipt = resolver::receipt(plan, catalog);
+    receipt.warnings.extend(untested(version));
+    receipt
 }
 
 /// What lies under the root: mount names and trees.

@@ -10,7 +10,7 @@ use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutE
 use serde_json::Value;
 
 use super::bindings::Binding;
-use super::keeper::{Loadouts, blocking, parse_root, unix_now};
+use super::keeper::{Loadouts, blocking, parse_root, receipt_on, unix_now};
 use super::spares;
 use crate::bundle::Digest;
 use crate::catalog::Catalog;
@@ -18,7 +18,7 @@ use crate::crash_point::crash_point;
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::interceptors::thread::RESUMABLE;
 use crate::lowering::{HostConfig, Levers, Lowered, MergeMode, lower, roots_json};
-use crate::resolver::{self, Plan};
+use crate::resolver::Plan;
 use crate::selections::{LoadoutRecord, root_file};
 use crate::wire::{Frame, RawObject, replace_params};
 
@@ -68,7 +68,7 @@ impl Loadouts {
         let of_host = roots_of_host(&params, lowered.mode)?;
         let record = LoadoutRecord {
             root: None,
-            receipt: resolver::receipt(&plan, catalog),
+            receipt: receipt_on(&plan, catalog, upstream.version),
             selection,
             plan,
             codex_home: upstream.codex_home.clone(),
@@ -103,7 +103,7 @@ impl Loadouts {
                 let (plan, _) = self.publish(&selection, catalog).await?;
                 LoadoutRecord {
                     root: None,
-                    receipt: resolver::receipt(&plan, catalog),
+                    receipt: receipt_on(&plan, catalog, upstream.version),
                     selection: *selection,
                     plan,
                     codex_home: upstream.codex_home.clone(),
@@ -239,7 +239,7 @@ impl Loadouts {
         let lowered = self.lower(&plan, catalog, upstream)?;
         let record = LoadoutRecord {
             root,
-            receipt: resolver::receipt(&plan, catalog),
+            receipt: receipt_on(&plan, catalog, upstream.version),
             selection,
             plan,
             codex_home: upstream.codex_home.clone(),

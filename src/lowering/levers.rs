@@ -1,5 +1,7 @@
 //! Which levers a Codex version has.
 
+use codex_loadout_protocol::receipt::Warning;
+
 use crate::interceptors::initialize::CodexVersion;
 
 /// The oldest Codex that the set of levers was seen to work on.
@@ -28,9 +30,28 @@ impl Levers {
     }
 }
 
+/// What a host should know about a Codex outside the versions that the levers were measured on.
+#[must_use]
+pub fn untested(version: CodexVersion) -> Option<Warning> {
+    let tested = OLDEST_TESTED..=NEWEST_TESTED;
+    (!tested.contains(&version)).then(|| {
+        let message = format!(
+            "Codex {version} is outside the tested versions {OLDEST_TESTED} to {NEWEST_TESTED}; `codex-loadout prove` shows what a model really sees on it"
+        );
+        Warning::new("untestedCodex", message)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_outside_the_tested_ones_are_said_so() {
+        let warned = |minor, patch| untested(CodexVersion::new(0, minor, patch)).is_some();
+        assert!(warned(144, 0) && warned(169, 1) && warned(200, 0));
+        assert!(!warned(144, 1) && !warned(150, 0) && !warned(169, 0));
+    }
 
     #[test]
     fn levers_by_version() {

@@ -10,7 +10,7 @@ mod lower;
 mod server_definition;
 
 pub use host_config::{HostConfig, MergeMode};
-pub use levers::{Levers, NEWEST_TESTED, OLDEST_TESTED};
+pub use levers::{Levers, NEWEST_TESTED, OLDEST_TESTED, untested};
 pub use lower::{Lowered, lower, roots_json, trial_request};
 
 #[cfg(test)]

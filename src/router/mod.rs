@@ -23,7 +23,9 @@
 //! `on_settled` or `on_adopted`.
 
 mod effect;
+mod from_codex;
 mod gates;
+mod refusals;
 mod routing;
 
 pub use effect::{Effect, Prepared, Rebound, RequestKind, Ticket};

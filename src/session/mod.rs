@@ -2,11 +2,20 @@
 //! feeds the router and carries out its effects.
 //!
 //! The loop itself never waits for anything but the next event. Work that takes
-//! time runs in tasks of its own ([`work`]) and comes back as an event.
+//! time ([`work`]) goes on beside it and comes back as an event.
+//!
+//! `opening` is what a start, resume or fork becomes, `settling` what is made
+//! durable of its answer; `turns` is the check before a turn, `rebind` and
+//! `reload` what follows where it fails, `update` the host's own wish.
 
 mod beginnings;
 mod connection;
-pub mod rebind;
+mod opening;
+mod questions;
+mod rebind;
+mod reload;
+mod settling;
+mod turns;
 mod update;
 pub mod work;
 

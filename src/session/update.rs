@@ -5,8 +5,9 @@ use codex_loadout_protocol::selection::FIELD;
 use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
 use serde_json::{Map, Value, json};
 
+use super::opening::{Standing, renewed};
 use super::rebind::{Change, Rebind, Then, Told};
-use super::work::{Standing, Work, renewed};
+use super::work::Work;
 use crate::loadouts::{Binding, read_params};
 use crate::router::{Prepared, Ticket};
 use crate::selections::LoadoutRecord;

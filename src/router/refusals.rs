@@ -1,0 +1,44 @@
+//! Answers that the router gives itself.
+
+use bytes::Bytes;
+use codex_loadout_protocol::error::ORIGIN;
+use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError, selection};
+
+use crate::wire::{Frame, Id, answer_frame};
+
+/// JSON-RPC's code for an invalid request; Codex uses it for every refusal of its own.
+const INVALID_REQUEST: i64 = -32600;
+/// JSON-RPC's code for an internal error.
+const INTERNAL_ERROR: i64 = -32603;
+
+/// The error that Codex 0.144 to 0.169 give for an experimental field of their own.
+pub(super) fn experimental_error(request: &Frame) -> Bytes {
+    let message = format!(
+        "{}.{} requires experimentalApi capability",
+        request.method(),
+        selection::FIELD
+    );
+    let error = serde_json::json!({ "code": INVALID_REQUEST, "message": message });
+    answer_frame(&request.id(), "error", &error.to_string())
+}
+
+/// A thread can be given another config only between two turns.
+pub(super) fn busy_error(id: &Id, thread: &str) -> Bytes {
+    let error = LoadoutError::new(
+        ErrorKind::ThreadBusy,
+        format!("thread `{thread}` has a turn under way, and something has changed underneath it"),
+    )
+    .with_hint("Send the request again when its turn has ended, or interrupt it.")
+    .with_items(vec![ErrorItem::named(thread)]);
+    answer_frame(id, "error", &error.to_json_rpc().to_string())
+}
+
+/// The one answer to a request that Codex did not live to give.
+pub(super) fn gone_error(id: &Id) -> Bytes {
+    let error = serde_json::json!({
+        "code": INTERNAL_ERROR,
+        "message": "Codex ended before it answered",
+        "data": { "origin": ORIGIN },
+    });
+    answer_frame(id, "error", &error.to_string())
+}

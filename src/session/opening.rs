@@ -1,0 +1,333 @@
+//! Requests that open a thread: what becomes of them before Codex gets them.
+
+use std::path::PathBuf;
+
+use codex_loadout_protocol::selection::FIELD;
+use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
+
+use super::rebind::{Change, Rebind, Then};
+use super::work::{CodexCommand, Pending, Work};
+use crate::interceptors::initialize::UpstreamInfo;
+use crate::interceptors::thread::{self, Presence};
+use crate::loadouts::{Binding, Recorded, cwd_of, read_params};
+use crate::proof::{Subject, prove};
+use crate::router::{Prepared, Ticket};
+use crate::selections::{Lineage, LoadoutRecord, ThreadRecord, session_file};
+use crate::wire::{Frame, RawObject, answer_frame, replace_params};
+
+impl Work {
+    /// `thread/capability/prove`: on another Codex, so that the host's hears nothing of it.
+    pub(super) async fn prove(&self, frame: &Frame) -> Result<Prepared, LoadoutError> {
+        let params = read_params(frame)?;
+        let cwd = cwd_of(&params);
+        let subject = match (params.get_string("threadId"), requested(&params)?) {
+            (Some(thread), None) => Subject::Thread(thread, cwd),
+            (None, Some(selection)) => {
+                let cwd = cwd.map_or_else(own_cwd, Ok)?;
+                Subject::Selection(Box::new(selection), cwd)
+            }
+            _ => {
+                return Err(LoadoutError::new(
+                    ErrorKind::InvalidSelection,
+                    "either a thread or a selection is proven",
+                )
+                .with_hint("Send `threadId` or `capabilitySelection`, and not both.")
+                .with_items(vec![ErrorItem::named("threadId"), ErrorItem::named(FIELD)]));
+            }
+        };
+        let CodexCommand { command, arguments } = &self.codex;
+        let proof = prove(&self.loadouts, command, arguments, subject).await?;
+        let proof = serde_json::to_string(&proof).unwrap_or_default();
+        Ok(Prepared::Reply(answer_frame(&frame.id(), "result", &proof)))
+    }
+
+    pub(super) async fn start(
+        &self,
+        ticket: Ticket,
+        frame: &Frame,
+    ) -> Result<Prepared, LoadoutError> {
+        let params = read_params(frame)?;
+        let Some(selection) = requested(&params)? else {
+            return without_field(frame);
+        };
+        let upstream = self.upstream().await?;
+        let cwd = cwd_of(&params).map_or_else(own_cwd, Ok)?;
+        let catalog = self.catalog_for(&selection, &upstream, &cwd).await?;
+        let launch = self
+            .loadouts
+            .start(frame, selection, &catalog, &upstream)
+            .await?;
+        Ok(self.forward(
+            ticket,
+            launch.request,
+            Pending::Start(launch.record, launch.binding),
+        ))
+    }
+
+    pub(super) async fn resume(
+        &self,
+        ticket: Ticket,
+        frame: &Frame,
+    ) -> Result<Prepared, LoadoutError> {
+        let params = read_params(frame)?;
+        let upstream = self.upstream().await?;
+        let Some(thread_id) = source_thread(&params) else {
+            return Ok(Prepared::Pass(frame.bytes().clone()));
+        };
+        let recorded = self
+            .loadouts
+            .recorded(&thread_id, &upstream.codex_home)
+            .await;
+        let selection = requested(&params)?;
+        if thread::selection(frame).is_none() {
+            // No field: the recorded loadout, or Codex's own way.
+            return match recorded? {
+                Recorded::Native => Ok(Prepared::Pass(frame.bytes().clone())),
+                Recorded::Loadout(record) => {
+                    let catalog = self.catalog_of_thread(&upstream, &params, &record).await?;
+                    let ThreadRecord {
+                        lineage,
+                        inherited_from,
+                        loadout,
+                        ..
+                    } = *record;
+                    let launch = self
+                        .loadouts
+                        .again(frame, loadout, &catalog, &upstream)
+                        .await?;
+                    let binding = self.unless_loaded(&thread_id, launch.binding).await?;
+                    let record = ThreadRecord {
+                        thread_id,
+                        lineage,
+                        inherited_from,
+                        loadout: launch.record,
+                    };
+                    Ok(self.forward(ticket, launch.request, Pending::Resume(record, binding)))
+                }
+            };
+        }
+        let Standing { before, root } = self.standing(recorded, &thread_id, &upstream).await?;
+        if before.is_none() && root.is_none() && selection.is_none() {
+            return without_field(frame);
+        }
+        if let Some(root) = &root {
+            self.root_must_be_its_own(&thread_id, root).await?;
+        }
+        let unload: Vec<String> = match self.is_loaded(&thread_id).await? {
+            true => vec![thread_id.clone()],
+            false => Vec::new(),
+        };
+        let (change, request, pending) = match selection {
+            None => {
+                let mut params = params;
+                params.remove(FIELD);
+                let request = replace_params(frame.bytes(), &params)?;
+                let thread = thread_id.clone();
+                (
+                    Change::Native { thread, root },
+                    request,
+                    Pending::Drop { thread_id },
+                )
+            }
+            Some(selection) => {
+                let cwd = match &before {
+                    Some(record) => self.cwd_of_thread(&params, record).await,
+                    None => cwd_of(&params).map_or_else(own_cwd, Ok)?,
+                };
+                let catalog = self.catalog_for(&selection, &upstream, &cwd).await?;
+                let (launch, loadout) = self
+                    .loadouts
+                    .anew(frame, selection, root, &catalog, &upstream)
+                    .await?;
+                let record = renewed(thread_id, before, launch.record);
+                (
+                    Change::To(loadout, Box::new(record.clone())),
+                    launch.request,
+                    Pending::Resume(record, Some(launch.binding)),
+                )
+            }
+        };
+        let rebind = Rebind {
+            request: frame.id(),
+            unload,
+            // A thread whose root is its own has spawned none.
+            along: Vec::new(),
+            change: Some(change),
+            load: Vec::new(),
+            then: Then::Forward(request, Box::new(pending)),
+        };
+        Ok(self.when_quiet(ticket, rebind))
+    }
+
+    /// What a thread has that is to get another loadout. One that is lost may be replaced or dropped:
+    /// the host says so.
+    pub(super) async fn standing(
+        &self,
+        recorded: Result<Recorded, LoadoutError>,
+        thread_id: &str,
+        upstream: &UpstreamInfo,
+    ) -> Result<Standing, LoadoutError> {
+        match recorded {
+            Ok(Recorded::Loadout(record)) => Ok(Standing {
+                root: record.loadout.root.clone(),
+                before: Some(*record),
+            }),
+            Ok(Recorded::Native) => Ok(Standing::default()),
+            Err(error) if error.kind == ErrorKind::LoadoutLost => {
+                let root = self.loadouts.root_of(thread_id, &upstream.codex_home);
+                Ok(Standing {
+                    before: None,
+                    root: root.await?,
+                })
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Codex silently ignores the config of a resume of a thread that is loaded: that stays bound as it was.
+    async fn unless_loaded(
+        &self,
+        thread_id: &str,
+        binding: Binding,
+    ) -> Result<Option<Binding>, LoadoutError> {
+        if !self.is_loaded(thread_id).await? {
+            return Ok(Some(binding));
+        }
+        if self.bindings.get(thread_id).is_some() {
+            // Whether Codex moves it to this folder is heard later.
+            self.bindings.change(thread_id, |known| {
+                known.next_cwd = (known.cwd != binding.cwd).then(|| binding.cwd.clone());
+            });
+            return Ok(None);
+        }
+        Ok(Some(Binding {
+            config: None,
+            ..binding
+        }))
+    }
+
+    pub(super) async fn fork(
+        &self,
+        ticket: Ticket,
+        frame: &Frame,
+    ) -> Result<Prepared, LoadoutError> {
+        let params = read_params(frame)?;
+        let upstream = self.upstream().await?;
+        let Some(source) = source_thread(&params) else {
+            return Ok(Prepared::Pass(frame.bytes().clone()));
+        };
+        let recorded = self
+            .loadouts
+            .recorded(&source, &upstream.codex_home)
+            .await?;
+        let presence = thread::selection(frame);
+        let selection = requested(&params)?;
+        match (recorded, presence, selection) {
+            (Recorded::Native, None, _) => Ok(Prepared::Pass(frame.bytes().clone())),
+            (Recorded::Native, Some(Presence::Null), _) => without_field(frame),
+            (Recorded::Loadout(record), None, _) => {
+                let catalog = self.catalog_of_thread(&upstream, &params, &record).await?;
+                let launch = self
+                    .loadouts
+                    .again(frame, record.loadout, &catalog, &upstream)
+                    .await?;
+                Ok(self.forward(
+                    ticket,
+                    launch.request,
+                    Pending::Fork {
+                        source,
+                        loadout: launch.record,
+                        binding: launch.binding,
+                    },
+                ))
+            }
+            (Recorded::Native, Some(Presence::Given), Some(selection)) => {
+                let cwd = cwd_of(&params).map_or_else(own_cwd, Ok)?;
+                let catalog = self.catalog_for(&selection, &upstream, &cwd).await?;
+                let (launch, _) = self
+                    .loadouts
+                    .anew(frame, selection, None, &catalog, &upstream)
+                    .await?;
+                Ok(self.forward(
+                    ticket,
+                    launch.request,
+                    Pending::Fork {
+                        source,
+                        loadout: launch.record,
+                        binding: launch.binding,
+                    },
+                ))
+            }
+            (Recorded::Loadout(_) | Recorded::Native, ..) => Err(LoadoutError::new(
+                ErrorKind::UnsupportedUpstream,
+                "a fork shares its source's root on Codex, so it can't have another loadout",
+            )
+            .with_hint("Fork without `capabilitySelection`, or start a new thread with it.")),
+        }
+    }
+}
+
+/// What a thread has that is to get another loadout.
+#[derive(Debug, Default)]
+pub(super) struct Standing {
+    /// Its record.
+    pub(super) before: Option<ThreadRecord>,
+    /// Its root, also if its record is lost.
+    pub(super) root: Option<String>,
+}
+
+/// A thread's record with another loadout.
+pub(super) fn renewed(
+    thread_id: String,
+    before: Option<ThreadRecord>,
+    loadout: LoadoutRecord,
+) -> ThreadRecord {
+    let (lineage, inherited_from) = before.map_or((Lineage::Started, None), |record| {
+        (record.lineage, record.inherited_from)
+    });
+    ThreadRecord {
+        thread_id,
+        lineage,
+        inherited_from,
+        loadout,
+    }
+}
+
+/// The selection in a request; `None` if it is `null` or not there.
+fn requested(params: &RawObject<'_>) -> Result<Option<CapabilitySelection>, LoadoutError> {
+    match params.get(FIELD) {
+        None | Some("null") => Ok(None),
+        Some(text) => CapabilitySelection::from_json(text).map(Some),
+    }
+}
+
+/// The thread that is resumed or forked: by id, or by the path of its session file.
+fn source_thread(params: &RawObject<'_>) -> Option<String> {
+    // Codex takes the path where both are given.
+    let by_path = params
+        .get_string("path")
+        .map(PathBuf::from)
+        .and_then(|path| {
+            session_file::read_meta(&path)
+                .ok()
+                .map(|meta| meta.thread_id)
+        });
+    by_path.or_else(|| params.get_string("threadId").filter(|id| !id.is_empty()))
+}
+
+/// The request without the field: native.
+fn without_field(frame: &Frame) -> Result<Prepared, LoadoutError> {
+    let mut params = read_params(frame)?;
+    params.remove(FIELD);
+    Ok(Prepared::Pass(replace_params(frame.bytes(), &params)?))
+}
+
+fn own_cwd() -> Result<PathBuf, LoadoutError> {
+    std::env::current_dir().map_err(|error| {
+        LoadoutError::new(
+            ErrorKind::InvalidSelection,
+            format!("the request has no `cwd`, and Codex's own folder can't be found: {error}"),
+        )
+        .with_hint("Send an absolute `cwd`.")
+    })
+}

@@ -1,0 +1,98 @@
+//! What has to be known before anything is decided.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::work::Work;
+use crate::catalog::Catalog;
+use crate::interceptors::initialize::UpstreamInfo;
+use crate::loadouts::{catalog_for, cwd_of};
+use crate::selections::ThreadRecord;
+use crate::wire::RawObject;
+
+impl Work {
+    pub(super) async fn catalog(
+        &self,
+        upstream: &UpstreamInfo,
+        cwd: &Path,
+    ) -> Result<Arc<Catalog>, LoadoutError> {
+        Ok(self
+            .catalogs
+            .get(&self.asker, &upstream.codex_home, cwd)
+            .await?)
+    }
+
+    /// The catalog that a selection is resolved on.
+    pub(super) async fn catalog_for(
+        &self,
+        selection: &CapabilitySelection,
+        upstream: &UpstreamInfo,
+        cwd: &Path,
+    ) -> Result<Arc<Catalog>, LoadoutError> {
+        let home = &upstream.codex_home;
+        catalog_for(selection, &self.catalogs, &self.asker, home, cwd).await
+    }
+
+    pub(super) async fn catalog_of_thread(
+        &self,
+        upstream: &UpstreamInfo,
+        params: &RawObject<'_>,
+        record: &ThreadRecord,
+    ) -> Result<Arc<Catalog>, LoadoutError> {
+        let cwd = self.cwd_of_thread(params, record).await;
+        self.catalog(upstream, &cwd).await
+    }
+
+    /// The folder a thread will have: the request's, else the one Codex keeps for it, else the recorded one.
+    pub(super) async fn cwd_of_thread(
+        &self,
+        params: &RawObject<'_>,
+        record: &ThreadRecord,
+    ) -> PathBuf {
+        #[derive(Deserialize)]
+        struct Answer {
+            thread: Thread,
+        }
+        #[derive(Deserialize)]
+        struct Thread {
+            cwd: PathBuf,
+        }
+        if let Some(cwd) = cwd_of(params) {
+            return cwd;
+        }
+        let question = json!({ "threadId": record.thread_id });
+        match self.asker.ask::<Answer>("thread/read", &question).await {
+            Ok(answer) => answer.thread.cwd,
+            Err(error) => {
+                tracing::debug!(%error, "the recorded folder is used");
+                record.loadout.cwd.clone()
+            }
+        }
+    }
+
+    /// Swapping what lies at a root changes every thread that has it.
+    pub(super) async fn root_must_be_its_own(
+        &self,
+        thread: &str,
+        root: &str,
+    ) -> Result<(), LoadoutError> {
+        let threads = self
+            .loadouts
+            .selections()
+            .await?
+            .threads_of_root(root)
+            .await?;
+        let others = threads.into_iter().filter(|other| other != thread);
+        let sharing: Vec<ErrorItem> = others.map(ErrorItem::named).collect();
+        if sharing.is_empty() {
+            return Ok(());
+        }
+        Err(LoadoutError::new(ErrorKind::UnsupportedUpstream, "this thread shares its root with its forks or children, so its loadout can't change alone")
+            .with_hint("Start a new thread with the selection.")
+            .with_items(sharing))
+    }
+}

@@ -1,0 +1,181 @@
+//! What Codex has done is made durable before the host hears of it.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use bytes::Bytes;
+use codex_loadout_protocol::LoadoutError;
+use codex_loadout_protocol::selection::FIELD;
+use serde_json::json;
+
+use super::work::{Pending, Work};
+use crate::crash_point::crash_point;
+use crate::interceptors::thread;
+use crate::loadouts::Binding;
+use crate::router::Ticket;
+use crate::selections::{Lineage, LoadoutRecord, ThreadRecord};
+use crate::wire::{Frame, answer_frame, insert_into_result};
+
+/// Codex is busy with a new thread for a while after it has answered (about 20 ms, 0.169).
+const QUIET: Duration = Duration::from_millis(30);
+
+impl Work {
+    /// Codex answered: records what it made, and gives the answer for the host and whether the
+    /// thread has a loadout.
+    pub async fn settle(&self, ticket: Ticket, response: Frame) -> (Bytes, bool) {
+        let Some((_, pending)) = self.pending.remove(&ticket) else {
+            return (response.into_bytes(), false);
+        };
+        let Some(thread_id) = thread::named_in_result(&response) else {
+            // Codex refused; a root that was made for nobody goes.
+            if let Pending::Start(loadout, _) = pending {
+                self.loadouts.discard(loadout).await;
+            }
+            return (response.into_bytes(), false);
+        };
+        crash_point("answer: before record");
+        let recorded = self.record(&thread_id, pending).await;
+        crash_point("answer: after record");
+        match recorded {
+            Ok(None) => (response.into_bytes(), false),
+            Ok(Some(record)) => match with_receipt(&response, &record) {
+                Ok(answer) => (answer, true),
+                Err(error) => (refusal(&response, &error), true),
+            },
+            Err(error) => {
+                tracing::error!(%error, thread_id, "a loadout could not be recorded");
+                // A thread whose loadout is not on disk is never shown to the host.
+                let unload = json!({ "threadId": thread_id });
+                let _: Result<serde_json::Value, _> =
+                    self.asker.ask("thread/unsubscribe", &unload).await;
+                (refusal(&response, &error), false)
+            }
+        }
+    }
+
+    async fn record(
+        &self,
+        thread_id: &str,
+        pending: Pending,
+    ) -> Result<Option<ThreadRecord>, LoadoutError> {
+        let selections = self.loadouts.selections().await?;
+        match pending {
+            Pending::Start(loadout, binding) => {
+                let record = ThreadRecord {
+                    thread_id: thread_id.to_owned(),
+                    lineage: Lineage::Started,
+                    inherited_from: None,
+                    loadout,
+                };
+                selections.put_thread(&record).await?;
+                self.bindings.set(thread_id, binding);
+                self.prepare_for_the_next(&record.loadout);
+                Ok(Some(record))
+            }
+            Pending::Resume(record, binding) => {
+                selections.put_thread(&record).await?;
+                if let Some(mut binding) = binding {
+                    binding.parent.clone_from(&spawned_by(&record));
+                    self.bindings.set(thread_id, binding);
+                }
+                Ok(Some(record))
+            }
+            Pending::Drop { thread_id } => {
+                selections.delete_thread(&thread_id).await?;
+                self.bindings.remove(&thread_id);
+                Ok(None)
+            }
+            Pending::Fork {
+                source,
+                loadout,
+                binding,
+            } => {
+                let record = self
+                    .loadouts
+                    .inherit(thread_id, Lineage::Forked, &source, loadout)
+                    .await?;
+                self.bindings.set(thread_id, binding);
+                Ok(Some(record))
+            }
+        }
+    }
+
+    /// Once no thread was started for a moment, gets ready for more of the last kind.
+    fn prepare_for_the_next(&self, model: &LoadoutRecord) {
+        let (loadouts, model) = (self.loadouts.clone(), model.clone());
+        let next = tokio::spawn(async move {
+            tokio::time::sleep(QUIET).await;
+            loadouts.make_spares(model).await;
+        });
+        let before = self
+            .getting_ready
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .replace(next.abort_handle());
+        if let Some(before) = before {
+            before.abort();
+        }
+    }
+
+    /// Records the loadouts of spawned threads.
+    pub async fn adopt(&self, parent: &str, children: &[String]) {
+        crash_point("spawn: before record");
+        let adopted = async {
+            let selections = self.loadouts.selections().await?;
+            if let Some(record) = selections.thread(parent).await? {
+                for child in children {
+                    self.loadouts
+                        .inherit(child, Lineage::Spawned, parent, record.loadout.clone())
+                        .await?;
+                    if let Some(of_parent) = self.bindings.get(parent) {
+                        self.bindings.set(child, of_child(of_parent, parent));
+                    }
+                }
+            }
+            Ok::<(), LoadoutError>(())
+        };
+        if let Err(error) = adopted.await {
+            // It runs with its parent's loadout all the same, and its session file names the root.
+            tracing::error!(%error, parent, "the loadout of a spawned thread could not be recorded");
+        }
+    }
+
+    /// Removes the record of a thread that is gone for good.
+    pub async fn forget(&self, thread_id: &str) {
+        let forgotten = async {
+            self.loadouts
+                .selections()
+                .await?
+                .delete_thread(thread_id)
+                .await?;
+            Ok::<(), LoadoutError>(())
+        };
+        if let Err(error) = forgotten.await {
+            tracing::warn!(%error, thread_id, "the record of a deleted thread stays behind");
+        }
+    }
+}
+
+/// A spawned thread has its parent's config; what the host said of the parent, it did not say of the child.
+fn of_child(of_parent: Binding, parent: &str) -> Binding {
+    let mut binding = of_parent;
+    binding.host_params.retain(|field, _| field == "config");
+    binding.settings = None;
+    binding.parent = Some(parent.to_owned());
+    binding
+}
+
+fn spawned_by(record: &ThreadRecord) -> Option<String> {
+    let spawned = record.lineage == Lineage::Spawned;
+    record.inherited_from.clone().filter(|_| spawned)
+}
+
+fn with_receipt(response: &Frame, record: &ThreadRecord) -> Result<Bytes, LoadoutError> {
+    let receipt =
+        serde_json::to_string(&record.loadout.receipt).unwrap_or_else(|_| "null".to_owned());
+    Ok(insert_into_result(response.bytes(), FIELD, &receipt)?)
+}
+
+fn refusal(response: &Frame, error: &LoadoutError) -> Bytes {
+    answer_frame(&response.id(), "error", &error.to_json_rpc().to_string())
+}

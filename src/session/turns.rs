@@ -1,0 +1,136 @@
+//! Before a turn: whether its thread is kept to its loadout as things are.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use codex_loadout_protocol::LoadoutError;
+use serde_json::Value;
+
+use super::rebind::{Rebind, Then, Told};
+use super::work::Work;
+use crate::catalog::Catalog;
+use crate::interceptors::initialize::UpstreamInfo;
+use crate::loadouts::{Binding, cwd_of, read_params};
+use crate::router::{Prepared, Ticket};
+use crate::wire::Frame;
+
+impl Work {
+    /// Whether a turn may begin as things are; if not, what has to be told to which threads first.
+    pub(super) async fn before_turn(
+        &self,
+        ticket: Ticket,
+        frame: &Frame,
+    ) -> Result<Prepared, LoadoutError> {
+        let params = read_params(frame)?;
+        let pass = || Prepared::Pass(frame.bytes().clone());
+        let Some(thread) = params.get_string("threadId") else {
+            return Ok(pass());
+        };
+        let upstream = self.upstream().await?;
+        let cwd = cwd_of(&params);
+        if cwd.is_some() {
+            self.bindings
+                .change(&thread, |binding| binding.next_cwd.clone_from(&cwd));
+        }
+        let entered = self.beginnings.enter().await;
+        let stale = self.stale(&thread, &upstream).await?;
+        if stale.is_empty() {
+            self.beginnings.begin(&thread, entered);
+            return Ok(pass());
+        }
+        drop(entered);
+        let threads: Vec<String> = stale.iter().map(|told| told.thread.clone()).collect();
+        tracing::info!(?threads, "something has changed underneath: bound anew");
+        let rebind = Rebind {
+            request: frame.id(),
+            along: self.taken_along(&threads, &upstream).await?,
+            unload: threads,
+            change: None,
+            load: stale,
+            then: Then::Turn(thread, frame.bytes().clone()),
+        };
+        Ok(self.when_quiet(ticket, rebind))
+    }
+
+    /// The thread and those it spawned, as far as they are not kept to their loadout as things are.
+    pub(super) async fn stale(
+        &self,
+        thread: &str,
+        upstream: &UpstreamInfo,
+    ) -> Result<Vec<Told>, LoadoutError> {
+        let mut stale = Vec::new();
+        for member in self.bindings.family(thread) {
+            let Some(binding) = self.bindings.get(&member) else {
+                continue;
+            };
+            self.loadouts.check_snapshots(&binding.loadout).await?;
+            let catalog = self.catalog(upstream, &binding.cwd).await?;
+            if binding.next_cwd.is_none() && is_checked(&binding, &catalog) {
+                continue;
+            }
+            let mut lowered = self
+                .loadouts
+                .told_now(&binding.loadout, &catalog, upstream)?;
+            if let Some(next) = &binding.next_cwd {
+                let there = self.catalog(upstream, next).await?;
+                let there = self.loadouts.told_now(&binding.loadout, &there, upstream)?;
+                lowered.and(there);
+            }
+            if binding.covers(&lowered.config) {
+                if binding.next_cwd.is_none() {
+                    self.bindings
+                        .change(&member, |binding| binding.checked = Some(catalog));
+                }
+                continue;
+            }
+            stale.push(Told {
+                thread: member,
+                binding,
+                lowered: Some(lowered),
+            });
+        }
+        Ok(stale)
+    }
+
+    /// The host asks for other settings; Codex tells later whether it agrees, and the next turn may
+    /// begin before that is heard.
+    pub fn settings_asked(&self, thread: &str, request: &Frame) {
+        let cwd = read_params(request).ok().and_then(|params| cwd_of(&params));
+        if cwd.is_some() {
+            self.bindings
+                .change(thread, |binding| binding.next_cwd = cwd);
+        }
+    }
+
+    /// Codex told a thread's settings.
+    pub fn settings_of(&self, thread: &str, notification: &Frame) {
+        let Ok(message) = serde_json::from_slice::<Value>(notification.bytes()) else {
+            return;
+        };
+        let settings = message["params"]["threadSettings"].clone();
+        self.bindings.change(thread, |binding| {
+            if let Some(cwd) = settings["cwd"].as_str() {
+                binding.cwd = PathBuf::from(cwd);
+                binding.next_cwd = None;
+            }
+            binding.settings = Some(settings);
+        });
+    }
+
+    /// A turn has begun.
+    pub fn turn_began(&self, thread: &str) {
+        self.beginnings.began(thread);
+    }
+
+    /// A thread is no longer loaded.
+    pub fn unloaded(&self, thread: &str) {
+        self.bindings.remove(thread);
+    }
+}
+
+fn is_checked(binding: &Binding, catalog: &Arc<Catalog>) -> bool {
+    binding
+        .checked
+        .as_ref()
+        .is_some_and(|checked| Arc::ptr_eq(checked, catalog))
+}
