@@ -22,6 +22,8 @@ const FOLDERS: usize = 64;
 #[derive(Debug, Default)]
 pub struct CatalogCache {
     known: DashMap<PathBuf, Arc<Known>>,
+    /// Held while Codex is asked about a folder: the others wait for what it says.
+    asking: DashMap<PathBuf, Arc<tokio::sync::Mutex<()>>>,
     /// When a request last changed what Codex would say, without a file to show it.
     unsettled: Mutex<Option<Instant>>,
 }
@@ -45,10 +47,13 @@ impl CatalogCache {
         codex_home: &Path,
         cwd: &Path,
     ) -> Result<Arc<Catalog>, AskError> {
-        if let Some(known) = self.remembered(cwd)
-            && known.is_fresh(codex_home, cwd).await
-        {
-            return Ok(known.catalog.clone());
+        if let Some(known) = self.fresh(codex_home, cwd).await {
+            return Ok(known);
+        }
+        let asking = self.asking.entry(cwd.to_owned()).or_default().clone();
+        let _turn = asking.lock().await;
+        if let Some(known) = self.fresh(codex_home, cwd).await {
+            return Ok(known);
         }
         self.read(asker, codex_home, cwd, false).await
     }
@@ -92,18 +97,23 @@ impl CatalogCache {
             catalog: catalog.clone(),
             read_at,
         });
-        if known.sign.is_settled(SystemTime::now()) && known.is_fresh(codex_home, cwd).await {
+        // A watch misses nothing; times may hide a change that follows at once.
+        let sure = known.watch.is_some() || known.sign.is_settled(SystemTime::now());
+        if sure && known.is_fresh(codex_home, cwd).await {
             if self.known.len() >= FOLDERS {
                 self.known.clear();
+                self.asking.clear();
             }
             self.known.insert(cwd.to_owned(), known);
         }
         Ok(catalog)
     }
 
-    fn remembered(&self, cwd: &Path) -> Option<Arc<Known>> {
-        let known = self.known.get(cwd)?;
-        (known.read_at.elapsed() < MAX_AGE).then(|| known.clone())
+    /// What Codex said, if it would say the same.
+    async fn fresh(&self, codex_home: &Path, cwd: &Path) -> Option<Arc<Catalog>> {
+        let known = self.known.get(cwd)?.clone();
+        let fresh = known.read_at.elapsed() < MAX_AGE && known.is_fresh(codex_home, cwd).await;
+        fresh.then(|| known.catalog.clone())
     }
 
     /// A request or a notice says that Codex would now say something else.

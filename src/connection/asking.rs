@@ -17,6 +17,11 @@ use crate::wire::Frame;
 /// Codex answers what we ask in milliseconds; one that takes this long is stuck.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Codex's answer where its own queue is full (0.144 to 0.169): "Server overloaded; retry later."
+const OVERLOADED: i64 = -32001;
+/// How long to wait before asking an overloaded Codex again; twice as long each time.
+const AGAIN_AFTER: Duration = Duration::from_millis(10);
+
 /// Sends requests of our own and gives out their answers.
 #[derive(Debug)]
 pub struct Asker {
@@ -41,6 +46,8 @@ pub enum AskError {
     Refused {
         /// The request.
         method: &'static str,
+        /// JSON-RPC's code.
+        code: i64,
         /// Codex's words.
         message: String,
     },
@@ -74,11 +81,34 @@ impl Asker {
         }
     }
 
-    /// Asks Codex and reads its answer.
+    /// Asks Codex and reads its answer; one that is overloaded is asked again for a while.
     ///
     /// # Errors
     /// [`AskError`]: no answer, a refusal, or an answer of another shape.
     pub async fn ask<T>(
+        &self,
+        method: &'static str,
+        params: &serde_json::Value,
+    ) -> Result<T, AskError>
+    where
+        T: DeserializeOwned,
+    {
+        let begin = tokio::time::Instant::now();
+        let mut wait = AGAIN_AFTER;
+        loop {
+            match self.ask_once(method, params).await {
+                Err(AskError::Refused {
+                    code: OVERLOADED, ..
+                }) if begin.elapsed() + wait < PATIENCE => {
+                    tokio::time::sleep(wait).await;
+                    wait *= 2;
+                }
+                answer => return answer,
+            }
+        }
+    }
+
+    async fn ask_once<T>(
         &self,
         method: &'static str,
         params: &serde_json::Value,
@@ -137,6 +167,8 @@ fn read_answer<T: DeserializeOwned>(method: &'static str, answer: &Frame) -> Res
     }
     #[derive(Deserialize)]
     struct Refusal {
+        #[serde(default)]
+        code: i64,
         message: String,
     }
     // Not straight into the untagged enum: its own error would not say where reading stopped.
@@ -148,8 +180,48 @@ fn read_answer<T: DeserializeOwned>(method: &'static str, answer: &Frame) -> Res
         }
         Ok(Answer::Error { error }) => Err(AskError::Refused {
             method,
+            code: error.code,
             message: error.message,
         }),
         Err(source) => Err(AskError::Unreadable { method, source }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::{Inbox, write_frames};
+
+    #[tokio::test(start_paused = true)]
+    async fn an_overloaded_codex_is_asked_again_and_a_refusal_is_one() {
+        let (near, far) = tokio::io::duplex(4096);
+        let (outbox, _) = write_frames(near);
+        let asker = std::sync::Arc::new(Asker::new("own/".to_owned(), outbox));
+        let answering = asker.clone();
+        tokio::spawn(async move {
+            let mut inbox = Inbox::new(far);
+            let mut number = 0;
+            while let Some(frames) = inbox.next().await {
+                for _ in frames {
+                    number += 1;
+                    let answer = match number {
+                        1 | 2 => {
+                            r#"{"id":0,"error":{"code":-32001,"message":"Server overloaded; retry later."}}"#
+                        }
+                        3 => r#"{"id":0,"result":{"asked":3}}"#,
+                        _ => r#"{"id":0,"error":{"code":-32600,"message":"no"}}"#,
+                    };
+                    answering.answered(number, Frame::parse(Bytes::from_static(answer.as_bytes())));
+                }
+            }
+        });
+        let params = serde_json::json!({});
+        let answer: serde_json::Value = asker.ask("some/method", &params).await.unwrap();
+        assert_eq!(answer["asked"], 3);
+        let refused = asker.ask::<serde_json::Value>("some/method", &params).await;
+        assert!(matches!(
+            refused,
+            Err(AskError::Refused { code: -32600, .. })
+        ));
     }
 }

@@ -77,7 +77,8 @@ impl Digests {
         if let Some(store) = store {
             store.keep_tree(&tree, digest)?;
         }
-        if stamp.is_settled(SystemTime::now()) {
+        // A watch misses nothing; times may hide a change that follows at once.
+        if watch.is_some() || stamp.is_settled(SystemTime::now()) {
             self.known.insert(
                 (bundle.source.clone(), bundle.content.clone()),
                 Known {
