@@ -138,7 +138,7 @@ impl Work {
             Then::Turn(thread, bytes) => {
                 self.tell_again(&thread, &rebind.unload, &mut rebound, &upstream)
                     .await?;
-                self.beginnings.begin(&thread, excluding.downgrade());
+                self.beginnings.begin(&thread, excluding.into());
                 Prepared::Pass(bytes)
             }
             Then::Forward(request, pending) => self.forward(ticket, request, *pending),

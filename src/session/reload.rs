@@ -20,6 +20,10 @@ use crate::selections::{LoadoutRecord, session_file};
 
 /// Codex unloads an idle thread within milliseconds; one that takes this long is kept by somebody else.
 const UNLOADED_WITHIN: Duration = Duration::from_secs(3);
+/// How long to wait before a refused thread is loaded again; twice as long each time.
+const AGAIN_AFTER: Duration = Duration::from_millis(20);
+/// The longest such wait.
+const GIVE_UP_AFTER: Duration = Duration::from_millis(200);
 /// How often to look whether it has.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
@@ -178,11 +182,7 @@ impl Work {
             Ok(config) => params.insert("config".to_owned(), config),
             Err(_) => params.remove("config"),
         };
-        let loaded: Result<Value, AskError> = self
-            .asker
-            .ask("thread/resume", &Value::Object(params))
-            .await;
-        if let Err(error) = loaded {
+        if let Err(error) = self.resume_by_ourselves(params).await {
             self.bindings.remove(&thread);
             return Err(error.into());
         }
@@ -203,6 +203,21 @@ impl Work {
             self.bindings.set(&thread, binding);
         }
         Ok(())
+    }
+
+    /// A config file that is just being written makes Codex refuse for a moment.
+    async fn resume_by_ourselves(&self, params: Map<String, Value>) -> Result<Value, AskError> {
+        let params = Value::Object(params);
+        let mut wait = AGAIN_AFTER;
+        loop {
+            match self.asker.ask("thread/resume", &params).await {
+                Err(AskError::Refused { .. }) if wait < GIVE_UP_AFTER => {
+                    tokio::time::sleep(wait).await;
+                    wait *= 2;
+                }
+                answer => return answer,
+            }
+        }
     }
 
     /// Brings back from Codex's archive what somebody put there to unload it, and did not live to.
