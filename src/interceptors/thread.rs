@@ -57,6 +57,23 @@ const TURNS: [&str; 9] = [
     "turn/start",
 ];
 
+/// Whether Codex tells by `turn/started` that the turn of a request with this method has begun; the
+/// others may have to wait for another turn to end.
+#[must_use]
+pub fn begins_turn_at_once(method: &str) -> bool {
+    ["review/start", "turn/start"].contains(&method)
+}
+
+/// Whether a response is an error.
+#[must_use]
+pub fn is_refused(response: &Frame) -> bool {
+    #[derive(Deserialize)]
+    struct Message {
+        error: Option<serde::de::IgnoredAny>,
+    }
+    serde_json::from_slice::<Message>(response.bytes()).is_ok_and(|message| message.error.is_some())
+}
+
 /// Whether a request with this method makes a turn begin.
 #[must_use]
 pub fn begins_turn(method: &str) -> bool {
@@ -160,6 +177,8 @@ mod tests {
     #[test]
     fn the_requests_that_begin_a_turn_are_sorted() {
         assert!(TURNS.is_sorted() && TURNS.iter().all(|method| begins_turn(method)));
+        assert!(is_refused(&frame(r#"{"id":1,"error":{"code":1}}"#)));
+        assert!(!is_refused(&frame(r#"{"id":1,"result":{"error":1}}"#)));
         assert!(!begins_turn("turn/interrupt") && !begins_turn("thread/read"));
     }
 

@@ -73,7 +73,7 @@ pub enum Effect {
         /// The request.
         frame: Frame,
     },
-    /// A turn of a thread with a loadout has begun: what it may show is settled.
+    /// A turn of a thread with a loadout has begun, or will not: what it may show is settled.
     TurnBegan {
         /// The thread.
         thread: String,

@@ -28,7 +28,8 @@ impl Router {
             });
             return;
         }
-        if self.initialize.is_none() && self.forwarded.is_empty() {
+        let expected = self.forwarded.len() + self.beginning.len();
+        if self.initialize.is_none() && expected == 0 {
             effects.push(Effect::ToHost(frame.into_bytes()));
             return;
         }
@@ -58,6 +59,11 @@ impl Router {
             });
             self.open_gates_of_others(effects);
             return;
+        }
+        if let Some((thread, announced)) = self.beginning.remove(&id)
+            && (!announced || thread::is_refused(&frame))
+        {
+            effects.push(Effect::TurnBegan { thread });
         }
         effects.push(Effect::ToHost(frame.into_bytes()));
     }

@@ -32,6 +32,8 @@ pub struct Router {
     pub(super) loaded: HashSet<String>,
     /// Those of them that have a turn under way.
     pub(super) running: HashSet<String>,
+    /// Requests that begin a turn and that Codex has: their thread, and whether Codex will say so.
+    pub(super) beginning: HashMap<Id, (String, bool)>,
     /// Requests that wait for threads to be bound anew.
     pub(super) rebinding: HashMap<Ticket, Rebinding>,
     /// Threads of which the host hears nothing for the moment.
@@ -82,6 +84,7 @@ impl Router {
             reveal_gates: Gates::default(),
             loaded: HashSet::new(),
             running: HashSet::new(),
+            beginning: HashMap::new(),
             rebinding: HashMap::new(),
             quiet: HashSet::new(),
             acquainted: false,
@@ -237,7 +240,15 @@ impl Router {
     fn proceed(&mut self, mut claimed: Claimed, prepared: Prepared, effects: &mut Vec<Effect>) {
         let gate = claimed.thread.clone();
         match prepared {
-            Prepared::Pass(request) => effects.push(Effect::ToUpstream(request)),
+            Prepared::Pass(request) => {
+                if let (RequestKind::Turn, Some(thread)) = (claimed.kind, &claimed.thread) {
+                    let announced = thread::begins_turn_at_once(claimed.frame.method())
+                        && !self.running.contains(thread);
+                    self.beginning
+                        .insert(claimed.frame.id(), (thread.clone(), announced));
+                }
+                effects.push(Effect::ToUpstream(request));
+            }
             Prepared::Forward { request, mark } => {
                 effects.push(Effect::ToUpstream(request));
                 claimed.mark = mark;

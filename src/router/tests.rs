@@ -327,6 +327,24 @@ fn a_turn_waits_until_its_thread_is_known_to_be_kept_to_its_loadout() {
             format!("to Codex: {interrupt}")
         ]
     );
+    // Whether it will begin is known when Codex says so.
+    let accepted = r#"{"id":5,"result":{"turn":{"id":"u"}}}"#;
+    assert_eq!(script.codex(accepted), [format!("to host: {accepted}")]);
+    for (text, answer) in [
+        (turn, r#"{"id":5,"error":{"code":-32600,"message":"no"}}"#),
+        (
+            r#"{"id":5,"method":"thread/queue/add","params":{"threadId":"t1"}}"#,
+            r#"{"id":5,"result":{}}"#,
+        ),
+    ] {
+        let ticket = script.router.tickets + 1;
+        script.host(text);
+        script.prepared(ticket, Prepared::Pass(bytes(text)));
+        assert_eq!(
+            script.codex(answer),
+            ["turn of t1 began".to_owned(), format!("to host: {answer}")]
+        );
+    }
     // Other requests, and turns of native threads, do not wait.
     let native = r#"{"id":7,"method":"turn/start","params":{"threadId":"t2"}}"#;
     for text in [native, interrupt] {

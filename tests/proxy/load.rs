@@ -81,7 +81,7 @@ async fn churn(stage: &Stage, host: &Client, until: Instant) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_model_request_ever_holds_more_than_its_threads_loadout() {
-    let threads = usize::try_from(setting("LOAD_THREADS", 10)).unwrap();
+    let threads = usize::try_from(setting("LOAD_THREADS", 6)).unwrap();
     let seconds = Duration::from_secs(setting("LOAD_SECONDS", 6));
     let stage = Stage::standard().await;
     let host = stage.host().await;
