@@ -28,6 +28,8 @@ pub mod loadouts;
 
 pub mod proof;
 
+pub mod doctor;
+
 pub mod control;
 
 pub mod session;

@@ -49,6 +49,13 @@ pub(super) enum Verb {
     Threads(Threads),
     /// Show the loadout of one thread
     Show(Show),
+    /// Check what holds on the Codex that is installed
+    ///
+    /// Starts this program and that Codex in a throwaway home, whose model is an endpoint on
+    /// loopback, and looks at what it sees: at start, fork, resume and spawn, and when skills are
+    /// added underneath. Takes about ten seconds; nothing of yours is read or changed. Exits with 1 if
+    /// any thread sees more than its loadout.
+    Doctor(Doctor),
 }
 
 #[derive(Debug, Args)]
@@ -112,6 +119,15 @@ pub(super) struct Show {
     /// The thread's id
     #[arg(value_name = "THREAD")]
     pub(super) thread: String,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Doctor {
+    /// The Codex to check [default: $CODEX_LOADOUT_CODEX, then `codex` on PATH]
+    #[arg(long, value_name = "PATH")]
+    pub(super) codex: Option<PathBuf>,
     #[command(flatten)]
     pub(super) output: Output,
 }

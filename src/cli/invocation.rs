@@ -4,7 +4,9 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 /// The verbs that are ours; any other word is Codex's.
-pub(super) const OWN_VERBS: [&str; 6] = ["list", "resolve", "prove", "threads", "show", "help"];
+pub(super) const OWN_VERBS: [&str; 7] = [
+    "list", "resolve", "prove", "threads", "show", "doctor", "help",
+];
 
 /// Options of `codex` that stand before a subcommand and take a value as a word of its own (Codex 0.169).
 const VALUE_OPTIONS: [&str; 19] = [

@@ -75,20 +75,23 @@ fn own() -> Result<ExitCode> {
             Verb::AppServer(arguments) => {
                 app_server::run(arguments.codex, &arguments.rest).map(|_| String::new())
             }
-            Verb::Prove(arguments) => {
-                let (text, holds) = verbs::prove(arguments).await?;
-                let code = if holds {
-                    ExitCode::SUCCESS
-                } else {
-                    ExitCode::from(FAILED)
-                };
-                return Ok((text, code));
-            }
+            Verb::Doctor(arguments) => return Ok(judged(verbs::doctor(arguments).await?)),
+            Verb::Prove(arguments) => return Ok(judged(verbs::prove(arguments).await?)),
         };
         Ok::<_, anyhow::Error>((text?, ExitCode::SUCCESS))
     })?;
     print(&text)?;
     Ok(code)
+}
+
+/// What a verb found, and the exit code for whether all holds.
+fn judged((text, holds): (String, bool)) -> (String, ExitCode) {
+    let code = if holds {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::from(FAILED)
+    };
+    (text, code)
 }
 
 fn version() -> Result<ExitCode> {

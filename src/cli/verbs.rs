@@ -15,10 +15,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::arguments::{Folder, List, Prove, Resolve, Show, Threads};
+use super::arguments::{Doctor, Folder, List, Prove, Resolve, Show, Threads};
 use super::table::columns;
 use crate::connection::{BriefCodex, UpstreamCommand};
 use crate::control::Control;
+use crate::doctor::{self, Finding};
 use crate::loadouts::{Loadouts, Recorded};
 use crate::proof::{self, Subject};
 use crate::settings;
@@ -133,6 +134,29 @@ fn proven(proof: &ThreadCapabilityProof) -> String {
         text.push_str("the receipt holds\n");
     }
     text
+}
+
+/// What was found for people or programs, and whether no thread saw too much.
+pub(super) async fn doctor(arguments: Doctor) -> Result<(String, bool)> {
+    let command = UpstreamCommand::find(arguments.codex)?;
+    let checks = doctor::examine(&command).await?;
+    let holds = checks.iter().all(|check| check.finding != Finding::Wider);
+    if arguments.output.json {
+        return Ok((pretty(&json!({ "data": checks }))?, holds));
+    }
+    let rows: Vec<Vec<String>> = checks
+        .iter()
+        .map(|check| {
+            let finding = serde_json::to_value(check.finding).unwrap_or_default();
+            vec![
+                check.check.to_owned(),
+                finding.as_str().unwrap_or_default().to_owned(),
+                check.detail.clone(),
+            ]
+        })
+        .collect();
+    let text = columns(&["CHECK", "FOUND", "THE MODEL SAW"], &rows);
+    Ok((format!("{}\n\n{text}", command.path.display()), holds))
 }
 
 fn read_selection(path: &PathBuf) -> Result<String> {

@@ -37,6 +37,8 @@ pub struct UpstreamCommand {
     pub path: PathBuf,
     /// Where it was named, for messages.
     origin: &'static str,
+    /// Set for it alone.
+    environment: Vec<(OsString, OsString)>,
 }
 
 impl UpstreamCommand {
@@ -49,19 +51,41 @@ impl UpstreamCommand {
             return Ok(Self {
                 path,
                 origin: "--codex",
+                environment: Vec::new(),
             });
         }
         if let Some(path) = std::env::var_os(CODEX_VARIABLE).filter(|path| !path.is_empty()) {
             return Ok(Self {
                 path: path.into(),
                 origin: CODEX_VARIABLE,
+                environment: Vec::new(),
             });
         }
         let path = find_on_path().ok_or(UpstreamError::NotFound)?;
         Ok(Self {
             path,
             origin: "PATH",
+            environment: Vec::new(),
         })
+    }
+
+    /// This very program, in the place of a Codex.
+    ///
+    /// # Errors
+    /// What the system says when it can't tell where that is.
+    pub fn this_program() -> io::Result<Self> {
+        Ok(Self {
+            path: std::env::current_exe()?,
+            origin: "the path of this program",
+            environment: Vec::new(),
+        })
+    }
+
+    /// With a variable set for it alone.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
     }
 
     /// A command that runs it with these arguments; stdio is inherited unless changed.
@@ -69,6 +93,7 @@ impl UpstreamCommand {
     pub fn command(&self, arguments: &[OsString]) -> Command {
         let mut command = Command::new(&self.path);
         command.args(arguments);
+        command.envs(self.environment.iter().cloned());
         command
     }
 

@@ -6,7 +6,7 @@
 //! loadout's MCP servers start for it, as for any thread.
 
 mod compare;
-mod endpoint;
+pub(crate) mod endpoint;
 mod run;
 
 pub use run::{Subject, prove};

@@ -109,7 +109,7 @@ async fn shown(
         "input": [{ "type": "text", "text": "Say done." }] });
     let _: Value = codex.asker().ask("turn/start", &turn).await?;
     let body = tokio::select! {
-        body = endpoint.asked() => body,
+        body = endpoint.first() => body,
         () = turn_ended(codex) => None,
         () = tokio::time::sleep(PATIENCE) => None,
     };

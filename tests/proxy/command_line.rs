@@ -178,3 +178,33 @@ async fn what_is_no_verb_of_ours_is_codexs() {
         );
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_doctor_says_what_holds_on_the_installed_codex() {
+    let stage = Stage::standard().await;
+    let found = stage.verb(&["doctor", "--json"]);
+    let found = json_of(&found);
+    let checks: Vec<(&str, &str)> = found["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|check| {
+            (
+                check["check"].as_str().unwrap(),
+                check["finding"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        checks,
+        [
+            ("start", "exact"),
+            ("fork", "exact"),
+            ("spawned thread", "exact"),
+            ("a skill is added", "exact"),
+            ("a skill is added before the first turn", "exact"),
+            ("resume after a restart", "exact"),
+            ("spawned thread resumed", "exact"),
+        ]
+    );
+}

@@ -1,0 +1,7 @@
+//! What holds on the Codex that is installed: the checks of every supported
+//! version, made by this very program in a throwaway home.
+
+mod checks;
+mod home;
+
+pub use checks::{Check, Finding, examine};
