@@ -36,7 +36,7 @@ pub fn untested(version: CodexVersion) -> Option<Warning> {
     let tested = OLDEST_TESTED..=NEWEST_TESTED;
     (!tested.contains(&version)).then(|| {
         let message = format!(
-            "Codex {version} is outside the tested versions {OLDEST_TESTED} to {NEWEST_TESTED}; `codex-loadout prove` shows what a model really sees on it"
+            "Codex {version} is outside the tested versions {OLDEST_TESTED} to {NEWEST_TESTED}; `codex-loadout doctor` shows what holds on it"
         );
         Warning::new("untestedCodex", message)
     })

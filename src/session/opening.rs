@@ -248,15 +248,9 @@ impl Work {
                     .loadouts
                     .anew(frame, selection, None, &catalog, &upstream)
                     .await?;
-                Ok(self.forward(
-                    ticket,
-                    launch.request,
-                    Pending::Fork {
-                        source,
-                        loadout: launch.record,
-                        binding: launch.binding,
-                    },
-                ))
+                // It inherits nothing: the loadout is its own.
+                let pending = Pending::Start(launch.record, launch.binding);
+                Ok(self.forward(ticket, launch.request, pending))
             }
             (Recorded::Loadout(_) | Recorded::Native, ..) => Err(LoadoutError::new(
                 ErrorKind::UnsupportedUpstream,

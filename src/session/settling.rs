@@ -69,7 +69,9 @@ impl Work {
                 };
                 selections.put_thread(&record).await?;
                 self.bindings.set(thread_id, binding);
-                self.prepare_for_the_next(&record.loadout);
+                if record.loadout.root.is_some() {
+                    self.prepare_for_the_next(&record.loadout);
+                }
                 Ok(Some(record))
             }
             Pending::Resume(record, binding) => {

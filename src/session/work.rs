@@ -54,7 +54,7 @@ pub struct Work {
 /// What is made durable when Codex has said yes, and what the thread was told.
 #[derive(Debug)]
 pub(super) enum Pending {
-    /// A new thread with this loadout.
+    /// A new thread with a loadout of its own.
     Start(LoadoutRecord, Binding),
     /// The same thread with this loadout; no binding: it stays loaded, and as it was told before.
     Resume(ThreadRecord, Option<Binding>),

@@ -349,3 +349,27 @@ async fn the_models_files_are_those_of_the_snapshot() {
         .unwrap();
     assert_eq!(ran.stdout, b"ran\n");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fork_of_a_native_thread_may_have_a_loadout_that_needs_no_root() {
+    let stage = Stage::standard().await;
+    let host = stage.host().await;
+    let started = host
+        .request("thread/start", json!({ "cwd": stage.home.project() }))
+        .await
+        .unwrap();
+    host.turn(&id_of(&started), "hello").await.unwrap();
+    let fork = |selection: Value| json!({ "threadId": id_of(&started), "cwd": stage.home.project(), "capabilitySelection": selection });
+    let selection =
+        json!({ "mode": "restrict", "plugins": [], "skills": ["planning"], "mcpServers": [] });
+    let forked = host.request("thread/fork", fork(selection)).await.unwrap();
+    assert_eq!(forked["capabilitySelection"]["inheritedFrom"], Value::Null);
+    stage
+        .check(&host, &id_of(&forked), &Promise::of_skills(&["planning"]))
+        .await;
+    let error = host
+        .refusal("thread/fork", fork(json!({ "skills": ["planning"] })))
+        .await
+        .unwrap();
+    assert_eq!(error.data["kind"], "unsupportedUpstream");
+}
