@@ -5,7 +5,7 @@ use std::time::Duration;
 use lab::{Client, Plugin, Promise, Server, Skill};
 use serde_json::{Value, json};
 
-use crate::stage::{GITHUB_TOOLS, Stage, id_of, warnings};
+use crate::stage::{GITHUB_TOOLS, Stage, id_of, spawn_child, warnings};
 
 fn review() -> (Value, Promise) {
     let selection = json!({ "plugins": ["github@internal"], "skills": ["repo-review"] });
@@ -214,22 +214,7 @@ async fn loaded_children_are_kept_to_it_too() {
     let host = stage.host().await;
     let (thread, _) = stage.start(&host, json!({ "skills": ["planning"] })).await;
     let mark = host.mark();
-    host.turn(
-        &thread,
-        r#"CALL multi_agent_v1 spawn_agent {"message":"look"}"#,
-    )
-    .await
-    .unwrap();
-    let spawned = host
-        .wait_for(mark, |message| {
-            message["params"]["item"]["receiverThreadIds"][0].is_string()
-        })
-        .await
-        .unwrap();
-    let child = spawned["params"]["item"]["receiverThreadIds"][0]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let child = spawn_child(&host, &thread).await;
     let ended = |message: &Value| {
         message["method"] == "turn/completed" && message["params"]["threadId"] == json!(child)
     };

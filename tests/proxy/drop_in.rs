@@ -45,6 +45,14 @@ struct RawHost {
 }
 
 impl RawHost {
+    fn of(stage: &Stage, tapped: &Tapped) -> Self {
+        Self {
+            process: Process::spawn(stage.proxy_to(&tapped.script)).unwrap(),
+            sent: Vec::new(),
+            received: Vec::new(),
+        }
+    }
+
     async fn send(&mut self, line: &str) {
         let line = format!("{line}\n");
         self.process.send(line.as_bytes()).await.unwrap();
@@ -73,11 +81,7 @@ impl RawHost {
 async fn a_connection_that_uses_nothing_of_ours_is_the_same_to_the_byte() {
     let stage = Stage::standard().await;
     let tapped = Tapped::new(&stage);
-    let mut host = RawHost {
-        process: Process::spawn(stage.proxy_to(&tapped.script)).unwrap(),
-        sent: Vec::new(),
-        received: Vec::new(),
-    };
+    let mut host = RawHost::of(&stage, &tapped);
     let answers =
         |id: Value| move |message: &Value| message["id"] == id && message.get("method").is_none();
     host.send(r#"{"id":0,"method":"initialize","params":{"clientInfo":{"name":"raw","title":"raw","version":"1"},"capabilities":{"experimentalApi":true}},"x":1.0}"#).await;
@@ -121,11 +125,7 @@ async fn a_connection_that_uses_nothing_of_ours_is_the_same_to_the_byte() {
 async fn what_the_proxy_asks_for_itself_never_reaches_the_host() {
     let stage = Stage::standard().await;
     let tapped = Tapped::new(&stage);
-    let mut host = RawHost {
-        process: Process::spawn(stage.proxy_to(&tapped.script)).unwrap(),
-        sent: Vec::new(),
-        received: Vec::new(),
-    };
+    let mut host = RawHost::of(&stage, &tapped);
     host.send(r#"{"id":1,"method":"initialize","params":{"clientInfo":{"name":"raw","version":"1"},"capabilities":{"experimentalApi":true}}}"#).await;
     host.until(|message| message["id"] == 1).await;
     host.send(r#"{"method":"initialized"}"#).await;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use lab::{Client, Promise};
 use serde_json::{Value, json};
 
-use crate::stage::{GITHUB_TOOLS, Stage, id_of, native, warnings};
+use crate::stage::{GITHUB_TOOLS, Stage, id_of, native, spawn_child, warnings};
 
 fn review() -> (Value, Promise) {
     let selection = json!({ "plugins": ["github@internal"], "skills": ["repo-review"] });
@@ -20,26 +20,6 @@ fn planning() -> (Value, Promise) {
         json!({ "skills": ["planning"] }),
         Promise::of_skills(&["planning"]),
     )
-}
-
-async fn spawn_child(host: &Client, parent: &str) -> String {
-    let mark = host.mark();
-    host.turn(
-        parent,
-        r#"CALL multi_agent_v1 spawn_agent {"message":"look"}"#,
-    )
-    .await
-    .unwrap();
-    let spawned = host
-        .wait_for(mark, |message| {
-            message["params"]["item"]["receiverThreadIds"][0].is_string()
-        })
-        .await
-        .unwrap();
-    spawned["params"]["item"]["receiverThreadIds"][0]
-        .as_str()
-        .unwrap()
-        .to_owned()
 }
 
 async fn resume(host: &Client, thread: &str) -> Value {

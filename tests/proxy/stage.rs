@@ -115,3 +115,24 @@ pub(crate) fn warnings(receipt: &Value) -> Vec<String> {
         .map(|warning| warning["code"].as_str().unwrap().to_owned())
         .collect()
 }
+
+/// Lets a thread's model spawn a child; gives the child's id.
+pub(crate) async fn spawn_child(host: &Client, parent: &str) -> String {
+    let mark = host.mark();
+    host.turn(
+        parent,
+        r#"CALL multi_agent_v1 spawn_agent {"message":"look"}"#,
+    )
+    .await
+    .unwrap();
+    let spawned = host
+        .wait_for(mark, |message| {
+            message["params"]["item"]["receiverThreadIds"][0].is_string()
+        })
+        .await
+        .unwrap();
+    spawned["params"]["item"]["receiverThreadIds"][0]
+        .as_str()
+        .unwrap()
+        .to_owned()
+}
