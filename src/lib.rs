@@ -2,7 +2,7 @@
 //!
 //! The rooms, in reading order.
 
-pub mod bundle;
+pub use codex_loadout_bundle as bundle;
 
 pub mod wire;
 

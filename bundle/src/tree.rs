@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-use super::Digest;
+use crate::Digest;
 
 /// One regular file of a [`Tree`].
 #[derive(Debug, Clone, PartialEq, Eq)]

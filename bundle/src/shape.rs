@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Tree, TreeFile};
+use crate::{Tree, TreeFile};
 
 /// Codex 0.144 to 0.169 look for `SKILL.md` this many folders below a root; the bundle's own folder is one of them.
 const SKILL_DEPTH: usize = 6;
