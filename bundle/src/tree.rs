@@ -3,8 +3,15 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use memchr::memmem;
 
 use crate::Digest;
+
+/// Stands for the absolute path of the folder that a tree is kept in, inside its own files.
+///
+/// The digest of a tree is of its files with this in them: so it does not depend on where the tree
+/// is kept, although the files that are kept name that place.
+pub const KEPT_AT: &str = "/where-codex-loadout-keeps-this-bundle";
 
 /// One regular file of a [`Tree`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,6 +79,37 @@ impl Tree {
         self.files.is_empty()
     }
 
+    /// The tree as it is kept at `place`: its files name that place.
+    #[must_use]
+    pub fn placed_at(self, place: &str) -> Self {
+        self.replacing(KEPT_AT, place)
+    }
+
+    /// What [`Self::placed_at`] was made of.
+    #[must_use]
+    pub fn taken_from(self, place: &str) -> Self {
+        self.replacing(place, KEPT_AT)
+    }
+
+    fn replacing(mut self, old: &str, new: &str) -> Self {
+        let finder = memmem::Finder::new(old);
+        for file in self.files.values_mut() {
+            let mut rest: &[u8] = &file.bytes;
+            let mut replaced = Vec::new();
+            while let Some(at) = finder.find(rest) {
+                let (before, found) = rest.split_at(at);
+                replaced.extend_from_slice(before);
+                replaced.extend_from_slice(new.as_bytes());
+                rest = found.get(old.len()..).unwrap_or_default();
+            }
+            if !replaced.is_empty() {
+                replaced.extend_from_slice(rest);
+                file.bytes = replaced.into();
+            }
+        }
+        self
+    }
+
     /// The digest of paths, contents and run bits: equal trees and only they have equal digests.
     #[must_use]
     pub fn digest(&self) -> Digest {
@@ -112,5 +150,18 @@ mod tests {
         assert_ne!(digest, tree("a/b", "test", false).digest());
         assert_ne!(digest, tree("a/b", "text", true).digest());
         assert_ne!(digest, Tree::default().digest());
+    }
+
+    #[test]
+    fn a_kept_tree_names_its_place_and_keeps_its_digest() {
+        let text = format!("{KEPT_AT}/a and {KEPT_AT}");
+        let tree = Tree::from_iter([
+            ("a".to_owned(), TreeFile::plain(text)),
+            ("b".to_owned(), TreeFile::plain("neither")),
+        ]);
+        let kept = tree.clone().placed_at("/store/x");
+        assert_eq!(kept.get("a").unwrap().bytes, "/store/x/a and /store/x");
+        assert_eq!(kept.get("b"), tree.get("b"));
+        assert_eq!(kept.taken_from("/store/x"), tree);
     }
 }

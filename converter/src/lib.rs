@@ -27,6 +27,9 @@ mod text;
 
 mod components;
 
+mod detect;
+
+pub use detect::is_made_for_claude;
 pub use options::{BundleRoot, Options};
 pub use report::Report;
 pub use source::Source;

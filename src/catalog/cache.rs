@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use dashmap::DashMap;
 
+use super::converted::Conversions;
 use super::inputs::{Seen, Sign, look};
 use super::model::Catalog;
 use super::newcomers::newcomers;
@@ -22,6 +23,7 @@ const FOLDERS: usize = 64;
 #[derive(Debug, Default)]
 pub struct CatalogCache {
     known: DashMap<PathBuf, Arc<Known>>,
+    conversions: Arc<Conversions>,
     /// Held while Codex is asked about a folder: the others wait for what it says.
     asking: DashMap<PathBuf, Arc<tokio::sync::Mutex<()>>>,
     /// When a request last changed what Codex would say, without a file to show it.
@@ -86,7 +88,7 @@ impl CatalogCache {
             None => (None, None, Vec::new()),
         };
         let read_at = Instant::now();
-        let catalog = read_catalog(asker, codex_home, cwd, force).await?;
+        let catalog = read_catalog(asker, codex_home, cwd, force, &self.conversions).await?;
         let catalog = Arc::new(with_newcomers(catalog, skills).await);
         let Some(sign) = sign.filter(|_| self.is_settled(read_at)) else {
             return Ok(catalog);

@@ -170,7 +170,7 @@ fn tells_what_is_there(path: &Path) -> bool {
         .file_name()
         .and_then(|name| name.to_str())
         .unwrap_or_default();
-    name == "SKILL.md" || name == "openai.yaml" || name.ends_with(".json")
+    name == "openai.yaml" || [".md", ".json"].iter().any(|end| name.ends_with(end))
 }
 
 #[cfg(unix)]

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::model::Catalog;
 
 /// The names of those that say so in `agents/openai.yaml`, `policy.allow_implicit_invocation: false`
-/// (Codex 0.169). Blocking: it reads a file for each skill.
+/// (Codex 0.169). Blocking: it reads a file for each skill outside plugins.
 #[must_use]
 pub fn mention_only(catalog: &Catalog) -> BTreeSet<String> {
     let of_host = catalog
@@ -16,19 +16,17 @@ pub fn mention_only(catalog: &Catalog) -> BTreeSet<String> {
         .iter()
         .filter_map(|skill| Some((&skill.name, skill.path.parent()?.to_owned())));
     let of_plugins = catalog.plugins.iter().flat_map(|plugin| {
-        plugin
-            .skills
-            .iter()
-            .map(|skill| (&skill.name, plugin.root.join(&skill.folder)))
+        let skills = plugin.native.skills.iter().chain(&plugin.parts().skills);
+        skills.filter(|skill| skill.mention_only)
     });
     of_host
-        .chain(of_plugins)
         .filter(|(_, folder)| is_mention_only(folder))
         .map(|(name, _)| name.clone())
+        .chain(of_plugins.map(|skill| skill.name.clone()))
         .collect()
 }
 
-fn is_mention_only(folder: &Path) -> bool {
+pub(super) fn is_mention_only(folder: &Path) -> bool {
     #[derive(Deserialize)]
     struct Agent {
         policy: Option<Policy>,

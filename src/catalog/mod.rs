@@ -2,7 +2,10 @@
 
 mod answers;
 mod cache;
+mod conversion;
+mod converted;
 mod inputs;
+mod installed;
 mod mention_only;
 mod model;
 mod newcomers;
@@ -11,7 +14,9 @@ mod read;
 mod skill_header;
 
 pub use cache::CatalogCache;
+pub use conversion::{ConversionInput, convert};
 pub use mention_only::mention_only;
 pub use model::{
-    Catalog, ConfigServer, HostSkill, InstalledPlugin, PluginServer, PluginSkill, SkillScope,
+    Catalog, ConfigServer, Conversion, HostSkill, InstalledPlugin, Parts, PluginAgent, PluginHook,
+    PluginServer, PluginSkill, SkillScope,
 };

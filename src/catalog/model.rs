@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -84,10 +85,75 @@ pub struct InstalledPlugin {
     pub root: PathBuf,
     /// What it is for.
     pub description: Option<String>,
-    /// The skills it declares.
+    /// The parts that Codex itself loads of it.
+    pub native: Parts,
+    /// Where it may keep data of its own.
+    pub data_folder: PathBuf,
+    /// What becomes of it as a bundle, if it was made for Claude.
+    pub converted: Option<Conversion>,
+}
+
+impl InstalledPlugin {
+    /// What a thread gets that is given the plugin's bundle: all there is to select.
+    #[must_use]
+    pub fn parts(&self) -> &Parts {
+        match &self.converted {
+            Some(Conversion::Done(parts)) => parts,
+            Some(Conversion::Failed(_)) | None => &self.native,
+        }
+    }
+
+    /// Whether its bundle is another than the folder that Codex loads.
+    #[must_use]
+    pub fn is_converted(&self) -> bool {
+        self.converted.is_some()
+    }
+}
+
+/// What became of a plugin that was made for Claude.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Conversion {
+    /// Its parts as a bundle.
+    Done(Arc<Parts>),
+    /// Why there is no bundle of it; one sentence for each reason.
+    Failed(Vec<String>),
+}
+
+/// What a plugin consists of.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Parts {
+    /// Its skills.
     pub skills: Vec<PluginSkill>,
-    /// The MCP servers it declares, by name.
+    /// Its MCP servers, by name.
     pub servers: BTreeMap<String, PluginServer>,
+    /// Its agents, which Codex itself does not load.
+    pub agents: Vec<PluginAgent>,
+    /// Its hooks, in their order.
+    pub hooks: Vec<PluginHook>,
+}
+
+/// An agent of a plugin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PluginAgent {
+    /// `plugin:agent`, the role to spawn it by.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// Its role file, relative to the bundle's root.
+    pub file: String,
+}
+
+/// One handler of a plugin's hook.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PluginHook {
+    /// Codex's name of the event, as in `hooks.json`.
+    pub event: String,
+    /// Which of the event's occasions it runs at; `None`: at all.
+    pub matcher: Option<String>,
+    /// The handler, in the words of `hooks.json`.
+    pub handler: serde_json::Map<String, serde_json::Value>,
+    /// Whether the user has trusted it in Codex.
+    pub trusted: bool,
 }
 
 /// A skill that a plugin declares.
@@ -101,6 +167,8 @@ pub struct PluginSkill {
     pub folder: String,
     /// Whether the user has it enabled (`skills.config` may disable one skill of a plugin).
     pub enabled: bool,
+    /// Whether it stands in no list, and comes when the user mentions it by `$name`.
+    pub mention_only: bool,
 }
 
 /// An MCP server that a plugin declares.

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use super::mention_only::is_mention_only;
 use super::model::PluginSkill;
 use super::skill_header::SkillHeader;
 
@@ -120,6 +121,7 @@ fn find_skills(
             description: header.description,
             folder: folder.to_owned(),
             enabled: true,
+            mention_only: is_mention_only(&path),
         });
     }
     if depth == 0 {

@@ -1,17 +1,18 @@
 //! Makes a catalog of what Codex answers and of the plugins' folders.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 
 use super::answers::{
-    CONFIG_READ, Config, ConfigAnswer, ListedPlugin, ListedSkill, PLUGIN_INSTALLED, PluginsAnswer,
-    SKILLS_LIST, SkillsAnswer,
+    CONFIG_READ, Config, ConfigAnswer, ListedSkill, PLUGIN_INSTALLED, PluginsAnswer, SKILLS_LIST,
+    SkillsAnswer,
 };
-use super::model::{
-    Catalog, ConfigServer, HostSkill, InstalledPlugin, PluginServer, PluginSkill, SkillScope,
-};
-use super::plugin_folder::{MANIFESTS, PluginFolder};
+use super::converted::Conversions;
+use super::installed::{Told, installed_root, read_plugin};
+use super::model::{Catalog, ConfigServer, HostSkill, InstalledPlugin, SkillScope};
+use super::plugin_folder::MANIFESTS;
 use crate::connection::{AskError, Asker};
 
 /// Reads everything that could be selected for a thread in this folder.
@@ -28,6 +29,7 @@ pub(super) async fn read_catalog(
     codex_home: &Path,
     cwd: &Path,
     force: bool,
+    conversions: &Arc<Conversions>,
 ) -> Result<Catalog, AskError> {
     // Not by force unless it has to be: that shows newcomers to every thread that begins a turn just now.
     let skills = json!({ "cwds": [cwd], "forceReload": force });
@@ -43,7 +45,22 @@ pub(super) async fn read_catalog(
         .into_iter()
         .flat_map(|folder| folder.skills)
         .collect();
-    Ok(assemble(codex_home, cwd, skills, plugins, config.config))
+    let (codex_home, cwd, conversions) =
+        (codex_home.to_owned(), cwd.to_owned(), conversions.clone());
+    // Folders of plugins are read: that may take long, and holds up nobody.
+    let assembled = tokio::task::spawn_blocking(move || {
+        assemble(
+            &codex_home,
+            &cwd,
+            skills,
+            plugins,
+            config.config,
+            &conversions,
+        )
+    });
+    assembled
+        .await
+        .map_err(|error| AskError::Plugins(error.to_string()))
 }
 
 fn assemble(
@@ -52,11 +69,18 @@ fn assemble(
     skills: Vec<ListedSkill>,
     plugins: PluginsAnswer,
     config: Config,
+    conversions: &Conversions,
 ) -> Catalog {
     let cache = codex_home.join("plugins/cache");
     let (of_plugins, of_host): (Vec<_>, Vec<_>) = skills
         .into_iter()
         .partition(|skill| skill.plugin_id.is_some() || skill.path.starts_with(&cache));
+    let told = Told {
+        codex_home,
+        skills: &of_plugins,
+        config: &config,
+        conversions,
+    };
     let mut installed: Vec<InstalledPlugin> = plugins
         .marketplaces
         .iter()
@@ -64,7 +88,7 @@ fn assemble(
         .filter(|(_, plugin)| plugin.installed)
         .filter_map(|(market, plugin)| {
             let root = installed_root(&cache.join(&market.name).join(&plugin.name), plugin)?;
-            Some(read_plugin(plugin, root, &of_plugins, &config))
+            Some(read_plugin(plugin, root, &told))
         })
         .collect();
     installed.sort_by(|a, b| a.id.cmp(&b.id));
@@ -95,114 +119,6 @@ fn assemble(
         plugins: installed,
         servers: servers.collect(),
     }
-}
-
-/// The version Codex reports, if its folder is there; else what Codex would take:
-/// `local`, or the last by name.
-fn installed_root(plugin_folder: &Path, plugin: &ListedPlugin) -> Option<PathBuf> {
-    let named = plugin
-        .local_version
-        .iter()
-        .map(String::as_str)
-        .chain(["local"]);
-    if let Some(root) = named
-        .map(|version| plugin_folder.join(version))
-        .find(|path| path.is_dir())
-    {
-        return Some(root);
-    }
-    let mut versions: Vec<PathBuf> = std::fs::read_dir(plugin_folder)
-        .ok()?
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.is_dir())
-        .collect();
-    versions.sort();
-    versions.pop()
-}
-
-fn read_plugin(
-    plugin: &ListedPlugin,
-    root: PathBuf,
-    listed: &[ListedSkill],
-    config: &Config,
-) -> InstalledPlugin {
-    let folder = PluginFolder::read(&root, &plugin.name).unwrap_or_else(|error| {
-        // Codex loads nothing of such a plugin either.
-        tracing::warn!(plugin = plugin.id, %error, "the plugin's folder can't be read");
-        PluginFolder::default()
-    });
-    let of_codex: Vec<PluginSkill> = listed
-        .iter()
-        .filter_map(|skill| listed_in(skill, &root))
-        .collect();
-    let mut skills = if of_codex.is_empty() {
-        folder.skills
-    } else {
-        of_codex
-    };
-    skills.sort_by(|a, b| (&a.name, &a.folder).cmp(&(&b.name, &b.folder)));
-    let switches = config
-        .plugins
-        .as_ref()
-        .and_then(|plugins| plugins.get(&plugin.id));
-    let servers = folder.servers.into_iter().map(|(name, definition)| {
-        let switch = switches.and_then(|switches| switches.mcp_servers.get(&name));
-        let enabled = switch.and_then(|switch| switch.enabled).unwrap_or(true);
-        (
-            name,
-            PluginServer {
-                definition,
-                enabled,
-            },
-        )
-    });
-    InstalledPlugin {
-        id: plugin.id.clone(),
-        name: plugin.name.clone(),
-        version: version_of(plugin, &root),
-        enabled: plugin.enabled && config.plugins_are_on(),
-        blocked: plugin.blocked(),
-        description: folder.description,
-        skills,
-        servers: servers.collect(),
-        root,
-    }
-}
-
-fn version_of(plugin: &ListedPlugin, root: &Path) -> String {
-    let folder = || {
-        root.file_name()
-            .map(|name| name.to_string_lossy().into_owned())
-    };
-    plugin
-        .local_version
-        .clone()
-        .or_else(folder)
-        .unwrap_or_default()
-}
-
-/// A skill of the plugin in `root`, as Codex lists it.
-fn listed_in(skill: &ListedSkill, root: &Path) -> Option<PluginSkill> {
-    let folder = skill.path.parent()?;
-    // Codex may report the path with links resolved.
-    let inside = folder
-        .strip_prefix(root)
-        .map(Path::to_owned)
-        .ok()
-        .or_else(|| {
-            folder
-                .strip_prefix(root.canonicalize().ok()?)
-                .map(Path::to_owned)
-                .ok()
-        })?;
-    let parts: Option<Vec<&str>> = inside.iter().map(|part| part.to_str()).collect();
-    Some(PluginSkill {
-        name: skill.name.clone(),
-        description: skill.description.clone(),
-        folder: parts?.join("/"),
-        enabled: skill.enabled,
-    })
 }
 
 fn host_skill(skill: ListedSkill) -> HostSkill {
@@ -272,7 +188,14 @@ mod tests {
         let config = config(
             json!({ "mcp_servers": { "s": { "command": "x", "enabled": false } }, "features": { "plugins": false } }),
         );
-        let catalog = assemble(home.path(), Path::new("/w"), skills, plugins, config);
+        let catalog = assemble(
+            home.path(),
+            Path::new("/w"),
+            skills,
+            plugins,
+            config,
+            &Conversions::default(),
+        );
         assert_eq!(catalog.skills.len(), 1);
         assert_eq!(catalog.plugins.len(), 1);
         let plugin = &catalog.plugins[0];

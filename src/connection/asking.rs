@@ -51,6 +51,9 @@ pub enum AskError {
         /// Codex's words.
         message: String,
     },
+    /// The plugins that Codex named could not be read.
+    #[error("the installed plugins can't be read: {0}")]
+    Plugins(String),
     /// Codex answered something that this version can't read.
     #[error("Codex's answer to `{method}` can't be read: {source}")]
     Unreadable {

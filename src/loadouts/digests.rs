@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
-use codex_loadout_protocol::LoadoutError;
+use codex_loadout_protocol::{ErrorKind, LoadoutError};
 use dashmap::DashMap;
 
 use crate::bundle::{BundleContent, Digest, Tree, shape};
+use crate::catalog::{ConversionInput, convert};
 use crate::freshness::{MAX_AGE, Watch};
 use crate::materializer::{Limits, Stamp, Store, read_tree, stamp, watched_folders};
 use crate::resolver::{Bundle, Plan};
@@ -14,7 +15,18 @@ use crate::resolver::{Bundle, Plan};
 /// The digests of folders that are as they were when they were read.
 #[derive(Debug, Default)]
 pub(super) struct Digests {
-    known: DashMap<(PathBuf, BundleContent), Known>,
+    known: DashMap<Key, Known>,
+}
+
+/// A folder, and what is made of it.
+type Key = (PathBuf, Option<ConversionInput>, BundleContent);
+
+fn key(bundle: &Bundle) -> Key {
+    (
+        bundle.source.clone(),
+        bundle.conversion.clone(),
+        bundle.content.clone(),
+    )
 }
 
 #[derive(Debug)]
@@ -59,8 +71,7 @@ impl Digests {
     }
 
     fn known(&self, bundle: &Bundle, store: Option<&Store>) -> Option<Digest> {
-        let key = (bundle.source.clone(), bundle.content.clone());
-        let known = self.known.get(&key)?;
+        let known = self.known.get(&key(bundle))?;
         let kept = store.is_none_or(|store| store.is_known_intact(&known.digest));
         (kept && known.is_fresh(&bundle.source)).then_some(known.digest)
     }
@@ -80,7 +91,7 @@ impl Digests {
         // A watch misses nothing; times may hide a change that follows at once.
         if watch.is_some() || stamp.is_settled(SystemTime::now()) {
             self.known.insert(
-                (bundle.source.clone(), bundle.content.clone()),
+                key(bundle),
                 Known {
                     stamp,
                     watch,
@@ -95,10 +106,25 @@ impl Digests {
 
 /// The tree of a bundle as the thread gets it.
 pub(super) fn read(bundle: &Bundle) -> Result<Tree, LoadoutError> {
-    let tree = read_tree(&bundle.source, Limits::default())?;
+    let mut tree = read_tree(&bundle.source, Limits::default())?;
+    if let Some(input) = &bundle.conversion {
+        tree = converted(tree, input)?;
+    }
     let folder = bundle
         .source
         .file_name()
         .map(|name| name.to_string_lossy().into_owned());
-    Ok(shape(tree, &bundle.content, &folder.unwrap_or_default())?)
+    shape(tree, &bundle.content, &folder.unwrap_or_default()).map_err(|error| {
+        LoadoutError::new(ErrorKind::ConversionFailed, error.to_string())
+            .with_hint("Move the skill nearer to the plugin's folder, or reinstall the plugin.")
+    })
+}
+
+fn converted(tree: Tree, input: &ConversionInput) -> Result<Tree, LoadoutError> {
+    let converted = convert(tree, input).map_err(|reasons| {
+        LoadoutError::new(ErrorKind::ConversionFailed, reasons.join("; ")).with_hint(
+            "`codex-loadout convert` with the plugin's folder shows every problem with its place.",
+        )
+    })?;
+    Ok(converted.bundle)
 }

@@ -89,7 +89,8 @@ pub fn lower(
     }
     lowering.host_skills();
     lowering.config_servers();
-    lowering.snapshot_servers(snapshot);
+    lowering.agents(&snapshot);
+    lowering.snapshot_servers(&snapshot);
     if levers.unload_on_unsubscribe {
         // So that the thread can be given another config while it lives.
         lowering.set(&["thread_unload_delay_secs"], 0);
@@ -212,7 +213,13 @@ impl Lowering<'_> {
                 .iter()
                 .find(|planned| planned.native && planned.id == plugin.id)
         };
+        let comes_as_bundle = |plugin: &InstalledPlugin| {
+            plan.plugins
+                .iter()
+                .any(|planned| !planned.native && planned.id == plugin.id)
+        };
         let in_scope = |plugin: &InstalledPlugin| match &plan.host_plugins {
+            Scope::All if comes_as_bundle(plugin) => false,
             Scope::All => plugin.enabled || named(plugin).is_some(),
             Scope::Only(ids) => ids.contains(&plugin.id),
         };
@@ -260,6 +267,7 @@ impl Lowering<'_> {
     ) -> bool {
         if let Some(planned) = planned.filter(|planned| planned.skills_narrowed) {
             let out = plugin
+                .native
                 .skills
                 .iter()
                 .filter(|skill| !planned.skills.contains(&skill.name));
@@ -267,7 +275,7 @@ impl Lowering<'_> {
                 .extend(out.map(|skill| json!({ "name": skill.name, "enabled": false })));
         }
         let mut switched = false;
-        for (name, server) in &plugin.servers {
+        for (name, server) in &plugin.native.servers {
             let chosen = self.plan.servers.iter().find(|chosen| {
                 matches!(&chosen.origin, ServerOrigin::NativePlugin { id } if *id == plugin.id)
                     && chosen.name == *name
@@ -341,6 +349,14 @@ impl Lowering<'_> {
                 }
                 self.set(&["mcp_servers", &server.name], entry);
             }
+        }
+    }
+
+    fn agents(&mut self, snapshot: impl Fn(usize) -> PathBuf) {
+        for agent in &self.plan.agents {
+            let file = snapshot(agent.bundle).join(&agent.file);
+            let role = json!({ "description": agent.description, "config_file": file });
+            self.set(&["agents", &agent.name], role);
         }
     }
 

@@ -4,6 +4,8 @@ use std::path::{Component, Path};
 
 use serde_json::{Map, Value};
 
+use crate::bundle::KEPT_AT;
+
 /// The fields that Codex 0.169 reads of a plugin's server. What else stands
 /// there, Codex passes over in a plugin, but would refuse in config.
 const FIELDS: [&str; 16] = [
@@ -36,6 +38,9 @@ pub(super) fn for_config(definition: &Map<String, Value>, snapshot: &Path) -> Ma
         .filter(|(field, value)| FIELDS.contains(&field.as_str()) && !value.is_null())
         .map(|(field, value)| (field.clone(), value.clone()))
         .collect();
+    for value in entry.values_mut() {
+        name_place(value, &snapshot.to_string_lossy());
+    }
     if let Some(cwd) = entry.get("cwd").and_then(Value::as_str) {
         let mut absolute = snapshot.to_owned();
         absolute.extend(
@@ -50,6 +55,18 @@ pub(super) fn for_config(definition: &Map<String, Value>, snapshot: &Path) -> Ma
     }
     entry.insert("enabled".to_owned(), Value::Bool(true));
     entry
+}
+
+/// Lets a converted definition name the place that its bundle is kept at.
+fn name_place(value: &mut Value, place: &str) {
+    match value {
+        Value::String(text) if text.contains(KEPT_AT) => *text = text.replace(KEPT_AT, place),
+        Value::Array(items) => items.iter_mut().for_each(|item| name_place(item, place)),
+        Value::Object(fields) => fields
+            .values_mut()
+            .for_each(|field| name_place(field, place)),
+        _ => {}
+    }
 }
 
 #[cfg(test)]

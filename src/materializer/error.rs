@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 
-use crate::bundle::{Digest, ShapeError};
+use crate::bundle::Digest;
 
 /// A folder can't become a tree.
 #[derive(Debug, thiserror::Error)]
@@ -70,13 +70,6 @@ impl From<ReadError> for LoadoutError {
         Self::new(ErrorKind::ConversionFailed, error.to_string())
             .with_hint(hint)
             .with_items(vec![ErrorItem::named(path.to_string_lossy())])
-    }
-}
-
-impl From<ShapeError> for LoadoutError {
-    fn from(error: ShapeError) -> Self {
-        Self::new(ErrorKind::ConversionFailed, error.to_string())
-            .with_hint("Move the skill nearer to the plugin's folder, or reinstall the plugin.")
     }
 }
 

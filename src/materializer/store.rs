@@ -4,7 +4,8 @@
 //! $CODEX_LOADOUT_HOME/                 0700
 //! ├── CACHEDIR.TAG                     backup programs pass the folder over
 //! ├── store-v1/                        the number is that of this layout
-//! │   ├── trees/<sha256>/…             one bundle; files 0444 or 0555, folders 0555
+//! │   ├── trees/<sha256>/…             one bundle; files 0444 or 0555, folders 0555; converted texts
+//! │   │                                name this very folder, which the digest passes over
 //! │   ├── loadouts/<sha256>/<mount>    -> ../../trees/<sha256>
 //! │   └── staging/                     trees under way; whatever lies here may go
 //! └── roots/<uuid>                     -> ../store-v1/loadouts/<sha256>: one thread's root
@@ -97,7 +98,8 @@ impl Store {
             if place.is_dir() {
                 return Ok(place);
             }
-            Staged::tree(&self.staging_folder(), tree).and_then(|staged| staged.publish(&place))
+            let kept = tree.clone().placed_at(&place.to_string_lossy());
+            Staged::tree(&self.staging_folder(), &kept).and_then(|staged| staged.publish(&place))
         };
         self.staging.remove(&digest);
         published.map(|()| place)
@@ -148,8 +150,10 @@ impl Store {
             files: usize::MAX,
             bytes: u64::MAX,
         };
-        match read_tree(&self.tree_path(digest), unlimited) {
-            Ok(tree) if tree.digest() == *digest => Verdict::Intact,
+        let place = self.tree_path(digest);
+        let kept = read_tree(&place, unlimited);
+        match kept.map(|tree| tree.taken_from(&place.to_string_lossy()).digest()) {
+            Ok(found) if found == *digest => Verdict::Intact,
             Ok(_) | Err(_) => Verdict::Changed,
         }
     }

@@ -27,7 +27,12 @@ impl Bundles {
         if stored && let Some(at) = self.stored_plugins.get(&plugin.id) {
             return *at;
         }
-        let mut skill_folders: Vec<String> = plugin
+        let parts = if stored {
+            plugin.parts()
+        } else {
+            &plugin.native
+        };
+        let mut skill_folders: Vec<String> = parts
             .skills
             .iter()
             .filter(|skill| skills.contains(&skill.name))
@@ -39,6 +44,7 @@ impl Bundles {
             stored,
             mount,
             source: plugin.root.clone(),
+            conversion: None,
             content: BundleContent::Plugin {
                 id: plugin.id.clone(),
                 skill_folders,
@@ -67,6 +73,7 @@ impl Bundles {
             stored,
             mount,
             source,
+            conversion: None,
             content,
             digest: None,
         });

@@ -25,13 +25,35 @@ pub fn capabilities(catalog: &Catalog) -> Vec<Capability> {
             version: Some(plugin.version.clone()),
             description: plugin.description.clone(),
         });
-        found.extend(plugin.skills.iter().map(|skill| Capability {
-            id: skill.name.clone(),
-            kind: CapabilityKind::Skill,
+        let of_plugin = |kind, id: &str, enabled, description: &str| Capability {
+            id: id.to_owned(),
+            kind,
             source: plugin.id.clone(),
-            enabled: plugin.enabled && skill.enabled,
+            enabled,
             version: Some(plugin.version.clone()),
-            description: Some(skill.description.clone()),
+            description: Some(description.to_owned()),
+        };
+        let is_native = |name: &str| {
+            let mut native = plugin.native.skills.iter();
+            plugin.enabled && native.any(|skill| skill.name == name && skill.enabled)
+        };
+        found.extend(plugin.parts().skills.iter().map(|skill| {
+            let enabled = is_native(&skill.name);
+            of_plugin(
+                CapabilityKind::Skill,
+                &skill.name,
+                enabled,
+                &skill.description,
+            )
+        }));
+        // Codex itself loads no plugin's agents.
+        found.extend(plugin.parts().agents.iter().map(|agent| {
+            of_plugin(
+                CapabilityKind::Agent,
+                &agent.name,
+                false,
+                &agent.description,
+            )
         }));
     }
     let mut skill_names: BTreeMap<&str, usize> = BTreeMap::new();
@@ -64,7 +86,7 @@ fn servers(catalog: &Catalog) -> Vec<Capability> {
         .iter()
         .filter(|plugin| plugin.blocked.is_none())
         .flat_map(|plugin| {
-            plugin.servers.iter().map(|(name, server)| {
+            plugin.parts().servers.iter().map(|(name, server)| {
                 (
                     name,
                     plugin.id.as_str(),

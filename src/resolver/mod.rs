@@ -4,17 +4,23 @@
 //! order that depends on a hash map.
 
 mod bundles;
+mod conversions;
 mod listing;
 mod names;
 mod plan;
 mod receipt;
 mod resolve;
+mod validate;
 
 pub use listing::capabilities;
-pub use plan::{Bundle, Plan, PlannedPlugin, PlannedServer, PlannedSkill, Scope, ServerOrigin};
+pub use plan::{
+    Bundle, Plan, PlannedAgent, PlannedPlugin, PlannedServer, PlannedSkill, Scope, ServerOrigin,
+};
 pub use receipt::receipt;
 pub use resolve::resolve;
 
+#[cfg(test)]
+mod converted_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]

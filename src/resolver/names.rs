@@ -5,7 +5,7 @@ use std::path::Path;
 
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 
-use crate::catalog::{Catalog, HostSkill, InstalledPlugin, PluginSkill};
+use crate::catalog::{Catalog, HostSkill, InstalledPlugin, PluginAgent, PluginSkill};
 
 /// How alike a name must be to be suggested, of 1.
 const LIKENESS: f64 = 0.8;
@@ -164,28 +164,94 @@ pub(super) fn find_skill_of<'a>(
     name: &str,
 ) -> Result<&'a PluginSkill, Problem> {
     let full = format!("{}:{name}", plugin.name);
-    plugin
-        .skills
+    let skills = &plugin.parts().skills;
+    skills
         .iter()
         .find(|skill| skill.name == name || skill.name == full)
         .ok_or_else(|| {
             Problem::unknown(
                 "skill in that plugin named",
                 name,
-                plugin.skills.iter().map(|skill| skill.name.as_str()),
+                plugin
+                    .parts()
+                    .skills
+                    .iter()
+                    .map(|skill| skill.name.as_str()),
             )
         })
 }
 
+/// An agent of one plugin, by its bare or its full name.
+pub(super) fn find_agent_of<'a>(
+    plugin: &'a InstalledPlugin,
+    name: &str,
+) -> Result<&'a PluginAgent, Problem> {
+    let full = format!("{}:{name}", plugin.name);
+    let agents = &plugin.parts().agents;
+    agents
+        .iter()
+        .find(|agent| agent.name == name || agent.name == full)
+        .ok_or_else(|| {
+            Problem::unknown(
+                "agent in that plugin named",
+                name,
+                agents.iter().map(|agent| agent.name.as_str()),
+            )
+        })
+}
+
+/// An agent by its name, or by its name without the plugin's if only one has it.
+pub(super) fn find_agent<'a>(
+    catalog: &'a Catalog,
+    name: &str,
+) -> Result<(&'a InstalledPlugin, &'a PluginAgent), Problem> {
+    let usable = || {
+        let plugins = catalog
+            .plugins
+            .iter()
+            .filter(|plugin| plugin.blocked.is_none());
+        plugins.flat_map(|plugin| {
+            plugin
+                .parts()
+                .agents
+                .iter()
+                .map(move |agent| (plugin, agent))
+        })
+    };
+    let own_name = |agent: &PluginAgent| {
+        let own = agent.name.split_once(':').map_or("", |(_, own)| own);
+        own == name
+    };
+    let exact: Vec<_> = usable().filter(|(_, agent)| agent.name == name).collect();
+    let fitting = if exact.is_empty() {
+        usable().filter(|(_, agent)| own_name(agent)).collect()
+    } else {
+        exact
+    };
+    match fitting.as_slice() {
+        [one] => Ok(*one),
+        [] => {
+            let known = usable().map(|(_, agent)| agent.name.as_str());
+            Err(Problem::unknown("agent", name, known))
+        }
+        several => {
+            let candidates = several
+                .iter()
+                .map(|(plugin, agent)| format!("{} ({})", agent.name, plugin.id));
+            Err(Problem::ambiguous("agent", name, candidates.collect()))
+        }
+    }
+}
+
 /// A server of one plugin.
 pub(super) fn check_server_of(plugin: &InstalledPlugin, name: &str) -> Result<(), Problem> {
-    if plugin.servers.contains_key(name) {
+    if plugin.parts().servers.contains_key(name) {
         return Ok(());
     }
     Err(Problem::unknown(
         "MCP server in that plugin named",
         name,
-        plugin.servers.keys().map(String::as_str),
+        plugin.parts().servers.keys().map(String::as_str),
     ))
 }
 
@@ -204,10 +270,8 @@ pub(super) fn find_skill<'a>(catalog: &'a Catalog, name: &str) -> Result<FoundSk
             .iter()
             .filter(|plugin| plugin.blocked.is_none());
         usable.flat_map(|plugin| {
-            plugin
-                .skills
-                .iter()
-                .map(move |skill| FoundSkill::OfPlugin(plugin, skill))
+            let skills = plugin.parts().skills.iter();
+            skills.map(move |skill| FoundSkill::OfPlugin(plugin, skill))
         })
     };
     let own_name = |found: &FoundSkill<'_>| match found {
@@ -235,10 +299,13 @@ pub(super) fn find_skill<'a>(catalog: &'a Catalog, name: &str) -> Result<FoundSk
         [one] => Ok(*one),
         [] => {
             let host = catalog.skills.iter().map(|skill| skill.name.as_str());
-            let plugins = catalog
-                .plugins
-                .iter()
-                .flat_map(|plugin| plugin.skills.iter().map(|skill| skill.name.as_str()));
+            let plugins = catalog.plugins.iter().flat_map(|plugin| {
+                plugin
+                    .parts()
+                    .skills
+                    .iter()
+                    .map(|skill| skill.name.as_str())
+            });
             Err(Problem::unknown("skill", name, host.chain(plugins)))
         }
         several => {
@@ -291,7 +358,7 @@ pub(super) fn find_server<'a>(
             let of_plugins = catalog
                 .plugins
                 .iter()
-                .flat_map(|plugin| plugin.servers.keys());
+                .flat_map(|plugin| plugin.parts().servers.keys());
             let known = catalog.servers.keys().chain(of_plugins).map(String::as_str);
             return Err(Problem::unknown("MCP server", name, known));
         }
@@ -330,10 +397,8 @@ fn servers_named<'a>(
                     .is_none_or(|qualifier| plugin.id == qualifier || plugin.name == qualifier)
         })
         .filter_map(|plugin| {
-            plugin
-                .servers
-                .get_key_value(name)
-                .map(|(name, _)| FoundServer::OfPlugin(plugin, name))
+            let found = plugin.parts().servers.get_key_value(name);
+            found.map(|(name, _)| FoundServer::OfPlugin(plugin, name))
         });
     config
         .map(|(name, _)| FoundServer::Config(name))

@@ -11,6 +11,7 @@ use codex_loadout_protocol::selection::{HookPolicy, Mode};
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::{BundleContent, Digest};
+use crate::catalog::ConversionInput;
 
 /// What a thread gets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +35,9 @@ pub struct Plan {
     pub plugins: Vec<PlannedPlugin>,
     /// Skills outside those plugins, sorted by name: chosen and remaining.
     pub skills: Vec<PlannedSkill>,
+    /// Chosen agents, sorted by name: those of chosen plugins and single ones.
+    #[serde(default)]
+    pub agents: Vec<PlannedAgent>,
     /// Chosen MCP servers, sorted by name, whichever source they come from. Those that merely remain are not among them.
     pub servers: Vec<PlannedServer>,
     /// What the host should know.
@@ -70,7 +74,10 @@ pub struct Bundle {
     pub mount: Option<String>,
     /// The folder it is read from.
     pub source: PathBuf,
-    /// What it is.
+    /// How it becomes a bundle, if it was made for Claude.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversion: Option<ConversionInput>,
+    /// What it is, once converted.
     pub content: BundleContent,
     /// The digest of its tree, once it was read.
     pub digest: Option<Digest>,
@@ -92,6 +99,9 @@ pub struct PlannedPlugin {
     pub bundle: usize,
     /// `plugin:skill` names the thread sees.
     pub skills: Vec<String>,
+    /// `plugin:agent` roles the thread can spawn.
+    #[serde(default)]
+    pub agents: Vec<String>,
     /// Whether the selection says which of its skills are kept.
     pub skills_narrowed: bool,
     /// Whether the selection says which of its MCP servers are kept.
@@ -114,6 +124,22 @@ pub struct PlannedSkill {
     pub native: bool,
     /// Index of its folder in [`Plan::bundles`].
     pub bundle: usize,
+}
+
+/// A chosen agent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedAgent {
+    /// The role to spawn it by.
+    pub name: String,
+    /// What it is for, as the spawn tool tells the model.
+    pub description: String,
+    /// Id of its plugin.
+    pub source: String,
+    /// Index of its plugin's snapshot in [`Plan::bundles`].
+    pub bundle: usize,
+    /// Its role file, relative to that snapshot.
+    pub file: String,
 }
 
 /// A chosen MCP server.

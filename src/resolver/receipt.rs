@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use codex_loadout_protocol::receipt::{
-    ContextCost, Excluded, McpServerReceipt, PluginReceipt, Receipt, SkillReceipt,
+    AgentReceipt, ContextCost, Excluded, McpServerReceipt, PluginReceipt, Receipt, SkillReceipt,
 };
 
-use super::plan::{Bundle, Plan, PlannedPlugin, PlannedServer, Scope, ServerOrigin};
+use super::plan::{Bundle, Plan, PlannedAgent, PlannedPlugin, PlannedServer, Scope, ServerOrigin};
 use crate::bundle::Digest;
-use crate::catalog::{Catalog, InstalledPlugin};
+use crate::catalog::{Catalog, InstalledPlugin, Parts};
 
 /// `source` of a plugin that Codex has installed.
 const FROM_CODEX: &str = "codex";
@@ -36,7 +36,7 @@ pub fn receipt(plan: &Plan, catalog: &Catalog) -> Receipt {
                 .filter(|server| server.source == plugin.id)
                 .map(|server| server.name.clone())
                 .collect(),
-            agents: Vec::new(),
+            agents: plugin.agents.clone(),
         })
         .collect();
     let skills: Vec<SkillReceipt> = plan
@@ -58,11 +58,25 @@ pub fn receipt(plan: &Plan, catalog: &Catalog) -> Receipt {
         plugins,
         skills,
         mcp_servers: servers,
-        agents: Vec::new(),
+        agents: single_agents(plan),
         hooks: Vec::new(),
         inherited_from: None,
         warnings: plan.warnings.clone(),
     }
+}
+
+/// Those outside the chosen plugins.
+fn single_agents(plan: &Plan) -> Vec<AgentReceipt> {
+    let in_plugin =
+        |agent: &PlannedAgent| plan.plugins.iter().any(|plugin| plugin.id == agent.source);
+    let single = plan.agents.iter().filter(|agent| !in_plugin(agent));
+    single
+        .map(|agent| AgentReceipt {
+            name: agent.name.clone(),
+            source: agent.source.clone(),
+            digest: digest_text(plan.bundles.get(agent.bundle)),
+        })
+        .collect()
 }
 
 fn digest_text(bundle: Option<&Bundle>) -> String {
@@ -96,9 +110,8 @@ fn running_servers(plan: &Plan, catalog: &Catalog) -> Vec<McpServerReceipt> {
         let native = native_plugins(plan, catalog)
             .filter(|(planned, _)| !planned.servers_narrowed)
             .flat_map(|(_, plugin)| {
-                plugin
-                    .servers
-                    .iter()
+                let servers = plugin.native.servers.iter();
+                servers
                     .filter(|(_, server)| server.enabled)
                     .map(|(name, _)| (name, plugin.id.as_str()))
             });
@@ -175,6 +188,10 @@ fn loadout_digest(plan: &Plan, catalog: &Catalog, servers: &[McpServerReceipt]) 
             digest_text(plan.bundles.get(skill.bundle))
         )
     }));
+    parts.extend(plan.agents.iter().map(|agent| {
+        let digest = digest_text(plan.bundles.get(agent.bundle));
+        format!("agent {} {} {digest}", agent.name, agent.source)
+    }));
     for server in servers {
         let definition = match plan
             .servers
@@ -233,10 +250,8 @@ fn excluded(plan: &Plan, catalog: &Catalog, servers: &[McpServerReceipt]) -> Exc
         .count();
     let of_plugins = enabled_plugins()
         .flat_map(|plugin| {
-            plugin
-                .servers
-                .iter()
-                .map(move |(name, server)| (plugin, name, server))
+            let servers = plugin.native.servers.iter();
+            servers.map(move |(name, server)| (plugin, name, server))
         })
         .filter(|(plugin, name, server)| server.enabled && !runs(name, &plugin.id))
         .count();
@@ -267,7 +282,12 @@ fn context(plan: &Plan, catalog: &Catalog) -> ContextCost {
             ))
         })
         .map(|(planned, plugin)| {
-            plugin_chars(plugin, |name| {
+            let parts = if planned.native {
+                &plugin.native
+            } else {
+                plugin.parts()
+            };
+            plugin_chars(plugin, parts, |name| {
                 planned.skills.iter().any(|kept| kept == name)
             })
         })
@@ -288,11 +308,9 @@ fn context(plan: &Plan, catalog: &Catalog) -> ContextCost {
         .iter()
         .filter(|plugin| plugin.enabled)
         .map(|plugin| {
-            plugin_chars(plugin, |name| {
-                plugin
-                    .skills
-                    .iter()
-                    .any(|skill| skill.name == name && skill.enabled)
+            plugin_chars(plugin, &plugin.native, |name| {
+                let mut native = plugin.native.skills.iter();
+                native.any(|skill| skill.name == name && skill.enabled)
             })
         })
         .sum();
@@ -302,8 +320,9 @@ fn context(plan: &Plan, catalog: &Catalog) -> ContextCost {
     }
 }
 
-fn plugin_chars(plugin: &InstalledPlugin, keep: impl Fn(&str) -> bool) -> usize {
-    let kept = plugin.skills.iter().filter(|skill| keep(&skill.name));
+fn plugin_chars(plugin: &InstalledPlugin, parts: &Parts, keep: impl Fn(&str) -> bool) -> usize {
+    let listed = parts.skills.iter().filter(|skill| !skill.mention_only);
+    let kept = listed.filter(|skill| keep(&skill.name));
     kept.map(|skill| {
         line_chars(
             &skill.name,

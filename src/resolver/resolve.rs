@@ -9,9 +9,13 @@ use codex_loadout_protocol::selection::{
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 
 use super::bundles::Bundles;
+use super::conversions::say_how;
 use super::names::{self, FoundServer, FoundSkill, Problem};
-use super::plan::{Plan, PlannedPlugin, PlannedServer, PlannedSkill, Scope, ServerOrigin};
-use crate::catalog::{Catalog, HostSkill, InstalledPlugin};
+use super::plan::{
+    Plan, PlannedAgent, PlannedPlugin, PlannedServer, PlannedSkill, Scope, ServerOrigin,
+};
+use super::validate::{check_later_kinds, check_names};
+use crate::catalog::{Catalog, Conversion, HostSkill, InstalledPlugin, PluginAgent};
 
 /// Works out what a thread gets.
 ///
@@ -26,7 +30,9 @@ pub fn resolve(selection: &CapabilitySelection, catalog: &Catalog) -> Result<Pla
     check_later_kinds(selection)?;
     let mut resolver = Resolver::new(selection, catalog)?;
     resolver.choose_skills()?;
+    resolver.choose_agents()?;
     resolver.choose_servers()?;
+    resolver.check_conversions()?;
     Ok(resolver.into_plan())
 }
 
@@ -35,6 +41,7 @@ struct Chosen<'a> {
     plugin: &'a InstalledPlugin,
     skills: BTreeSet<String>,
     skills_narrowed: bool,
+    agents: BTreeSet<String>,
     servers: Option<Vec<McpServerChoice>>,
 }
 
@@ -45,6 +52,8 @@ struct Resolver<'a> {
     host_skills: BTreeMap<&'a std::path::Path, &'a HostSkill>,
     /// Skills of plugins that do not come as a whole, by plugin.
     single_skills: BTreeMap<&'a str, (&'a InstalledPlugin, BTreeSet<String>)>,
+    /// Agents of plugins that do not come as a whole, by their name and their plugin's id.
+    single_agents: BTreeMap<(&'a str, &'a str), (&'a InstalledPlugin, &'a PluginAgent)>,
     servers: Vec<(FoundServer<'a>, Option<Vec<String>>)>,
     warnings: BTreeSet<(String, String)>,
 }
@@ -57,6 +66,7 @@ impl<'a> Resolver<'a> {
             chosen: BTreeMap::new(),
             host_skills: BTreeMap::new(),
             single_skills: BTreeMap::new(),
+            single_agents: BTreeMap::new(),
             servers: Vec::new(),
             warnings: BTreeSet::new(),
         };
@@ -92,6 +102,7 @@ impl<'a> Resolver<'a> {
         let skills = match &choice.skills {
             // What the user switched off inside a plugin stays off unless it is named.
             None => plugin
+                .parts()
                 .skills
                 .iter()
                 .filter(|skill| skill.enabled)
@@ -105,6 +116,23 @@ impl<'a> Resolver<'a> {
                         .ok()
                 })
                 .map(|skill| skill.name.clone())
+                .collect(),
+        };
+        let agents = match &choice.agents {
+            None => plugin
+                .parts()
+                .agents
+                .iter()
+                .map(|agent| agent.name.clone())
+                .collect(),
+            Some(names) => names
+                .iter()
+                .filter_map(|name| {
+                    names::find_agent_of(plugin, name)
+                        .map_err(|problem| problems.push(problem))
+                        .ok()
+                })
+                .map(|agent| agent.name.clone())
                 .collect(),
         };
         for server in choice.mcp_servers.iter().flatten() {
@@ -128,6 +156,7 @@ impl<'a> Resolver<'a> {
                 plugin,
                 skills,
                 skills_narrowed,
+                agents,
                 servers: choice.mcp_servers.clone(),
             },
         );
@@ -147,7 +176,7 @@ impl<'a> Resolver<'a> {
                 Ok(FoundSkill::OfPlugin(plugin, skill)) => {
                     if let Some(chosen) = self.chosen.get_mut(plugin.id.as_str()) {
                         chosen.skills.insert(skill.name.clone());
-                    } else if !(self.is_native(plugin) && skill.enabled) {
+                    } else if !(self.is_native(plugin) && has_natively(plugin, &skill.name)) {
                         let singles = self
                             .single_skills
                             .entry(&plugin.id)
@@ -159,6 +188,62 @@ impl<'a> Resolver<'a> {
             }
         }
         names::report(problems)
+    }
+
+    fn choose_agents(&mut self) -> Result<(), LoadoutError> {
+        let mut problems = Vec::new();
+        for name in self.selection.agents.iter().flatten() {
+            match names::find_agent(self.catalog, name) {
+                Ok((plugin, agent)) => match self.chosen.get_mut(plugin.id.as_str()) {
+                    Some(chosen) => {
+                        chosen.agents.insert(agent.name.clone());
+                    }
+                    None => {
+                        let key = (agent.name.as_str(), plugin.id.as_str());
+                        self.single_agents.insert(key, (plugin, agent));
+                    }
+                },
+                Err(problem) => problems.push(problem),
+            }
+        }
+        names::report(problems)
+    }
+
+    /// The plugins that the thread is given something of as a snapshot, sorted by id.
+    fn needed_plugins(&self) -> Vec<&'a InstalledPlugin> {
+        let mut needed: Vec<&InstalledPlugin> = self
+            .chosen
+            .values()
+            .map(|chosen| chosen.plugin)
+            .chain(self.single_skills.values().map(|(plugin, _)| *plugin))
+            .chain(self.single_agents.values().map(|(plugin, _)| *plugin))
+            .chain(self.servers.iter().filter_map(|(server, _)| match server {
+                FoundServer::OfPlugin(plugin, _) => Some(*plugin),
+                FoundServer::Config(_) => None,
+            }))
+            .filter(|plugin| !self.is_native(plugin))
+            .collect();
+        needed.sort_by_key(|plugin| &plugin.id);
+        needed.dedup_by_key(|plugin| &plugin.id);
+        needed
+    }
+
+    /// A plugin whose conversion failed can't be given, in whole or in part.
+    fn check_conversions(&self) -> Result<(), LoadoutError> {
+        let needed = self.needed_plugins();
+        let mut failed = needed.iter().filter_map(|plugin| match &plugin.converted {
+            Some(Conversion::Failed(reasons)) => Some((plugin, reasons)),
+            Some(Conversion::Done(_)) | None => None,
+        });
+        match failed.next() {
+            None => Ok(()),
+            Some((plugin, reasons)) => Err(LoadoutError::new(
+                ErrorKind::ConversionFailed,
+                format!("plugin `{}` can't be converted for Codex: {}", plugin.id, reasons.join("; ")),
+            )
+            .with_hint("`codex-loadout convert` with the plugin's folder shows every problem with its place.")
+            .with_items(vec![ErrorItem::named(&plugin.id)])),
+        }
     }
 
     fn choose_servers(&mut self) -> Result<(), LoadoutError> {
@@ -184,7 +269,7 @@ impl<'a> Resolver<'a> {
         let exact = self.selection.mcp_servers.is_some() && self.selection.mode != Mode::Extend;
         for (plugin, kept) in in_plugins {
             for choice in kept.iter().flatten() {
-                let Some((name, _)) = plugin.servers.get_key_value(&choice.name) else {
+                let Some((name, _)) = plugin.parts().servers.get_key_value(&choice.name) else {
                     continue;
                 };
                 let server = FoundServer::OfPlugin(plugin, name);
@@ -196,7 +281,8 @@ impl<'a> Resolver<'a> {
             }
             // A snapshot's servers are given by value, so the ones that come along are named here.
             if kept.is_none() && !exact && !self.is_native(plugin) {
-                for (name, _) in plugin.servers.iter().filter(|(_, server)| server.enabled) {
+                let servers = plugin.parts().servers.iter();
+                for (name, _) in servers.filter(|(_, server)| server.enabled) {
                     self.add_server(
                         FoundServer::OfPlugin(plugin, name),
                         &McpServerChoice {
@@ -247,9 +333,13 @@ impl<'a> Resolver<'a> {
         Ok(())
     }
 
-    /// Whether Codex itself loads the plugin for this thread.
+    /// Whether Codex itself loads the plugin for this thread. What was made for Claude and is chosen
+    /// comes as its bundle: Codex would lose parts of it.
     fn is_native(&self, plugin: &InstalledPlugin) -> bool {
         let chosen = self.chosen.contains_key(plugin.id.as_str());
+        if chosen && plugin.is_converted() {
+            return false;
+        }
         match (self.selection.mode, &self.selection.plugins) {
             (Mode::Replace, _) => false,
             (Mode::Restrict, Some(_)) => chosen,
@@ -267,6 +357,9 @@ impl<'a> Resolver<'a> {
         let plugins = self.plan_plugins(&mut bundles);
         let skills = self.plan_skills(&mut bundles);
         let servers = self.plan_servers(&mut bundles);
+        let agents = self.plan_agents(&mut bundles, &plugins);
+        let mut bundles = bundles.into_list();
+        say_how(&mut bundles, &self.needed_plugins(), &servers);
         if self.selection.hooks == HookPolicy::Trusted && !plugins.is_empty() {
             self.warn(
                 "hooksNotApproved",
@@ -286,7 +379,11 @@ impl<'a> Resolver<'a> {
                     .collect()
             }),
             host_plugins: scope(mode, self.selection.plugins.is_some(), || {
-                self.chosen.keys().map(|id| (*id).to_owned()).collect()
+                plugins
+                    .iter()
+                    .filter(|plugin| plugin.native)
+                    .map(|plugin| plugin.id.clone())
+                    .collect()
             }),
             host_servers: scope(mode, self.selection.mcp_servers.is_some(), || {
                 servers
@@ -296,9 +393,10 @@ impl<'a> Resolver<'a> {
                     .collect()
             }),
             hooks: self.selection.hooks,
-            bundles: bundles.into_list(),
+            bundles,
             plugins,
             skills,
+            agents,
             servers,
             warnings: self
                 .warnings
@@ -320,6 +418,7 @@ impl<'a> Resolver<'a> {
             let skills: Vec<String> = match chosen {
                 Some(chosen) => chosen.skills.iter().cloned().collect(),
                 None => plugin
+                    .native
                     .skills
                     .iter()
                     .filter(|skill| skill.enabled)
@@ -335,6 +434,9 @@ impl<'a> Resolver<'a> {
                 skills_narrowed: chosen.is_some_and(|chosen| chosen.skills_narrowed),
                 servers_narrowed: chosen.is_some_and(|chosen| chosen.servers.is_some()),
                 skills,
+                agents: chosen
+                    .map(|chosen| chosen.agents.iter().cloned().collect())
+                    .unwrap_or_default(),
             });
             if let Some(other) = namespaces.insert(&plugin.name, &plugin.id) {
                 let message = format!(
@@ -369,6 +471,7 @@ impl<'a> Resolver<'a> {
             let kept: Vec<String> = names.iter().cloned().collect();
             let bundle = bundles.plugin(plugin, &kept, true, true);
             let skills = plugin
+                .parts()
                 .skills
                 .iter()
                 .filter(|skill| names.contains(&skill.name));
@@ -385,6 +488,34 @@ impl<'a> Resolver<'a> {
         planned
     }
 
+    fn plan_agents(&self, bundles: &mut Bundles, plugins: &[PlannedPlugin]) -> Vec<PlannedAgent> {
+        let of_chosen = plugins.iter().flat_map(|planned| {
+            let chosen = self.chosen.get(planned.id.as_str());
+            let agents = chosen.map(|chosen| chosen.plugin.parts().agents.iter());
+            let agents = agents.into_iter().flatten();
+            agents
+                .filter(|agent| planned.agents.contains(&agent.name))
+                .map(|agent| (agent, planned.id.clone(), planned.bundle))
+        });
+        let mut found: Vec<(&PluginAgent, String, usize)> = of_chosen.collect();
+        found.extend(self.single_agents.values().map(|(plugin, agent)| {
+            let bundle = bundles.plugin(plugin, &[], true, false);
+            (*agent, plugin.id.clone(), bundle)
+        }));
+        let mut planned: Vec<PlannedAgent> = found
+            .into_iter()
+            .map(|(agent, source, bundle)| PlannedAgent {
+                name: agent.name.clone(),
+                description: agent.description.clone(),
+                source,
+                bundle,
+                file: agent.file.clone(),
+            })
+            .collect();
+        planned.sort_by(|a, b| (&a.name, &a.source).cmp(&(&b.name, &b.source)));
+        planned
+    }
+
     fn plan_servers(&mut self, bundles: &mut Bundles) -> Vec<PlannedServer> {
         let mut found = std::mem::take(&mut self.servers);
         found.sort_by_key(|(server, _)| match server {
@@ -397,7 +528,7 @@ impl<'a> Resolver<'a> {
             .iter()
             .filter(|plugin| self.is_native(plugin));
         let mut taken: BTreeSet<String> = natives
-            .flat_map(|plugin| plugin.servers.keys().cloned())
+            .flat_map(|plugin| plugin.native.servers.keys().cloned())
             .collect();
         // Codex merges a definition into the user's of the same name, enabled or not.
         taken.extend(self.catalog.servers.keys().cloned());
@@ -418,6 +549,7 @@ impl<'a> Resolver<'a> {
                     }
                     taken.insert(run_name.clone());
                     let definition = plugin
+                        .parts()
                         .servers
                         .get(name)
                         .map(|server| server.definition.clone())
@@ -443,6 +575,12 @@ impl<'a> Resolver<'a> {
         planned.sort_by(|a, b| a.name.cmp(&b.name));
         planned
     }
+}
+
+/// Whether Codex itself would show this skill of the plugin.
+fn has_natively(plugin: &InstalledPlugin, skill: &str) -> bool {
+    let mut native = plugin.native.skills.iter();
+    native.any(|listed| listed.name == skill && listed.enabled)
 }
 
 fn scope(mode: Mode, given: bool, names: impl FnOnce() -> Vec<String>) -> Scope {
@@ -479,117 +617,6 @@ fn free_name(taken: &BTreeSet<String>, plugin: &str, server: &str) -> String {
     names
         .find(|name| !taken.contains(name))
         .unwrap_or(with_plugin)
-}
-
-fn check_names(selection: &CapabilitySelection) -> Result<(), LoadoutError> {
-    let mut names: Vec<(String, &str)> = Vec::new();
-    fn listed<'a>(
-        names: &mut Vec<(String, &'a str)>,
-        path: &str,
-        list: impl Iterator<Item = &'a str>,
-    ) {
-        names.extend(
-            list.enumerate()
-                .map(|(index, name)| (format!("capabilitySelection.{path}[{index}]"), name)),
-        );
-    }
-    for (index, plugin) in selection.plugins.iter().flatten().enumerate() {
-        names.push((
-            format!("capabilitySelection.plugins[{index}]"),
-            plugin.id.as_str(),
-        ));
-        listed(
-            &mut names,
-            &format!("plugins[{index}].skills"),
-            plugin.skills.iter().flatten().map(String::as_str),
-        );
-        listed(
-            &mut names,
-            &format!("plugins[{index}].agents"),
-            plugin.agents.iter().flatten().map(String::as_str),
-        );
-        listed(
-            &mut names,
-            &format!("plugins[{index}].mcpServers"),
-            plugin
-                .mcp_servers
-                .iter()
-                .flatten()
-                .map(|server| server.name.as_str()),
-        );
-    }
-    listed(
-        &mut names,
-        "skills",
-        selection.skills.iter().flatten().map(String::as_str),
-    );
-    listed(
-        &mut names,
-        "mcpServers",
-        selection
-            .mcp_servers
-            .iter()
-            .flatten()
-            .map(|server| server.name.as_str()),
-    );
-    let blank: Vec<ErrorItem> = names
-        .into_iter()
-        .filter(|(_, name)| name.trim().is_empty())
-        .map(|(path, _)| ErrorItem::named(path))
-        .collect();
-    match blank.first() {
-        None => Ok(()),
-        Some(first) => Err(LoadoutError::new(
-            ErrorKind::InvalidSelection,
-            format!("`{}` is an empty name", first.name),
-        )
-        .with_hint("Leave the entry out, or name a capability.")
-        .with_items(blank)),
-    }
-}
-
-/// Kinds that nothing can be chosen from yet: profiles, agents, connectors.
-fn check_later_kinds(selection: &CapabilitySelection) -> Result<(), LoadoutError> {
-    let of_plugins = selection
-        .plugins
-        .iter()
-        .flatten()
-        .flat_map(|plugin| plugin.agents.iter().flatten());
-    let agents: Vec<&String> = selection
-        .agents
-        .iter()
-        .flatten()
-        .chain(of_plugins)
-        .collect();
-    let apps: Vec<&String> = selection.apps.iter().flatten().collect();
-    let profiles: Vec<&String> = selection.profile.0.iter().collect();
-    for (what, names, hint) in [
-        (
-            "profile",
-            profiles,
-            "Profiles come with a later version of codex-loadout; write the selection out.",
-        ),
-        (
-            "agent",
-            agents,
-            "Agents come with a later version of codex-loadout; leave `agents` out or empty.",
-        ),
-        (
-            "app",
-            apps,
-            "Connectors come with a later version of codex-loadout; `apps` can only be `[]`, or left out.",
-        ),
-    ] {
-        if let Some(first) = names.first() {
-            return Err(LoadoutError::new(
-                ErrorKind::UnknownCapability,
-                format!("there is no {what} `{first}`"),
-            )
-            .with_hint(hint)
-            .with_items(names.into_iter().map(ErrorItem::named).collect()));
-        }
-    }
-    Ok(())
 }
 
 fn contradiction(list: &str, name: &str) -> LoadoutError {

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{Plan, ServerOrigin, capabilities, receipt, resolve};
 use crate::bundle::Digest;
 use crate::catalog::{
-    Catalog, ConfigServer, HostSkill, InstalledPlugin, PluginServer, PluginSkill, SkillScope,
+    Catalog, ConfigServer, HostSkill, InstalledPlugin, Parts, PluginServer, PluginSkill, SkillScope,
 };
 
 fn skill(name: &str, path: &str, scope: SkillScope, enabled: bool) -> HostSkill {
@@ -24,7 +24,12 @@ fn skill(name: &str, path: &str, scope: SkillScope, enabled: bool) -> HostSkill 
     }
 }
 
-fn plugin(id: &str, enabled: bool, skills: &[&str], servers: &[&str]) -> InstalledPlugin {
+pub(super) fn plugin(
+    id: &str,
+    enabled: bool,
+    skills: &[&str],
+    servers: &[&str],
+) -> InstalledPlugin {
     let name = id.split('@').next().unwrap().to_owned();
     InstalledPlugin {
         id: id.to_owned(),
@@ -33,28 +38,34 @@ fn plugin(id: &str, enabled: bool, skills: &[&str], servers: &[&str]) -> Install
         blocked: None,
         root: PathBuf::from(format!("/cache/{id}")),
         description: None,
-        skills: skills
-            .iter()
-            .map(|skill| PluginSkill {
-                name: format!("{name}:{skill}"),
-                description: format!("About {skill}."),
-                folder: format!("skills/{skill}"),
-                enabled: !skill.starts_with("off-"),
-            })
-            .collect(),
-        servers: servers
-            .iter()
-            .map(|server| {
-                let definition = json!({ "command": server }).as_object().unwrap().clone();
-                (
-                    (*server).to_owned(),
-                    PluginServer {
-                        definition,
-                        enabled: true,
-                    },
-                )
-            })
-            .collect(),
+        data_folder: PathBuf::from(format!("/data/{id}")),
+        converted: None,
+        native: Parts {
+            skills: skills
+                .iter()
+                .map(|skill| PluginSkill {
+                    name: format!("{name}:{skill}"),
+                    description: format!("About {skill}."),
+                    folder: format!("skills/{skill}"),
+                    enabled: !skill.starts_with("off-"),
+                    mention_only: false,
+                })
+                .collect(),
+            servers: servers
+                .iter()
+                .map(|server| {
+                    let definition = json!({ "command": server }).as_object().unwrap().clone();
+                    (
+                        (*server).to_owned(),
+                        PluginServer {
+                            definition,
+                            enabled: true,
+                        },
+                    )
+                })
+                .collect(),
+            ..Parts::default()
+        },
         name,
     }
 }

@@ -1,0 +1,176 @@
+//! One installed plugin: what Codex tells of it, and what its folder declares.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use codex_loadout_converter::names::Names;
+
+use super::answers::{Config, ListedPlugin, ListedSkill};
+use super::conversion::ConversionInput;
+use super::converted::Conversions;
+use super::mention_only::is_mention_only;
+use super::model::{Conversion, InstalledPlugin, Parts, PluginServer, PluginSkill};
+use super::plugin_folder::PluginFolder;
+
+/// The version Codex reports, if its folder is there; else what Codex would take:
+/// `local`, or the last by name.
+pub(super) fn installed_root(plugin_folder: &Path, plugin: &ListedPlugin) -> Option<PathBuf> {
+    let named = plugin
+        .local_version
+        .iter()
+        .map(String::as_str)
+        .chain(["local"]);
+    if let Some(root) = named
+        .map(|version| plugin_folder.join(version))
+        .find(|path| path.is_dir())
+    {
+        return Some(root);
+    }
+    let mut versions: Vec<PathBuf> = std::fs::read_dir(plugin_folder)
+        .ok()?
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir())
+        .collect();
+    versions.sort();
+    versions.pop()
+}
+
+/// What Codex told, besides the list of plugins.
+pub(super) struct Told<'a> {
+    pub(super) codex_home: &'a Path,
+    /// The skills of plugins.
+    pub(super) skills: &'a [ListedSkill],
+    pub(super) config: &'a Config,
+    pub(super) conversions: &'a Conversions,
+}
+
+/// An installed plugin, with what its folder declares.
+pub(super) fn read_plugin(
+    plugin: &ListedPlugin,
+    root: PathBuf,
+    told: &Told<'_>,
+) -> InstalledPlugin {
+    let folder = PluginFolder::read(&root, &plugin.name).unwrap_or_else(|error| {
+        // Codex loads nothing of such a plugin either.
+        tracing::warn!(plugin = plugin.id, %error, "the plugin's folder can't be read");
+        PluginFolder::default()
+    });
+    let of_codex: Vec<PluginSkill> = told
+        .skills
+        .iter()
+        .filter_map(|skill| listed_in(skill, &root))
+        .collect();
+    let mut skills = if of_codex.is_empty() {
+        folder.skills
+    } else {
+        of_codex
+    };
+    skills.sort_by(|a, b| (&a.name, &a.folder).cmp(&(&b.name, &b.folder)));
+    let servers = folder.servers.into_iter().map(|(name, definition)| {
+        let server = PluginServer {
+            enabled: told.runs(plugin, &name),
+            definition,
+        };
+        (name, server)
+    });
+    let native = Parts {
+        skills,
+        servers: servers.collect(),
+        ..Parts::default()
+    };
+    let data_folder = told
+        .codex_home
+        .join("plugins/data")
+        .join(plugin.id.replace('@', "-"));
+    let input = ConversionInput {
+        plugin: plugin.name.clone(),
+        data_folder,
+        neighbours: Names::default(),
+        renamed_servers: BTreeMap::new(),
+    };
+    let converted = told.conversions.of(&root, &input);
+    InstalledPlugin {
+        id: plugin.id.clone(),
+        name: plugin.name.clone(),
+        version: version_of(plugin, &root),
+        enabled: plugin.enabled && told.config.plugins_are_on(),
+        blocked: plugin.blocked(),
+        description: folder.description,
+        converted: converted.map(|converted| told.as_switched(plugin, converted, &native)),
+        data_folder: input.data_folder,
+        native,
+        root,
+    }
+}
+
+impl Told<'_> {
+    /// Whether the user has a plugin's MCP server switched on.
+    fn runs(&self, plugin: &ListedPlugin, server: &str) -> bool {
+        let plugins = self.config.plugins.as_ref();
+        let switches = plugins.and_then(|plugins| plugins.get(&plugin.id));
+        let switch = switches.and_then(|switches| switches.mcp_servers.get(server));
+        switch.and_then(|switch| switch.enabled).unwrap_or(true)
+    }
+
+    /// What the user switched off inside the plugin stays off in its bundle, unless it is named.
+    fn as_switched(
+        &self,
+        plugin: &ListedPlugin,
+        converted: Conversion,
+        native: &Parts,
+    ) -> Conversion {
+        let Conversion::Done(parts) = converted else {
+            return converted;
+        };
+        let mut parts = Parts::clone(&parts);
+        for skill in &mut parts.skills {
+            let listed = native
+                .skills
+                .iter()
+                .find(|listed| listed.name == skill.name);
+            skill.enabled = listed.is_none_or(|listed| listed.enabled);
+        }
+        for (name, server) in &mut parts.servers {
+            server.enabled = self.runs(plugin, name);
+        }
+        Conversion::Done(Arc::new(parts))
+    }
+}
+
+fn version_of(plugin: &ListedPlugin, root: &Path) -> String {
+    let folder = || {
+        root.file_name()
+            .map(|name| name.to_string_lossy().into_owned())
+    };
+    plugin
+        .local_version
+        .clone()
+        .or_else(folder)
+        .unwrap_or_default()
+}
+
+/// A skill of the plugin in `root`, as Codex lists it.
+fn listed_in(skill: &ListedSkill, root: &Path) -> Option<PluginSkill> {
+    let folder = skill.path.parent()?;
+    // Codex may report the path with links resolved.
+    let in_folder = folder
+        .strip_prefix(root)
+        .map(Path::to_owned)
+        .ok()
+        .or_else(|| {
+            folder
+                .strip_prefix(root.canonicalize().ok()?)
+                .map(Path::to_owned)
+                .ok()
+        })?;
+    let parts: Option<Vec<&str>> = in_folder.iter().map(|part| part.to_str()).collect();
+    Some(PluginSkill {
+        name: skill.name.clone(),
+        description: skill.description.clone(),
+        folder: parts?.join("/"),
+        enabled: skill.enabled,
+        mention_only: is_mention_only(folder),
+    })
+}

@@ -1,0 +1,168 @@
+//! What there is to convert in a folder: a plugin, a marketplace's plugins, or a folder of skills.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use codex_loadout_converter::marketplace::{Marketplace, Place};
+use codex_loadout_converter::{ConversionError, Source};
+
+use crate::bundle::{Tree, TreeFile};
+use crate::materializer::{Limits, ReadError, read_tree};
+
+/// More names than this are not looked at to find a marketplace's plugins.
+const NAMES: usize = 200_000;
+/// Deeper folders are not looked at for that.
+const DEPTH: usize = 32;
+
+/// One plugin of a folder.
+#[derive(Debug)]
+pub enum Found {
+    /// Its files.
+    Here(Box<Source>),
+    /// Its files can't be read.
+    Unreadable {
+        /// Its name.
+        name: String,
+        /// Why.
+        error: ReadError,
+    },
+    /// A marketplace lists it, and its files are not there.
+    Elsewhere {
+        /// Its name.
+        name: String,
+        /// One sentence.
+        reason: String,
+    },
+}
+
+/// The folder itself can't be read.
+#[derive(Debug, thiserror::Error)]
+pub enum FolderError {
+    /// It is not there, or no folder.
+    #[error("`{0}` is not a folder")]
+    NoFolder(PathBuf),
+    /// Its marketplace file is broken.
+    #[error("{0}")]
+    Marketplace(#[from] ConversionError),
+}
+
+/// Finds the plugins of a folder.
+///
+/// # Errors
+/// [`FolderError`] if there is no such folder, or its marketplace file is broken. What is wrong with
+/// one plugin is told of that plugin.
+pub fn look(folder: &Path) -> Result<Vec<Found>, FolderError> {
+    let folder = folder
+        .canonicalize()
+        .ok()
+        .filter(|folder| folder.is_dir())
+        .ok_or_else(|| FolderError::NoFolder(folder.to_owned()))?;
+    let name = folder
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let Some(market) = Marketplace::read(&sketch(&folder), &name)? else {
+        return Ok(vec![read(&folder, name, |_| {})]);
+    };
+    let found = market.entries.iter().map(|entry| match &entry.place {
+        Place::Here(inner) => read(&folder.join(inner), entry.name.clone(), |source| {
+            source.entry = Some(entry.entry.clone());
+            source.marketplace = Some(market.name.clone());
+        }),
+        Place::Elsewhere { reason, .. } => Found::Elsewhere {
+            name: entry.name.clone(),
+            reason: reason.clone(),
+        },
+    });
+    Ok(found.collect())
+}
+
+fn read(folder: &Path, name: String, add: impl FnOnce(&mut Source)) -> Found {
+    match read_tree(folder, Limits::default()) {
+        Ok(tree) => {
+            let mut source = Source {
+                tree,
+                folder: name,
+                ..Source::default()
+            };
+            add(&mut source);
+            Found::Here(Box::new(source))
+        }
+        Err(error) => Found::Unreadable { name, error },
+    }
+}
+
+/// The names of all files, and the content of the marketplace's: a plugin whose files can't be read is
+/// no reason not to find its neighbours.
+fn sketch(folder: &Path) -> Tree {
+    let mut names = Vec::new();
+    list(folder, "", DEPTH, &mut names);
+    names
+        .into_iter()
+        .map(|name| {
+            let bytes = if name.ends_with("marketplace.json") {
+                fs::read(folder.join(&name)).unwrap_or_default()
+            } else {
+                Vec::new()
+            };
+            (name, TreeFile::plain(bytes))
+        })
+        .collect()
+}
+
+fn list(folder: &Path, prefix: &str, depth: usize, names: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let Ok(name) = entry.file_name().into_string() else {
+            continue;
+        };
+        if name == ".git" || names.len() >= NAMES {
+            continue;
+        }
+        let path = format!("{prefix}{name}");
+        if !entry.path().is_dir() {
+            names.push(path);
+        } else if depth > 0 {
+            list(&entry.path(), &format!("{path}/"), depth - 1, names);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(folder: &Path, path: &str, text: &str) {
+        let path = folder.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn one_bad_plugin_of_a_marketplace_leaves_its_neighbours_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let market = home.path();
+        write(
+            market,
+            ".claude-plugin/marketplace.json",
+            r#"{"name":"m","plugins":[{"name":"good","source":"./good"},{"name":"bad","source":"./bad"},
+                {"name":"far","source":{"source":"github","repo":"a/b"}}]}"#,
+        );
+        write(market, "good/commands/go.md", "Go.");
+        write(market, "bad/commands/go.md", "Go.");
+        #[cfg(unix)]
+        std::os::unix::fs::symlink("/etc", market.join("bad/out")).unwrap();
+        let found = look(market).unwrap();
+        assert!(matches!(&found[0], Found::Here(source) if source.folder == "good" && source.tree.len() == 1));
+        #[cfg(unix)]
+        assert!(matches!(&found[1], Found::Unreadable { error: ReadError::Link { .. }, .. }));
+        assert!(matches!(&found[2], Found::Elsewhere { reason, .. } if reason.contains("github")));
+    }
+
+    #[test]
+    fn what_is_no_folder_is_told() {
+        assert!(matches!(
+            look(Path::new("/nowhere/at/all")),
+            Err(FolderError::NoFolder(_))
+        ));
+    }
+}

@@ -1,0 +1,11 @@
+//! `codex-loadout convert`: folders in, bundles and reports out.
+
+mod folder;
+mod output;
+mod run;
+mod verify;
+
+pub use folder::{FolderError, Found, look};
+pub use output::{OutputError, folder_name, write};
+pub use run::{Converted, Outcome, Request, convert_all};
+pub use verify::{Missing, verify};
