@@ -27,6 +27,13 @@ mod text;
 
 mod components;
 
+mod discovery;
+
+mod frontmatter;
+
+pub mod error;
+
+pub use error::ConversionError;
 pub use options::{BundleRoot, Options};
 pub use report::Report;
 pub use source::Source;
