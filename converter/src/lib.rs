@@ -29,6 +29,8 @@ mod components;
 
 mod discovery;
 
+pub mod marketplace;
+
 mod frontmatter;
 
 pub mod error;
