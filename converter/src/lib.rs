@@ -29,12 +29,19 @@ mod components;
 
 mod discovery;
 
+mod naming;
+
+mod convert;
+
+mod gates;
+
 pub mod marketplace;
 
 mod frontmatter;
 
 pub mod error;
 
+pub use convert::{AgentRole, Conversion, convert, names};
 pub use error::ConversionError;
 pub use options::{BundleRoot, Options};
 pub use report::Report;

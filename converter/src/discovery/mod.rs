@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 
 pub(crate) use json::Json;
 use manifests::Manifests;
+pub(crate) use skills::{ancestors, is_hidden};
 
 use crate::error::ConversionError;
 use crate::report::{Account, Code, Finding, Kind, Location, Outcome};

@@ -31,7 +31,7 @@ pub(crate) fn document(
 }
 
 /// Text as a YAML scalar on one line: plain where no reader can mistake it, else in double quotes.
-pub(crate) fn scalar(text: &str) -> String {
+fn scalar(text: &str) -> String {
     if is_plain(text) {
         return text.to_owned();
     }

@@ -29,13 +29,6 @@ impl Header {
         self.fields.insert(key, field)
     }
 
-    /// Sets a key that is not there yet.
-    pub(crate) fn fill(&mut self, key: &str, value: Value, line: usize) {
-        self.fields
-            .entry(key.to_owned())
-            .or_insert(Field { value, line });
-    }
-
     /// Every key that has a value.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Field)> {
         self.fields

@@ -7,8 +7,8 @@ mod header;
 mod lenient;
 mod strict;
 
-pub(crate) use emit::{document, scalar};
-pub(crate) use header::{Field, Header};
+pub(crate) use emit::document;
+pub(crate) use header::{Field, Header, flat};
 
 use crate::report::{Code, Finding, Location};
 
