@@ -62,6 +62,19 @@ impl Tree {
         self.files.iter().map(|(path, file)| (path.as_str(), file))
     }
 
+    /// Every file below a folder, sorted by path; the empty name is the root. It costs what it yields.
+    pub fn under<'a>(&'a self, folder: &str) -> impl Iterator<Item = (&'a str, &'a TreeFile)> {
+        let prefix = if folder.is_empty() {
+            String::new()
+        } else {
+            format!("{folder}/")
+        };
+        self.files
+            .range(prefix.clone()..)
+            .take_while(move |(path, _)| path.starts_with(&prefix))
+            .map(|(path, file)| (path.as_str(), file))
+    }
+
     /// Keeps the files for which `keep` says so.
     pub fn retain(&mut self, mut keep: impl FnMut(&str, &TreeFile) -> bool) {
         self.files.retain(|path, file| keep(path, file));
@@ -132,6 +145,18 @@ impl FromIterator<(String, TreeFile)> for Tree {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_folder_is_no_prefix() {
+        let tree: Tree = ["a", "a-b/c", "a/b", "a/c/d", "b"]
+            .iter()
+            .map(|path| ((*path).to_owned(), TreeFile::plain("")))
+            .collect();
+        let under = |folder| tree.under(folder).map(|(path, _)| path).collect::<Vec<_>>();
+        assert_eq!(under("a"), ["a/b", "a/c/d"]);
+        assert_eq!(under("").len(), 5);
+        assert!(under("c").is_empty());
+    }
 
     #[test]
     fn the_digest_depends_on_path_content_and_run_bit_only() {

@@ -29,7 +29,23 @@ mod components;
 
 mod detect;
 
+mod discovery;
+
+mod naming;
+
+mod convert;
+
+mod gates;
+
+pub mod marketplace;
+
+mod frontmatter;
+
+pub mod error;
+
+pub use convert::{AgentRole, Conversion, convert, names};
 pub use detect::is_made_for_claude;
+pub use error::ConversionError;
 pub use options::{BundleRoot, Options};
 pub use report::Report;
 pub use source::Source;

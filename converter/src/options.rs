@@ -19,6 +19,8 @@ pub struct Options {
     pub neighbours: Names,
     /// Names that MCP servers of this plugin may not have, since others have them.
     pub taken_servers: Vec<String>,
+    /// Names that MCP servers of this plugin run under, decided elsewhere, by the plugin's own names for them.
+    pub renamed_servers: BTreeMap<String, String>,
     /// Whether any warning fails the conversion.
     pub strict: bool,
 }

@@ -6,6 +6,7 @@ use codex_loadout_bundle::Digest;
 use serde::{Serialize, Serializer};
 
 mod code;
+mod display;
 
 pub use code::Code;
 

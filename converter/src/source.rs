@@ -125,4 +125,6 @@ pub(crate) struct OtherSource {
     pub(crate) name: String,
     /// The file that declares it.
     pub(crate) file: String,
+    /// Line of its declaration in that file, from 1; 1 where it can't be told.
+    pub(crate) line: usize,
 }

@@ -27,6 +27,12 @@ pub fn mention_only(catalog: &Catalog) -> BTreeSet<String> {
 }
 
 pub(super) fn is_mention_only(folder: &Path) -> bool {
+    std::fs::read_to_string(folder.join("agents/openai.yaml"))
+        .is_ok_and(|text| says_mention_only(&text))
+}
+
+/// The same, of the file's text.
+pub(super) fn says_mention_only(text: &str) -> bool {
     #[derive(Deserialize)]
     struct Agent {
         policy: Option<Policy>,
@@ -35,9 +41,8 @@ pub(super) fn is_mention_only(folder: &Path) -> bool {
     struct Policy {
         allow_implicit_invocation: Option<bool>,
     }
-    std::fs::read_to_string(folder.join("agents/openai.yaml"))
+    serde_saphyr::from_str::<Agent>(text)
         .ok()
-        .and_then(|text| serde_saphyr::from_str::<Agent>(&text).ok())
         .and_then(|agent| agent.policy?.allow_implicit_invocation)
         == Some(false)
 }

@@ -45,6 +45,102 @@ codes! {
     DescriptionSynthesized = "description-synthesized", Note;
     /// A description was cut to what Codex shows.
     DescriptionTruncated = "description-truncated", Loss;
+
+    // Components
+    /// The author's own manifest for the target was used.
+    AuthorCodexManifestUsed = "author-codex-manifest-used", Note;
+    /// A key stands twice in a JSON file: the last one counts.
+    DuplicateKey = "duplicate-key", Loss;
+    /// A value of a manifest is of a type that means nothing.
+    ManifestValueIgnored = "manifest-value-ignored", Loss;
+    /// A manifest says something that can't be written for the target as it is.
+    ManifestValueChanged = "manifest-value-changed", Note;
+    /// A path of a manifest leads out of the plugin.
+    PathOutsidePlugin = "path-outside-plugin", Loss;
+    /// A path of a manifest leads to nothing.
+    PathMissing = "path-missing", Loss;
+    /// A `SKILL.md` inside another skill, which Claude does not load.
+    NestedSkillDropped = "nested-skill-dropped", Loss;
+    /// Files called `SKILL.md` that are no skills of the plugin got another name.
+    SkillFileSetAside = "skill-file-set-aside", Note;
+    /// Two skills of one name.
+    DuplicateSkillName = "duplicate-skill-name", Loss;
+    /// Two agents of one name.
+    DuplicateAgentName = "duplicate-agent-name", Loss;
+    /// Two commands of one name.
+    DuplicateCommandName = "duplicate-command-name", Loss;
+    /// Two servers of one name.
+    DuplicateServerName = "duplicate-server-name", Loss;
+    /// A skill was moved to the folder of its name.
+    SkillMoved = "skill-moved", Note;
+    /// A skill was given another name by the alias file.
+    SkillRenamed = "skill-renamed", Note;
+    /// The alias file names a skill that is not there.
+    AliasUnused = "alias-unused", Note;
+    /// A skill of the same name wins over a command.
+    CommandShadowed = "command-shadowed", Loss;
+    /// A skill that users could not call can be called.
+    UserInvocableIgnored = "user-invocable-ignored", Loss;
+    /// Tools are not approved beforehand.
+    AllowedToolsDropped = "allowed-tools-dropped", Loss;
+    /// Tools are forbidden in words only.
+    RestrictionNotEnforced = "restriction-not-enforced", Loss;
+    /// A model or an effort was left out.
+    ModelDropped = "model-dropped", Loss;
+    /// A skill that ran in an agent of its own asks for one in words.
+    ForkEmulated = "fork-emulated", Loss;
+    /// Hooks of a skill were left out.
+    SkillHooksDropped = "skill-hooks-dropped", Loss;
+    /// Paths that would call a skill are named in its description.
+    PathsDescribed = "paths-described", Loss;
+    /// A key of frontmatter was left out.
+    FieldDropped = "frontmatter-field-dropped", Loss;
+    /// An agent's tools are not enforced.
+    ToolsNotEnforced = "tools-not-enforced", Loss;
+    /// A key of an agent was left out.
+    AgentFieldDropped = "agent-field-dropped", Loss;
+    /// A dependency is not among the neighbours.
+    DependencyMissing = "dependency-missing", Loss;
+    /// A hook is not of the shape hooks have.
+    HookMalformed = "hook-malformed", Loss;
+    /// A text is not UTF-8 and was left as it is.
+    TextNotUtf8 = "text-not-utf8", Loss;
+    /// Not supported: a program on the path.
+    UnsupportedBin = "component-unsupported:bin", Loss;
+    /// Not supported: a channel.
+    UnsupportedChannel = "component-unsupported:channel", Loss;
+    /// Not supported: an eval.
+    UnsupportedEval = "component-unsupported:eval", Loss;
+    /// Not supported: a language server.
+    UnsupportedLspServer = "component-unsupported:lspServer", Loss;
+    /// Not supported: a packed MCP server.
+    UnsupportedMcpb = "component-unsupported:mcpb", Loss;
+    /// Not supported: a monitor.
+    UnsupportedMonitor = "component-unsupported:monitor", Loss;
+    /// Not supported: an output style.
+    UnsupportedOutputStyle = "component-unsupported:outputStyle", Loss;
+    /// Not supported: settings.
+    UnsupportedSettings = "component-unsupported:settings", Loss;
+    /// Not supported: a theme.
+    UnsupportedTheme = "component-unsupported:theme", Loss;
+    /// Not supported: a value the user is asked for.
+    UnsupportedUserConfig = "component-unsupported:userConfig", Loss;
+    /// Not supported: a workflow.
+    UnsupportedWorkflow = "component-unsupported:workflow", Loss;
+    /// A component's file is not UTF-8.
+    NotUtf8 = "not-utf8", Failure;
+    /// Two names differ only by case, or only by characters that no folder can have.
+    NameCollision = "name-collision", Failure;
+    /// A file that is moved would lie where another one is.
+    PathCollision = "path-collision", Failure;
+    /// The target would not load a skill.
+    SkillRejected = "skill-rejected", Failure;
+    /// A folder is not named as its skill.
+    FolderNameDiffers = "folder-name-differs", Failure;
+    /// A link that led somewhere in the source leads nowhere in the bundle.
+    LinkBroken = "link-broken", Failure;
+    /// A token that only Claude knows is left in a text, and nothing was said of it.
+    TokenLeft = "claude-token-left", Failure;
 }
 
 impl Code {

@@ -1,5 +1,9 @@
 //! Codex 0.169.
 
+mod layout;
+mod manifest;
+mod rules;
+
 use super::Target;
 
 /// Codex, as measured with 0.169.0.

@@ -3,11 +3,13 @@
 //! Another platform is another implementation of [`Target`]; nothing else names files or words of Codex.
 
 mod codex;
+mod layout;
 
 pub use codex::Codex;
+pub use layout::{AgentDefinition, Layout, ManifestFacts};
 
 /// The platform a plugin is converted for.
-pub trait Target: Sync {
+pub trait Target: Layout + Sync {
     /// Longest description that reaches the model whole, in characters.
     fn description_limit(&self) -> usize;
     /// How a text calls a skill, `plugin:skill` being its full name: Codex's `$plugin:skill`.

@@ -1,0 +1,156 @@
+//! Skills: frontmatter made strict, the body converted, the policy file beside it.
+
+use codex_loadout_bundle::TreeFile;
+
+use super::header::{Files, Prepared, prepare};
+use super::{Converted, description};
+use crate::context::Context;
+use crate::naming::NamedSkill;
+use crate::paths::folder_of;
+use crate::report::{Account, Code, Finding, Kind, Location, Outcome};
+use crate::text::{self, Role, Text};
+
+/// Converts a skill.
+pub(crate) fn convert(skill: &NamedSkill<'_>, context: &Context<'_>) -> Converted {
+    let document = &skill.document;
+    let fallback = description::first_paragraph(document.body)
+        .unwrap_or_else(|| format!("The skill `{}` of `{}`.", skill.name, context.plugin.name));
+    let files = Files {
+        source: &skill.file,
+        bundle: &skill.bundle_file,
+    };
+    let mut prepared = prepare(document, files, fallback, context);
+    prepared.findings.extend(skill.findings.iter().cloned());
+    let arguments = std::mem::take(&mut prepared.arguments);
+    let role = Role::Skill {
+        folder: skill.folder,
+        arguments: &arguments,
+    };
+    let account = Account {
+        kind: Kind::Skill,
+        name: skill.claude_name.clone(),
+        source: Location::new(&skill.file, 1),
+        outcome: Outcome::Converted,
+        target: Some(format!("{}:{}", context.plugin.name, skill.name)),
+        path: Some(skill.bundle_file.clone()),
+        reason: None,
+        warnings: Vec::new(),
+    };
+    let whole = Whole {
+        name: &skill.name,
+        body: document.body,
+        body_line: document.body_line,
+        files,
+        role,
+        policy_from: skill.folder,
+    };
+    whole.convert(prepared, account, context)
+}
+
+/// A skill or a command, its header prepared: both become a skill.
+pub(super) struct Whole<'a> {
+    /// Its name in the bundle.
+    pub(super) name: &'a str,
+    pub(super) body: &'a str,
+    pub(super) body_line: usize,
+    pub(super) files: Files<'a>,
+    pub(super) role: Role<'a>,
+    /// Source folder whose policy file counts.
+    pub(super) policy_from: &'a str,
+}
+
+impl Whole<'_> {
+    /// Converts the body and writes the files.
+    pub(super) fn convert(
+        self,
+        prepared: Prepared,
+        mut account: Account,
+        context: &Context<'_>,
+    ) -> Converted {
+        let Prepared {
+            description,
+            preface,
+            mention_only,
+            fork,
+            metadata,
+            mut findings,
+            mut reads,
+            ..
+        } = prepared;
+        let converted = text::convert(
+            Text {
+                body: self.body,
+                file: self.files.source,
+                first_line: self.body_line,
+                bundle_file: self.files.bundle,
+                role: self.role,
+            },
+            context,
+        );
+        findings.extend(converted.findings);
+        reads.extend(converted.reads);
+        let mut text = context
+            .target
+            .skill_header(self.name, &description, &metadata);
+        for paragraph in preface {
+            text.push_str(&format!("\n{paragraph}\n"));
+        }
+        match fork {
+            Some(agent) => text.push_str(&forked(&agent, &converted.body)),
+            None if converted.body.starts_with(['\n', '\r']) => text.push_str(&converted.body),
+            None => {
+                text.push('\n');
+                text.push_str(&converted.body);
+            }
+        }
+        let mut files = vec![(self.files.bundle.to_owned(), TreeFile::plain(text))];
+        if mention_only {
+            files.push(self.policy(context, &mut findings));
+        }
+        account.warnings = findings;
+        Converted {
+            account,
+            files,
+            reads,
+        }
+    }
+
+    fn policy(&self, context: &Context<'_>, findings: &mut Vec<Finding>) -> (String, TreeFile) {
+        let name = context.target.policy_file();
+        let source = join(self.policy_from, name);
+        let existing = context
+            .source
+            .tree
+            .get(&source)
+            .and_then(|file| std::str::from_utf8(&file.bytes).ok());
+        let content = context.target.mention_only(existing).or_else(|| {
+            findings.push(Finding::new(
+                Code::FrontmatterRepaired,
+                Location::new(&source, 1),
+                "it can't be read, so it was replaced",
+            ));
+            context.target.mention_only(None)
+        });
+        (
+            join(folder_of(self.files.bundle), name),
+            TreeFile::plain(content.unwrap_or_default()),
+        )
+    }
+}
+
+fn join(folder: &str, path: &str) -> String {
+    if folder.is_empty() {
+        path.to_owned()
+    } else {
+        format!("{folder}/{path}")
+    }
+}
+
+/// A body that is a task for another agent.
+fn forked(agent: &str, body: &str) -> String {
+    format!(
+        "\nSpawn the {agent} with exactly the task between the two lines below, wait for it, and report its result; do not do the task yourself. \
+         It does not see this skill: give it the absolute path of each file that the task names.\n\n---\n\n{}\n\n---\n",
+        body.trim()
+    )
+}

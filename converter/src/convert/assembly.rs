@@ -1,0 +1,97 @@
+//! The bundle's tree: the plugin's own, with what was made laid over it.
+
+use std::collections::BTreeSet;
+
+use codex_loadout_bundle::{Tree, TreeFile};
+use serde_json::{Map, Value, json};
+
+use super::Texts;
+use crate::components::Converted;
+use crate::components::hooks::ConvertedHooks;
+use crate::context::{Context, relocated};
+use crate::naming::Naming;
+use crate::report::{Code, Finding, Location};
+use crate::source::CommandText;
+
+/// All that was made.
+pub(super) struct Made<'a> {
+    pub(super) parts: &'a [Converted],
+    pub(super) supports: &'a Texts,
+    pub(super) hooks: &'a ConvertedHooks,
+    pub(super) servers: &'a Map<String, Value>,
+    pub(super) manifest: &'a Map<String, Value>,
+}
+
+/// Lays the files; two that would lie at one path are a failure.
+pub(super) fn assemble(
+    made: &Made<'_>,
+    naming: &Naming<'_>,
+    context: &Context<'_>,
+) -> (Tree, Vec<Finding>) {
+    let target = context.target;
+    let mut replaced: BTreeSet<&str> = [
+        target.manifest_file(),
+        target.servers_file(),
+        target.hooks_file(),
+    ]
+    .into();
+    replaced.extend(naming.skills.iter().map(|skill| skill.file.as_str()));
+    replaced.extend(
+        naming
+            .commands
+            .iter()
+            .filter(|command| matches!(command.source.text, CommandText::File(_)))
+            .map(|command| command.file),
+    );
+    let mut bundle = Tree::default();
+    let mut failures = Vec::new();
+    for (path, file) in context.source.tree.iter() {
+        if replaced.contains(path) {
+            continue;
+        }
+        let (place, file) = match made.supports.get(path) {
+            Some(support) => (support.bundle_file.clone(), &support.file),
+            None => (relocated(context.moved, path), file),
+        };
+        if bundle.get(&place).is_some() {
+            failures.push(collision(path, &place));
+        }
+        bundle.insert(place, file.clone());
+    }
+    for part in made.parts {
+        for (index, (place, file)) in part.files.iter().enumerate() {
+            // Other files than the component's own are meant to replace what is there.
+            if index == 0 && bundle.get(place).is_some() {
+                failures.push(collision(&part.account.source.file, place));
+            }
+            bundle.insert(place.clone(), file.clone());
+        }
+    }
+    for (place, file) in &made.hooks.files {
+        bundle.insert(place.clone(), file.clone());
+    }
+    if let Some(hooks) = &made.hooks.file {
+        bundle.insert(target.hooks_file(), json_file(hooks));
+    }
+    if !made.servers.is_empty() {
+        bundle.insert(
+            target.servers_file(),
+            json_file(&json!({ "mcpServers": made.servers })),
+        );
+    }
+    let manifest = Value::Object(made.manifest.clone());
+    bundle.insert(target.manifest_file(), json_file(&manifest));
+    (bundle, failures)
+}
+
+fn collision(source: &str, place: &str) -> Finding {
+    Finding::new(
+        Code::PathCollision,
+        Location::new(source, 1),
+        format!("it would lie at `{place}`, where another file lies already"),
+    )
+}
+
+fn json_file(value: &Value) -> TreeFile {
+    TreeFile::plain(format!("{value:#}\n"))
+}

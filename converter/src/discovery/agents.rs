@@ -1,0 +1,51 @@
+//! Agents: `agents/**.md`, or what the manifests name instead.
+
+use std::collections::BTreeSet;
+
+use super::Finder;
+use super::paths::Place;
+use crate::paths::file_name;
+use crate::report::Kind;
+use crate::source::AgentSource;
+
+impl Finder<'_> {
+    pub(super) fn agents(&mut self) {
+        let manifests = self.manifests;
+        let declared = manifests.declared("agents");
+        let mut seen = BTreeSet::new();
+        if declared.is_empty() {
+            self.agents_in("agents", &mut seen);
+        }
+        for declared in declared.iter().flat_map(super::manifests::Declared::each) {
+            match self.place(&declared, Kind::Agent) {
+                Some(Place::Folder(folder)) => self.agents_in(&folder, &mut seen),
+                Some(Place::File(file)) => {
+                    let name = file_name(&file).to_owned();
+                    self.agent(&name, file, &mut seen);
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn agents_in(&mut self, folder: &str, seen: &mut BTreeSet<String>) {
+        let files: Vec<&str> = self
+            .source
+            .tree
+            .under(folder)
+            .map(|(path, _)| path)
+            .filter(|path| path.ends_with(".md"))
+            .collect();
+        for path in files {
+            let name = path.get(folder.len()..).unwrap_or(path);
+            self.agent(name.trim_start_matches('/'), path.to_owned(), seen);
+        }
+    }
+
+    fn agent(&mut self, path: &str, file: String, seen: &mut BTreeSet<String>) {
+        if seen.insert(file.clone()) {
+            let name = path.strip_suffix(".md").unwrap_or(path).replace('/', ":");
+            self.found.plugin.agents.push(AgentSource { name, file });
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! JSON files, with the line of each key.
+
+use std::collections::HashMap;
+
+use codex_loadout_bundle::TreeFile;
+use serde_json::Value;
+
+use crate::error::ConversionError;
+use crate::report::Location;
+
+/// Keys deeper than this have no line of their own: nothing that is declared lies deeper.
+const DEEPEST: usize = 10;
+
+/// A JSON file of a plugin.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Json {
+    /// Its path.
+    pub(crate) file: String,
+    /// Its content.
+    pub(crate) value: Value,
+    lines: HashMap<String, usize>,
+    /// Keys that stand twice in one object, with the line of the second.
+    pub(crate) duplicates: Vec<(String, usize)>,
+}
+
+impl Json {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// If it is not UTF-8 or not JSON.
+    pub(crate) fn read(path: &str, file: &TreeFile) -> Result<Self, ConversionError> {
+        let text = std::str::from_utf8(&file.bytes).map_err(|error| ConversionError::Encoding {
+            location: Location::new(path, line_of(&file.bytes, error.valid_up_to())),
+        })?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let value = serde_json::from_str(text).map_err(|error| {
+            let message = error.to_string();
+            let message = message.split(" at line ").next().unwrap_or_default();
+            ConversionError::Json {
+                location: Location::new(path, error.line().max(1)),
+                column: error.column().max(1),
+                message: message.to_owned(),
+            }
+        })?;
+        let mut scan = Scan::default();
+        scan.run(text);
+        Ok(Self {
+            file: path.to_owned(),
+            value,
+            lines: scan.lines,
+            duplicates: scan.duplicates,
+        })
+    }
+
+    /// A value that is in no file of the plugin, said to be in `file`.
+    pub(crate) fn without_lines(file: &str, value: Value) -> Self {
+        Self {
+            file: file.to_owned(),
+            value,
+            ..Self::default()
+        }
+    }
+
+    /// Line of the value at a path of keys and indexes (each after a `/`, as in a JSON pointer); 1 where it can't be told.
+    pub(crate) fn line(&self, pointer: &str) -> usize {
+        self.lines.get(pointer).copied().unwrap_or(1)
+    }
+
+    /// The place of the value at such a path.
+    pub(crate) fn at(&self, pointer: &str) -> Location {
+        Location::new(&self.file, self.line(pointer))
+    }
+}
+
+/// One step of a path as [`Json::line`] takes it.
+pub(crate) fn step(key: &str) -> String {
+    format!("/{}", key.replace('~', "~0").replace('/', "~1"))
+}
+
+/// Line of a byte, from 1.
+pub(crate) fn line_of(bytes: &[u8], offset: usize) -> usize {
+    1 + bytes[..offset.min(bytes.len())]
+        .iter()
+        .filter(|byte| **byte == b'\n')
+        .count()
+}
+
+/// An object or list that is open.
+struct Open {
+    /// Length of the path to it.
+    path: usize,
+    /// Index of the next element; `None`: an object.
+    index: Option<usize>,
+}
+
+/// Walks over text that is known to be JSON.
+#[derive(Default)]
+struct Scan {
+    lines: HashMap<String, usize>,
+    duplicates: Vec<(String, usize)>,
+    path: String,
+    open: Vec<Open>,
+}
+
+impl Scan {
+    fn run(&mut self, text: &str) {
+        let bytes = text.as_bytes();
+        let (mut at, mut line) = (0, 1);
+        // Whether the next string of the innermost object is a key.
+        let mut key_next = false;
+        while let Some(byte) = bytes.get(at) {
+            match byte {
+                b'\n' => line += 1,
+                b'{' | b'[' => {
+                    self.element(line);
+                    self.open.push(Open {
+                        path: self.path.len(),
+                        index: (*byte == b'[').then_some(0),
+                    });
+                    key_next = *byte == b'{';
+                }
+                b'}' | b']' => {
+                    if let Some(open) = self.open.pop() {
+                        self.path.truncate(open.path);
+                    }
+                }
+                b',' => key_next = self.open.last().is_some_and(|open| open.index.is_none()),
+                b'"' => {
+                    let end = string_end(bytes, at);
+                    if key_next {
+                        let key = text.get(at..end).unwrap_or_default();
+                        let key: String = serde_json::from_str(key).unwrap_or_default();
+                        self.key(&key, line);
+                        key_next = false;
+                    } else {
+                        self.element(line);
+                    }
+                    at = end;
+                    continue;
+                }
+                b' ' | b'\t' | b'\r' | b':' => {}
+                _ => {
+                    self.element(line);
+                    while bytes
+                        .get(at)
+                        .is_some_and(|byte| !b",]} \t\r\n".contains(byte))
+                    {
+                        at += 1;
+                    }
+                    continue;
+                }
+            }
+            at += 1;
+        }
+    }
+
+    fn key(&mut self, key: &str, line: usize) {
+        let Some(open) = self.open.last() else { return };
+        self.path.truncate(open.path);
+        if self.open.len() <= DEEPEST {
+            self.path.push_str(&step(key));
+            if self.lines.insert(self.path.clone(), line).is_some() {
+                self.duplicates.push((key.to_owned(), line));
+            }
+        }
+    }
+
+    /// An element of a list begins; members of objects were told by their key.
+    fn element(&mut self, line: usize) {
+        let deep = self.open.len() > DEEPEST;
+        let Some(open) = self.open.last_mut() else {
+            return;
+        };
+        let Some(index) = &mut open.index else { return };
+        self.path.truncate(open.path);
+        if !deep {
+            self.path.push_str(&format!("/{index}"));
+            self.lines.insert(self.path.clone(), line);
+        }
+        *index += 1;
+    }
+}
+
+/// Where the string that begins at `start` ends.
+fn string_end(bytes: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'\\' => at += 2,
+            b'"' => return at + 1,
+            _ => at += 1,
+        }
+    }
+    bytes.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &'static str) -> Result<Json, ConversionError> {
+        Json::read("x.json", &TreeFile::plain(text))
+    }
+
+    #[test]
+    fn each_key_and_element_has_its_line() {
+        let json = read("\u{feff}{\n \"a\": [\n  1, {\"b/c\": \"}\\\"\",\n  \"d\": {}}\n ],\n \"e\": null,\n \"f\": [[],\n [2]]}").unwrap();
+        for (pointer, line) in [
+            ("/a", 2),
+            ("/a/0", 3),
+            ("/a/1", 3),
+            ("/a/1/b~1c", 3),
+            ("/a/1/d", 4),
+            ("/e", 6),
+            ("/f/1", 8),
+            ("/f/1/0", 8),
+            ("/none", 1),
+        ] {
+            assert_eq!(json.line(pointer), line, "{pointer}");
+        }
+        assert!(json.duplicates.is_empty());
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_is_told() {
+        let json = read("{\"a\": 1,\n\"b\": {\"a\": 2},\n\"a\": 3}").unwrap();
+        assert_eq!(json.duplicates, [("a".to_owned(), 3)]);
+    }
+
+    #[test]
+    fn broken_files_say_where() {
+        let Err(ConversionError::Json {
+            location, column, ..
+        }) = read("{\n \"a\": 1,\n}")
+        else {
+            panic!("not an error of JSON")
+        };
+        assert_eq!((location, column), (Location::new("x.json", 3), 1));
+        let bytes: &[u8] = b"{\n\"a\": \"\xff\"}";
+        let error = Json::read("x.json", &TreeFile::plain(bytes)).unwrap_err();
+        assert_eq!(error.location(), Some(&Location::new("x.json", 2)));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "[\\[\\]{}\",:\\\\a1 \n]{0,60}") {
+            let _ = Json::read("x.json", &TreeFile::plain(text));
+        }
+    }
+}

@@ -1,0 +1,232 @@
+//! What says of what a plugin consists: Claude's manifest, the marketplace's entry, the author's own manifest for Codex.
+
+use serde_json::{Map, Value};
+
+use super::json::{Json, step};
+use super::{CLAUDE_MANIFEST, CLAUDE_MARKETPLACE, CODEX_MANIFEST};
+use crate::error::ConversionError;
+use crate::report::{Code, Finding, Location};
+use crate::source::{Plugin, Source};
+
+/// Keys that declare parts.
+const PART_KEYS: &[&str] = &[
+    "skills",
+    "commands",
+    "agents",
+    "hooks",
+    "mcpServers",
+    "lspServers",
+    "outputStyles",
+    "workflows",
+    "channels",
+    "experimental",
+    "themes",
+    "monitors",
+];
+
+/// Keys of a marketplace's entry that are not those of a manifest.
+const ENTRY_KEYS: &[&str] = &["source", "strict", "category", "tags", "relevance"];
+
+/// What says of what a plugin consists.
+#[derive(Debug, Default)]
+pub(super) struct Manifests {
+    claude: Option<Json>,
+    entry: Option<Json>,
+    codex: Option<Json>,
+    /// Whether the entry alone says what there is (`strict: false`).
+    entry_alone: bool,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// A value that declares parts, and where it stands.
+#[derive(Debug, Clone)]
+pub(super) struct Declared<'a> {
+    pub(super) json: &'a Json,
+    /// Path to the value, as [`Json::line`] takes it.
+    pub(super) pointer: String,
+    pub(super) value: &'a Value,
+}
+
+impl<'a> Declared<'a> {
+    pub(super) fn at(&self) -> Location {
+        self.json.at(&self.pointer)
+    }
+
+    /// What lies below a key.
+    pub(super) fn child(&self, key: &str, value: &'a Value) -> Self {
+        Self {
+            json: self.json,
+            pointer: format!("{}{}", self.pointer, step(key)),
+            value,
+        }
+    }
+
+    /// The elements of a list, or the one value itself.
+    pub(super) fn each(&self) -> Vec<Self> {
+        match self.value {
+            Value::Array(items) => items
+                .iter()
+                .enumerate()
+                .map(|(index, value)| self.child(&index.to_string(), value))
+                .collect(),
+            _ => vec![self.clone()],
+        }
+    }
+}
+
+impl Manifests {
+    /// Reads them all.
+    ///
+    /// # Errors
+    /// If one is not a JSON object.
+    pub(super) fn read(source: &Source) -> Result<Self, ConversionError> {
+        let read = |path: &str| -> Result<Option<Json>, ConversionError> {
+            let Some(file) = source.tree.get(path) else {
+                return Ok(None);
+            };
+            let json = Json::read(path, file)?;
+            if json.value.is_object() {
+                Ok(Some(json))
+            } else {
+                Err(ConversionError::Shape {
+                    location: Location::new(path, 1),
+                    message: "a manifest is a JSON object".to_owned(),
+                })
+            }
+        };
+        let entry = source
+            .entry
+            .clone()
+            .map(|entry| Json::without_lines(CLAUDE_MARKETPLACE, Value::Object(entry)));
+        let entry_alone = entry
+            .as_ref()
+            .is_some_and(|entry| entry.value.get("strict") == Some(&Value::Bool(false)));
+        let mut manifests = Self {
+            claude: read(CLAUDE_MANIFEST)?,
+            entry,
+            codex: read(CODEX_MANIFEST)?,
+            entry_alone,
+            findings: Vec::new(),
+        };
+        for json in [&manifests.claude, &manifests.codex].into_iter().flatten() {
+            manifests.findings.extend(duplicate_keys(json));
+        }
+        if let (true, Some(claude)) = (entry_alone, &manifests.claude) {
+            for key in PART_KEYS
+                .iter()
+                .filter(|key| claude.value.get(**key).is_some())
+            {
+                manifests.findings.push(Finding::new(
+                    Code::ManifestValueIgnored,
+                    claude.at(&step(key)),
+                    format!("`{key}` is ignored: the marketplace says `strict: false`, so its entry alone declares the parts"),
+                ));
+            }
+        }
+        if let Some(codex) = &manifests.codex {
+            manifests.findings.push(Finding::new(
+                Code::AuthorCodexManifestUsed,
+                codex.at(""),
+                "the author's own manifest for Codex is used; what it leaves out is taken from Claude's",
+            ));
+        }
+        Ok(manifests)
+    }
+
+    /// Whether nothing says that this is a plugin.
+    pub(super) fn are_none(&self) -> bool {
+        self.claude.is_none() && self.entry.is_none() && self.codex.is_none()
+    }
+
+    /// Whether only what the entry lists of a kind counts, default folders left aside.
+    pub(super) fn entry_alone_lists(&self, key: &str) -> bool {
+        self.entry_alone
+            && self
+                .entry
+                .as_ref()
+                .is_some_and(|entry| entry.value.get(key).is_some())
+    }
+
+    /// What Claude's manifest and the entry declare under a key.
+    pub(super) fn declared(&self, key: &str) -> Vec<Declared<'_>> {
+        let claude = self.claude.as_ref().filter(|_| !self.entry_alone);
+        [claude, self.entry.as_ref()]
+            .into_iter()
+            .flatten()
+            .filter_map(|json| declared_in(json, key))
+            .collect()
+    }
+
+    /// What the author's own manifest for Codex declares under a key.
+    pub(super) fn declared_for_codex(&self, key: &str) -> Option<Declared<'_>> {
+        declared_in(self.codex.as_ref()?, key)
+    }
+
+    /// The plugin, without its parts.
+    pub(super) fn plugin(&self, source: &Source) -> Plugin {
+        let object = |json: &Option<Json>| {
+            json.as_ref()
+                .and_then(|json| json.value.as_object())
+                .cloned()
+        };
+        let entry: Map<String, Value> = object(&self.entry)
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|(key, _)| !ENTRY_KEYS.contains(&key.as_str()))
+            .collect();
+        let claude = object(&self.claude).unwrap_or_default();
+        let codex = object(&self.codex);
+        let (mut manifest, fills) = if self.entry_alone {
+            let claude = claude
+                .into_iter()
+                .filter(|(key, _)| !PART_KEYS.contains(&key.as_str()))
+                .collect();
+            (entry, claude)
+        } else {
+            (claude, entry)
+        };
+        for (key, value) in fills {
+            manifest.entry(key).or_insert(value);
+        }
+        let text = |key: &str| {
+            [Some(&manifest), codex.as_ref()]
+                .into_iter()
+                .flatten()
+                .filter_map(|map| map.get(key)?.as_str())
+                .map(str::trim)
+                .find(|text| !text.is_empty())
+                .map(str::to_owned)
+        };
+        Plugin {
+            name: text("name").unwrap_or_else(|| source.folder.clone()),
+            version: text("version"),
+            description: text("description"),
+            codex_manifest: codex.clone(),
+            manifest: manifest.clone(),
+            ..Plugin::default()
+        }
+    }
+}
+
+fn declared_in<'a>(json: &'a Json, key: &str) -> Option<Declared<'a>> {
+    let value = json.value.get(key).filter(|value| !value.is_null())?;
+    Some(Declared {
+        json,
+        pointer: step(key),
+        value,
+    })
+}
+
+/// A key that stands twice is lost but for its last value: said.
+pub(super) fn duplicate_keys(json: &Json) -> Vec<Finding> {
+    json.duplicates
+        .iter()
+        .map(|(key, line)| {
+            Finding::new(
+                Code::DuplicateKey,
+                Location::new(&json.file, *line),
+                format!("the key `{key}` stands twice: the last one counts"),
+            )
+        })
+        .collect()
+}

@@ -1,0 +1,119 @@
+//! MCP servers: `.mcp.json`, and what the manifests add: paths, maps, or lists of both.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::Finder;
+use super::json::{Json, step};
+use super::manifests::Declared;
+use super::paths::Place;
+use crate::error::ConversionError;
+use crate::report::{Code, Kind, Location};
+use crate::source::ServerSource;
+
+const DEFAULT: &str = ".mcp.json";
+/// Servers packed into an archive.
+const PACKED: &[&str] = &[".mcpb", ".dxt"];
+
+impl Finder<'_> {
+    /// Where two have one name the later counts: the manifest over the file, the author's choice for Codex over both.
+    pub(super) fn servers(&mut self) -> Result<(), ConversionError> {
+        let manifests = self.manifests;
+        let mut read = BTreeSet::new();
+        self.servers_in(DEFAULT, &mut read)?;
+        let declared = manifests.declared("mcpServers");
+        for declared in declared
+            .iter()
+            .chain(&manifests.declared_for_codex("mcpServers"))
+            .flat_map(Declared::each)
+        {
+            match declared.value {
+                Value::Object(_) => self.map(declared.json, &declared.pointer, declared.value),
+                Value::String(path) if is_packed(path) => self.drop(
+                    Kind::McpServer,
+                    path,
+                    declared.at(),
+                    Code::UnsupportedMcpb,
+                    "a server packed into an archive can't be run by Codex",
+                ),
+                Value::String(_) => match self.place(&declared, Kind::McpServer) {
+                    Some(Place::File(file)) => self.servers_in(&file, &mut read)?,
+                    Some(Place::Folder(_)) => self.ignored(declared.at(), "mcpServers", "a file"),
+                    None => {}
+                },
+                _ => self.ignored(declared.at(), "mcpServers", "a path or a map of servers"),
+            }
+        }
+        Ok(())
+    }
+
+    fn servers_in(
+        &mut self,
+        path: &str,
+        read: &mut BTreeSet<String>,
+    ) -> Result<(), ConversionError> {
+        if read.insert(path.to_owned())
+            && let Some(json) = self.json(path)?
+        {
+            self.map(&json, "", &json.value);
+        }
+        Ok(())
+    }
+
+    /// Servers by name; they may stand under `mcpServers`, or by themselves.
+    fn map(&mut self, json: &Json, pointer: &str, value: &Value) {
+        let (pointer, value) = match value.get("mcpServers") {
+            Some(servers) if servers.is_object() => (format!("{pointer}/mcpServers"), servers),
+            _ => (pointer.to_owned(), value),
+        };
+        let Some(servers) = value.as_object() else {
+            self.ignored(json.at(&pointer), "mcpServers", "a map of servers");
+            return;
+        };
+        for (name, definition) in servers {
+            let line = json.line(&format!("{pointer}{}", step(name)));
+            if !definition.is_object() {
+                // In a file without `mcpServers`, other keys are no servers.
+                self.ignored(
+                    Location::new(&json.file, line),
+                    name,
+                    "the definition of a server",
+                );
+                continue;
+            }
+            let server = ServerSource {
+                name: name.clone(),
+                file: json.file.clone(),
+                line,
+                definition: definition.clone(),
+            };
+            self.server(server);
+        }
+    }
+
+    fn server(&mut self, server: ServerSource) {
+        let servers = &mut self.found.plugin.servers;
+        let place = self.servers.entry(server.name.clone());
+        let place = *place.or_insert(servers.len());
+        let Some(twin) = servers.get_mut(place) else {
+            servers.push(server);
+            return;
+        };
+        let replaced = std::mem::replace(twin, server);
+        if replaced.definition != twin.definition {
+            let reason = format!("the server of that name in `{}` takes its place", twin.file);
+            self.drop(
+                Kind::McpServer,
+                &replaced.name,
+                Location::new(&replaced.file, replaced.line),
+                Code::DuplicateServerName,
+                &reason,
+            );
+        }
+    }
+}
+
+fn is_packed(path: &str) -> bool {
+    PACKED.iter().any(|ending| path.ends_with(ending))
+}

@@ -1,0 +1,105 @@
+//! What a bundle has to be before anyone gets it: Codex's own rules, and links that lead somewhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use codex_loadout_bundle::Tree;
+
+use crate::context::Context;
+use crate::convert::Texts;
+use crate::discovery::{SKILL_FILE, is_hidden};
+use crate::naming::Naming;
+use crate::paths::{file_name, folder_of};
+use crate::report::{Code, Finding, Location};
+
+mod links;
+
+/// Why the bundle can't be used.
+pub(crate) fn check(
+    bundle: &Tree,
+    supports: &Texts,
+    naming: &Naming<'_>,
+    context: &Context<'_>,
+) -> Vec<Finding> {
+    let mut failures = skills(bundle, naming, context);
+    failures.extend(links::check(bundle, &texts(supports, naming), context));
+    failures
+}
+
+/// A text of the bundle, by the file it was made from.
+pub(crate) struct Made<'a> {
+    pub(crate) source_file: &'a str,
+    pub(crate) bundle_file: &'a str,
+}
+
+fn texts<'a>(supports: &'a Texts, naming: &'a Naming<'_>) -> Vec<Made<'a>> {
+    let skills = naming.skills.iter().map(|skill| Made {
+        source_file: &skill.file,
+        bundle_file: &skill.bundle_file,
+    });
+    let commands = naming.commands.iter().map(|command| Made {
+        source_file: command.file,
+        bundle_file: &command.bundle_file,
+    });
+    let supports = supports.iter().map(|(file, support)| Made {
+        source_file: file,
+        bundle_file: &support.bundle_file,
+    });
+    skills.chain(commands).chain(supports).collect()
+}
+
+/// Each `SKILL.md` that would be found is one of ours, lies where it is found, is named as its folder, and would be loaded.
+fn skills(bundle: &Tree, naming: &Naming<'_>, context: &Context<'_>) -> Vec<Finding> {
+    let target = context.target;
+    let skills = naming
+        .skills
+        .iter()
+        .map(|skill| (&skill.bundle_file, (&skill.name, skill.file.as_str())));
+    let commands = naming
+        .commands
+        .iter()
+        .map(|command| (&command.bundle_file, (&command.name, command.file)));
+    let expected: BTreeMap<&String, (&String, &str)> = skills.chain(commands).collect();
+    let mut found = BTreeSet::new();
+    let mut failures = Vec::new();
+    for (path, file) in bundle.iter() {
+        if file_name(path) != SKILL_FILE || is_hidden(path) {
+            continue;
+        }
+        found.insert(path);
+        let Some((name, source)) = expected.get(&path.to_owned()) else {
+            failures.push(rejected(
+                path,
+                "it is no skill of the plugin, and would be loaded as one",
+            ));
+            continue;
+        };
+        let folder = file_name(folder_of(path));
+        if folder != target.skill_folder(name) {
+            failures.push(Finding::new(
+                Code::FolderNameDiffers,
+                Location::new(*source, 1),
+                format!("the folder `{folder}` is not named as the skill `{name}`"),
+            ));
+        }
+        if path.split('/').count() > target.skill_depth() {
+            failures.push(rejected(source, "it lies too deep to be found"));
+        }
+        let text = std::str::from_utf8(&file.bytes).unwrap_or_default();
+        for problem in target.check_skill(&context.plugin.name, name, text) {
+            failures.push(rejected(source, &problem));
+        }
+    }
+    for (path, (name, source)) in expected {
+        if !found.contains(path.as_str()) {
+            failures.push(rejected(
+                source,
+                &format!("the skill `{name}` would not be found at `{path}`"),
+            ));
+        }
+    }
+    failures
+}
+
+fn rejected(file: &str, problem: &str) -> Finding {
+    Finding::new(Code::SkillRejected, Location::new(file, 1), problem)
+}

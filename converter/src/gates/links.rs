@@ -1,0 +1,101 @@
+//! Links that led somewhere in the source lead somewhere in the bundle.
+
+use std::collections::BTreeSet;
+
+use codex_loadout_bundle::{Tree, TreeFile};
+use pulldown_cmark::{Event, Options, Parser, Tag};
+
+use super::Made;
+use crate::context::Context;
+use crate::frontmatter;
+use crate::options::BundleRoot;
+use crate::paths::{folder_of, join};
+use crate::report::{Code, Finding, Location};
+
+/// Links that lead nowhere, but for those that led nowhere before.
+pub(super) fn check(bundle: &Tree, texts: &[Made<'_>], context: &Context<'_>) -> Vec<Finding> {
+    let root = match &context.options.root {
+        BundleRoot::At(root) => Some(root.as_str()),
+        BundleRoot::Portable => None,
+    };
+    let mut failures = Vec::new();
+    for text in texts {
+        let broken = broken(bundle, text.bundle_file, root);
+        if broken.is_empty() {
+            continue;
+        }
+        let before = self::broken(&context.source.tree, text.source_file, None);
+        for link in broken.difference(&before) {
+            failures.push(Finding::new(
+                Code::LinkBroken,
+                Location::new(text.source_file, 1),
+                format!("the link to `{link}` leads nowhere in the bundle"),
+            ));
+        }
+    }
+    failures
+}
+
+/// Links of a file to files of its tree that are not there.
+fn broken(tree: &Tree, path: &str, root: Option<&str>) -> BTreeSet<String> {
+    let text = tree
+        .get(path)
+        .map(TreeFile::clone)
+        .unwrap_or_else(|| TreeFile::plain(""));
+    let text = String::from_utf8_lossy(&text.bytes);
+    let body = frontmatter::read(&text).body;
+    Parser::new_ext(body, Options::ENABLE_TABLES)
+        .filter_map(|event| match event {
+            Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
+                Some(dest_url)
+            }
+            _ => None,
+        })
+        .filter(|link| !leads_somewhere(tree, folder_of(path), link, root))
+        .map(|link| link.to_string())
+        .collect()
+}
+
+fn leads_somewhere(tree: &Tree, folder: &str, link: &str, root: Option<&str>) -> bool {
+    let path = link.split(['#', '?']).next().unwrap_or_default();
+    let path = path.replace("%20", " ");
+    let path = match root.and_then(|root| path.strip_prefix(root)) {
+        Some(inside) => join("", inside),
+        // Addresses, anchors, absolute paths and words with braces are no paths of the tree.
+        None if path.is_empty()
+            || path.starts_with(['/', '~', '$', '<', '{'])
+            || path.contains(':') =>
+        {
+            return true;
+        }
+        None => join(folder, &path),
+    };
+    path.is_some_and(|path| tree.get(&path).is_some() || tree.under(&path).next().is_some())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_leads_nowhere() {
+        let tree: Tree = [
+            ("a/b.md", "[x](c.md) [y](../d/) [z](https://e) [f](#g) [h](none.md#i) ![j](../../out.png) `[k](no.md)` [l](/abs) [m](/root/a/c.md) [n](/root/no)"),
+            ("a/c.md", ""),
+            ("d/e", ""),
+        ]
+        .iter()
+        .map(|(path, text)| ((*path).to_owned(), TreeFile::plain(*text)))
+        .collect();
+        let list = |root| {
+            broken(&tree, "a/b.md", root)
+                .into_iter()
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(list(None), ["../../out.png", "none.md#i"]);
+        assert_eq!(
+            list(Some("/root")),
+            ["../../out.png", "/root/no", "none.md#i"]
+        );
+    }
+}

@@ -1,0 +1,302 @@
+//! A marketplace's file: which of its plugins are here, and why the others are not.
+//!
+//! Nothing is fetched: a plugin whose files lie elsewhere is named with the place they lie at.
+
+use codex_loadout_bundle::Tree;
+use serde_json::{Map, Value};
+
+use crate::discovery::{CLAUDE_MARKETPLACE, Json};
+use crate::error::ConversionError;
+use crate::paths::join;
+use crate::report::Location;
+use crate::source::Source;
+
+/// Where the file may lie, the first that is there counts: Claude's, since it says more (`strict`), then Codex's.
+const FILES: &[&str] = &[CLAUDE_MARKETPLACE, ".agents/plugins/marketplace.json"];
+
+/// A marketplace, read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Marketplace {
+    /// Its name.
+    pub name: String,
+    /// The file that was read.
+    pub file: String,
+    /// Its entries, in order.
+    pub entries: Vec<Entry>,
+}
+
+/// One plugin that a marketplace lists.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// Its name; where the entry has none, its number in the list.
+    pub name: String,
+    /// Where the entry stands.
+    pub location: Location,
+    /// The entry itself.
+    pub entry: Map<String, Value>,
+    /// Where its files are.
+    pub place: Place,
+}
+
+/// Where the files of a plugin are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In this folder of the marketplace; empty for its root.
+    Here(String),
+    /// Not here.
+    Elsewhere {
+        /// The entry's own word for it: `github`, `url`, `git-subdir`, `npm`, …; `path` where a local path leads nowhere.
+        kind: String,
+        /// One sentence.
+        reason: String,
+    },
+}
+
+impl Marketplace {
+    /// Reads a tree's marketplace file; `None` if it has none.
+    ///
+    /// # Errors
+    /// If the file is not JSON, or holds no list of plugins.
+    pub fn read(tree: &Tree, folder: &str) -> Result<Option<Self>, ConversionError> {
+        let found = FILES.iter().find_map(|path| Some((*path, tree.get(path)?)));
+        let Some((path, file)) = found else {
+            return Ok(None);
+        };
+        let json = Json::read(path, file)?;
+        let Some(plugins) = json.value.get("plugins").and_then(Value::as_array) else {
+            return Err(ConversionError::Shape {
+                location: json.at("/plugins"),
+                message: "a marketplace has a list `plugins`".to_owned(),
+            });
+        };
+        let root = json
+            .value
+            .get("metadata")
+            .and_then(|metadata| metadata.get("pluginRoot"))
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let entries = plugins
+            .iter()
+            .enumerate()
+            .map(|(index, value)| {
+                entry(
+                    tree,
+                    root,
+                    value,
+                    index,
+                    json.at(&format!("/plugins/{index}")),
+                )
+            })
+            .collect();
+        let name = json.value.get("name").and_then(Value::as_str);
+        Ok(Some(Self {
+            name: name.unwrap_or(folder).to_owned(),
+            file: path.to_owned(),
+            entries,
+        }))
+    }
+
+    /// What is to be converted for an entry; `None` if its files are not here.
+    #[must_use]
+    pub fn source(&self, tree: &Tree, entry: &Entry) -> Option<Source> {
+        let Place::Here(folder) = &entry.place else {
+            return None;
+        };
+        let skip = if folder.is_empty() {
+            0
+        } else {
+            folder.len() + 1
+        };
+        let tree = tree
+            .under(folder)
+            .filter_map(|(path, file)| Some((path.get(skip..)?.to_owned(), file.clone())))
+            .collect();
+        Some(Source {
+            tree,
+            folder: entry.name.clone(),
+            entry: Some(entry.entry.clone()),
+            marketplace: Some(self.name.clone()),
+        })
+    }
+}
+
+fn entry(tree: &Tree, root: &str, value: &Value, index: usize, location: Location) -> Entry {
+    let map = value.as_object().cloned().unwrap_or_default();
+    let name = map
+        .get("name")
+        .and_then(Value::as_str)
+        .map_or_else(|| format!("#{}", index + 1), str::to_owned);
+    let place = place(tree, root, &name, map.get("source"));
+    Entry {
+        name,
+        location,
+        entry: map,
+        place,
+    }
+}
+
+fn place(tree: &Tree, root: &str, name: &str, source: Option<&Value>) -> Place {
+    match source {
+        Some(Value::String(path)) => local(tree, root, path),
+        Some(Value::Object(source)) => {
+            let word = |key: &str| source.get(key).and_then(Value::as_str);
+            let kind = word("source").unwrap_or_default();
+            match (kind, word("path")) {
+                ("local" | "", Some(path)) => local(tree, root, path),
+                _ => remote(tree, root, kind, word("url")),
+            }
+        }
+        // A bare entry means the folder of its name.
+        None => local(tree, root, name),
+        Some(_) => Place::Elsewhere {
+            kind: "path".to_owned(),
+            reason: "its `source` is neither a path nor a map".to_owned(),
+        },
+    }
+}
+
+/// A source that has to be fetched; `url` may also be a path of this tree, as in files written for Codex.
+fn remote(tree: &Tree, root: &str, kind: &str, url: Option<&str>) -> Place {
+    if let Some(path) = url.filter(|url| url.starts_with("./")) {
+        return local(tree, root, path);
+    }
+    Place::Elsewhere {
+        kind: kind.to_owned(),
+        reason: format!("its files are not here: they come by `{kind}`"),
+    }
+}
+
+fn local(tree: &Tree, root: &str, path: &str) -> Place {
+    let elsewhere = |reason: String| Place::Elsewhere {
+        kind: "path".to_owned(),
+        reason,
+    };
+    if path.contains("://") || path.starts_with("git@") {
+        return remote(tree, root, "url", None);
+    }
+    let is_there = |folder: &String| tree.under(folder).next().is_some();
+    let inside = |path: &str| (!path.starts_with('/')).then(|| join("", path)).flatten();
+    let (Some(from_top), Some(under_root)) = (inside(path), inside(&format!("./{root}/{path}")))
+    else {
+        return elsewhere(format!("`{path}` leads out of the marketplace"));
+    };
+    // Claude takes bare names from `pluginRoot`; a path that begins with a dot is first seen from the top.
+    let candidates = if path.starts_with('.') {
+        [from_top, under_root]
+    } else {
+        [under_root, from_top]
+    };
+    candidates.into_iter().find(is_there).map_or_else(
+        || elsewhere(format!("the folder `{path}` is not there")),
+        Place::Here,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use codex_loadout_bundle::TreeFile;
+    use serde_json::json;
+
+    use super::*;
+
+    fn tree(marketplace: &Value) -> Tree {
+        [
+            (CLAUDE_MARKETPLACE, marketplace.to_string()),
+            ("plugins/a/commands/x.md", "x".to_owned()),
+            ("b/skills/s/SKILL.md", "s".to_owned()),
+            ("skills/t/SKILL.md", "t".to_owned()),
+        ]
+        .into_iter()
+        .map(|(path, text)| (path.to_owned(), TreeFile::plain(text)))
+        .collect()
+    }
+
+    #[test]
+    fn each_entry_is_here_or_said_to_be_elsewhere() {
+        for (root, source, expected) in [
+            (json!(null), json!("./plugins/a"), Ok("plugins/a")),
+            (json!(null), json!("plugins/a/"), Ok("plugins/a")),
+            (json!("./plugins"), json!("a"), Ok("plugins/a")),
+            (json!("./plugins"), json!("./b"), Ok("b")),
+            (json!("plugins"), json!("b"), Ok("b")),
+            (json!(null), json!("./"), Ok("")),
+            (json!(null), json!("."), Ok("")),
+            (
+                json!(null),
+                json!({"source": "local", "path": "./b"}),
+                Ok("b"),
+            ),
+            (json!(null), json!({"source": "url", "url": "./"}), Ok("")),
+            (json!(null), json!(null), Err("path")),
+            (json!(null), json!("./none"), Err("path")),
+            (json!(null), json!("../b"), Err("path")),
+            (json!(null), json!("/b"), Err("path")),
+            (json!(null), json!(7), Err("path")),
+            (json!(null), json!("https://x/y.git"), Err("url")),
+            (
+                json!(null),
+                json!({"source": "github", "repo": "o/r"}),
+                Err("github"),
+            ),
+            (
+                json!(null),
+                json!({"source": "url", "url": "https://x/y"}),
+                Err("url"),
+            ),
+            (
+                json!(null),
+                json!({"source": "git-subdir", "url": "u", "path": "p"}),
+                Err("git-subdir"),
+            ),
+            (
+                json!(null),
+                json!({"source": "npm", "package": "p"}),
+                Err("npm"),
+            ),
+            (
+                json!(null),
+                json!({"source": "archive", "path": "./b"}),
+                Err("archive"),
+            ),
+        ] {
+            let tree = tree(&json!({
+                "name": "m",
+                "metadata": {"pluginRoot": root},
+                "plugins": [{"name": "p", "source": source}],
+            }));
+            let market = Marketplace::read(&tree, "f").unwrap().unwrap();
+            let place = match &market.entries[0].place {
+                Place::Here(folder) => Ok(folder.as_str()),
+                Place::Elsewhere { kind, .. } => Err(kind.as_str()),
+            };
+            assert_eq!(place, expected, "{root} {source}");
+            assert_eq!(
+                market.source(&tree, &market.entries[0]).is_some(),
+                expected.is_ok()
+            );
+        }
+    }
+
+    #[test]
+    fn a_source_has_the_files_of_its_folder() {
+        let tree =
+            tree(&json!({"plugins": [{"name": "a", "source": "./plugins/a"}, {"name": "b"}]}));
+        let market = Marketplace::read(&tree, "f").unwrap().unwrap();
+        assert_eq!(market.name, "f");
+        let source = market.source(&tree, &market.entries[0]).unwrap();
+        let paths: Vec<&str> = source.tree.iter().map(|(path, _)| path).collect();
+        assert_eq!(paths, ["commands/x.md"]);
+        assert_eq!(market.entries[1].place, Place::Here("b".to_owned()));
+    }
+
+    #[test]
+    fn what_is_no_marketplace() {
+        assert_eq!(Marketplace::read(&Tree::default(), "f").unwrap(), None);
+        for value in [json!({}), json!([]), json!({"plugins": {}})] {
+            assert!(matches!(
+                Marketplace::read(&tree(&value), "f"),
+                Err(ConversionError::Shape { .. })
+            ));
+        }
+    }
+}

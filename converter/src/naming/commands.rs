@@ -1,0 +1,107 @@
+//! Commands: skills under the names that Claude's users know. A skill of the same name wins.
+
+use serde_json::Value;
+
+use super::{Claim, NamedCommand, Namer};
+use crate::discovery::dropped;
+use crate::frontmatter::{self, Document};
+use crate::report::{Code, Finding, Kind, Location};
+use crate::source::{CommandSource, CommandText};
+
+impl<'a> Namer<'a, '_> {
+    pub(super) fn commands(&mut self) {
+        let plugin = self.plugin;
+        for command in &plugin.commands {
+            let (file, text) = match &command.text {
+                CommandText::File(file) => (file, self.text(Kind::Command, &command.name, file)),
+                CommandText::Inline { file, content } => (file, Some(content.as_str())),
+            };
+            if let Some(text) = text {
+                self.command(command, file, with_header(command, frontmatter::read(text)));
+            }
+        }
+    }
+
+    fn command(&mut self, command: &'a CommandSource, file: &'a str, document: Document<'a>) {
+        let at = Location::new(file, 1);
+        let mut findings = Vec::new();
+        // A name in the alias file means the skill that has it, if there is one.
+        let mut name = if self.naming.names.skills.contains_key(&command.name) {
+            command.name.clone()
+        } else {
+            self.alias(&command.name, at.clone(), &mut findings)
+        };
+        let shadowed = self.is_skill(&name);
+        if shadowed {
+            let other = format!("{name}-command");
+            findings.push(Finding::new(
+                Code::CommandShadowed,
+                at.clone(),
+                format!("a skill has its name, and wins in Claude, too: it is called `{other}`"),
+            ));
+            name = other;
+        }
+        match self.claim(&name, Kind::Command) {
+            Claim::Free => {}
+            Claim::Twice => {
+                let (code, reason) = if shadowed {
+                    (Code::CommandShadowed, "a skill has its name, and wins in Claude, too")
+                } else {
+                    (Code::DuplicateCommandName, "another command of the plugin has its name")
+                };
+                let account = dropped(Kind::Command, &command.name, at, code, reason);
+                self.naming.accounts.push(account);
+                return;
+            }
+            Claim::Collides(other) => findings.push(Finding::new(
+                Code::NameCollision,
+                at,
+                format!("`{name}` and `{other}` can't both be folders: give one of them another name in the alias file"),
+            )),
+        }
+        let bundle_file = self.skill_file(&name);
+        if matches!(command.text, CommandText::File(_)) {
+            self.naming
+                .moved
+                .entry(file.to_owned())
+                .or_insert_with(|| bundle_file.clone());
+        }
+        let known_as = if shadowed { &name } else { &command.name };
+        self.naming
+            .names
+            .skills
+            .entry(known_as.clone())
+            .or_insert_with(|| name.clone());
+        self.naming.commands.push(NamedCommand {
+            source: command,
+            file,
+            document,
+            name,
+            bundle_file,
+            shadowed,
+            findings,
+        });
+    }
+
+    fn is_skill(&self, name: &str) -> bool {
+        let folder = self.target.skill_folder(name).to_lowercase();
+        self.taken
+            .get(&folder)
+            .is_some_and(|(_, kind)| *kind == Kind::Skill)
+    }
+}
+
+/// What the manifest says of a command goes before what its file says.
+fn with_header<'a>(command: &CommandSource, mut document: Document<'a>) -> Document<'a> {
+    for (key, value) in &command.header {
+        let value = match value {
+            Value::String(_) | Value::Array(_) => value.clone(),
+            value => Value::String(value.to_string()),
+        };
+        let line = document.header.line(key);
+        document
+            .header
+            .insert(key.clone(), frontmatter::Field { value, line });
+    }
+    document
+}

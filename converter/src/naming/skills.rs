@@ -1,0 +1,107 @@
+//! Skills: named by their frontmatter, and lying in the folder of their name.
+
+use std::collections::BTreeSet;
+
+use super::{Claim, NamedSkill, Namer, clean};
+use crate::discovery::{ancestors, dropped, skill_file};
+use crate::frontmatter;
+use crate::paths::{file_name, folder_of};
+use crate::report::{Code, Finding, Kind, Location};
+
+impl Namer<'_, '_> {
+    pub(super) fn skills(&mut self) {
+        let plugin = self.plugin;
+        // Folders that hold another skill: moving them would move that one, too.
+        let holders: BTreeSet<&str> = plugin
+            .skills
+            .iter()
+            .flat_map(|skill| ancestors(&skill.folder))
+            .collect();
+        for skill in &plugin.skills {
+            let file = skill_file(&skill.folder);
+            let by_folder = if skill.folder.is_empty() {
+                plugin.name.as_str()
+            } else {
+                file_name(&skill.folder)
+            };
+            let Some(text) = self.text(Kind::Skill, by_folder, &file) else {
+                continue;
+            };
+            let mut document = frontmatter::read(text);
+            if document.header.is_empty() && document.repairs.is_empty() {
+                document
+                    .repairs
+                    .push((1, "it has no frontmatter: one was made".to_owned()));
+            }
+            let at = Location::new(&file, document.header.line("name"));
+            let claude_name = document
+                .header
+                .text("name")
+                .map(|name| clean(&name))
+                .filter(|name| !name.is_empty())
+                .unwrap_or_else(|| by_folder.to_owned());
+            let mut findings = Vec::new();
+            let name = self.alias(&claude_name, at.clone(), &mut findings);
+            match self.claim(&name, Kind::Skill) {
+                Claim::Free => {}
+                Claim::Twice => {
+                    self.naming.accounts.push(dropped(
+                        Kind::Skill,
+                        &claude_name,
+                        Location::new(&file, 1),
+                        Code::DuplicateSkillName,
+                        "another skill of the plugin has its name",
+                    ));
+                    continue;
+                }
+                Claim::Collides(other) => findings.push(Finding::new(
+                    Code::NameCollision,
+                    at.clone(),
+                    format!("`{name}` and `{other}` can't both be folders: give one of them another name in the alias file"),
+                )),
+            }
+            let bundle_file = self.lay(&skill.folder, &file, &name, &holders);
+            if bundle_file != file && file_name(&skill.folder) != self.target.skill_folder(&name) {
+                findings.push(Finding::new(
+                    Code::SkillMoved,
+                    at,
+                    format!(
+                        "it is called `{name}`, so it lies in `{}`",
+                        folder_of(&bundle_file)
+                    ),
+                ));
+            }
+            let names = &mut self.naming.names.skills;
+            names.insert(claude_name.clone(), name.clone());
+            self.naming.skills.push(NamedSkill {
+                folder: &skill.folder,
+                file,
+                document,
+                claude_name,
+                name,
+                bundle_file,
+                findings,
+            });
+        }
+    }
+
+    /// Where a skill's file lies in the bundle; what has to move for it is noted.
+    fn lay(&mut self, folder: &str, file: &str, name: &str, holders: &BTreeSet<&str>) -> String {
+        let skills = self.target.skills_folder();
+        let below = folder
+            .strip_prefix(skills)
+            .is_some_and(|rest| rest.starts_with('/'));
+        let is_found = file.split('/').count() <= self.target.skill_depth();
+        if below && is_found && file_name(folder) == self.target.skill_folder(name) {
+            return file.to_owned();
+        }
+        let bundle_file = self.skill_file(name);
+        let moved = &mut self.naming.moved;
+        if folder == skills || holders.contains(folder) || folder.is_empty() {
+            moved.insert(file.to_owned(), bundle_file.clone());
+        } else {
+            moved.insert(folder.to_owned(), folder_of(&bundle_file).to_owned());
+        }
+        bundle_file
+    }
+}
