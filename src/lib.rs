@@ -28,7 +28,11 @@ pub mod loadouts;
 
 pub mod proof;
 
+pub mod conversion;
+
 pub mod doctor;
+
+mod throwaway;
 
 pub mod control;
 

@@ -9,6 +9,7 @@ mod installed;
 mod mention_only;
 mod model;
 mod newcomers;
+mod parts;
 mod plugin_folder;
 mod read;
 mod skill_header;

@@ -1,6 +1,6 @@
 //! Makes a catalog of what Codex answers and of the plugins' folders.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -154,6 +154,7 @@ fn namespace(skill: &ListedSkill) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::answers::ListedPlugin;
 
     fn listed(name: &str, path: &Path) -> ListedSkill {
         ListedSkill {
@@ -205,8 +206,8 @@ mod tests {
         );
         assert_eq!(
             (
-                plugin.skills[0].name.as_str(),
-                plugin.skills[0].folder.as_str()
+                plugin.native.skills[0].name.as_str(),
+                plugin.native.skills[0].folder.as_str()
             ),
             ("p:a", "skills/a")
         );

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// One loadout a thread, in front of `codex app-server`.
 ///
@@ -49,6 +49,13 @@ pub(super) enum Verb {
     Threads(Threads),
     /// Show the loadout of one thread
     Show(Show),
+    /// Make Codex bundles of Claude plugins, with an account of every part
+    ///
+    /// Each plugin becomes one folder under `--out`: its skills, its commands as skills, its agents, MCP
+    /// servers and hooks in Codex's form, and the rest of its files as they are. Nothing of a plugin is
+    /// run. Exits with 1 if a plugin can't be converted, or if `--verify` misses something; its
+    /// neighbours are converted all the same.
+    Convert(Convert),
     /// Check what holds on the Codex that is installed
     ///
     /// Starts this program and that Codex in a throwaway home, whose model is an endpoint on
@@ -121,6 +128,49 @@ pub(super) struct Show {
     pub(super) thread: String,
     #[command(flatten)]
     pub(super) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Convert {
+    /// A plugin's folder, a marketplace's (all its plugins), or a folder of skills
+    #[arg(value_name = "PLUGIN")]
+    pub(super) plugin: PathBuf,
+    /// Where the bundles go: DIR/<plugin> each
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: PathBuf,
+    /// How to print what became of each part
+    #[arg(long, value_name = "FORM", value_enum, default_value_t)]
+    pub(super) report: ReportForm,
+    /// Replace bundles that are there already
+    #[arg(long)]
+    pub(super) force: bool,
+    /// Let any warning fail its plugin
+    #[arg(long)]
+    pub(super) strict: bool,
+    /// A TOML file with other names for skills: `[plugins.NAME.skills]`, then `old = "new"`
+    #[arg(long, value_name = "FILE")]
+    pub(super) aliases: Option<PathBuf>,
+    /// Load each bundle in a throwaway home, and look for every skill, agent and MCP server
+    ///
+    /// Takes the installed Codex, with a model endpoint on loopback. MCP servers are not run: others
+    /// that do nothing stand in their places, under their names.
+    #[arg(long)]
+    pub(super) verify: bool,
+    /// The Codex for `--verify` [default: $CODEX_LOADOUT_CODEX, then `codex` on PATH]
+    #[arg(long, value_name = "PATH", requires = "verify")]
+    pub(super) codex: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+/// How to print a report.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReportForm {
+    /// For people
+    #[default]
+    Text,
+    /// For programs, as `--json`
+    Json,
 }
 
 #[derive(Debug, Args)]

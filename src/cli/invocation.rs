@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// The verbs that are ours; any other word is Codex's.
 pub(super) const OWN_VERBS: [&str; 7] = [
-    "list", "resolve", "prove", "threads", "show", "doctor", "help",
+    "list", "resolve", "prove", "threads", "show", "doctor", "convert", "help",
 ];
 
 /// Options of `codex` that stand before a subcommand and take a value as a word of its own (Codex 0.169).

@@ -10,7 +10,7 @@ use codex_loadout_protocol::LoadoutError;
 
 use super::arguments::{Arguments, Verb};
 use super::invocation::{self, Invocation};
-use super::{app_server, hand_over, verbs};
+use super::{app_server, convert, hand_over, verbs};
 use crate::connection::UpstreamCommand;
 
 /// Names what is logged to stderr, in the syntax of `tracing`; nothing by default: stderr is Codex's.
@@ -76,6 +76,7 @@ fn own() -> Result<ExitCode> {
                 app_server::run(arguments.codex, &arguments.rest).map(|_| String::new())
             }
             Verb::Doctor(arguments) => return Ok(judged(verbs::doctor(arguments).await?)),
+            Verb::Convert(arguments) => return Ok(judged(convert::run(arguments).await?)),
             Verb::Prove(arguments) => return Ok(judged(verbs::prove(arguments).await?)),
         };
         Ok::<_, anyhow::Error>((text?, ExitCode::SUCCESS))

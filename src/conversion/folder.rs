@@ -152,9 +152,17 @@ mod tests {
         #[cfg(unix)]
         std::os::unix::fs::symlink("/etc", market.join("bad/out")).unwrap();
         let found = look(market).unwrap();
-        assert!(matches!(&found[0], Found::Here(source) if source.folder == "good" && source.tree.len() == 1));
+        assert!(
+            matches!(&found[0], Found::Here(source) if source.folder == "good" && source.tree.len() == 1)
+        );
         #[cfg(unix)]
-        assert!(matches!(&found[1], Found::Unreadable { error: ReadError::Link { .. }, .. }));
+        assert!(matches!(
+            &found[1],
+            Found::Unreadable {
+                error: ReadError::Link { .. },
+                ..
+            }
+        ));
         assert!(matches!(&found[2], Found::Elsewhere { reason, .. } if reason.contains("github")));
     }
 

@@ -8,11 +8,11 @@ use codex_loadout_protocol::selection::FIELD;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::home::{CHOSEN, ThrowawayHome};
 use crate::connection::{AskError, BriefCodex, UpstreamCommand};
 use crate::interceptors::thread::TURN_COMPLETED;
 use crate::proof::endpoint::{Endpoint, SPAWN};
 use crate::settings::HOME_VARIABLE;
+use crate::throwaway::ThrowawayHome;
 
 /// How long Codex may take to notice a new skill.
 const NOTICED: Duration = Duration::from_millis(1500);
@@ -53,6 +53,9 @@ pub enum Finding {
 pub async fn examine(codex: &UpstreamCommand) -> Result<Vec<Check>> {
     let endpoint = Endpoint::open().await?;
     let home = ThrowawayHome::new(&endpoint.url()).context("no throwaway home can be made")?;
+    for skill in [CHOSEN, OTHER] {
+        home.add_skill(skill)?;
+    }
     let mut doctor = Doctor {
         host: connect(&home, codex).await?,
         home,
@@ -64,6 +67,11 @@ pub async fn examine(codex: &UpstreamCommand) -> Result<Vec<Check>> {
     doctor.host.end().await;
     done.map(|()| doctor.checks)
 }
+
+/// The skill that the checks choose.
+const CHOSEN: &str = "chosen";
+/// One that they don't.
+const OTHER: &str = "other";
 
 struct Doctor<'a> {
     home: ThrowawayHome,

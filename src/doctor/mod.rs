@@ -2,6 +2,5 @@
 //! version, made by this very program in a throwaway home.
 
 mod checks;
-mod home;
 
 pub use checks::{Check, Finding, examine};

@@ -12,6 +12,9 @@ use super::server_definition;
 use crate::catalog::{Catalog, InstalledPlugin, SkillScope};
 use crate::resolver::{Plan, PlannedPlugin, PlannedServer, Scope, ServerOrigin};
 
+/// A program that ends at once and does nothing.
+const IDLE: &str = "true";
+
 /// What a thread is told.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lowered {
@@ -24,6 +27,18 @@ pub struct Lowered {
 }
 
 impl Lowered {
+    /// Puts servers that do nothing in the place of a thread's own, under the same names: to see the
+    /// names without running anything.
+    pub fn idle_servers(&mut self) {
+        let servers = self
+            .config
+            .get_mut("mcp_servers")
+            .and_then(Value::as_object_mut);
+        for server in servers.into_iter().flat_map(Map::values_mut) {
+            *server = json!({ "command": IDLE, "enabled": true });
+        }
+    }
+
     /// What this says and what the other says: for a thread that may be in either of two folders.
     pub fn and(&mut self, other: Self) {
         add(&mut self.config, other.config);

@@ -1,0 +1,159 @@
+//! `codex-loadout convert`.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use codex_loadout_converter::Report;
+use codex_loadout_converter::options::Aliases;
+use codex_loadout_converter::report::Summary;
+use codex_loadout_protocol::{ErrorKind, LoadoutError};
+use serde::Serialize;
+
+use super::arguments::{Convert, ReportForm};
+use super::verbs::pretty;
+use crate::connection::UpstreamCommand;
+use crate::conversion::{Converted, Missing, Outcome, Request, convert_all, verify};
+
+/// What is printed for programs.
+#[derive(Debug, Serialize)]
+struct Printed<'a> {
+    plugins: Vec<PrintedPlugin<'a>>,
+    /// Of all plugins together.
+    summary: Summary,
+}
+
+#[derive(Debug, Serialize)]
+struct PrintedPlugin<'a> {
+    name: &'a str,
+    /// `converted`, `failed` (see the report), `broken` (see the error) or `elsewhere`.
+    status: &'static str,
+    /// The bundle's folder.
+    bundle: Option<&'a Path>,
+    report: Option<&'a Report>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'a str>,
+    /// With `--verify`: what Codex does not have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<&'a [Missing]>,
+}
+
+pub(super) async fn run(arguments: Convert) -> Result<(String, bool)> {
+    let request = Request {
+        aliases: aliases(arguments.aliases.as_deref())?,
+        folder: arguments.plugin,
+        out: arguments.out,
+        replace: arguments.force,
+        strict: arguments.strict,
+    };
+    let converted = convert_all(&request)?;
+    let verified = if arguments.verify {
+        let codex = UpstreamCommand::find(arguments.codex)?;
+        let bundles: Vec<_> = converted.iter().filter_map(bundle_of).collect();
+        Some(verify(&codex, &bundles).await?)
+    } else {
+        None
+    };
+    // Of the written ones alone, in their order.
+    let mut found = verified.iter().flatten();
+    let missing: Vec<Option<&[Missing]>> = converted
+        .iter()
+        .map(|one| bundle_of(one).and_then(|_| found.next()).map(Vec::as_slice))
+        .collect();
+    let holds = !converted.iter().any(|one| one.outcome.has_failed())
+        && missing.iter().flatten().all(|missing| missing.is_empty());
+    let rows = || converted.iter().zip(&missing);
+    let text = if arguments.output.json || arguments.report == ReportForm::Json {
+        pretty(&Printed {
+            plugins: rows()
+                .map(|(one, missing)| printed(one, *missing))
+                .collect(),
+            summary: total(&converted),
+        })?
+    } else {
+        rows()
+            .map(|(one, missing)| for_people(one, *missing))
+            .collect()
+    };
+    Ok((text, holds))
+}
+
+fn aliases(file: Option<&Path>) -> Result<Aliases> {
+    let Some(file) = file else {
+        return Ok(Aliases::default());
+    };
+    let unreadable = || format!("`{}` can't be read", file.display());
+    let text = fs::read_to_string(file).with_context(unreadable)?;
+    toml::from_str(&text)
+        .with_context(unreadable)
+        .map_err(|error| {
+            let refused = LoadoutError::new(ErrorKind::InvalidSelection, format!("{error:#}"));
+            refused
+                .with_hint("Write a table `[plugins.NAME.skills]` with lines `old = \"new\"`.")
+                .into()
+        })
+}
+
+fn bundle_of(one: &Converted) -> Option<(&Path, &codex_loadout_converter::Conversion)> {
+    match &one.outcome {
+        Outcome::Written { place, conversion } => Some((place, conversion)),
+        _ => None,
+    }
+}
+
+fn total(converted: &[Converted]) -> Summary {
+    let reports = converted.iter().filter_map(|one| one.outcome.report());
+    reports.fold(Summary::default(), |sum, report| Summary {
+        converted: sum.converted + report.summary.converted,
+        lossy: sum.lossy + report.summary.lossy,
+        dropped: sum.dropped + report.summary.dropped,
+    })
+}
+
+fn printed<'a>(one: &'a Converted, missing: Option<&'a [Missing]>) -> PrintedPlugin<'a> {
+    let (status, bundle, error, hint) = match &one.outcome {
+        Outcome::Written { place, .. } => ("converted", Some(place.as_path()), None, None),
+        Outcome::Failed(_) => ("failed", None, None, None),
+        Outcome::Broken { message, hint } => ("broken", None, Some(message), Some(hint)),
+        Outcome::Elsewhere { reason } => ("elsewhere", None, Some(reason), None),
+    };
+    PrintedPlugin {
+        name: &one.name,
+        status,
+        bundle,
+        report: one.outcome.report(),
+        error: error.map(String::as_str),
+        hint: hint.map(String::as_str),
+        missing,
+    }
+}
+
+fn for_people(one: &Converted, missing: Option<&[Missing]>) -> String {
+    let mut text = match &one.outcome {
+        Outcome::Written { place, conversion } => {
+            format!("{}  bundle: {}\n", conversion.report, place.display())
+        }
+        Outcome::Failed(report) => report.to_string(),
+        Outcome::Broken { message, hint } => {
+            format!(
+                "{}: can't be converted\n  {message}\n  hint: {hint}\n",
+                one.name
+            )
+        }
+        Outcome::Elsewhere { reason } => format!("{}: not here: {reason}\n", one.name),
+    };
+    match missing {
+        Some([]) => text.push_str("  Codex has every skill, agent and MCP server of it\n"),
+        Some(missing) => {
+            for missing in missing {
+                let kind = serde_json::to_value(missing.kind).unwrap_or_default();
+                let kind = kind.as_str().unwrap_or_default();
+                text.push_str(&format!("  Codex misses the {kind} `{}`\n", missing.name));
+            }
+        }
+        None => {}
+    }
+    text
+}

@@ -1,0 +1,193 @@
+//! Every plugin of a folder: converted knowing of the others, written where it can be.
+
+use std::path::{Path, PathBuf};
+
+use codex_loadout_converter::names::Names;
+use codex_loadout_converter::options::Aliases;
+use codex_loadout_converter::target::Codex;
+use codex_loadout_converter::{Conversion, ConversionError, Options, Report, convert, names};
+
+use super::folder::{FolderError, Found, look};
+use super::output::{OutputError, folder_name, write};
+use crate::materializer::ReadError;
+
+/// What is to be converted, and how.
+#[derive(Debug)]
+pub struct Request {
+    /// A plugin, a marketplace, or a folder of skills.
+    pub folder: PathBuf,
+    /// Where the bundles go, one folder each.
+    pub out: PathBuf,
+    /// Whether bundles that are there are replaced.
+    pub replace: bool,
+    /// Whether any warning fails a plugin.
+    pub strict: bool,
+    /// Other names for skills.
+    pub aliases: Aliases,
+}
+
+/// One plugin of the folder.
+#[derive(Debug)]
+pub struct Converted {
+    /// Its name.
+    pub name: String,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What became of a plugin.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It is a bundle.
+    Written {
+        /// Its folder.
+        place: PathBuf,
+        /// What it holds, and the report.
+        conversion: Box<Conversion>,
+    },
+    /// It has failures, and nothing was written.
+    Failed(Box<Report>),
+    /// It can't be read or written at all.
+    Broken {
+        /// One sentence.
+        message: String,
+        /// What to do about it.
+        hint: String,
+    },
+    /// Its files are not there.
+    Elsewhere {
+        /// One sentence.
+        reason: String,
+    },
+}
+
+impl Outcome {
+    /// Whether the plugin was there and is not a bundle now.
+    #[must_use]
+    pub fn has_failed(&self) -> bool {
+        matches!(self, Self::Failed(_) | Self::Broken { .. })
+    }
+
+    /// The report, if it could be read.
+    #[must_use]
+    pub fn report(&self) -> Option<&Report> {
+        match self {
+            Self::Written { conversion, .. } => Some(&conversion.report),
+            Self::Failed(report) => Some(report),
+            Self::Broken { .. } | Self::Elsewhere { .. } => None,
+        }
+    }
+}
+
+/// Converts every plugin of a folder, in its order. Blocking: it reads and writes files.
+///
+/// # Errors
+/// [`FolderError`] if there is nothing to read. What is wrong with one plugin is told of that plugin.
+pub fn convert_all(request: &Request) -> Result<Vec<Converted>, FolderError> {
+    let found = look(&request.folder)?;
+    let mut options = Options {
+        aliases: request.aliases.clone(),
+        strict: request.strict,
+        ..Options::default()
+    };
+    options.neighbours = neighbours(&found, &options);
+    let mut written: Vec<String> = Vec::new();
+    Ok(found
+        .into_iter()
+        .map(|found| one(found, &options, request, &mut written))
+        .collect())
+}
+
+/// What the plugins' texts can refer to in each other.
+fn neighbours(found: &[Found], options: &Options) -> Names {
+    let sources = found.iter().filter_map(|found| match found {
+        Found::Here(source) => Some(source),
+        Found::Unreadable { .. } | Found::Elsewhere { .. } => None,
+    });
+    Names {
+        plugins: sources
+            .filter_map(|source| names(source, options, &Codex).ok())
+            .collect(),
+    }
+}
+
+fn one(found: Found, options: &Options, request: &Request, written: &mut Vec<String>) -> Converted {
+    let source = match found {
+        Found::Here(source) => source,
+        Found::Elsewhere { name, reason } => {
+            return Converted {
+                name,
+                outcome: Outcome::Elsewhere { reason },
+            };
+        }
+        Found::Unreadable { name, error } => {
+            return Converted {
+                name,
+                outcome: unreadable(error),
+            };
+        }
+    };
+    let conversion = match convert(&source, options, &Codex) {
+        Ok(conversion) => conversion,
+        Err(error) => {
+            return Converted {
+                name: source.folder,
+                outcome: broken(&error),
+            };
+        }
+    };
+    let name = conversion.report.plugin.clone();
+    let outcome = if conversion.report.failures.is_empty() {
+        place(conversion, request, written)
+    } else {
+        Outcome::Failed(Box::new(conversion.report))
+    };
+    Converted { name, outcome }
+}
+
+fn place(conversion: Conversion, request: &Request, written: &mut Vec<String>) -> Outcome {
+    let name = folder_name(&conversion.report.plugin);
+    // Two plugins of one name would be one folder.
+    if written.contains(&name.to_lowercase()) {
+        return taken(
+            &request.out.join(&name),
+            "Give one of the two plugins another name.",
+        );
+    }
+    match write(&conversion.bundle, &request.out, &name, request.replace) {
+        Ok(place) => {
+            written.push(name.to_lowercase());
+            Outcome::Written {
+                place,
+                conversion: Box::new(conversion),
+            }
+        }
+        Err(OutputError::Taken(place)) => taken(&place, "Name another `--out`, or add `--force`."),
+        Err(error) => Outcome::Broken {
+            message: error.to_string(),
+            hint: "Name another `--out`.".to_owned(),
+        },
+    }
+}
+
+fn taken(place: &Path, hint: &str) -> Outcome {
+    Outcome::Broken {
+        message: OutputError::Taken(place.to_owned()).to_string(),
+        hint: hint.to_owned(),
+    }
+}
+
+fn unreadable(error: ReadError) -> Outcome {
+    let error = codex_loadout_protocol::LoadoutError::from(error);
+    Outcome::Broken {
+        message: error.message,
+        hint: error.hint,
+    }
+}
+
+fn broken(error: &ConversionError) -> Outcome {
+    Outcome::Broken {
+        message: error.to_string(),
+        hint: error.hint().to_owned(),
+    }
+}
