@@ -272,8 +272,9 @@ fn one_call(work: &mut Work<'_>, at: usize, start: usize, call: &Call) {
         let spawn = agent
             .as_ref()
             .map_or_else(|| "spawn an agent".to_owned(), Agent::spawn);
-        let capital =
-            words::begins_sentence(body, at) || words::lead(body, at, 2).starts_with('\\');
+        let line = words::lead(body, at, 40);
+        let line = line.rsplit('\n').next().unwrap_or(line);
+        let capital = words::is_marker(line) || line.ends_with("\\n");
         work.replace(
             at..start,
             &format!("{} with (", words::capitalized(&spawn, capital)),

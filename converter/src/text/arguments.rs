@@ -27,7 +27,6 @@ pub(super) fn run(work: &mut Work<'_>) {
         return leave_all(work);
     }
     let body = work.body();
-    let mut ambiguous = false;
     for (at, _) in body.match_indices('$') {
         let Some((range, meaning)) = meaning_at(work, at) else {
             continue;
@@ -53,16 +52,14 @@ pub(super) fn run(work: &mut Work<'_>) {
             work.replace(range, &placeholder(work.text.role, meaning));
         }
         describe(work, at, meaning);
-        ambiguous |= matches!(meaning, Meaning::Position(_)) && body[at..].starts_with("$1");
-    }
-    if ambiguous && !work.positions.from_zero {
-        report_base(work);
     }
 }
 
 /// The words for the arguments that a `$` stands for, as part of a sentence.
-pub(super) fn in_words(work: &Work<'_>, at: usize) -> Option<String> {
-    meaning_at(work, at).map(|(_, meaning)| said(work.text.role, meaning))
+pub(super) fn in_words(work: &mut Work<'_>, at: usize) -> Option<String> {
+    let (_, meaning) = meaning_at(work, at)?;
+    describe(work, at, meaning);
+    Some(said(work.text.role, meaning))
 }
 
 /// Says at the top what the arguments are, and notes it.
@@ -76,16 +73,8 @@ fn describe(work: &mut Work<'_>, at: usize, meaning: Meaning<'_>) {
         Code::ArgumentsDescribed,
         "arguments are not put into the text: it says in words where they are meant",
     );
-}
-
-/// Notes once that counting from 0 or from 1 makes a difference.
-pub(super) fn report_base(work: &mut Work<'_>) {
-    let body = work.body();
-    let first = body
-        .match_indices("$1")
-        .map(|(at, _)| at)
-        .find(|at| matches!(meaning_at(work, *at), Some((_, Meaning::Position(_)))));
-    if let Some(at) = first {
+    let is_first = work.body()[at..].starts_with("$1");
+    if matches!(meaning, Meaning::Position(_)) && is_first && !work.positions.from_zero {
         work.find_first(
             at,
             Code::PositionalBaseAmbiguous,
@@ -201,7 +190,7 @@ const ORDINALS: [&str; 10] = [
 fn said(role: Role<'_>, meaning: Meaning<'_>) -> String {
     match meaning {
         Meaning::All if matches!(role, Role::Agent) => "the text of your task".to_owned(),
-        Meaning::All => "the user's arguments".to_owned(),
+        Meaning::All => "the user's argument text".to_owned(),
         Meaning::Position(number) => match ORDINALS.get(number) {
             Some(ordinal) => format!("the user's {ordinal} argument"),
             None => format!("the user's argument {}", number + 1),

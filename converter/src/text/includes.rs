@@ -99,7 +99,7 @@ fn token(body: &str, start: usize) -> Range<usize> {
 }
 
 /// What an include leads to; `None` if it isn't one.
-fn target(work: &Work<'_>, at: usize, token: Range<usize>, place: Place) -> Option<Target> {
+fn target(work: &mut Work<'_>, at: usize, token: Range<usize>, place: Place) -> Option<Target> {
     let body = work.body();
     let written = &body[token.clone()];
     let goes_on = words::after(body, token.end).is_some_and(|c| {
@@ -112,8 +112,10 @@ fn target(work: &Work<'_>, at: usize, token: Range<usize>, place: Place) -> Opti
         return None;
     }
     if written.starts_with("$") && variable_at(body, token.start).is_none() {
-        let named = arguments::in_words(work, token.start)?;
-        return matches!(place, Place::Prose).then_some(Target::Argument(named));
+        if place != Place::Prose {
+            return None;
+        }
+        return arguments::in_words(work, token.start).map(Target::Argument);
     }
     let in_span = match place {
         Place::Span(index) => {

@@ -37,12 +37,13 @@ impl Notes {
         let mut sentences = Vec::new();
         if self.arguments {
             sentences.push(format!(
-                "The user's arguments, also written `{ARGUMENTS}` below, are the text the user wrote after the name of this skill; there may be none."
+                "The user's argument text, also written `{ARGUMENTS}` below, is what the user wrote after the name of this skill; it may be empty."
             ));
         }
         if self.positions {
             sentences.push(
-                "Single arguments are its words; quotation marks keep words together.".to_owned(),
+                "Its single arguments are its words; quotation marks keep words together."
+                    .to_owned(),
             );
         }
         if let Some(path) = &self.relative_path {

@@ -23,6 +23,30 @@ const CALLS: &[(&str, bool)] = &[
     (" call", false),
 ];
 
+/// What a tool's name can stand before: "TodoWrite entries".
+const NOUNS: &[&str] = &[
+    " UI", " answer", " answers", " dialog", " entries", " entry", " item", " items", " list",
+    " options", " prompt", " prompts", " results", " step", " todos",
+];
+
+/// Words between "a" and a tool's name that don't belong to the name.
+const NOT_ADJECTIVES: &[&str] = &[
+    "and", "by", "call", "calls", "calling", "from", "in", "invoke", "of", "or", "through", "to",
+    "use", "uses", "using", "via", "with",
+];
+
+/// Verbs that go with tools only.
+const VERBS: &[(&str, &str)] = &[
+    ("call", "use"),
+    ("called", "used"),
+    ("calling", "using"),
+    ("calls", "uses"),
+    ("fire", "use"),
+    ("invoke", "use"),
+    ("invokes", "uses"),
+    ("invoking", "using"),
+];
+
 /// Rewrites the names outside of code; in backticks where they are all of it.
 pub(super) fn run(work: &mut Work<'_>) {
     let body = work.body();
@@ -109,49 +133,60 @@ fn said(
     rest: &str,
     phrase: &ToolPhrase,
 ) -> (Range<usize>, String) {
-    let lead = words::lead(body, around.start, 16);
-    let determiner = lead.strip_suffix(' ').map(|lead| {
-        lead.rsplit(|c: char| !c.is_alphabetic())
-            .next()
-            .unwrap_or_default()
-    });
-    if let Some((suffix, many)) = CALLS.iter().find(|(suffix, _)| {
-        rest.strip_prefix(*suffix)
+    let starts = |word: &str| {
+        rest.strip_prefix(word)
             .is_some_and(|rest| !rest.starts_with(words::is_word))
-    }) {
-        let end = around.end + suffix.len();
+    };
+    let lead = words::lead(body, around.start, 48);
+    let mut before = lead
+        .strip_suffix(' ')
+        .unwrap_or_default()
+        .rsplit(|c: char| !c.is_alphabetic() && c != '-');
+    let last = before.next().unwrap_or_default();
+    let is_determiner = |word: &str| DETERMINERS.contains(&word.to_ascii_lowercase().as_str());
+    if let Some((suffix, many)) = CALLS.iter().find(|(suffix, _)| starts(suffix)) {
+        let range = around.start..around.end + suffix.len();
         let said = if *many {
             phrase.plural
         } else {
             phrase.singular
         };
-        return with_article(around.start..end, said, determiner);
+        return with_article(range, said, last);
     }
-    let end = match rest.strip_prefix(" tool") {
-        Some(rest) if !rest.starts_with(words::is_word) => around.end + " tool".len(),
-        Some(rest) if rest.starts_with("s") => around.end,
-        _ => around.end,
-    };
-    match determiner {
+    if NOUNS.iter().any(|noun| starts(noun)) {
+        return with_article(around, phrase.singular, last);
+    }
+    let end = around.end + if starts(" tool") { " tool".len() } else { 0 };
+    if matches!(last, "the" | "The") {
         // "the X tool" is the noun, whose own article takes the place of the other.
-        Some(the @ ("the" | "The")) => (around.start - the.len() - 1..end, phrase.noun.to_owned()),
-        Some(word) if DETERMINERS.contains(&word.to_ascii_lowercase().as_str()) => {
-            with_article(around.start..end, phrase.singular, determiner)
+        let start = around.start - last.len() - 1;
+        return (start..end, phrase.noun.to_owned());
+    }
+    let is_adjective = last.starts_with(char::is_lowercase) && !NOT_ADJECTIVES.contains(&last);
+    let second = before.next().unwrap_or_default();
+    if is_determiner(last) || is_adjective && (is_determiner(second) || second == "the") {
+        return with_article(around.start..end, phrase.singular, last);
+    }
+    // A tool is called; a question is not.
+    let verb = VERBS
+        .iter()
+        .find(|(verb, _)| verb.eq_ignore_ascii_case(last));
+    match verb {
+        Some((verb, new)) => {
+            let start = around.start - verb.len() - 1;
+            let new = words::capitalized(new, last.starts_with(char::is_uppercase));
+            (start..end, format!("{new} {}", phrase.noun))
         }
-        _ => (around.start..end, phrase.noun.to_owned()),
+        None => (around.start..end, phrase.noun.to_owned()),
     }
 }
 
 /// "an AskUserQuestion" is "a question".
-fn with_article(
-    range: Range<usize>,
-    said: &str,
-    determiner: Option<&str>,
-) -> (Range<usize>, String) {
+fn with_article(range: Range<usize>, said: &str, determiner: &str) -> (Range<usize>, String) {
     let vowel = said.starts_with(['a', 'e', 'i', 'o']);
     match determiner {
-        Some("an") if !vowel => (range.start - 3..range.end, format!("a {said}")),
-        Some("a") if vowel => (range.start - 2..range.end, format!("an {said}")),
+        "an" if !vowel => (range.start - 3..range.end, format!("a {said}")),
+        "a" if vowel => (range.start - 2..range.end, format!("an {said}")),
         _ => (range, said.to_owned()),
     }
 }

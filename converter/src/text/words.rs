@@ -57,16 +57,31 @@ pub(super) fn tail(text: &str, at: usize, limit: usize) -> &str {
     &text[at..end]
 }
 
-/// Whether a place begins a sentence: nothing but marks of Markdown stands before it on its line, or a full stop.
+/// Whether a place begins a sentence: after a mark of Markdown, after a full stop, at the start of a paragraph.
 pub(super) fn begins_sentence(text: &str, at: usize) -> bool {
     let lead = lead(text, at, 40);
-    let line = lead.rsplit('\n').next().unwrap_or(lead);
-    let whole = line.len() < lead.len() || lead.len() == at;
+    let (above, line) = match lead.rsplit_once('\n') {
+        Some((above, line)) => (Some(above), line),
+        None if lead.len() == at => (None, lead),
+        None => return ends_sentence(lead, false),
+    };
     let bare = line.trim_end_matches([' ', '*', '_', '"', '`', '(']);
-    if whole && is_marker(bare) {
-        return true;
+    if !is_marker(bare) {
+        return ends_sentence(line, false);
     }
-    bare.len() < line.len() && bare.ends_with(['.', '!', '?'])
+    let is_plain = bare.trim_matches([' ', '\t', '>']).is_empty() && !line.contains("* ");
+    !is_plain || above.is_none_or(|above| ends_sentence(above, true))
+}
+
+/// Whether what stands before leaves nothing to go on with; a blank line does not.
+fn ends_sentence(lead: &str, line: bool) -> bool {
+    let bare = lead.trim_end_matches([' ', '\t', '\r', '>', '*', '_', '"', '`', '(']);
+    let ends = bare.ends_with(['.', '!', '?']);
+    if line {
+        ends || bare.is_empty() || bare.ends_with(['\n', ':'])
+    } else {
+        ends && bare.len() < lead.len()
+    }
 }
 
 /// Whether all of a line's beginning is marks of Markdown: quotes, bullets, numbers, headings.
@@ -99,6 +114,11 @@ mod tests {
             ("", true),
             ("- ", true),
             ("x\n  2. **", true),
+            ("x\n* ", true),
+            ("one\n", false),
+            ("one.\n", true),
+            ("one\n\n", true),
+            ("> one\n> ", false),
             ("Do it. ", true),
             ("Do it: ", false),
             ("use ", false),
