@@ -139,8 +139,35 @@ codes! {
     FolderNameDiffers = "folder-name-differs", Failure;
     /// A link that led somewhere in the source leads nowhere in the bundle.
     LinkBroken = "link-broken", Failure;
-    /// A token that only Claude knows is left in a text, and nothing was said of it.
-    TokenLeft = "claude-token-left", Failure;
+    // Texts
+    /// An `@path` that can only be meant as a file of the plugin leads to none.
+    IncludeUnresolved = "include-unresolved", Failure;
+    /// A word that only Claude Code understands is left in a text, and nothing was said of it.
+    ClaudeTokenAlive = "claude-token-alive", Failure;
+    /// A link or path leads to no file of the plugin.
+    DanglingLink = "dangling-link", Note;
+    /// A path in an agent's instructions is named in words, since its reader isn't told where it is.
+    PathNotAbsolute = "path-not-absolute", Loss;
+    /// The plugin's data folder may lie outside of what a thread can write to.
+    DataDirNotWritable = "data-dir-not-writable", Loss;
+    /// A variable has no value outside of Claude Code.
+    VariableUnresolved = "variable-unresolved", Loss;
+    /// The text says in words where Claude Code puts the arguments.
+    ArgumentsDescribed = "arguments-described", Note;
+    /// `$1` without `$0`: it is open whether it counts from 0 or from 1.
+    PositionalBaseAmbiguous = "positional-base-ambiguous", Loss;
+    /// The model is told to run what Claude Code runs before it.
+    DynamicContextDeferred = "dynamic-context-deferred", Loss;
+    /// A call of a skill or a tool that isn't known.
+    UnresolvedReference = "unresolved-reference", Loss;
+    /// A text spawns an agent that isn't known.
+    AgentUnknown = "agent-unknown", Loss;
+    /// A tool is named in words.
+    ToolReworded = "tool-reworded", Note;
+    /// A text names a tool that the platform has no counterpart of.
+    ToolUnavailable = "tool-unavailable", Loss;
+    /// A text speaks of Claude Code itself, and is left as it is.
+    ClaudeSpecificText = "claude-specific-text", Note;
 }
 
 impl Code {

@@ -4,7 +4,7 @@ mod layout;
 mod manifest;
 mod rules;
 
-use super::Target;
+use super::{Target, ToolPhrase, ToolWords};
 
 /// Codex, as measured with 0.169.0.
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,10 +28,139 @@ impl Target for Codex {
         }
     }
 
-    fn tool_in_prose(&self, claude_tool: &str) -> Option<&'static str> {
-        match claude_tool {
-            "AskUserQuestion" => Some("a question to the user (ask, then wait for the answer)"),
-            _ => None,
-        }
+    fn agent_argument(&self) -> &'static str {
+        "agent_type"
+    }
+
+    fn tools(&self) -> &'static [ToolWords] {
+        TOOLS
     }
 }
+
+const fn tool(
+    name: &'static str,
+    noun: &'static str,
+    singular: &'static str,
+    plural: &'static str,
+) -> ToolWords {
+    ToolWords {
+        name,
+        words: Some(ToolPhrase {
+            noun,
+            singular,
+            plural,
+            explanation: None,
+        }),
+        ordinary: false,
+    }
+}
+
+const fn explained(tool: ToolWords, explanation: &'static str) -> ToolWords {
+    ToolWords {
+        words: match tool.words {
+            Some(words) => Some(ToolPhrase {
+                explanation: Some(explanation),
+                ..words
+            }),
+            None => None,
+        },
+        ..tool
+    }
+}
+
+const fn ordinary(tool: ToolWords) -> ToolWords {
+    ToolWords {
+        ordinary: true,
+        ..tool
+    }
+}
+
+const fn unavailable(name: &'static str) -> ToolWords {
+    ToolWords {
+        name,
+        words: None,
+        ordinary: false,
+    }
+}
+
+/// Claude's tools. Not in it: those whose names say what to do on any platform (Read, Bash, Grep, …).
+const TOOLS: &[ToolWords] = &[
+    explained(
+        tool(
+            "AskUserQuestion",
+            "a question to the user",
+            "question to the user",
+            "questions to the user",
+        ),
+        "(ask, then wait for the answer)",
+    ),
+    explained(
+        tool("TodoWrite", "a checklist", "checklist", "checklists"),
+        "(keep it in your messages)",
+    ),
+    tool("TodoRead", "your checklist", "checklist", "checklists"),
+    tool(
+        "WebFetch",
+        "web page fetching",
+        "fetch of a web page",
+        "fetches of web pages",
+    ),
+    tool("WebSearch", "web search", "web search", "web searches"),
+    tool("EnterPlanMode", "plan mode", "plan", "plans"),
+    explained(
+        tool(
+            "ExitPlanMode",
+            "a request to approve your plan",
+            "request to approve your plan",
+            "requests to approve your plan",
+        ),
+        "(show the plan, then wait for the answer)",
+    ),
+    tool(
+        "NotebookEdit",
+        "editing of the notebook",
+        "edit of the notebook",
+        "edits of the notebook",
+    ),
+    tool(
+        "NotebookRead",
+        "reading of the notebook",
+        "read of the notebook",
+        "reads of the notebook",
+    ),
+    tool(
+        "MultiEdit",
+        "several edits of the file",
+        "set of edits",
+        "sets of edits",
+    ),
+    tool(
+        "BashOutput",
+        "the output of the background command",
+        "look at the output",
+        "looks at the output",
+    ),
+    tool("SlashCommand", "a skill call", "skill call", "skill calls"),
+    ordinary(tool("Task", "the agent-spawning tool", "agent", "agents")),
+    ordinary(tool("Agent", "the agent-spawning tool", "agent", "agents")),
+    ordinary(explained(
+        tool("Skill", "your skills", "skill", "skills"),
+        "(open the skill's `SKILL.md` and follow it)",
+    )),
+    // Lists of tasks that agents share.
+    unavailable("TaskCreate"),
+    unavailable("TaskUpdate"),
+    unavailable("TaskList"),
+    unavailable("TaskGet"),
+    unavailable("TeamCreate"),
+    unavailable("TeamDelete"),
+    unavailable("SendMessage"),
+    unavailable("CronCreate"),
+    unavailable("CronDelete"),
+    unavailable("CronList"),
+    unavailable("EnterWorktree"),
+    unavailable("ExitWorktree"),
+    unavailable("KillShell"),
+    unavailable("ScheduleWakeup"),
+    unavailable("ToolSearch"),
+];
