@@ -1,1 +1,6 @@
 //! One file for each kind of component.
+
+pub(crate) mod hooks;
+pub(crate) mod servers;
+
+mod shell;
