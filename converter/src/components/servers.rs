@@ -19,7 +19,7 @@ mod http;
 mod reads;
 mod stdio;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 mod variables;
 
 /// The servers of a bundle.
