@@ -3,4 +3,6 @@
 pub(crate) mod hooks;
 pub(crate) mod servers;
 
+#[cfg(test)]
+mod on_codex;
 mod shell;

@@ -17,7 +17,7 @@ pub(super) fn check_condition(
     let target = draft.plugin.context.target;
     let checked = match condition.as_str() {
         Some(condition) => condition::check(condition, reach, target),
-        None => Err(Untestable::NoRule),
+        None => Err(Untestable::Malformed),
     };
     match checked {
         Ok(()) => {
@@ -25,8 +25,8 @@ pub(super) fn check_condition(
             Ok(())
         }
         // Without its condition it would run always.
-        Err(Untestable::NoRule) => draft.refuse(Code::HookConditionUnsupported, "Its condition (`if`) is no rule such as `Bash(git *)`."),
-        Err(Untestable::NoTool) => draft.refuse(Code::HookMatcherNeverFires, "Its condition (`if`) speaks of a tool that nothing in Codex stands for."),
+        Err(Untestable::Malformed) => draft.refuse(Code::HookConditionUnsupported, "Its condition (`if`) is no rule such as `Bash(git *)`."),
+        Err(Untestable::UnknownTool) => draft.refuse(Code::HookMatcherNeverFires, "Its condition (`if`) speaks of a tool that nothing in Codex stands for."),
         Err(Untestable::NoCall) => draft.refuse(Code::HookConditionUnsupported, "Its condition (`if`) speaks of a call of a tool, and the event is none: in Claude Code, too, it never runs."),
     }
 }

@@ -7,9 +7,9 @@ use crate::target::Target;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Untestable {
     /// It is no rule.
-    NoRule,
+    Malformed,
     /// It speaks of a tool that nothing in Codex stands for.
-    NoTool,
+    UnknownTool,
     /// It stands at an event that has no tool.
     NoCall,
 }
@@ -27,16 +27,16 @@ pub(super) fn check(
     let tool = match condition.split_once('(') {
         None => condition,
         Some((tool, rest)) if rest.ends_with(')') => tool,
-        Some(_) => return Err(Untestable::NoRule),
+        Some(_) => return Err(Untestable::Malformed),
     };
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
     if tool.is_empty() || !tool.chars().all(is_name) {
-        return Err(Untestable::NoRule);
+        return Err(Untestable::Malformed);
     }
     if target.hook_tool(tool).is_some() || tool.starts_with("mcp__") {
         Ok(())
     } else {
-        Err(Untestable::NoTool)
+        Err(Untestable::UnknownTool)
     }
 }
 
@@ -52,10 +52,10 @@ mod tests {
             ("Bash(git commit:*)", Ok(())),
             ("Edit(src/**)", Ok(())),
             ("mcp__a__b", Ok(())),
-            ("Read(x)", Err(Untestable::NoTool)),
-            ("Bash(git", Err(Untestable::NoRule)),
-            ("a && b", Err(Untestable::NoRule)),
-            ("", Err(Untestable::NoRule)),
+            ("Read(x)", Err(Untestable::UnknownTool)),
+            ("Bash(git", Err(Untestable::Malformed)),
+            ("a && b", Err(Untestable::Malformed)),
+            ("", Err(Untestable::Malformed)),
         ] {
             assert_eq!(
                 check(condition, Some(&reach), &Codex),
