@@ -4,7 +4,9 @@ mod layout;
 mod manifest;
 mod rules;
 
-use super::{Target, ToolPhrase, ToolWords};
+use super::{
+    FieldShape, HookEvent, HookSubject, HookTool, Target, ToolPhrase, ToolWords, Transport,
+};
 
 /// Codex, as measured with 0.169.0.
 #[derive(Debug, Clone, Copy, Default)]
@@ -34,6 +36,72 @@ impl Target for Codex {
 
     fn tools(&self) -> &'static [ToolWords] {
         TOOLS
+    }
+
+    // Hooks and servers
+    fn hook_event(&self, name: &str) -> Option<HookEvent> {
+        use HookSubject::{Agent, Nothing, Tool, Word};
+        let (subject, can_block) = match name {
+            "PreToolUse" | "PermissionRequest" => (Tool, true),
+            "PostToolUse" => (Tool, false),
+            "SubagentStart" | "SubagentStop" => (Agent, false),
+            "SessionStart" | "SessionEnd" | "PreCompact" | "PostCompact" => (Word, false),
+            "UserPromptSubmit" => (Nothing, true),
+            "Stop" | "Interrupt" | "PreModelRequest" | "PostModelRequest" => (Nothing, false),
+            _ => return None,
+        };
+        Some(HookEvent {
+            subject,
+            can_block,
+            longest: super::hook_trust::longest(name),
+        })
+    }
+
+    fn hook_tool(&self, claude_tool: &str) -> Option<HookTool> {
+        let tool = |name, same_input, also| HookTool {
+            name,
+            same_input,
+            also,
+        };
+        match claude_tool {
+            "Bash" => Some(tool("Bash", true, None)),
+            // A model without the tool edits with `apply_patch <<EOF` in the shell: hooks see that as Bash.
+            "Write" | "Edit" | "MultiEdit" | "NotebookEdit" => {
+                Some(tool("apply_patch", false, Some("Bash")))
+            }
+            "Agent" | "Task" => Some(tool("spawn_agent", false, None)),
+            "apply_patch" => Some(tool("apply_patch", true, None)),
+            "spawn_agent" => Some(tool("spawn_agent", true, None)),
+            _ => None,
+        }
+    }
+
+    fn is_server_name(&self, c: char) -> bool {
+        c.is_ascii_alphanumeric() || c == '_' || c == '-'
+    }
+
+    /// What 0.169.0 takes; a field of the other transport is an error there, an unknown one a warning.
+    fn server_field(&self, transport: Transport, key: &str) -> Option<FieldShape> {
+        use FieldShape::{Flag, List, Number, Object, Text, TextMap, Texts};
+        let common = match key {
+            "startup_timeout_sec" | "startup_timeout_ms" | "tool_timeout_sec" => Some(Number),
+            "enabled" | "required" | "supports_parallel_tool_calls" => Some(Flag),
+            "enabled_tools" | "disabled_tools" | "scopes" => Some(Texts),
+            "default_tools_approval_mode" | "environment_id" | "name" => Some(Text),
+            "tools" => Some(Object),
+            _ => None,
+        };
+        common.or(match (transport, key) {
+            (Transport::Stdio, "command" | "cwd") => Some(Text),
+            (Transport::Stdio, "args") => Some(Texts),
+            (Transport::Stdio, "env") => Some(TextMap),
+            (Transport::Stdio, "env_vars") => Some(List),
+            (Transport::Http, "url" | "bearer_token_env_var" | "oauth_resource" | "auth") => {
+                Some(Text)
+            }
+            (Transport::Http, "http_headers" | "env_http_headers" | "oauth") => Some(TextMap),
+            _ => None,
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 //! Another platform is another implementation of [`Target`]; nothing else names files or words of Codex.
 
 mod codex;
+pub mod hook_trust;
 mod layout;
 
 pub use codex::Codex;
@@ -20,6 +21,16 @@ pub trait Target: Layout + Sync {
     fn agent_argument(&self) -> &'static str;
     /// What texts say instead of the names of Claude's tools. Tools that are not in it may keep their names.
     fn tools(&self) -> &'static [ToolWords];
+
+    // Hooks and servers
+    /// The event of this name; `None` if there is none.
+    fn hook_event(&self, name: &str) -> Option<HookEvent>;
+    /// The tool that hooks see where Claude's tool of this name would be called; `None` if nothing ever stands for it.
+    fn hook_tool(&self, claude_tool: &str) -> Option<HookTool>;
+    /// Whether the name of an MCP server may have this character.
+    fn is_server_name(&self, c: char) -> bool;
+    /// What a field of an MCP server's definition must be, if it has a meaning there.
+    fn server_field(&self, transport: Transport, key: &str) -> Option<FieldShape>;
 }
 
 /// What a text says instead of the name of one of Claude's tools.
@@ -44,4 +55,67 @@ pub struct ToolPhrase {
     pub plural: &'static str,
     /// What is added where a text names it first.
     pub explanation: Option<&'static str>,
+}
+
+/// An event of hooks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HookEvent {
+    /// What its matcher is compared with.
+    pub subject: HookSubject,
+    /// Whether a hook can keep it from happening.
+    pub can_block: bool,
+    /// Longest time a handler gets, in seconds.
+    pub longest: Option<u64>,
+}
+
+/// What the matcher of an event is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HookSubject {
+    /// The name of a tool.
+    Tool,
+    /// The name of an agent.
+    Agent,
+    /// A word of the event's own, such as what began the session.
+    Word,
+    /// Nothing: a matcher means nothing.
+    Nothing,
+}
+
+/// A tool as hooks see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HookTool {
+    /// Its name.
+    pub name: &'static str,
+    /// Whether its input has the form that Claude's tool has.
+    pub same_input: bool,
+    /// Another tool through which the same can be done, to be watched as well.
+    pub also: Option<&'static str>,
+}
+
+/// How an MCP server is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// A process.
+    Stdio,
+    /// Streamable HTTP.
+    Http,
+}
+
+/// What a field's value must be: a wrong one can keep a whole thread from starting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldShape {
+    /// A text.
+    Text,
+    /// Yes or no.
+    Flag,
+    /// Seconds or milliseconds.
+    Number,
+    /// A list of texts.
+    Texts,
+    /// Texts by name.
+    TextMap,
+    /// A list of texts or of objects.
+    List,
+    /// An object.
+    Object,
 }
