@@ -57,6 +57,12 @@ impl Tree {
         self.files.get(path)
     }
 
+    /// Whether some file lies below a folder; the empty path is the whole tree.
+    #[must_use]
+    pub fn has_folder(&self, path: &str) -> bool {
+        self.under(path).next().is_some()
+    }
+
     /// Every file, sorted by path.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &TreeFile)> {
         self.files.iter().map(|(path, file)| (path.as_str(), file))
@@ -188,5 +194,24 @@ mod tests {
         assert_eq!(kept.get("a").unwrap().bytes, "/store/x/a and /store/x");
         assert_eq!(kept.get("b"), tree.get("b"));
         assert_eq!(kept.taken_from("/store/x"), tree);
+    }
+
+    #[test]
+    fn a_folder_is_there_if_something_lies_in_it() {
+        let tree: Tree = ["a-b", "a/b/c", "a0"]
+            .map(|path| (path.to_owned(), TreeFile::plain("")))
+            .into_iter()
+            .collect();
+        for (path, there) in [
+            ("", true),
+            ("a", true),
+            ("a/b", true),
+            ("a/b/c", false),
+            ("a-b", false),
+            ("b", false),
+        ] {
+            assert_eq!(tree.has_folder(path), there, "{path}");
+        }
+        assert!(!Tree::default().has_folder(""));
     }
 }

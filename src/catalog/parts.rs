@@ -31,20 +31,19 @@ impl Parts {
         });
         let mut skills: Vec<PluginSkill> = skills.collect();
         skills.sort_by(|a, b| (&a.name, &a.folder).cmp(&(&b.name, &b.folder)));
-        let servers =
-            converted
-                .servers
-                .into_iter()
-                .filter_map(|(name, definition)| match definition {
-                    Value::Object(definition) => Some((
-                        name,
-                        PluginServer {
-                            definition,
-                            enabled: true,
-                        },
-                    )),
-                    _ => None,
-                });
+        let servers = converted
+            .servers
+            .iter()
+            .filter_map(|(name, definition)| match definition {
+                Value::Object(definition) => Some((
+                    name,
+                    PluginServer {
+                        definition,
+                        enabled: true,
+                    },
+                )),
+                _ => None,
+            });
         let agents = converted.agents.iter().map(|agent| PluginAgent {
             name: agent.role.clone(),
             description: agent.description.clone(),

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 /// The verbs that are ours; any other word is Codex's.
-pub(super) const OWN_VERBS: [&str; 7] = [
+pub(super) const OWN_VERBS: [&str; 8] = [
     "list", "resolve", "prove", "threads", "show", "doctor", "convert", "help",
 ];
 

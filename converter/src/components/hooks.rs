@@ -1,22 +1,172 @@
-//! Placeholder, until the real one is merged.
+//! Hooks.
+//!
+//! Codex 0.157 to 0.169 read Claude's form, but one wrong field loses the whole file, fields they
+//! don't know are passed over (a hook with `if` would run always), and an answer they don't know lets
+//! pass what it was to stop. So each handler is written anew, and what Codex can't do by itself is
+//! done by a small program in the bundle, the adapter.
+
+use std::collections::BTreeMap;
 
 use codex_loadout_bundle::TreeFile;
-use serde_json::Value;
+use indexmap::IndexMap;
+use serde_json::{Map, Value, json};
 
 use crate::context::Context;
-use crate::report::Account;
+use crate::report::{Account, Finding, Kind, Location, Outcome};
+use crate::source::HookSource;
 
-/// Hooks of a plugin, converted.
-#[derive(Debug, Default)]
+mod adaptation;
+#[cfg(test)]
+mod adapter_tests;
+mod command;
+mod condition;
+mod handler;
+mod matcher;
+mod plugin;
+mod signs;
+#[cfg(test)]
+mod tests;
+mod timeout;
+
+/// The hooks of a bundle.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct ConvertedHooks {
-    /// What the file of hooks says.
+    /// What `hooks/hooks.json` holds; `None` if there are no hooks.
     pub(crate) file: Option<Value>,
-    /// Files to add.
+    /// Programs that the hooks need, by their place in the bundle.
     pub(crate) files: Vec<(String, TreeFile)>,
-    /// One for each hook.
+    /// One for each source.
     pub(crate) accounts: Vec<Account>,
 }
 
-pub(crate) fn convert(_context: &Context<'_>) -> ConvertedHooks {
-    ConvertedHooks::default()
+/// The file that holds a bundle's hooks.
+const FILE: &str = "hooks/hooks.json";
+
+/// Runs a hook of Claude Code as a hook of Codex.
+static ADAPTER: &[u8] = include_bytes!("../../assets/codex-adapter.mjs");
+
+/// Handlers that stay together: of one group of the source, with one matcher.
+struct Group {
+    source: (String, usize),
+    matcher: Option<String>,
+    handlers: Vec<Value>,
+}
+
+/// Converts every hook of a plugin.
+pub(crate) fn convert(context: &Context<'_>) -> ConvertedHooks {
+    let sources = &context.plugin.hooks;
+    let mut result = ConvertedHooks::default();
+    if sources.is_empty() {
+        return result;
+    }
+    let adapter = adapter_path(context);
+    let hooks = plugin::PluginHooks {
+        context,
+        signs: signs::of_plugin(&context.source.tree),
+        adapter: &adapter,
+        servers: super::servers::names(context.plugin, context.options),
+    };
+    let mut events: IndexMap<&str, Vec<Group>> = IndexMap::new();
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    let mut is_adapted = false;
+    for source in sources {
+        let name = name(source, &mut counts);
+        let account = match handler::convert(source, &hooks) {
+            Ok(handler) => {
+                is_adapted |= handler.is_adapted;
+                let groups = events.entry(source.event.as_str()).or_default();
+                add(groups, source, handler.matcher, handler.definition);
+                kept(source, name, handler.findings)
+            }
+            Err(findings) => dropped(source, name, findings),
+        };
+        result.accounts.push(account);
+    }
+    if is_adapted {
+        result.files.push((adapter, TreeFile::plain(ADAPTER)));
+    }
+    result.file = (!events.is_empty()).then(|| written(events));
+    result
+}
+
+/// Where the adapter lies: beside the hooks, under a name that the plugin has not taken.
+fn adapter_path(context: &Context<'_>) -> String {
+    let mut path = "hooks/codex-adapter.mjs".to_owned();
+    let mut number = 2;
+    while context.source.tree.get(&path).is_some() {
+        path = format!("hooks/codex-adapter-{number}.mjs");
+        number += 1;
+    }
+    path
+}
+
+/// `PreToolUse:Bash#1`.
+fn name(source: &HookSource, counts: &mut BTreeMap<String, usize>) -> String {
+    let matcher = match source.matcher.as_deref() {
+        None | Some("") => "*",
+        Some(matcher) => matcher,
+    };
+    let name = format!("{}:{matcher}", source.event);
+    let count = counts.entry(name.clone()).or_default();
+    *count += 1;
+    format!("{name}#{count}")
+}
+
+fn add(groups: &mut Vec<Group>, source: &HookSource, matcher: Option<String>, handler: Value) {
+    let key = (source.file.clone(), source.group);
+    match groups.last_mut() {
+        Some(last) if last.source == key && last.matcher == matcher => last.handlers.push(handler),
+        _ => groups.push(Group {
+            source: key,
+            matcher,
+            handlers: vec![handler],
+        }),
+    }
+}
+
+fn written(events: IndexMap<&str, Vec<Group>>) -> Value {
+    let group = |group: Group| {
+        let mut object = Map::new();
+        if let Some(matcher) = group.matcher {
+            object.insert("matcher".to_owned(), json!(matcher));
+        }
+        object.insert("hooks".to_owned(), Value::Array(group.handlers));
+        Value::Object(object)
+    };
+    let hooks: Map<String, Value> = events
+        .into_iter()
+        .map(|(event, groups)| (event.to_owned(), groups.into_iter().map(group).collect()))
+        .collect();
+    json!({ "hooks": hooks })
+}
+
+fn kept(source: &HookSource, name: String, warnings: Vec<Finding>) -> Account {
+    let loses = warnings.iter().any(|finding| finding.code.loses());
+    Account {
+        kind: Kind::Hook,
+        name,
+        source: Location::new(&source.file, source.line),
+        outcome: if loses {
+            Outcome::Lossy
+        } else {
+            Outcome::Converted
+        },
+        target: Some(source.event.clone()),
+        path: Some(FILE.to_owned()),
+        reason: None,
+        warnings,
+    }
+}
+
+fn dropped(source: &HookSource, name: String, why: Vec<Finding>) -> Account {
+    Account {
+        kind: Kind::Hook,
+        name,
+        source: Location::new(&source.file, source.line),
+        outcome: Outcome::Dropped,
+        target: None,
+        path: None,
+        reason: why.last().map(|finding| finding.message.clone()),
+        warnings: why,
+    }
 }

@@ -5,8 +5,11 @@ pub(crate) mod commands;
 mod description;
 mod header;
 pub(crate) mod hooks;
+#[cfg(test)]
+mod on_codex;
 pub(crate) mod others;
 pub(crate) mod servers;
+mod shell;
 pub(crate) mod skills;
 
 use std::collections::BTreeSet;

@@ -1,27 +1,157 @@
-//! Placeholder, until the real one is merged.
+//! MCP servers.
+//!
+//! Codex 0.157 to 0.169 expand no variable in a definition, send no `headers`, and give a process a
+//! short list of variables; what a definition says with Claude's words is said here with Codex's.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
 use crate::context::Context;
 use crate::options::Options;
-use crate::report::Account;
-use crate::source::Plugin;
+use crate::report::{Account, Code, Finding, Kind, Location, Outcome};
+use crate::source::{Plugin, ServerSource};
+use crate::target::{Codex, Target};
 
-/// MCP servers of a plugin, converted.
-#[derive(Debug, Default)]
+mod definition;
+mod fields;
+mod http;
+mod reads;
+mod stdio;
+#[cfg(test)]
+pub(super) mod tests;
+mod variables;
+
+/// The servers of a bundle.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct ConvertedServers {
-    /// By the name they run under.
+    /// What `mcpServers` holds.
     pub(crate) servers: Map<String, Value>,
-    /// One for each server.
+    /// One for each source.
     pub(crate) accounts: Vec<Account>,
 }
 
-pub(crate) fn names(_plugin: &Plugin, _options: &Options) -> BTreeMap<String, String> {
-    BTreeMap::new()
+/// The file that holds a bundle's servers.
+const FILE: &str = ".mcp.json";
+
+/// The name each server runs under, by the plugin's own name for it.
+///
+/// Names are global to a thread, so a taken one gets the plugin's name in front.
+pub(crate) fn names(plugin: &Plugin, options: &Options) -> BTreeMap<String, String> {
+    let mut taken: BTreeSet<String> = options.taken_servers.iter().cloned().collect();
+    let mut names = BTreeMap::new();
+    // Names that may stay are given first: a mended name must not push out a good one.
+    let (good, other): (Vec<&ServerSource>, Vec<&ServerSource>) = plugin
+        .servers
+        .iter()
+        .partition(|server| allowed(&server.name) == server.name);
+    for server in good.into_iter().chain(other) {
+        if names.contains_key(&server.name) {
+            continue;
+        }
+        let name = free_name(&server.name, &plugin.name, &taken);
+        taken.insert(name.clone());
+        names.insert(server.name.clone(), name);
+    }
+    names
 }
 
-pub(crate) fn convert(_context: &Context<'_>) -> ConvertedServers {
-    ConvertedServers::default()
+fn free_name(name: &str, plugin: &str, taken: &BTreeSet<String>) -> String {
+    let bare = allowed(name);
+    let prefixed = allowed(&format!("{plugin}-{name}"));
+    let numbered = (2..).map(|number| format!("{prefixed}-{number}"));
+    [bare, prefixed.clone()]
+        .into_iter()
+        .chain(numbered)
+        .find(|candidate| !taken.contains(candidate))
+        .unwrap_or(prefixed)
+}
+
+/// A name made of allowed characters only.
+fn allowed(name: &str) -> String {
+    let target = Codex;
+    let mended: String = name
+        .chars()
+        .map(|c| if target.is_server_name(c) { c } else { '-' })
+        .collect();
+    let trimmed = mended.trim_matches('-');
+    match trimmed {
+        _ if mended == name && !name.is_empty() => mended,
+        "" => "server".to_owned(),
+        trimmed => trimmed.to_owned(),
+    }
+}
+
+/// Converts every server of a plugin.
+pub(crate) fn convert(context: &Context<'_>) -> ConvertedServers {
+    let plugin = context.plugin;
+    let names = names(plugin, context.options);
+    let mut converted = ConvertedServers::default();
+    for (index, source) in plugin.servers.iter().enumerate() {
+        let later = plugin.servers[index + 1..]
+            .iter()
+            .find(|later| later.name == source.name);
+        let place = Location::new(&source.file, source.line);
+        let result = match later {
+            // As Claude Code merges: what comes later wins.
+            Some(later) => Err(Finding::new(
+                Code::McpOverridden,
+                place.clone(),
+                format!(
+                    "The definition of `{}` in {}:{} is used instead.",
+                    source.name, later.file, later.line
+                ),
+            )),
+            None => definition::convert(source, context),
+        };
+        let name = names.get(&source.name).unwrap_or(&source.name);
+        converted.accounts.push(match result {
+            Ok((definition, mut findings)) => {
+                if *name != source.name {
+                    findings.push(Finding::new(
+                        Code::McpRenamed,
+                        place.clone(),
+                        format!("`{}` runs under the name `{name}`.", source.name),
+                    ));
+                }
+                converted
+                    .servers
+                    .insert(name.clone(), Value::Object(definition));
+                kept(source, name, place, findings)
+            }
+            Err(why) => dropped(source, place, why),
+        });
+    }
+    converted
+}
+
+fn kept(source: &ServerSource, name: &str, place: Location, warnings: Vec<Finding>) -> Account {
+    let loses = warnings.iter().any(|finding| finding.code.loses());
+    Account {
+        kind: Kind::McpServer,
+        name: source.name.clone(),
+        source: place,
+        outcome: if loses {
+            Outcome::Lossy
+        } else {
+            Outcome::Converted
+        },
+        target: Some(name.to_owned()),
+        path: Some(FILE.to_owned()),
+        reason: None,
+        warnings,
+    }
+}
+
+fn dropped(source: &ServerSource, place: Location, why: Finding) -> Account {
+    Account {
+        kind: Kind::McpServer,
+        name: source.name.clone(),
+        source: place,
+        outcome: Outcome::Dropped,
+        target: None,
+        path: None,
+        reason: Some(why.message.clone()),
+        warnings: vec![why],
+    }
 }

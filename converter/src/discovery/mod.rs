@@ -12,6 +12,8 @@ mod others;
 mod paths;
 mod servers;
 mod skills;
+#[cfg(test)]
+pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 

@@ -107,7 +107,7 @@ impl Finder<'_> {
                 Kind::McpServer,
                 &replaced.name,
                 Location::new(&replaced.file, replaced.line),
-                Code::DuplicateServerName,
+                Code::McpOverridden,
                 &reason,
             );
         }

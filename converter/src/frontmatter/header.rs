@@ -118,7 +118,6 @@ fn split_at_commas(text: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::frontmatter::read;
 
     #[test]

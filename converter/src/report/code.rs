@@ -69,8 +69,6 @@ codes! {
     DuplicateAgentName = "duplicate-agent-name", Loss;
     /// Two commands of one name.
     DuplicateCommandName = "duplicate-command-name", Loss;
-    /// Two servers of one name.
-    DuplicateServerName = "duplicate-server-name", Loss;
     /// A skill was moved to the folder of its name.
     SkillMoved = "skill-moved", Note;
     /// A skill was given another name by the alias file.
@@ -101,8 +99,6 @@ codes! {
     AgentFieldDropped = "agent-field-dropped", Loss;
     /// A dependency is not among the neighbours.
     DependencyMissing = "dependency-missing", Loss;
-    /// A hook is not of the shape hooks have.
-    HookMalformed = "hook-malformed", Loss;
     /// A text is not UTF-8 and was left as it is.
     TextNotUtf8 = "text-not-utf8", Loss;
     /// Not supported: a program on the path.
@@ -139,8 +135,94 @@ codes! {
     FolderNameDiffers = "folder-name-differs", Failure;
     /// A link that led somewhere in the source leads nowhere in the bundle.
     LinkBroken = "link-broken", Failure;
-    /// A token that only Claude knows is left in a text, and nothing was said of it.
-    TokenLeft = "claude-token-left", Failure;
+    // Texts
+    /// An `@path` that can only be meant as a file of the plugin leads to none.
+    IncludeUnresolved = "include-unresolved", Failure;
+    /// A word that only Claude Code understands is left in a text, and nothing was said of it.
+    ClaudeTokenAlive = "claude-token-alive", Failure;
+    /// A link or path leads to no file of the plugin.
+    DanglingLink = "dangling-link", Note;
+    /// A path in an agent's instructions is named in words, since its reader isn't told where it is.
+    PathNotAbsolute = "path-not-absolute", Loss;
+    /// The plugin's data folder may lie outside of what a thread can write to.
+    DataDirNotWritable = "data-dir-not-writable", Loss;
+    /// A variable has no value outside of Claude Code.
+    VariableUnresolved = "variable-unresolved", Loss;
+    /// The text says in words where Claude Code puts the arguments.
+    ArgumentsDescribed = "arguments-described", Note;
+    /// `$1` without `$0`: it is open whether it counts from 0 or from 1.
+    PositionalBaseAmbiguous = "positional-base-ambiguous", Loss;
+    /// The model is told to run what Claude Code runs before it.
+    DynamicContextDeferred = "dynamic-context-deferred", Loss;
+    /// A call of a skill or a tool that isn't known.
+    UnresolvedReference = "unresolved-reference", Loss;
+    /// A text spawns an agent that isn't known.
+    AgentUnknown = "agent-unknown", Loss;
+    /// A tool is named in words.
+    ToolReworded = "tool-reworded", Note;
+    /// A text names a tool that the platform has no counterpart of.
+    ToolUnavailable = "tool-unavailable", Loss;
+    /// A text speaks of Claude Code itself, and is left as it is.
+    ClaudeSpecificText = "claude-specific-text", Note;
+    // Hooks and servers
+    /// A hook does not run before the user has trusted it.
+    HookUntrusted = "hook-untrusted", Note;
+    /// The hook runs through the adapter, which needs Node.js.
+    HookAdapted = "hook-adapted", Note;
+    /// The adapter tests the hook's condition.
+    HookConditionEmulated = "hook-condition-emulated", Note;
+    /// The hook's condition can't be tested.
+    HookConditionUnsupported = "hook-condition-unsupported", Loss;
+    /// There is no such event.
+    HookEventUnsupported = "hook-event-unsupported", Loss;
+    /// There are no handlers of this type.
+    HookTypeUnsupported = "hook-type-unsupported", Loss;
+    /// There are no handlers that call a web address.
+    HookHttpDropped = "hook-http-dropped", Loss;
+    /// The handler is not of the form that its type asks for.
+    HookMalformed = "hook-malformed", Loss;
+    /// A field of the handler has no counterpart.
+    HookFieldDropped = "hook-field-dropped", Loss;
+    /// The time limit was not in whole seconds, or longer than allowed.
+    HookTimeoutChanged = "hook-timeout-changed", Note;
+    /// The matcher names tools that are never called.
+    HookMatcherNeverFires = "hook-matcher-never-fires", Loss;
+    /// The matcher is not a pattern.
+    HookMatcherInvalid = "hook-matcher-invalid", Loss;
+    /// The matcher was put in other words.
+    HookMatcherRewritten = "hook-matcher-rewritten", Note;
+    /// The hook is told less, or in another form, than it reads.
+    HookInputDiffers = "hook-input-differs", Loss;
+    /// A decision that the hook may give has no counterpart.
+    HookDecisionUnsupported = "hook-decision-unsupported", Loss;
+    /// A hook that always blocks would never let the turn end: the adapter ends that.
+    HookLoopCapped = "hook-loop-capped", Note;
+    /// What the hook writes to `CLAUDE_ENV_FILE` reaches nobody.
+    HookEnvFileUnsupported = "hook-env-file-unsupported", Loss;
+    /// There is no such way to reach a server.
+    McpTransportUnsupported = "mcp-transport-unsupported", Loss;
+    /// The server's definition can't be read.
+    McpMalformed = "mcp-malformed", Loss;
+    /// Another definition of the same name is used.
+    McpOverridden = "mcp-overridden", Loss;
+    /// The server runs under another name.
+    McpRenamed = "mcp-renamed", Note;
+    /// A field of the server has no counterpart.
+    McpFieldDropped = "mcp-field-dropped", Loss;
+    /// A key that means nothing was left out.
+    McpKeyIgnored = "mcp-key-ignored", Note;
+    /// A field was brought into the form that is read.
+    McpFieldRepaired = "mcp-field-repaired", Note;
+    /// A header can't be made of the environment.
+    McpHeaderDropped = "mcp-header-dropped", Loss;
+    /// The server starts through `sh`, which puts variables into its words.
+    McpShellWrapped = "mcp-shell-wrapped", Note;
+    /// The server runs in another folder than in Claude Code.
+    McpCwdDiffers = "mcp-cwd-differs", Loss;
+    /// A variable can't be expanded, or nobody asks the user for it.
+    EnvVarUnset = "env-var-unset", Loss;
+    /// The server gets the variables that are named, not the whole environment.
+    EnvFiltered = "env-filtered", Note;
 }
 
 impl Code {

@@ -11,12 +11,16 @@ const SHOWN: usize = 3;
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.head(f)?;
+        let found = || self.findings().filter(|finding| !finding.code.fails());
         for (title, findings) in [
             ("failed", group(self.failures.iter())),
-            ("lossy", group(self.findings(Outcome::Lossy))),
+            (
+                "lossy",
+                group(found().filter(|finding| finding.code.loses())),
+            ),
             (
                 "notes",
-                group(self.findings(Outcome::Converted).chain(&self.warnings)),
+                group(found().filter(|finding| !finding.code.loses())),
             ),
         ] {
             section(f, title, &findings)?;
@@ -45,12 +49,13 @@ impl Report {
         )
     }
 
-    /// What was found at components with this outcome.
-    fn findings(&self, outcome: Outcome) -> impl Iterator<Item = &Finding> {
+    /// What was found at all that is in the bundle.
+    fn findings(&self) -> impl Iterator<Item = &Finding> {
         self.components
             .iter()
-            .filter(move |account| account.outcome == outcome)
+            .filter(|account| account.outcome != Outcome::Dropped)
             .flat_map(|account| &account.warnings)
+            .chain(&self.warnings)
     }
 
     fn dropped(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -112,4 +117,91 @@ fn few<T: fmt::Display>(items: &[T]) -> String {
         text.push_str(&format!(" and {} more", items.len() - SHOWN));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use codex_loadout_bundle::Tree;
+
+    use super::*;
+    use crate::discovery::dropped;
+    use crate::report::Kind;
+
+    #[test]
+    fn one_screen_however_many_there_are() {
+        let command = |n: usize| Account {
+            outcome: Outcome::Lossy,
+            reason: None,
+            warnings: vec![
+                Finding::new(
+                    Code::AllowedToolsDropped,
+                    Location::new(format!("commands/c{n}.md"), 2),
+                    "its tools",
+                ),
+                Finding::new(
+                    Code::FrontmatterRepaired,
+                    Location::new(format!("commands/c{n}.md"), 1),
+                    "mended",
+                ),
+            ],
+            ..dropped(
+                Kind::Command,
+                &format!("c{n}"),
+                Location::new("x", 1),
+                Code::FieldDropped,
+                "",
+            )
+        };
+        let bin = |n: usize| {
+            dropped(
+                Kind::Other("bin"),
+                &format!("b{n}"),
+                Location::new("bin/b", n),
+                Code::UnsupportedBin,
+                "not on the path",
+            )
+        };
+        let mut report = Report {
+            plugin: "p".to_owned(),
+            version: Some("1.2.3".to_owned()),
+            source_digest: Tree::default().digest(),
+            digest: None,
+            summary: Summary {
+                converted: 0,
+                lossy: 500,
+                dropped: 2,
+            },
+            components: (0..500).map(command).chain((1..3).map(bin)).collect(),
+            warnings: Vec::new(),
+            failures: Vec::new(),
+        };
+        insta::assert_snapshot!(report, @r"
+        p 1.2.3: 0 converted, 500 lossy, 2 dropped
+          lossy
+            allowed-tools-dropped  commands/c0.md:2, commands/c1.md:2, commands/c2.md:2 and 497 more
+              its tools
+          notes
+            frontmatter-repaired  commands/c0.md:1, commands/c1.md:1, commands/c2.md:1 and 497 more
+              mended
+          dropped
+            component-unsupported:bin  bin b1 (bin/b:1), b2 (bin/b:2)
+              not on the path
+        ");
+        report.failures.push(Finding::new(
+            Code::SkillRejected,
+            Location::new("skills/a/SKILL.md", 1),
+            "too long",
+        ));
+        let text = report.to_string();
+        let head: Vec<&str> = text.lines().take(4).collect();
+        assert_eq!(
+            head,
+            [
+                "p 1.2.3: can't be used, 1 failures",
+                "  failed",
+                "    skill-rejected  skills/a/SKILL.md:1",
+                "      too long",
+            ]
+        );
+    }
 }

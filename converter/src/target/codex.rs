@@ -4,7 +4,9 @@ mod layout;
 mod manifest;
 mod rules;
 
-use super::Target;
+use super::{
+    FieldShape, HookEvent, HookSubject, HookTool, Target, ToolPhrase, ToolWords, Transport,
+};
 
 /// Codex, as measured with 0.169.0.
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,10 +30,205 @@ impl Target for Codex {
         }
     }
 
-    fn tool_in_prose(&self, claude_tool: &str) -> Option<&'static str> {
+    fn agent_argument(&self) -> &'static str {
+        "agent_type"
+    }
+
+    fn tools(&self) -> &'static [ToolWords] {
+        TOOLS
+    }
+
+    // Hooks and servers
+    fn hook_event(&self, name: &str) -> Option<HookEvent> {
+        use HookSubject::{Agent, Nothing, Tool, Word};
+        let (subject, can_block) = match name {
+            "PreToolUse" | "PermissionRequest" => (Tool, true),
+            "PostToolUse" => (Tool, false),
+            "SubagentStart" | "SubagentStop" => (Agent, false),
+            "SessionStart" | "SessionEnd" | "PreCompact" | "PostCompact" => (Word, false),
+            "UserPromptSubmit" => (Nothing, true),
+            "Stop" | "Interrupt" | "PreModelRequest" | "PostModelRequest" => (Nothing, false),
+            _ => return None,
+        };
+        Some(HookEvent {
+            subject,
+            can_block,
+            longest: super::hook_trust::longest(name),
+        })
+    }
+
+    fn hook_tool(&self, claude_tool: &str) -> Option<HookTool> {
+        let tool = |name, same_input, also| HookTool {
+            name,
+            same_input,
+            also,
+        };
         match claude_tool {
-            "AskUserQuestion" => Some("a question to the user (ask, then wait for the answer)"),
+            "Bash" => Some(tool("Bash", true, None)),
+            // A model without the tool edits with `apply_patch <<EOF` in the shell: hooks see that as Bash.
+            "Write" | "Edit" | "MultiEdit" | "NotebookEdit" => {
+                Some(tool("apply_patch", false, Some("Bash")))
+            }
+            "Agent" | "Task" => Some(tool("spawn_agent", false, None)),
+            "apply_patch" => Some(tool("apply_patch", true, None)),
+            "spawn_agent" => Some(tool("spawn_agent", true, None)),
             _ => None,
         }
     }
+
+    fn is_server_name(&self, c: char) -> bool {
+        c.is_ascii_alphanumeric() || c == '_' || c == '-'
+    }
+
+    /// What 0.169.0 takes; a field of the other transport is an error there, an unknown one a warning.
+    fn server_field(&self, transport: Transport, key: &str) -> Option<FieldShape> {
+        use FieldShape::{Flag, List, Number, Object, Text, TextMap, Texts};
+        let common = match key {
+            "startup_timeout_sec" | "startup_timeout_ms" | "tool_timeout_sec" => Some(Number),
+            "enabled" | "required" | "supports_parallel_tool_calls" => Some(Flag),
+            "enabled_tools" | "disabled_tools" | "scopes" => Some(Texts),
+            "default_tools_approval_mode" | "environment_id" | "name" => Some(Text),
+            "tools" => Some(Object),
+            _ => None,
+        };
+        common.or(match (transport, key) {
+            (Transport::Stdio, "command" | "cwd") => Some(Text),
+            (Transport::Stdio, "args") => Some(Texts),
+            (Transport::Stdio, "env") => Some(TextMap),
+            (Transport::Stdio, "env_vars") => Some(List),
+            (Transport::Http, "url" | "bearer_token_env_var" | "oauth_resource" | "auth") => {
+                Some(Text)
+            }
+            (Transport::Http, "http_headers" | "env_http_headers" | "oauth") => Some(TextMap),
+            _ => None,
+        })
+    }
 }
+
+const fn tool(
+    name: &'static str,
+    noun: &'static str,
+    singular: &'static str,
+    plural: &'static str,
+) -> ToolWords {
+    ToolWords {
+        name,
+        words: Some(ToolPhrase {
+            noun,
+            singular,
+            plural,
+            explanation: None,
+        }),
+        ordinary: false,
+    }
+}
+
+const fn explained(tool: ToolWords, explanation: &'static str) -> ToolWords {
+    ToolWords {
+        words: match tool.words {
+            Some(words) => Some(ToolPhrase {
+                explanation: Some(explanation),
+                ..words
+            }),
+            None => None,
+        },
+        ..tool
+    }
+}
+
+const fn ordinary(tool: ToolWords) -> ToolWords {
+    ToolWords {
+        ordinary: true,
+        ..tool
+    }
+}
+
+const fn unavailable(name: &'static str) -> ToolWords {
+    ToolWords {
+        name,
+        words: None,
+        ordinary: false,
+    }
+}
+
+/// Claude's tools. Not in it: those whose names say what to do on any platform (Read, Bash, Grep, …).
+const TOOLS: &[ToolWords] = &[
+    explained(
+        tool(
+            "AskUserQuestion",
+            "a question to the user",
+            "question to the user",
+            "questions to the user",
+        ),
+        "(ask, then wait for the answer)",
+    ),
+    explained(
+        tool("TodoWrite", "a checklist", "checklist", "checklists"),
+        "(keep it in your messages)",
+    ),
+    tool("TodoRead", "your checklist", "checklist", "checklists"),
+    tool(
+        "WebFetch",
+        "web page fetching",
+        "fetch of a web page",
+        "fetches of web pages",
+    ),
+    tool("WebSearch", "web search", "web search", "web searches"),
+    tool("EnterPlanMode", "plan mode", "plan", "plans"),
+    explained(
+        tool(
+            "ExitPlanMode",
+            "a request to approve your plan",
+            "request to approve your plan",
+            "requests to approve your plan",
+        ),
+        "(show the plan, then wait for the answer)",
+    ),
+    tool(
+        "NotebookEdit",
+        "editing of the notebook",
+        "edit of the notebook",
+        "edits of the notebook",
+    ),
+    tool(
+        "NotebookRead",
+        "reading of the notebook",
+        "read of the notebook",
+        "reads of the notebook",
+    ),
+    tool(
+        "MultiEdit",
+        "several edits of the file",
+        "set of edits",
+        "sets of edits",
+    ),
+    tool(
+        "BashOutput",
+        "the output of the background command",
+        "look at the output",
+        "looks at the output",
+    ),
+    tool("SlashCommand", "a skill call", "skill call", "skill calls"),
+    ordinary(tool("Task", "the agent-spawning tool", "agent", "agents")),
+    ordinary(tool("Agent", "the agent-spawning tool", "agent", "agents")),
+    ordinary(explained(
+        tool("Skill", "your skills", "skill", "skills"),
+        "(open the skill's `SKILL.md` and follow it)",
+    )),
+    // Lists of tasks that agents share.
+    unavailable("TaskCreate"),
+    unavailable("TaskUpdate"),
+    unavailable("TaskList"),
+    unavailable("TaskGet"),
+    unavailable("TeamCreate"),
+    unavailable("TeamDelete"),
+    unavailable("SendMessage"),
+    unavailable("CronCreate"),
+    unavailable("CronDelete"),
+    unavailable("CronList"),
+    unavailable("EnterWorktree"),
+    unavailable("ExitWorktree"),
+    unavailable("KillShell"),
+    unavailable("ScheduleWakeup"),
+    unavailable("ToolSearch"),
+];

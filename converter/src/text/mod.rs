@@ -1,9 +1,69 @@
 //! Texts that the model reads: every pass over a body.
+//!
+//! The Markdown is read once. Each pass asks for changes of the original text, so that all lines in
+//! findings are the source's; where two passes want the same place, the first one has it. Lines
+//! stay where they are, but for what is said at the top.
+
+mod agent_keys;
+mod agent_mentions;
+mod agent_names;
+mod agents;
+mod arguments;
+mod calls;
+mod dynamic;
+mod edits;
+mod gate;
+mod includes;
+mod links;
+mod locate;
+mod mcp;
+mod mentions;
+mod positions;
+mod preamble;
+mod reads;
+mod references;
+mod scan;
+mod tools;
+mod variables;
+mod words;
+mod work;
+
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 
 use crate::context::Context;
 use crate::report::Finding;
+
+/// Converts a text; its own check of the result is part of it.
+pub(crate) fn convert(text: Text<'_>, context: &Context<'_>) -> ConvertedText {
+    let scan = scan::Scan::of(text.body);
+    let mut work = work::Work::new(text, context, &scan);
+    // What is larger comes before what can be part of it.
+    for pass in [
+        reads::run,
+        includes::run,
+        dynamic::run,
+        agents::run,
+        references::run,
+        links::run,
+        mcp::run,
+        tools::run,
+        arguments::run,
+        variables::run,
+        mentions::run,
+    ] {
+        pass(&mut work);
+    }
+    let mut edited = work.edits.apply(text.body);
+    gate::run(&mut work, &edited);
+    ConvertedText {
+        body: work.notes.put_above(std::mem::take(&mut edited.text)),
+        findings: work.take_findings(),
+        reads: work.reads,
+    }
+}
 
 /// The text of a component or of a file beside it.
 #[derive(Debug, Clone, Copy)]
@@ -45,12 +105,4 @@ pub(crate) struct ConvertedText {
     pub(crate) findings: Vec<Finding>,
     /// Files of the plugin (source paths) that the text has the model read: they are texts, too.
     pub(crate) reads: BTreeSet<String>,
-}
-
-/// Placeholder, until the real one is merged.
-pub(crate) fn convert(text: Text<'_>, _context: &Context<'_>) -> ConvertedText {
-    ConvertedText {
-        body: text.body.to_owned(),
-        ..ConvertedText::default()
-    }
 }

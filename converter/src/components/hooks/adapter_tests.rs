@@ -1,0 +1,403 @@
+//! The adapter, run by Node.js on what Codex 0.169.0 gives to hooks.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value, json};
+
+use super::ADAPTER;
+
+/// What became of a hook: exit code, answer, and what its command was told, call by call.
+struct Run {
+    code: i32,
+    answer: Value,
+    told: Vec<Value>,
+    stderr: String,
+}
+
+/// Runs the adapter with a command that writes down its input and then does `then`.
+fn run(spec: &Value, input: &Value, then: &str) -> Run {
+    let folder = tempfile::tempdir().unwrap();
+    let adapter = folder.path().join("codex-adapter.mjs");
+    std::fs::write(&adapter, ADAPTER).unwrap();
+    let log = folder.path().join("told");
+    let command = format!("{{ cat; echo; }} >> '{}'; {then}", log.display());
+    let mut child = Command::new("node")
+        .args([adapter.to_str().unwrap(), &spec.to_string(), &command])
+        .env("TMPDIR", folder.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(input.to_string().as_bytes()).unwrap();
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    let told = std::fs::read_to_string(log).unwrap_or_default();
+    Run {
+        code: output.status.code().unwrap(),
+        answer: serde_json::from_slice(&output.stdout).unwrap_or(Value::Null),
+        told: told
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+fn tool(event: &str, name: &str, input: Value) -> Value {
+    json!({"session_id": "s", "turn_id": "t", "transcript_path": "/nowhere", "cwd": "/tmp",
+           "hook_event_name": event, "model": "m", "permission_mode": "bypassPermissions",
+           "tool_name": name, "tool_input": input, "tool_use_id": "c1"})
+}
+
+const PATCH: &str = "*** Begin Patch\n*** Add File: new.txt\n+hello\n+world\n*** Update File: src/a.rs\n@@ fn x\n one\n-two\n+2\n@@\n-three\n+3\n*** Delete File: old.txt\n*** End Patch";
+
+#[test]
+fn a_patch_is_told_file_by_file() {
+    let input = tool("PreToolUse", "apply_patch", json!({"command": PATCH}));
+    let told = run(&json!({"matcher": "Write|Edit"}), &input, "exit 0").told;
+    let told: Vec<Value> = told
+        .iter()
+        .map(|call| {
+            let input = &call["tool_input"];
+            json!([
+                call["tool_name"],
+                input["file_path"],
+                input["content"],
+                input["old_string"],
+                input["new_string"]
+            ])
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            json!(["Write", "/tmp/new.txt", "hello\nworld", "", "hello\nworld"]),
+            json!([
+                "Edit",
+                "/tmp/src/a.rs",
+                "one\n2\n3",
+                "one\ntwo\nthree",
+                "one\n2\n3"
+            ]),
+            json!(["Edit", "/tmp/old.txt", "", "", ""]),
+        ]
+    );
+}
+
+#[test]
+fn matchers_and_conditions_choose() {
+    let heredoc = format!("apply_patch <<'EOF'\n{PATCH}\nEOF\n");
+    for (spec, name, input, tools) in [
+        (
+            json!({"matcher": "Write"}),
+            "Bash",
+            json!({"command": heredoc}),
+            vec!["Write", "Write", "Write"],
+        ),
+        (
+            json!({"matcher": "Write|Edit"}),
+            "Bash",
+            json!({"command": "ls"}),
+            vec![],
+        ),
+        (
+            json!({"matcher": "^(?!Bash).*$"}),
+            "Bash",
+            json!({"command": "ls"}),
+            vec![],
+        ),
+        (
+            json!({"matcher": "(((" }),
+            "Bash",
+            json!({"command": "ls"}),
+            vec![],
+        ),
+        (
+            json!({"matcher": "Task"}),
+            "spawn_agent",
+            json!({"message": "x"}),
+            vec!["Task"],
+        ),
+        (
+            json!({"matcher": "MultiEdit", "if": "Edit(*.rs)"}),
+            "apply_patch",
+            json!({"command": PATCH}),
+            vec!["MultiEdit"],
+        ),
+        (
+            json!({"if": "Edit(src/**)"}),
+            "apply_patch",
+            json!({"command": PATCH}),
+            vec!["Edit"],
+        ),
+        (
+            json!({"if": "Write(/new.*)"}),
+            "apply_patch",
+            json!({"command": PATCH}),
+            vec!["Write"],
+        ),
+        (
+            json!({"if": "Write(//tmp/new.txt)"}),
+            "apply_patch",
+            json!({"command": PATCH}),
+            vec!["Write"],
+        ),
+        (
+            json!({"if": "Bash(git commit:*)"}),
+            "Bash",
+            json!({"command": "cd x && A=1 git commit -m y"}),
+            vec!["Bash"],
+        ),
+        (
+            json!({"if": "Bash(git commit:*)"}),
+            "Bash",
+            json!({"command": "echo $(git commit)"}),
+            vec!["Bash"],
+        ),
+        (
+            json!({"if": "Bash(git commit:*)"}),
+            "Bash",
+            json!({"command": "git committed"}),
+            vec![],
+        ),
+        (
+            json!({"if": "Bash(git *)"}),
+            "Bash",
+            json!({"command": "git push"}),
+            vec!["Bash"],
+        ),
+        (
+            json!({"if": "Bash(npm * --force)"}),
+            "Bash",
+            json!({"command": "npm i --force"}),
+            vec!["Bash"],
+        ),
+        (
+            json!({"if": "Bash(rm:*)"}),
+            "Bash",
+            json!({"command": "ls"}),
+            vec![],
+        ),
+        (
+            json!({"if": "mcp__db"}),
+            "mcp__db__query",
+            json!({}),
+            vec!["mcp__db__query"],
+        ),
+        (
+            json!({"matcher": "mcp__plugin_p_db__.*", "servers": {"db": "plugin_p_db"}}),
+            "mcp__db__query",
+            json!({}),
+            vec!["mcp__plugin_p_db__query"],
+        ),
+    ] {
+        let told = run(&spec, &tool("PreToolUse", name, input), "exit 0").told;
+        let names: Vec<&str> = told
+            .iter()
+            .map(|call| call["tool_name"].as_str().unwrap())
+            .collect();
+        assert_eq!(names, tools, "{spec}");
+    }
+}
+
+#[test]
+fn answers_are_put_in_words_that_act() {
+    let bash = |event| tool(event, "Bash", json!({"command": "ls"}));
+    let other = |event: &str| json!({"session_id": "s", "cwd": "/tmp", "hook_event_name": event});
+    let deny = |reason: &str| json!({"hookSpecificOutput": {"hookEventName": "PreToolUse", "permissionDecision": "deny", "permissionDecisionReason": reason}});
+    for (input, says, answer) in [
+        (
+            bash("PreToolUse"),
+            json!({"hookSpecificOutput": {"permissionDecision": "deny", "permissionDecisionReason": "no"}}),
+            deny("no"),
+        ),
+        (
+            bash("PreToolUse"),
+            json!({"hookSpecificOutput": {"permissionDecision": "deny"}}),
+            deny("A hook refused this and gave no reason."),
+        ),
+        (
+            bash("PreToolUse"),
+            json!({"decision": "block", "reason": "no"}),
+            deny("no"),
+        ),
+        (
+            bash("PreToolUse"),
+            json!({"continue": false, "stopReason": "stop"}),
+            deny("stop"),
+        ),
+        (
+            bash("PreToolUse"),
+            json!({"hookSpecificOutput": {"permissionDecision": "allow"}, "suppressOutput": true}),
+            Value::Null,
+        ),
+        (
+            bash("PreToolUse"),
+            json!({"decision": "approve"}),
+            Value::Null,
+        ),
+        (
+            bash("PreToolUse"),
+            json!({"hookSpecificOutput": {"permissionDecision": "allow", "updatedInput": {"command": "pwd"}}}),
+            json!({"hookSpecificOutput": {"hookEventName": "PreToolUse", "permissionDecision": "allow", "updatedInput": {"command": "pwd"}}}),
+        ),
+        (
+            bash("PreToolUse"),
+            json!({"additionalContext": "c", "systemMessage": "m", "unknown": 1}),
+            json!({"systemMessage": "m", "hookSpecificOutput": {"hookEventName": "PreToolUse", "additionalContext": "c"}}),
+        ),
+        (
+            bash("PermissionRequest"),
+            json!({"hookSpecificOutput": {"decision": {"behavior": "allow", "updatedPermissions": []}}}),
+            json!({"hookSpecificOutput": {"hookEventName": "PermissionRequest", "decision": {"behavior": "allow"}}}),
+        ),
+        (
+            bash("PermissionRequest"),
+            json!({"hookSpecificOutput": {"decision": {"behavior": "allow", "updatedInput": {}}}}),
+            Value::Null,
+        ),
+        (
+            bash("PermissionRequest"),
+            json!({"hookSpecificOutput": {"decision": {"behavior": "deny", "interrupt": true, "message": "m"}}}),
+            json!({"hookSpecificOutput": {"hookEventName": "PermissionRequest", "decision": {"behavior": "deny", "message": "m"}}}),
+        ),
+        (
+            bash("PostToolUse"),
+            json!({"decision": "block", "reason": "r"}),
+            json!({"decision": "block", "reason": "r"}),
+        ),
+        (
+            other("UserPromptSubmit"),
+            json!({"continue": false, "stopReason": "s"}),
+            json!({"continue": false, "stopReason": "s"}),
+        ),
+        (
+            other("SessionStart"),
+            json!({"hookSpecificOutput": {"hookEventName": "SessionStart", "additionalContext": "a"}, "additional_context": "a"}),
+            json!({"hookSpecificOutput": {"hookEventName": "SessionStart", "additionalContext": "a"}}),
+        ),
+        (
+            other("Stop"),
+            json!({"decision": "block", "reason": "go on"}),
+            json!({"decision": "block", "reason": "go on"}),
+        ),
+        (
+            other("PreCompact"),
+            json!({"decision": "block", "reason": "r"}),
+            json!({"continue": false, "stopReason": "r"}),
+        ),
+    ] {
+        let done = run(&json!({}), &input, &format!("echo '{says}'"));
+        assert_eq!(
+            (done.code, &done.answer),
+            (0, &answer),
+            "{input} {says} {}",
+            done.stderr
+        );
+    }
+    let asks = json!({"hookSpecificOutput": {"permissionDecision": "ask", "permissionDecisionReason": "sure?"}});
+    let asked = run(&json!({}), &bash("PreToolUse"), &format!("echo '{asks}'")).answer;
+    let asked = &asked["hookSpecificOutput"];
+    assert_eq!(asked["permissionDecision"], "deny");
+    assert!(
+        asked["permissionDecisionReason"]
+            .as_str()
+            .unwrap()
+            .starts_with("sure? (The hook wants the user")
+    );
+}
+
+#[test]
+fn exit_codes_and_texts() {
+    let bash = tool("PreToolUse", "Bash", json!({"command": "ls"}));
+    let blocked = run(&json!({}), &bash, "echo why >&2; exit 2");
+    assert_eq!(
+        blocked.answer["hookSpecificOutput"]["permissionDecisionReason"],
+        "why"
+    );
+    let failed = run(&json!({}), &bash, "echo oops >&2; exit 1");
+    assert_eq!((failed.code, failed.stderr.trim()), (1, "oops"));
+    // Plain text fails a Stop hook in Codex.
+    let stop = json!({"session_id": "s", "cwd": "/tmp", "hook_event_name": "Stop"});
+    assert_eq!(run(&json!({}), &stop, "echo done").answer, Value::Null);
+    let start = json!({"session_id": "s", "cwd": "/tmp", "hook_event_name": "SessionStart"});
+    let told = run(&json!({}), &start, "echo $CLAUDE_PROJECT_DIR").answer;
+    assert_eq!(told["hookSpecificOutput"]["additionalContext"], "/tmp");
+}
+
+#[test]
+fn what_can_not_run_blocks() {
+    // What comes in is no JSON object of a hook: nobody knows what would be let pass.
+    assert_eq!(run(&json!({}), &json!("x"), "exit 0").code, 2);
+    let bash = tool("PreToolUse", "Bash", json!({"command": 5}));
+    assert_eq!(run(&json!({}), &bash, "exit 0").code, 0);
+}
+
+#[test]
+fn a_stop_hook_does_not_block_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let adapter = folder.path().join("codex-adapter.mjs");
+    std::fs::write(&adapter, ADAPTER).unwrap();
+    let answers: Vec<Value> = (0..10)
+        .map(|turn| {
+            let input = json!({"session_id": "s", "cwd": "/tmp", "hook_event_name": "Stop", "stop_hook_active": turn > 0});
+            let script = format!("echo '{input}' | node '{}' '{{}}' 'echo no >&2; exit 2'", adapter.display());
+            let output = Command::new("sh").args(["-c", &script]).env("TMPDIR", folder.path()).output().unwrap();
+            serde_json::from_slice(&output.stdout).unwrap()
+        })
+        .collect();
+    let blocks: Vec<bool> = answers
+        .iter()
+        .map(|answer| answer["decision"] == "block")
+        .collect();
+    assert_eq!(blocks, [[true; 8].as_slice(), &[false, true]].concat());
+    assert!(
+        answers[8]["systemMessage"]
+            .as_str()
+            .unwrap()
+            .contains("8 times")
+    );
+}
+
+#[test]
+fn a_transcript_is_given_in_claudes_form() {
+    let folder = tempfile::tempdir().unwrap();
+    let session = folder.path().join("rollout.jsonl");
+    let lines = [
+        json!({"type": "session_meta", "payload": {}}),
+        json!({"type": "response_item", "payload": {"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "hidden"}]}}),
+        json!({"type": "response_item", "payload": {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}}),
+        json!({"type": "response_item", "payload": {"type": "function_call", "name": "exec_command", "arguments": "{\"cmd\":\"ls\"}", "call_id": "c"}}),
+        json!({"type": "response_item", "payload": {"type": "function_call_output", "call_id": "c", "output": "a.txt"}}),
+        json!({"type": "response_item", "payload": {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "done"}]}}),
+    ];
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    std::fs::write(&session, text).unwrap();
+    let input = json!({"session_id": "s", "cwd": "/tmp", "hook_event_name": "Stop", "transcript_path": session});
+    // What the hook says in the end is the transcript it read.
+    let then = "cat \"$(tail -n 2 \"$T\" | head -n 1 | sed 's/.*\"transcript_path\":\"\\([^\"]*\\)\".*/\\1/')\" >&2; exit 2";
+    let then = format!("T=$(ls \"$TMPDIR\"/told); {then}");
+    let reason = run(&json!({"transcript": true}), &input, &then).answer["reason"].clone();
+    let entries: Vec<Value> = reason
+        .as_str()
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let short: Vec<Value> = entries
+        .iter()
+        .map(|entry| json!([entry["type"], entry["message"]["content"][0]]))
+        .collect();
+    assert_eq!(
+        short,
+        [
+            json!(["user", {"type": "text", "text": "hi"}]),
+            json!(["assistant", {"type": "tool_use", "id": "c", "name": "Bash", "input": {"cmd": "ls", "command": "ls"}}]),
+            json!(["user", {"type": "tool_result", "tool_use_id": "c", "content": "a.txt"}]),
+            json!(["assistant", {"type": "text", "text": "done"}]),
+        ]
+    );
+}

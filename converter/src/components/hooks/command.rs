@@ -1,0 +1,130 @@
+//! The command line of a handler.
+
+use std::sync::LazyLock;
+
+use regex::{Captures, Regex};
+use serde_json::{Map, Value};
+
+use crate::components::shell;
+use crate::context::Context;
+use crate::options::BundleRoot;
+
+/// The names that Codex puts the plugin's folder in for, in commands of plugins' hooks; `PLUGIN_DATA` likewise.
+const ROOT: [&str; 2] = ["${CLAUDE_PLUGIN_ROOT}", "${PLUGIN_ROOT}"];
+const DATA: [&str; 2] = ["${CLAUDE_PLUGIN_DATA}", "${PLUGIN_DATA}"];
+
+/// What a handler runs, as one line for the shell; `None` if there is nothing to run.
+pub(super) fn of(handler: &Map<String, Value>) -> Option<String> {
+    let command = handler.get("command")?.as_str()?.trim();
+    if command.is_empty() {
+        return None;
+    }
+    let line = match handler.get("args") {
+        Some(Value::Array(args)) => {
+            let words: Option<Vec<&str>> = args.iter().map(Value::as_str).collect();
+            std::iter::once(command)
+                .chain(words?)
+                .map(word)
+                .collect::<Vec<_>>()
+                .join(" ")
+        }
+        _ => command.to_owned(),
+    };
+    if handler.get("shell").and_then(Value::as_str) == Some("powershell") {
+        let quoted = shell::quoted(&line);
+        return Some(format!("pwsh -NoProfile -NonInteractive -Command {quoted}"));
+    }
+    Some(line)
+}
+
+/// A word of the exec form: nothing but the variables that are put in is special.
+fn word(text: &str) -> String {
+    if text.contains("${CLAUDE_") || text.contains("${PLUGIN_") || text.contains("${user_config.") {
+        let escaped = shell::in_double_quotes(text);
+        let open = ["\\${CLAUDE_", "\\${PLUGIN_", "\\${user_config."]
+            .iter()
+            .fold(escaped, |text, name| text.replace(name, &name[1..]));
+        return format!("\"{open}\"");
+    }
+    shell::quoted(text)
+}
+
+static SETTING: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"\$\{user_config\.([A-Za-z0-9_-]+)\}").ok());
+
+/// The settings that Claude Code asks the user for, as the variables it sets for a plugin's processes.
+pub(super) fn with_settings(command: &str) -> (String, Vec<String>) {
+    let mut names = Vec::new();
+    let Some(setting) = SETTING.as_ref() else {
+        return (command.to_owned(), names);
+    };
+    let command = setting.replace_all(command, |found: &Captures<'_>| {
+        let name = found[1].to_ascii_uppercase().replace('-', "_");
+        let name = format!("CLAUDE_PLUGIN_OPTION_{name}");
+        names.push(name.clone());
+        format!("${{{name}}}")
+    });
+    (command.into_owned(), names)
+}
+
+/// The command with the bundle's place in it, where that is known; else Codex puts it in.
+pub(super) fn placed(command: &str, context: &Context<'_>) -> String {
+    let mut command = command.to_owned();
+    if let BundleRoot::At(root) = &context.options.root {
+        command = ROOT
+            .iter()
+            .fold(command, |text, name| text.replace(name, root));
+        if let Some(data) = &context.options.data_folder {
+            command = DATA
+                .iter()
+                .fold(command, |text, name| text.replace(name, data));
+        }
+    }
+    command
+}
+
+/// What has to be set before the command. Codex sets it only for plugins that it has installed itself.
+pub(super) fn exports(context: &Context<'_>, project: bool) -> String {
+    let mut exports = String::new();
+    if let BundleRoot::At(root) = &context.options.root {
+        let root = shell::quoted(root);
+        let data = match &context.options.data_folder {
+            Some(data) => shell::quoted(data),
+            None => {
+                let market = context.source.marketplace.as_deref();
+                format!("\"{}\"", shell::data_folder(&context.plugin.name, market))
+            }
+        };
+        exports.push_str(&format!(
+            "export CLAUDE_PLUGIN_ROOT={root} PLUGIN_ROOT={root} CLAUDE_PLUGIN_DATA={data} PLUGIN_DATA={data}; "
+        ));
+    }
+    if project {
+        // Codex starts hooks in the thread's folder.
+        exports.push_str("export CLAUDE_PROJECT_DIR=\"$PWD\"; ");
+    }
+    exports
+}
+
+/// The command run by the adapter.
+///
+/// Without Node.js a hook that can block does: a guard that is not there must not let pass.
+pub(super) fn adapted(
+    command: &str,
+    spec: &Map<String, Value>,
+    adapter: &str,
+    can_block: bool,
+    context: &Context<'_>,
+) -> String {
+    let adapter = match &context.options.root {
+        BundleRoot::At(root) => shell::quoted(&format!("{root}/{adapter}")),
+        BundleRoot::Portable => format!("\"{}/{adapter}\"", ROOT[0]),
+    };
+    let spec = shell::quoted(&Value::Object(spec.clone()).to_string());
+    let command = shell::quoted(command);
+    let code = if can_block { 2 } else { 1 };
+    format!(
+        "command -v node >/dev/null 2>&1 || {{ echo 'A hook of the plugin {} needs Node.js, and there is no node in PATH.' >&2; exit {code}; }}; exec node {adapter} {spec} {command}",
+        context.plugin.name.replace('\'', " ")
+    )
+}

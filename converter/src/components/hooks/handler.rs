@@ -1,0 +1,297 @@
+//! One handler.
+
+use serde_json::{Map, Value, json};
+
+use super::adaptation::{check_condition, spec, tell_losses};
+use super::matcher::{Matcher, Reach};
+use super::plugin::PluginHooks;
+use super::{command, signs, timeout};
+use crate::report::{Code, Finding, Location};
+use crate::source::HookSource;
+use crate::target::{HookEvent, HookSubject};
+
+/// A handler for Codex.
+pub(super) struct Handler {
+    pub(super) matcher: Option<String>,
+    pub(super) definition: Value,
+    pub(super) is_adapted: bool,
+    pub(super) findings: Vec<Finding>,
+}
+
+/// A handler under conversion.
+pub(super) struct Draft<'a, 'c> {
+    pub(super) plugin: &'a PluginHooks<'a, 'c>,
+    pub(super) source: &'a HookSource,
+    handler: &'a Map<String, Value>,
+    pub(super) event: HookEvent,
+    findings: Vec<Finding>,
+}
+
+impl Draft<'_, '_> {
+    /// Says something of the handler.
+    pub(super) fn say(&mut self, code: Code, message: impl Into<String>) {
+        let place = Location::new(&self.source.file, self.source.line);
+        self.findings.push(Finding::new(code, place, message));
+    }
+
+    /// Gives the handler up: the last finding says why.
+    pub(super) fn refuse<T>(
+        &mut self,
+        code: Code,
+        message: impl Into<String>,
+    ) -> Result<T, Vec<Finding>> {
+        self.say(code, message);
+        Err(std::mem::take(&mut self.findings))
+    }
+
+    /// Whether it is a hook of this event.
+    pub(super) fn is(&self, event: &str) -> bool {
+        self.source.event == event
+    }
+
+    /// A text of the handler.
+    pub(super) fn text(&self, key: &str) -> Option<&str> {
+        self.handler.get(key)?.as_str()
+    }
+}
+
+/// Converts a handler, or says why it is dropped.
+pub(super) fn convert(
+    source: &HookSource,
+    plugin: &PluginHooks<'_, '_>,
+) -> Result<Handler, Vec<Finding>> {
+    let place = || Location::new(&source.file, source.line);
+    let Some(event) = plugin.context.target.hook_event(&source.event) else {
+        let message = format!("Codex has no event `{}`.", source.event);
+        return Err(vec![Finding::new(
+            Code::HookEventUnsupported,
+            place(),
+            message,
+        )]);
+    };
+    let Some(handler) = source.handler.as_object() else {
+        let message = "The handler is not an object.";
+        return Err(vec![Finding::new(Code::HookMalformed, place(), message)]);
+    };
+    let mut draft = Draft {
+        plugin,
+        source,
+        handler,
+        event,
+        findings: Vec::new(),
+    };
+    let reach = read_matcher(&mut draft)?;
+    match handler
+        .get("type")
+        .map(|kind| kind.as_str().unwrap_or_default())
+    {
+        Some("command") | None => run(&mut draft, reach),
+        Some("mcp_tool") => call(&mut draft, reach.as_ref()),
+        Some("http") => draft.refuse(
+            Code::HookHttpDropped,
+            "Codex has no hooks that call a web address.",
+        ),
+        Some(kind) => {
+            let message = format!("Codex runs no hooks of the type `{kind}`.");
+            draft.refuse(Code::HookTypeUnsupported, message)
+        }
+    }
+}
+
+/// What the matcher reaches, if the event has tools.
+fn read_matcher(draft: &mut Draft<'_, '_>) -> Result<Option<Reach>, Vec<Finding>> {
+    let written = draft.source.matcher.clone();
+    let matcher = Matcher::of(written.as_deref());
+    if draft.event.subject != HookSubject::Tool {
+        if let Matcher::Pattern(pattern) = &matcher
+            && draft.event.subject != HookSubject::Nothing
+            && regex::Regex::new(pattern).is_err()
+        {
+            return draft.refuse(
+                Code::HookMatcherInvalid,
+                "The matcher is no pattern that Codex reads.",
+            );
+        }
+        return Ok(None);
+    }
+    let Some(reach) = Reach::of(&matcher, draft.plugin.context.target) else {
+        return draft.refuse(Code::HookMatcherInvalid, "The matcher is no pattern.");
+    };
+    if !reach.never.is_empty() {
+        let message = format!(
+            "Nothing in Codex is a call of `{}`.",
+            reach.never.join("`, `")
+        );
+        if reach.is_empty() {
+            return draft.refuse(Code::HookMatcherNeverFires, message);
+        }
+        draft.say(Code::HookMatcherNeverFires, message);
+    }
+    Ok(Some(reach))
+}
+
+/// A handler that runs a command.
+fn run(draft: &mut Draft<'_, '_>, reach: Option<Reach>) -> Result<Handler, Vec<Finding>> {
+    let context = draft.plugin.context;
+    let Some(line) = command::of(draft.handler) else {
+        return draft.refuse(
+            Code::HookMalformed,
+            "It has no `command`, or `args` that are no texts.",
+        );
+    };
+    if let Some(condition) = draft
+        .handler
+        .get("if")
+        .filter(|condition| !condition.is_null())
+    {
+        check_condition(draft, condition, reach.as_ref())?;
+    }
+    let (line, settings) = command::with_settings(&line);
+    if !settings.is_empty() {
+        let message = format!(
+            "Claude Code asks the user for a setting; here `{}` has to be in Codex's environment.",
+            settings.join("`, `")
+        );
+        draft.say(Code::EnvVarUnset, message);
+    }
+    let is_readable = signs::is_readable(&line, &context.source.tree);
+    let signs = draft.plugin.signs | signs::of_text(line.as_bytes());
+    let line = command::placed(&line, context);
+    let spec = spec(draft, reach.as_ref(), signs, is_readable);
+    tell_losses(draft, reach.as_ref(), signs);
+
+    let (matcher, command) = match &spec {
+        Some(spec) => {
+            draft.say(
+                Code::HookAdapted,
+                "It runs through the bundle's adapter, which needs Node.js.",
+            );
+            let also = draft.is("PreToolUse") && reach.as_ref().is_some_and(Reach::differs);
+            let matcher = match &reach {
+                Some(reach) => reach.for_codex(also, |name| draft.plugin.mcp_name(name)),
+                None => plain_matcher(draft),
+            };
+            let adapter = draft.plugin.adapter;
+            let can_block = draft.event.can_block;
+            (
+                matcher,
+                command::adapted(&line, spec, adapter, can_block, context),
+            )
+        }
+        None => (plain_matcher(draft), line),
+    };
+    let exports = command::exports(context, spec.is_none() && signs.project);
+    if matcher.is_some() && matcher != draft.source.matcher {
+        draft.say(
+            Code::HookMatcherRewritten,
+            "Its matcher was put in Codex's names.",
+        );
+    }
+    let mut definition = Map::new();
+    definition.insert("type".to_owned(), json!("command"));
+    definition.insert("command".to_owned(), json!(format!("{exports}{command}")));
+    finish(draft, matcher, definition, spec.is_some())
+}
+
+/// The matcher as Codex reads it, of a hook without the adapter or without tools.
+fn plain_matcher(draft: &Draft<'_, '_>) -> Option<String> {
+    let written = draft.source.matcher.as_deref()?;
+    if draft.event.subject == HookSubject::Nothing {
+        return None;
+    }
+    let Matcher::Names(names) = Matcher::of(Some(written)) else {
+        return Some(written.to_owned());
+    };
+    let name = |name: String| match draft.event.subject {
+        HookSubject::Tool => draft.plugin.mcp_name(&name),
+        HookSubject::Agent => match draft.plugin.context.target.built_in_agent(&name) {
+            Some((agent, _)) => agent.to_owned(),
+            None => name,
+        },
+        HookSubject::Word | HookSubject::Nothing => name,
+    };
+    Some(names.into_iter().map(name).collect::<Vec<_>>().join("|"))
+}
+
+/// A handler that calls a tool of an MCP server. Codex 0.157 to 0.169 take it.
+fn call(draft: &mut Draft<'_, '_>, reach: Option<&Reach>) -> Result<Handler, Vec<Finding>> {
+    let (Some(server), Some(tool)) = (draft.text("server"), draft.text("tool")) else {
+        return draft.refuse(Code::HookMalformed, "It names no `server` and `tool`.");
+    };
+    let mut definition = Map::new();
+    definition.insert("type".to_owned(), json!("mcp_tool"));
+    let server = draft
+        .plugin
+        .servers
+        .get(server)
+        .map_or(server, String::as_str);
+    definition.insert("server".to_owned(), json!(server));
+    definition.insert("tool".to_owned(), json!(tool));
+    if let Some(input) = draft.handler.get("input").filter(|input| input.is_object()) {
+        definition.insert("input".to_owned(), input.clone());
+    }
+    if draft
+        .handler
+        .get("if")
+        .is_some_and(|condition| !condition.is_null())
+    {
+        return draft.refuse(
+            Code::HookConditionUnsupported,
+            "It has a condition (`if`), and nothing can test it before a tool is called.",
+        );
+    }
+    if reach.is_some_and(Reach::differs) {
+        draft.say(
+            Code::HookInputDiffers,
+            "Codex edits with patches: there is no `file_path` to give on.",
+        );
+    }
+    let matcher = match reach {
+        Some(reach) => reach.for_codex(false, |name| draft.plugin.mcp_name(name)),
+        None => plain_matcher(draft),
+    };
+    finish(draft, matcher, definition, false)
+}
+
+/// The fields that all types have.
+fn finish(
+    draft: &mut Draft<'_, '_>,
+    matcher: Option<String>,
+    mut definition: Map<String, Value>,
+    is_adapted: bool,
+) -> Result<Handler, Vec<Finding>> {
+    let limit = timeout::of(draft.handler.get("timeout"), draft.event.longest);
+    if let Some(seconds) = limit.seconds {
+        definition.insert("timeout".to_owned(), json!(seconds));
+    }
+    if limit.changed {
+        draft.say(
+            Code::HookTimeoutChanged,
+            "Its `timeout` was not in whole seconds that Codex grants, and was changed.",
+        );
+    }
+    if let Some(message) = draft.text("statusMessage") {
+        definition.insert("statusMessage".to_owned(), json!(message));
+    }
+    let is_true = |key: &str| draft.handler.get(key) == Some(&json!(true));
+    let (is_async, wakes) = (is_true("async"), is_true("asyncRewake"));
+    if is_async || wakes {
+        definition.insert("async".to_owned(), json!(true));
+    }
+    if wakes {
+        draft.say(
+            Code::HookFieldDropped,
+            "It runs beside the turn, but can't wake the model (`asyncRewake`).",
+        );
+    }
+    draft.say(
+        Code::HookUntrusted,
+        "It does not run before the user has trusted it.",
+    );
+    Ok(Handler {
+        matcher,
+        definition: Value::Object(definition),
+        is_adapted,
+        findings: std::mem::take(&mut draft.findings),
+    })
+}

@@ -1,0 +1,500 @@
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::components::servers::tests::any_json;
+use crate::names::Names;
+use crate::options::{BundleRoot, Options};
+use crate::source::{Plugin, ServerSource, Source};
+use crate::target::Codex;
+
+pub(super) fn hook(event: &str, matcher: Option<&str>, handler: Value) -> HookSource {
+    HookSource {
+        file: "hooks/hooks.json".to_owned(),
+        line: 7,
+        event: event.to_owned(),
+        matcher: matcher.map(ToOwned::to_owned),
+        group: 0,
+        handler,
+    }
+}
+
+/// Converts hooks of a plugin that has this script.
+pub(super) fn converted(hooks: Vec<HookSource>, script: &str, options: &Options) -> ConvertedHooks {
+    let mut source = Source::default();
+    source
+        .tree
+        .insert("hooks/run.sh", TreeFile::plain(script.to_owned()));
+    let plugin = Plugin {
+        name: "plug".to_owned(),
+        hooks,
+        servers: vec![ServerSource {
+            name: "db".to_owned(),
+            file: ".mcp.json".to_owned(),
+            line: 1,
+            definition: json!({"command": "db"}),
+        }],
+        ..Plugin::default()
+    };
+    convert(&Context {
+        source: &source,
+        plugin: &plugin,
+        options,
+        target: &Codex,
+        names: &Names::default(),
+        moved: &BTreeMap::new(),
+    })
+}
+
+fn codes(account: &Account) -> Vec<&'static str> {
+    let of_all = ["hook-untrusted", "hook-adapted", "hook-loop-capped"];
+    account
+        .warnings
+        .iter()
+        .map(|finding| finding.code.as_str())
+        .filter(|code| !of_all.contains(code))
+        .collect()
+}
+
+const RUN: &str = "\"${CLAUDE_PLUGIN_ROOT}\"/hooks/run.sh";
+
+#[test]
+fn a_hook_that_works_unaided_goes_through_unchanged() {
+    for (event, matcher) in [
+        ("PreToolUse", Some("Bash")),
+        ("PostToolUse", Some("Bash")),
+        ("UserPromptSubmit", None),
+        ("SessionStart", Some("startup|clear|compact")),
+        ("PreCompact", Some("")),
+    ] {
+        let handler =
+            json!({"type": "command", "command": RUN, "timeout": 5, "statusMessage": "s"});
+        let result = converted(
+            vec![hook(event, matcher, handler.clone())],
+            "exit 0",
+            &Options::default(),
+        );
+        let file = result.file.unwrap();
+        assert_eq!(
+            file["hooks"][event][0]["hooks"],
+            json!([handler]),
+            "{event}"
+        );
+        let kept = file["hooks"][event][0]
+            .get("matcher")
+            .and_then(Value::as_str);
+        assert_eq!(kept, matcher, "{event}");
+        assert!(result.files.is_empty(), "{event}");
+        assert_eq!(result.accounts[0].outcome, Outcome::Converted);
+    }
+}
+
+#[test]
+fn handlers_that_codex_reads_otherwise() {
+    let command = |more: Value| {
+        let mut handler = json!({"type": "command", "command": RUN});
+        for (key, value) in more.as_object().unwrap() {
+            handler[key] = value.clone();
+        }
+        handler
+    };
+    for (event, matcher, handler, warnings, becomes) in [
+        (
+            "PreToolUse",
+            Some("Bash"),
+            command(json!({"timeout": "10"})),
+            vec!["hook-timeout-changed"],
+            Some(json!({"type": "command", "command": RUN, "timeout": 10})),
+        ),
+        (
+            "SessionEnd",
+            None,
+            command(json!({"timeout": 60})),
+            vec!["hook-timeout-changed"],
+            Some(json!({"type": "command", "command": RUN, "timeout": 3})),
+        ),
+        (
+            "PreToolUse",
+            Some("Bash"),
+            command(json!({"asyncRewake": true, "once": true})),
+            vec!["hook-field-dropped"],
+            Some(json!({"type": "command", "command": RUN, "async": true})),
+        ),
+        (
+            "SessionStart",
+            None,
+            json!({"type": "command", "command": "node", "args": ["${CLAUDE_PLUGIN_ROOT}/a b.js", "$x"]}),
+            vec![],
+            Some(
+                json!({"type": "command", "command": "node \"${CLAUDE_PLUGIN_ROOT}/a b.js\" '$x'"}),
+            ),
+        ),
+        (
+            "SessionStart",
+            None,
+            json!({"type": "command", "command": "Get-Date", "shell": "powershell"}),
+            vec![],
+            Some(
+                json!({"type": "command", "command": "pwsh -NoProfile -NonInteractive -Command Get-Date"}),
+            ),
+        ),
+        (
+            "SessionStart",
+            None,
+            json!({"type": "command", "command": "echo ${user_config.k}"}),
+            vec!["env-var-unset"],
+            Some(json!({"type": "command", "command": "echo ${CLAUDE_PLUGIN_OPTION_K}"})),
+        ),
+        (
+            "SessionStart",
+            None,
+            json!({"type": "command", "command": "echo $CLAUDE_PROJECT_DIR"}),
+            vec![],
+            Some(
+                json!({"type": "command", "command": "export CLAUDE_PROJECT_DIR=\"$PWD\"; echo $CLAUDE_PROJECT_DIR"}),
+            ),
+        ),
+        (
+            "PostToolUse",
+            Some("Bash"),
+            json!({"type": "mcp_tool", "server": "db", "tool": "t", "input": {"a": 1}}),
+            vec![],
+            Some(json!({"type": "mcp_tool", "server": "db", "tool": "t", "input": {"a": 1}})),
+        ),
+        (
+            "Notification",
+            None,
+            command(json!({})),
+            vec!["hook-event-unsupported"],
+            None,
+        ),
+        (
+            "PreToolUse",
+            Some("Bash"),
+            json!({"type": "http", "url": "https://x"}),
+            vec!["hook-http-dropped"],
+            None,
+        ),
+        (
+            "Stop",
+            None,
+            json!({"type": "prompt", "prompt": "x"}),
+            vec!["hook-type-unsupported"],
+            None,
+        ),
+        (
+            "Stop",
+            None,
+            json!({"type": "agent", "prompt": "x"}),
+            vec!["hook-type-unsupported"],
+            None,
+        ),
+        (
+            "PreToolUse",
+            Some("WebFetch|Read"),
+            command(json!({})),
+            vec!["hook-matcher-never-fires"],
+            None,
+        ),
+        (
+            "PreToolUse",
+            Some("Bash("),
+            command(json!({})),
+            vec!["hook-matcher-invalid"],
+            None,
+        ),
+        (
+            "SessionStart",
+            Some("a("),
+            command(json!({})),
+            vec!["hook-matcher-invalid"],
+            None,
+        ),
+        (
+            "PreToolUse",
+            Some("Bash"),
+            command(json!({"if": "Read(x)"})),
+            vec!["hook-matcher-never-fires"],
+            None,
+        ),
+        (
+            "Stop",
+            None,
+            command(json!({"if": "Bash(x)"})),
+            vec!["hook-condition-unsupported"],
+            None,
+        ),
+        (
+            "PreToolUse",
+            Some("Bash"),
+            command(json!({"if": 1})),
+            vec!["hook-condition-unsupported"],
+            None,
+        ),
+        (
+            "PreToolUse",
+            Some("Bash"),
+            json!({"type": "mcp_tool", "server": "db", "tool": "t", "if": "Bash(x)"}),
+            vec!["hook-condition-unsupported"],
+            None,
+        ),
+        (
+            "Stop",
+            None,
+            json!({"type": "command", "command": " "}),
+            vec!["hook-malformed"],
+            None,
+        ),
+        ("Stop", None, json!(["x"]), vec!["hook-malformed"], None),
+    ] {
+        let result = converted(
+            vec![hook(event, matcher, handler.clone())],
+            "exit 0",
+            &Options::default(),
+        );
+        let account = &result.accounts[0];
+        assert_eq!(codes(account), warnings, "{event} {handler}");
+        assert_eq!(
+            account.outcome == Outcome::Dropped,
+            becomes.is_none(),
+            "{event} {handler}"
+        );
+        assert_eq!(account.reason.is_some(), becomes.is_none());
+        let written = result
+            .file
+            .map(|file| file["hooks"][event][0]["hooks"][0].clone());
+        assert_eq!(written, becomes, "{event} {handler}");
+    }
+}
+
+#[test]
+fn hooks_that_need_the_adapter_get_it() {
+    for (event, matcher, handler, script, codex, spec, warnings) in [
+        (
+            "PreToolUse",
+            Some("Write|Edit|MultiEdit|NotebookEdit"),
+            json!({"type": "command", "command": RUN}),
+            "exit 0",
+            Some("Bash|apply_patch"),
+            json!({"matcher": "Write|Edit|MultiEdit|NotebookEdit"}),
+            vec!["hook-input-differs", "hook-matcher-rewritten"],
+        ),
+        (
+            "PostToolUse",
+            Some("Edit|Read"),
+            json!({"command": RUN}),
+            "exit 0",
+            Some("apply_patch"),
+            json!({"matcher": "Edit|Read"}),
+            vec![
+                "hook-matcher-never-fires",
+                "hook-input-differs",
+                "hook-matcher-rewritten",
+            ],
+        ),
+        (
+            "PreToolUse",
+            Some("Bash"),
+            json!({"command": RUN, "if": "Bash(git *)"}),
+            "exit 0",
+            Some("Bash"),
+            json!({"matcher": "Bash", "if": "Bash(git *)"}),
+            vec!["hook-condition-emulated"],
+        ),
+        (
+            "PreToolUse",
+            Some("Bash"),
+            json!({"command": RUN}),
+            "echo '{\"permissionDecision\":\"ask\"}'",
+            Some("Bash"),
+            json!({"matcher": "Bash"}),
+            vec!["hook-decision-unsupported"],
+        ),
+        (
+            "PreToolUse",
+            Some("Bash"),
+            json!({"command": "npx guard"}),
+            "exit 0",
+            Some("Bash"),
+            json!({"matcher": "Bash"}),
+            vec![],
+        ),
+        (
+            "PreToolUse",
+            Some("mcp__plugin_plug_db__query"),
+            json!({"command": RUN}),
+            "exit 0",
+            Some("mcp__db__query"),
+            json!({"servers": {"db": "plugin_plug_db"}, "matcher": "mcp__plugin_plug_db__query"}),
+            vec!["hook-matcher-rewritten"],
+        ),
+        (
+            "PreToolUse",
+            None,
+            json!({"command": RUN}),
+            "exit 0",
+            None,
+            json!({"servers": {"db": "plugin_plug_db"}}),
+            vec!["hook-input-differs"],
+        ),
+        (
+            "Stop",
+            Some("x"),
+            json!({"command": RUN}),
+            "jq .transcript_path",
+            None,
+            json!({"transcript": true}),
+            vec!["hook-input-differs"],
+        ),
+        (
+            "SessionStart",
+            None,
+            json!({"command": RUN}),
+            "echo '{\"additional_context\":\"x\"}'; echo >> $CLAUDE_ENV_FILE",
+            None,
+            json!({}),
+            vec!["hook-env-file-unsupported"],
+        ),
+        (
+            "SubagentStop",
+            Some("general-purpose, plug:x"),
+            json!({"command": RUN}),
+            "exit 0",
+            Some("default|plug:x"),
+            json!({}),
+            vec!["hook-matcher-rewritten"],
+        ),
+    ] {
+        let result = converted(
+            vec![hook(event, matcher, handler)],
+            script,
+            &Options::default(),
+        );
+        let group = &result.file.unwrap()["hooks"][event][0];
+        assert_eq!(
+            group.get("matcher").and_then(Value::as_str),
+            codex,
+            "{event} {matcher:?}"
+        );
+        let command = group["hooks"][0]["command"].as_str().unwrap();
+        let blocks = matches!(event, "PreToolUse");
+        assert!(
+            command.contains(if blocks { "exit 2; }" } else { "exit 1; }" }),
+            "{command}"
+        );
+        let end = format!(
+            "exec node \"${{CLAUDE_PLUGIN_ROOT}}/hooks/codex-adapter.mjs\" {}",
+            crate::components::shell::quoted(&spec.to_string())
+        );
+        assert!(command.contains(&end), "{command}\n{end}");
+        assert_eq!(codes(&result.accounts[0]), warnings, "{event} {matcher:?}");
+        assert_eq!(result.files[0].0, "hooks/codex-adapter.mjs");
+    }
+}
+
+#[test]
+fn at_a_known_place_a_command_needs_nothing_of_codex() {
+    let options = Options {
+        root: BundleRoot::At("/plugs/p 1".to_owned()),
+        data_folder: Some("/data/p".to_owned()),
+        ..Options::default()
+    };
+    let handler =
+        json!({"command": "\"${CLAUDE_PLUGIN_ROOT}/hooks/run.sh\" ${CLAUDE_PLUGIN_DATA}"});
+    let result = converted(
+        vec![
+            hook("SessionStart", None, handler.clone()),
+            hook("Stop", None, handler),
+        ],
+        "exit 0",
+        &options,
+    );
+    let file = result.file.unwrap();
+    let exports = "export CLAUDE_PLUGIN_ROOT='/plugs/p 1' PLUGIN_ROOT='/plugs/p 1' CLAUDE_PLUGIN_DATA=/data/p PLUGIN_DATA=/data/p; ";
+    let command = |event: &str| {
+        file["hooks"][event][0]["hooks"][0]["command"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    assert_eq!(
+        command("SessionStart"),
+        format!("{exports}\"/plugs/p 1/hooks/run.sh\" /data/p")
+    );
+    assert!(command("Stop").starts_with(&format!("{exports}command -v node")));
+    assert!(command("Stop").contains("exec node '/plugs/p 1/hooks/codex-adapter.mjs' '{}'"));
+}
+
+#[test]
+fn groups_and_names_stay() {
+    let unaided = json!({"command": RUN});
+    let mut other = hook("PreToolUse", Some("Bash"), unaided.clone());
+    other.group = 1;
+    let hooks = vec![
+        hook("PreToolUse", Some("Bash"), unaided.clone()),
+        hook(
+            "PreToolUse",
+            Some("Bash"),
+            json!({"command": RUN, "timeout": 1}),
+        ),
+        other,
+    ];
+    let result = converted(hooks, "exit 0", &Options::default());
+    let names: Vec<&str> = result
+        .accounts
+        .iter()
+        .map(|account| account.name.as_str())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "PreToolUse:Bash#1",
+            "PreToolUse:Bash#2",
+            "PreToolUse:Bash#3"
+        ]
+    );
+    let groups = result.file.unwrap()["hooks"]["PreToolUse"].clone();
+    let sizes: Vec<usize> = groups
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|group| group["hooks"].as_array().unwrap().len())
+        .collect();
+    assert_eq!(sizes, [2, 1]);
+    assert_eq!(
+        result.accounts[0].source,
+        Location::new("hooks/hooks.json", 7)
+    );
+}
+
+proptest! {
+    #[test]
+    fn every_source_has_one_account(
+        sources in prop::collection::vec(
+            (
+                prop_oneof!["PreToolUse", "PostToolUse", "Stop", "SessionStart", "SubagentStop", ".{0,6}"],
+                prop::option::of("([A-Za-z|*.()\\[^$_, ]{0,12}|Bash|Write\\|Edit|mcp__.*)"),
+                any_json(&["type", "command", "args", "if", "timeout", "async", "shell", "server", "tool", "input"]),
+                0_usize..3,
+            ),
+            0..8,
+        ),
+    ) {
+        let hooks: Vec<HookSource> = sources
+            .into_iter()
+            .map(|(event, matcher, handler, group)| HookSource { group, ..hook(&event, matcher.as_deref(), handler) })
+            .collect();
+        let result = converted(hooks.clone(), "exit 0", &Options::default());
+        prop_assert_eq!(result.accounts.len(), hooks.len());
+        let kept = result.accounts.iter().filter(|account| account.outcome != Outcome::Dropped).count();
+        let written = result.file.map_or(0, |file| {
+            let events = file["hooks"].as_object().unwrap().clone();
+            events
+                .values()
+                .flat_map(|groups| groups.as_array().unwrap())
+                .map(|group| group["hooks"].as_array().unwrap().len())
+                .sum()
+        });
+        prop_assert_eq!(kept, written);
+    }
+}

@@ -1,0 +1,515 @@
+//! Which files are which parts, manifest by manifest.
+
+use codex_loadout_bundle::{Tree, TreeFile};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::source::CommandText;
+
+pub(crate) fn tree(files: &[(&str, &str)]) -> Tree {
+    files
+        .iter()
+        .map(|(path, text)| ((*path).to_owned(), TreeFile::plain((*text).to_owned())))
+        .collect()
+}
+
+fn source(files: &[(&str, &str)], manifest: &Value, entry: Option<Value>) -> Source {
+    let mut tree = tree(files);
+    if !manifest.is_null() {
+        tree.insert(CLAUDE_MANIFEST, TreeFile::plain(manifest.to_string()));
+    }
+    Source {
+        tree,
+        folder: "folder".to_owned(),
+        entry: entry.map(|entry| entry.as_object().unwrap().clone()),
+        marketplace: None,
+    }
+}
+
+fn found(files: &[(&str, &str)], manifest: &Value, entry: Option<Value>) -> Discovered {
+    discover(&source(files, manifest, entry)).unwrap()
+}
+
+fn codes(found: &Discovered) -> Vec<&'static str> {
+    let of_accounts = found.accounts.iter().flat_map(|account| &account.warnings);
+    of_accounts
+        .chain(&found.findings)
+        .map(|finding| finding.code.as_str())
+        .collect()
+}
+
+const SKILLS: &[(&str, &str)] = &[
+    ("skills/a/SKILL.md", ""),
+    ("skills/a/deep/SKILL.md", ""),
+    ("skills/group/b/SKILL.md", ""),
+    ("more/c/SKILL.md", ""),
+    ("more/d/SKILL.md", ""),
+    (".hidden/e/SKILL.md", ""),
+    ("docs/f/SKILL.md", ""),
+];
+
+#[test]
+fn skills_are_added_to_the_default_folder() {
+    for (manifest, entry, folders, dropped) in [
+        (json!({}), None, vec!["skills/a"], vec!["deep", "b"]),
+        (
+            json!({"skills": "./more"}),
+            None,
+            vec!["skills/a", "more/c", "more/d"],
+            vec!["deep", "b"],
+        ),
+        (
+            json!({"skills": ["./more/c/", "./skills/group"]}),
+            None,
+            vec!["skills/a", "more/c", "skills/group/b"],
+            vec!["deep"],
+        ),
+        (
+            json!({"skills": "./more/d/SKILL.md"}),
+            None,
+            vec!["skills/a", "more/d"],
+            vec!["deep", "b"],
+        ),
+        (
+            json!({"skills": "${CLAUDE_PLUGIN_ROOT}/more/c"}),
+            None,
+            vec!["skills/a", "more/c"],
+            vec!["deep", "b"],
+        ),
+        (
+            json!({"skills": ["./none", 7]}),
+            None,
+            vec!["skills/a"],
+            vec!["deep", "b"],
+        ),
+        (
+            json!({"skills": ["../x", "/etc", "./a/../../x"]}),
+            None,
+            vec!["skills/a"],
+            vec!["../x", "/etc", "./a/../../x", "deep", "b"],
+        ),
+        (
+            json!({}),
+            Some(json!({"skills": ["./more/c"]})),
+            vec!["skills/a", "more/c"],
+            vec!["deep", "b"],
+        ),
+        (
+            json!({"skills": "./more/d"}),
+            Some(json!({"skills": ["./more/c"]})),
+            vec!["skills/a", "more/d", "more/c"],
+            vec!["deep", "b"],
+        ),
+        (
+            json!(null),
+            Some(json!({"strict": false, "skills": ["./more/c"]})),
+            vec!["more/c"],
+            vec![],
+        ),
+        (
+            json!({"skills": "./more/d"}),
+            Some(json!({"strict": false, "skills": ["./more/c"]})),
+            vec!["more/c"],
+            vec![],
+        ),
+        (
+            json!(null),
+            Some(json!({"strict": false})),
+            vec!["skills/a"],
+            vec!["deep", "b"],
+        ),
+    ] {
+        let found = found(SKILLS, &manifest, entry.clone());
+        let skills: Vec<&str> = found
+            .plugin
+            .skills
+            .iter()
+            .map(|skill| skill.folder.as_str())
+            .collect();
+        assert_eq!(skills, folders, "{manifest} {entry:?}");
+        let lost: Vec<&str> = found
+            .accounts
+            .iter()
+            .map(|account| account.name.as_str())
+            .collect();
+        assert_eq!(lost, dropped, "{manifest} {entry:?}");
+    }
+    let outside = found(SKILLS, &json!({"skills": "../x"}), None);
+    assert!(codes(&outside).contains(&"path-outside-plugin"));
+    assert!(codes(&found(SKILLS, &json!({"skills": "./none"}), None)).contains(&"path-missing"));
+    assert!(codes(&found(SKILLS, &json!({"skills": 7}), None)).contains(&"manifest-value-ignored"));
+}
+
+#[test]
+fn a_plugin_can_be_one_skill_and_a_folder_can_be_many() {
+    for (files, manifest, folders) in [
+        (vec![("SKILL.md", "")], json!(null), vec![""]),
+        (vec![("SKILL.md", "")], json!({"skills": "."}), vec![""]),
+        (
+            vec![("SKILL.md", ""), ("x/SKILL.md", "")],
+            json!({"skills": ["./"]}),
+            vec![""],
+        ),
+        (
+            vec![("SKILL.md", ""), ("skills/x/SKILL.md", "")],
+            json!({}),
+            vec!["skills/x", ""],
+        ),
+        (
+            vec![("a/SKILL.md", ""), ("b/SKILL.md", ""), (".c/SKILL.md", "")],
+            json!(null),
+            vec!["a", "b"],
+        ),
+        (vec![("a/SKILL.md", "")], json!({"skills": "./"}), vec!["a"]),
+        (vec![("a/SKILL.md", "")], json!({}), vec![]),
+    ] {
+        let found = found(&files, &manifest, None);
+        let skills: Vec<&str> = found
+            .plugin
+            .skills
+            .iter()
+            .map(|skill| skill.folder.as_str())
+            .collect();
+        assert_eq!(skills, folders, "{files:?} {manifest}");
+        assert_eq!(found.plugin.name, "folder");
+    }
+    let nothing = discover(&source(&[("README.md", "")], &json!(null), None));
+    assert!(matches!(nothing, Err(ConversionError::NoPlugin { .. })));
+}
+
+#[test]
+fn commands_and_agents_replace_their_folder() {
+    let files = &[
+        ("commands/a.md", ""),
+        ("commands/git/push.md", ""),
+        ("commands/whole/SKILL.md", ""),
+        ("commands/whole/part.md", ""),
+        ("commands/old.md.deprecated", ""),
+        ("more/b.md", ""),
+        ("agents/x.md", ""),
+        ("agents/in/y.md", ""),
+        ("more/z.md", ""),
+    ];
+    for (manifest, names) in [
+        (json!({}), vec!["a", "git:push", "whole"]),
+        (json!({"commands": "./more/b.md"}), vec!["b"]),
+        (
+            json!({"commands": ["./more", "./more/b.md"]}),
+            vec!["b", "z"],
+        ),
+        (
+            json!({"commands": ["./commands/", "./more/b.md"]}),
+            vec!["a", "git:push", "whole", "b"],
+        ),
+        (
+            json!({"commands": {
+                "one": {"source": "./more/b.md", "description": "D", "argumentHint": "[x]", "allowedTools": ["A"]},
+                "two": {"content": "text"},
+                "three": "./more/z.md",
+                "none": {},
+            }}),
+            vec!["one", "two", "three"],
+        ),
+        (json!({"commands": {"one": {"source": "../b.md"}}}), vec![]),
+    ] {
+        let found = found(files, &manifest, None);
+        let found: Vec<&str> = found
+            .plugin
+            .commands
+            .iter()
+            .map(|command| command.name.as_str())
+            .collect();
+        assert_eq!(found, names, "{manifest}");
+    }
+    let mapped = found(
+        files,
+        &json!({"commands": {"one": {"source": "./more/b.md", "argumentHint": "[x]"}, "none": {}}}),
+        None,
+    );
+    assert_eq!(
+        mapped.plugin.commands[0].header,
+        *json!({"argument-hint": "[x]"}).as_object().unwrap()
+    );
+    assert_eq!(
+        mapped.plugin.commands[0].text,
+        CommandText::File("more/b.md".to_owned())
+    );
+    assert_eq!(mapped.accounts[0].name, "none");
+    for (manifest, names) in [
+        (json!({}), vec!["in:y", "x"]),
+        (json!({"agents": "./more/z.md"}), vec!["z"]),
+        (
+            json!({"agents": ["./agents/x.md", "./agents"]}),
+            vec!["x", "in:y"],
+        ),
+    ] {
+        let found = found(files, &manifest, None);
+        let found: Vec<&str> = found
+            .plugin
+            .agents
+            .iter()
+            .map(|agent| agent.name.as_str())
+            .collect();
+        assert_eq!(found, names, "{manifest}");
+    }
+}
+
+#[test]
+fn hooks_are_merged_each_handler_with_its_line() {
+    let handler = json!({"type": "command", "command": "x"});
+    let event = |name: &str| json!({name: [{"matcher": "Bash", "hooks": [handler.clone()]}]});
+    let default = "{\"hooks\": {\n\"Stop\": [\n{\"hooks\": [\n{\"type\": \"command\"},\n{\"type\": \"prompt\"}]},\n{\"hooks\": [{}]}]}}";
+    let other = event("PreToolUse").to_string();
+    let files = &[
+        ("hooks/hooks.json", default),
+        ("h/other.json", other.as_str()),
+    ];
+    let all = found(
+        files,
+        &json!({"hooks": ["./h/other.json", "./hooks/hooks.json", event("Stop"), {"hooks": event("SessionStart")}]}),
+        None,
+    );
+    let hooks: Vec<(&str, &str, usize, usize)> = all
+        .plugin
+        .hooks
+        .iter()
+        .map(|hook| {
+            (
+                hook.file.as_str(),
+                hook.event.as_str(),
+                hook.group,
+                hook.line,
+            )
+        })
+        .collect();
+    assert_eq!(
+        hooks,
+        [
+            ("hooks/hooks.json", "Stop", 0, 4),
+            ("hooks/hooks.json", "Stop", 0, 5),
+            ("hooks/hooks.json", "Stop", 1, 6),
+            ("h/other.json", "PreToolUse", 0, 1),
+            (CLAUDE_MANIFEST, "Stop", 2, 1),
+            (CLAUDE_MANIFEST, "SessionStart", 0, 1),
+        ]
+    );
+    assert_eq!(all.plugin.hooks[3].matcher.as_deref(), Some("Bash"));
+    for (hooks, dropped) in [
+        (json!({"Stop": [{"type": "command"}]}), 1),
+        (json!({"Stop": {}}), 1),
+        (json!({"Stop": [{"hooks": ["x"]}]}), 1),
+        (json!("../x.json"), 1),
+        (json!(7), 0),
+    ] {
+        let found = found(&[], &json!({"hooks": hooks}), None);
+        assert_eq!(
+            (found.plugin.hooks.len(), found.accounts.len()),
+            (0, dropped),
+            "{hooks}"
+        );
+        assert!(!codes(&found).is_empty());
+    }
+}
+
+#[test]
+fn the_authors_own_choice_of_hooks_counts() {
+    let claude = "{\"hooks\": {\"Stop\": [{\"hooks\": [{\"type\": \"command\"}]}]}}";
+    for (own, kept, dropped) in [
+        (json!({"name": "p"}), 1, 0),
+        (json!({"name": "p", "hooks": {}}), 0, 1),
+        (json!({"name": "p", "hooks": "./hooks/hooks.json"}), 1, 0),
+    ] {
+        let own = own.to_string();
+        let found = found(
+            &[("hooks/hooks.json", claude), (CODEX_MANIFEST, &own)],
+            &json!({}),
+            None,
+        );
+        assert_eq!(
+            (found.plugin.hooks.len(), found.accounts.len()),
+            (kept, dropped),
+            "{own}"
+        );
+        assert!(codes(&found).contains(&"author-codex-manifest-used"));
+        assert_eq!(found.plugin.name, "p");
+    }
+}
+
+#[test]
+fn servers_are_merged_and_the_later_wins() {
+    let files = &[
+        (
+            ".mcp.json",
+            "{\"mcpServers\": {\n\"a\": {\"command\": \"1\"},\n\"b\": {\"command\": \"1\"}}}",
+        ),
+        ("more.json", "{\"c\": {\"url\": \"u\"}, \"$schema\": \"s\"}"),
+    ];
+    let found = found(
+        files,
+        &json!({"mcpServers": ["./more.json", "./.mcp.json", {"b": {"command": "2"}}, "./x.mcpb", "https://x/y.dxt"]}),
+        None,
+    );
+    let servers: Vec<(&str, &str, usize)> = found
+        .plugin
+        .servers
+        .iter()
+        .map(|server| (server.name.as_str(), server.file.as_str(), server.line))
+        .collect();
+    assert_eq!(
+        servers,
+        [
+            ("a", ".mcp.json", 2),
+            ("b", CLAUDE_MANIFEST, 1),
+            ("c", "more.json", 1)
+        ]
+    );
+    let lost: Vec<&str> = found
+        .accounts
+        .iter()
+        .map(|account| account.name.as_str())
+        .collect();
+    assert_eq!(lost, ["b", "./x.mcpb", "https://x/y.dxt"]);
+}
+
+#[test]
+fn what_has_no_counterpart_is_found() {
+    let files = &[
+        ("output-styles/terse.md", ""),
+        ("workflows/scan.js", ""),
+        ("workflows/notes.md", ""),
+        ("bin/tool", ""),
+        ("settings.json", "{\"agent\": \"x\"}"),
+        (".lsp.json", "{\"go\": {}}"),
+        ("monitors/monitors.json", "[{\"name\": \"m\"}]"),
+    ];
+    let manifest = json!({
+        "lspServers": {"ts": {}},
+        "userConfig": {"key": {}},
+        "channels": [{"name": "c"}],
+        "dependencies": ["other@market", {"name": "third"}],
+        "experimental": {"themes": "./t.json", "evals": ["e"]},
+    });
+    let found = found(files, &manifest, None);
+    let mut others: Vec<String> = found
+        .plugin
+        .others
+        .iter()
+        .map(|other| format!("{} {}", other.kind, other.name))
+        .collect();
+    others.sort();
+    assert_eq!(
+        others,
+        [
+            "bin tool",
+            "channel c",
+            "dependency other@market",
+            "dependency third",
+            "eval e",
+            "lspServer go",
+            "lspServer ts",
+            "monitor m",
+            "outputStyle terse",
+            "settings agent",
+            "theme ./t.json",
+            "userConfig key",
+            "workflow scan",
+        ]
+    );
+}
+
+#[test]
+fn what_can_not_be_read_says_where() {
+    for (path, text, line) in [
+        (CLAUDE_MANIFEST, "{\n\"name\": \"p\",\n}", 3),
+        (CLAUDE_MANIFEST, "[]", 1),
+        (CODEX_MANIFEST, "{", 1),
+        ("hooks/hooks.json", "{\"hooks\":\n{,}}", 2),
+        (".mcp.json", "\n\nx", 3),
+    ] {
+        let error = discover(&source(&[(path, text)], &json!(null), None)).unwrap_err();
+        let location = error.location().unwrap();
+        assert_eq!(
+            (location.file.as_str(), location.line),
+            (path, line),
+            "{error}"
+        );
+        assert!(!error.hint().is_empty());
+    }
+}
+
+#[test]
+fn names_and_facts_are_merged() {
+    for (manifest, entry, name, version) in [
+        (
+            json!({"name": "m", "version": "1"}),
+            Some(json!({"name": "e", "version": "2"})),
+            "m",
+            Some("1"),
+        ),
+        (
+            json!({"name": "m"}),
+            Some(json!({"name": "e", "version": "2"})),
+            "m",
+            Some("2"),
+        ),
+        (json!(null), Some(json!({"name": "e"})), "e", None),
+        (
+            json!({"name": "m"}),
+            Some(json!({"name": "e", "strict": false})),
+            "e",
+            None,
+        ),
+        (json!({"name": " "}), None, "folder", None),
+    ] {
+        let plugin = found(&[], &manifest, entry).plugin;
+        assert_eq!(
+            (plugin.name.as_str(), plugin.version.as_deref()),
+            (name, version),
+            "{manifest}"
+        );
+        assert!(!plugin.manifest.contains_key("strict"));
+    }
+    let twice = Source {
+        tree: tree(&[(CLAUDE_MANIFEST, "{\"name\": \"a\",\n\"name\": \"b\"}")]),
+        ..Source::default()
+    };
+    let found = discover(&twice).unwrap();
+    assert_eq!(found.plugin.name, "b");
+    assert_eq!(found.findings[0].location.line, 2);
+}
+
+fn any_json() -> impl proptest::strategy::Strategy<Value = Value> {
+    use proptest::prelude::*;
+    let leaf = prop_oneof![
+        Just(json!(null)),
+        any::<bool>().prop_map(Value::from),
+        any::<i32>().prop_map(Value::from),
+        "(\\./|\\.\\./|/)?(skills|hooks/hooks.json|a|SKILL.md)?(/[.a]{0,3})?".prop_map(Value::from),
+    ];
+    let key = "skills|commands|agents|hooks|mcpServers|lspServers|experimental|name|source|content|command|Stop|x";
+    leaf.prop_recursive(4, 40, 5, move |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            proptest::collection::vec((key, inner), 0..5)
+                .prop_map(|pairs| Value::Object(pairs.into_iter().collect())),
+        ]
+    })
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_manifest_is_read_or_refused(manifest in any_json(), own in any_json(), hooks in any_json(), entry in any_json()) {
+        let own = own.to_string();
+        let hooks = hooks.to_string();
+        let files = [
+            (CODEX_MANIFEST, own.as_str()),
+            ("hooks/hooks.json", hooks.as_str()),
+            (".mcp.json", hooks.as_str()),
+            ("skills/a/SKILL.md", ""),
+            ("a/SKILL.md", ""),
+        ];
+        let mut source = source(&files, &manifest, None);
+        source.entry = entry.as_object().cloned();
+        let _ = discover(&source);
+    }
+}

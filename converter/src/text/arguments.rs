@@ -1,0 +1,226 @@
+//! `$ARGUMENTS`, `$1`, `$name`: what the user wrote after the skill's name.
+
+use std::ops::Range;
+
+use super::Role;
+use super::positions;
+use super::preamble;
+use super::scan::Place;
+use super::words;
+use super::work::Work;
+use crate::report::Code;
+
+/// What a `$…` stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meaning<'a> {
+    /// All of them.
+    All,
+    /// One of them, counted from 0.
+    Position(usize),
+    /// One of them, by its name.
+    Name(&'a str),
+}
+
+/// Replaces all arguments.
+pub(super) fn run(work: &mut Work<'_>) {
+    if matches!(work.text.role, Role::Support) {
+        return leave_all(work);
+    }
+    let body = work.body();
+    for (at, _) in body.match_indices('$') {
+        let Some((range, meaning)) = meaning_at(work, at) else {
+            continue;
+        };
+        if !work.edits.is_free(range.clone()) {
+            continue;
+        }
+        let around = work.with_ticks(range.clone());
+        let in_words = match work.place(at) {
+            Place::Prose => !is_part(body, &range),
+            _ => around != range,
+        };
+        if in_words {
+            let the = words::lead(body, around.start, 4) == "the ";
+            let said = said(work.text.role, meaning);
+            let said = if the {
+                said.strip_prefix("the ").unwrap_or(&said).to_owned()
+            } else {
+                words::capitalized(&said, words::begins_sentence(body, around.start))
+            };
+            work.replace(around, &said);
+        } else {
+            work.replace(range, &placeholder(work.text.role, meaning));
+        }
+        describe(work, at, meaning);
+    }
+}
+
+/// The words for the arguments that a `$` stands for, as part of a sentence.
+pub(super) fn in_words(work: &mut Work<'_>, at: usize) -> Option<String> {
+    let (_, meaning) = meaning_at(work, at)?;
+    describe(work, at, meaning);
+    Some(said(work.text.role, meaning))
+}
+
+/// Says at the top what the arguments are, and notes it.
+fn describe(work: &mut Work<'_>, at: usize, meaning: Meaning<'_>) {
+    if work.is_prompt() {
+        work.notes.arguments = true;
+        work.notes.positions |= meaning != Meaning::All;
+    }
+    work.find_first(
+        at,
+        Code::ArgumentsDescribed,
+        "arguments are not put into the text: it says in words where they are meant",
+    );
+    let is_first = work.body()[at..].starts_with("$1");
+    if matches!(meaning, Meaning::Position(_)) && is_first && !work.positions.from_zero {
+        work.find_first(
+            at,
+            Code::PositionalBaseAmbiguous,
+            "`$1` without `$0` was taken for the first argument; Claude Code counts from 0 today",
+        );
+    }
+}
+
+/// What stands at a `$`.
+fn meaning_at<'a>(work: &Work<'a>, at: usize) -> Option<(Range<usize>, Meaning<'a>)> {
+    let body = work.body();
+    if words::before(body, at) == Some('\\') {
+        return None;
+    }
+    let rest = &body[at..];
+    if let Some(after) = rest.strip_prefix("$ARGUMENTS") {
+        if after.starts_with(words::is_word) {
+            return None;
+        }
+        let end = at + "$ARGUMENTS".len();
+        let index = after.strip_prefix('[').and_then(|inside| {
+            let digits = words::run(inside, 0, 3, |c| c.is_ascii_digit());
+            let number = inside[digits.clone()].parse().ok()?;
+            inside[digits.end..]
+                .starts_with(']')
+                .then_some((number, end + digits.end + 2))
+        });
+        return Some(match index {
+            Some((number, end)) => (at..end, Meaning::Position(number)),
+            None => (at..end, Meaning::All),
+        });
+    }
+    if rest.starts_with("${ARGUMENTS}") {
+        return Some((at..at + "${ARGUMENTS}".len(), Meaning::All));
+    }
+    let arguments: &'a [String] = match work.text.role {
+        Role::Skill { arguments, .. } | Role::Command { arguments } => arguments,
+        Role::Agent | Role::Support => return None,
+    };
+    if let Some((range, number)) = positions::at(body, at) {
+        let positions = work.positions;
+        return (positions.meant && positions::is_replaced(body, work.scan, at)).then(|| {
+            let first = usize::from(!positions.from_zero);
+            (range, Meaning::Position(number.saturating_sub(first)))
+        });
+    }
+    named(work, at, arguments)
+}
+
+fn named<'a>(
+    work: &Work<'a>,
+    at: usize,
+    arguments: &'a [String],
+) -> Option<(Range<usize>, Meaning<'a>)> {
+    if arguments.is_empty() {
+        return None;
+    }
+    let body = work.body();
+    let run = words::run(body, at + 1, 128, |c| words::is_word(c) || c == '-');
+    let written = &body[run.clone()];
+    let name = arguments
+        .iter()
+        .filter(|name| {
+            written
+                .strip_prefix(name.as_str())
+                .is_some_and(|rest| !rest.starts_with(words::is_word))
+        })
+        .max_by_key(|name| name.len())?;
+    let end = run.start + name.len();
+    // `$plugin:skill` calls a skill.
+    let mut next = body[end..].chars();
+    if next.next() == Some(':') && next.next().is_some_and(char::is_alphanumeric) {
+        return None;
+    }
+    if let Place::Block(index) = work.place(at)
+        && assigns(&body[work.scan.blocks[index].range.clone()], name)
+    {
+        return None;
+    }
+    Some((at..end, Meaning::Name(name)))
+}
+
+/// Whether a script gives a variable of this name a value of its own.
+fn assigns(script: &str, name: &str) -> bool {
+    words::tail(script, 0, 4096).lines().any(|line| {
+        let line = line.trim_start();
+        let line = line.strip_prefix("local ").unwrap_or(line);
+        line.strip_prefix(name)
+            .is_some_and(|rest| rest.starts_with('='))
+            || line
+                .strip_prefix("for ")
+                .and_then(|rest| rest.strip_prefix(name))
+                .is_some_and(|rest| rest.starts_with(" in "))
+    })
+}
+
+/// Whether an argument is part of a path, an option or a quotation, where words would not be understood.
+fn is_part(body: &str, range: &Range<usize>) -> bool {
+    let before = words::before(body, range.start);
+    let mut rest = body[range.end..].chars();
+    let (after, next) = (rest.next(), rest.next());
+    let joins = |c: char| c.is_alphanumeric() || "/-_=#~<{[".contains(c);
+    before.is_some_and(|c| joins(c) || c == '.')
+        || after.is_some_and(|c| c.is_alphanumeric() || "/_-=>}]".contains(c))
+        || after == Some('.') && next.is_some_and(char::is_alphanumeric)
+        || before.is_some_and(|c| "\"'“`".contains(c))
+}
+
+const ORDINALS: [&str; 10] = [
+    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
+];
+
+fn said(role: Role<'_>, meaning: Meaning<'_>) -> String {
+    match meaning {
+        Meaning::All if matches!(role, Role::Agent) => "the text of your task".to_owned(),
+        Meaning::All => "the user's argument text".to_owned(),
+        Meaning::Position(number) => match ORDINALS.get(number) {
+            Some(ordinal) => format!("the user's {ordinal} argument"),
+            None => format!("the user's argument {}", number + 1),
+        },
+        Meaning::Name(name) => format!("the user's argument `{name}`"),
+    }
+}
+
+fn placeholder(role: Role<'_>, meaning: Meaning<'_>) -> String {
+    match meaning {
+        Meaning::All if matches!(role, Role::Agent) => "<your task>".to_owned(),
+        Meaning::All => preamble::ARGUMENTS.to_owned(),
+        Meaning::Position(number) => match ORDINALS.get(number) {
+            Some(ordinal) => format!("<{ordinal} argument>"),
+            None => format!("<argument {}>", number + 1),
+        },
+        Meaning::Name(name) => format!("<{name}>"),
+    }
+}
+
+/// A file beside a prompt has no arguments: Claude leaves such words there alone, and so it is here.
+fn leave_all(work: &mut Work<'_>) {
+    let body = work.body();
+    for (at, _) in body.match_indices("$ARGUMENTS") {
+        if !work.in_code(at) && words::before(body, at) != Some('\\') {
+            work.find(
+                at,
+                Code::ClaudeSpecificText,
+                "`$ARGUMENTS` is left as it is in a file that isn't a skill or command",
+            );
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The last look: nothing that only Claude Code understands is left outside of code without a word about it.
+
+use super::Role;
+use super::calls;
+use super::edits::Edited;
+use super::scan::{Place, Scan};
+use super::words;
+use super::work::Work;
+use crate::report::Code;
+
+/// Fails what is left alive in the new text.
+pub(super) fn run(work: &mut Work<'_>, edited: &Edited) {
+    let text = edited.text.as_str();
+    let scan = Scan::of(text);
+    for (at, token) in tokens(work, text, &scan) {
+        let origin = edited.origin(at).min(work.body().len());
+        if !work.is_reported(origin) {
+            work.find(
+                origin,
+                Code::ClaudeTokenAlive,
+                format!("`{token}` is left in the text, and only Claude Code understands it"),
+            );
+        }
+    }
+}
+
+fn tokens<'t>(work: &Work<'_>, text: &'t str, scan: &Scan) -> Vec<(usize, &'t str)> {
+    let is_prose = |at: usize| matches!(scan.place(at), Place::Prose | Place::Link);
+    let is_prompt = !matches!(work.text.role, Role::Support);
+    let mut alive = Vec::new();
+    let mut find = |needle: &'static str, is_token: &dyn Fn(usize) -> bool| {
+        for (at, found) in text.match_indices(needle) {
+            if is_prose(at) && words::before(text, at) != Some('\\') && is_token(at) {
+                alive.push((at, found));
+            }
+        }
+    };
+    find("${CLAUDE_", &|_| true);
+    find("$CLAUDE_PLUGIN_ROOT", &|_| true);
+    find("${user_config.", &|_| true);
+    find("subagent_type", &|at| {
+        !words::before(text, at).is_some_and(words::is_word)
+            && !words::after(text, at + "subagent_type".len()).is_some_and(words::is_word)
+    });
+    find("$ARGUMENTS", &|at| {
+        is_prompt && !words::after(text, at + "$ARGUMENTS".len()).is_some_and(words::is_word)
+    });
+    find("@../", &|at| {
+        words::before(text, at).is_none_or(char::is_whitespace)
+            && words::after(text, at + 4).is_some_and(|c| c.is_alphanumeric() || c == '.')
+    });
+    find("Task(", &|at| is_call(text, at, 5));
+    find("Agent(", &|at| is_call(text, at, 6));
+    for span in &scan.spans {
+        let bang = span.range.start.checked_sub(1);
+        if is_prompt
+            && let Some(bang) = bang
+            && text[bang..].starts_with('!')
+            && words::before(text, bang).is_none_or(char::is_whitespace)
+            && !text[span.content.clone()].trim().is_empty()
+        {
+            alive.push((bang, "!`"));
+        }
+    }
+    for (at, _) in text.match_indices('/') {
+        if is_prose(at)
+            && words::before(text, at)
+                .is_none_or(|c| c.is_whitespace() || matches!(c, '(' | '"' | '*'))
+            && let Some(call) = known_call(work, text, at)
+        {
+            alive.push((at, call));
+        }
+    }
+    alive
+}
+
+/// Whether a `Task(` is a call, and not "Task(s)".
+fn is_call(text: &str, at: usize, length: usize) -> bool {
+    if words::before(text, at).is_some_and(|c| words::is_word(c) || c == '.') {
+        return false;
+    }
+    let rest = words::tail(text, at + length, 120);
+    let Some(end) = rest.find(['=', ':']) else {
+        return false;
+    };
+    let call = calls::read(&rest[..=end], 0);
+    call.end.is_none() && matches!(words::unquoted(rest[..end].trim()), "subagent_type")
+}
+
+/// `/plugin:skill` of a plugin and a skill that are known.
+fn known_call<'t>(work: &Work<'_>, text: &'t str, at: usize) -> Option<&'t str> {
+    let run = words::run(text, at + 1, 256, |c| words::is_name(c) || c == ':');
+    let written = text[run].trim_end_matches(['.', ':', '-']);
+    let (plugin, skill) = written.split_once(':')?;
+    let next = words::after(text, at + 1 + written.len());
+    let is_path = next.is_some_and(|c| matches!(c, '/' | '\\' | '~' | '=' | '<' | '{' | '*' | '$'));
+    let known = work.context.names.plugins.get(plugin)?;
+    (!is_path && known.skills.contains_key(skill)).then_some(&text[at..at + 1 + written.len()])
+}

@@ -1,0 +1,242 @@
+//! `@path`: Claude puts the file's text in its place; here the model is told to read the file.
+
+use std::ops::Range;
+
+use super::Role;
+use super::arguments;
+use super::reads;
+use super::scan::Place;
+use super::variables::variable_at;
+use super::words;
+use super::work::Work;
+use crate::paths::{folder_of, join};
+use crate::report::Code;
+
+/// Endings of files that `@` is put before; what has none of them and isn't a known path is a user's name, a decorator, a package, …
+const FILE_ENDINGS: &[&str] = &[
+    "bash", "c", "cfg", "conf", "cpp", "cs", "css", "csv", "env", "go", "h", "hpp", "html", "ini",
+    "ipynb", "java", "js", "json", "jsonl", "jsx", "kt", "lock", "log", "md", "mdc", "mdx", "php",
+    "pdf", "png", "proto", "py", "rb", "rs", "rst", "scss", "sh", "sql", "svelte", "swift", "tf",
+    "toml", "ts", "tsx", "txt", "vue", "xml", "yaml", "yml", "zsh",
+];
+
+/// What an include leads to.
+enum Target {
+    /// This file of the plugin.
+    Plugin(String),
+    /// A file of the user's project, or the user's own.
+    Project(String),
+    /// The file that an argument names.
+    Argument(String),
+    /// It can only be a file of the plugin, but there is none.
+    Missing,
+}
+
+/// Replaces all includes.
+pub(super) fn run(work: &mut Work<'_>) {
+    let body = work.body();
+    for (at, _) in body.match_indices('@') {
+        let place = work.place(at);
+        if matches!(place, Place::Block(_) | Place::Link) || !may_begin(body, at) {
+            continue;
+        }
+        let token = token(body, at + 1);
+        let Some(target) = target(work, at, token.clone(), place) else {
+            continue;
+        };
+        let range = at..token.end;
+        match target {
+            Target::Plugin(path) => plugin_file(work, range, &path),
+            Target::Project(path) => {
+                let named = work.as_code(&range, &path);
+                put(work, range, &named, " of the project");
+            }
+            Target::Argument(words) => {
+                put(work, range, &format!("the file named by {words}"), "");
+            }
+            Target::Missing => work.find(
+                at,
+                Code::IncludeUnresolved,
+                format!("`{}` leads to no file of the plugin", &body[range]),
+            ),
+        }
+    }
+}
+
+/// Whether an `@` at this place can begin an include.
+fn may_begin(body: &str, at: usize) -> bool {
+    words::before(body, at).is_none_or(|c| {
+        c.is_whitespace()
+            || matches!(
+                c,
+                '`' | '(' | '[' | '"' | '\'' | '*' | ':' | '|' | '>' | '“' | '—'
+            )
+    })
+}
+
+/// The path after the `@`, without the punctuation of the sentence.
+fn token(body: &str, start: usize) -> Range<usize> {
+    let mut end = start;
+    loop {
+        end = words::run(body, end, 512, |c| {
+            c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '~' | '+' | '@' | '#')
+        })
+        .end;
+        match variable_at(body, end).filter(|_| words::after(body, end) == Some('$')) {
+            Some(variable) if variable.range.end - start < 1024 => end = variable.range.end,
+            _ => break,
+        }
+    }
+    if end == start && words::after(body, start) == Some('$') {
+        let name = words::run(body, start + 1, 64, words::is_word);
+        end = if name.is_empty() { start } else { name.end };
+    }
+    start
+        ..start
+            + body[start..end]
+                .trim_end_matches(['.', '-', '@', '#'])
+                .len()
+}
+
+/// What an include leads to; `None` if it isn't one.
+fn target(work: &mut Work<'_>, at: usize, token: Range<usize>, place: Place) -> Option<Target> {
+    let body = work.body();
+    let written = &body[token.clone()];
+    let goes_on = words::after(body, token.end).is_some_and(|c| {
+        matches!(c, '(' | '{' | '<' | '*' | '[' | '$')
+            || c == ':'
+                && !body[token.end + 1..].starts_with(char::is_whitespace)
+                && token.end + 1 < body.len()
+    });
+    if written.is_empty() || goes_on {
+        return None;
+    }
+    if written.starts_with("$") && variable_at(body, token.start).is_none() {
+        if place != Place::Prose {
+            return None;
+        }
+        return arguments::in_words(work, token.start).map(Target::Argument);
+    }
+    let in_span = match place {
+        Place::Span(index) => {
+            // Only a path alone, or at the beginning of the span, is an include.
+            if work.scan.spans[index].content.start != at {
+                return None;
+            }
+            true
+        }
+        _ => false,
+    };
+    if let Some(variable) = variable_at(body, token.start) {
+        let rest = &body[variable.range.end..token.end];
+        let folder = match variable.name {
+            "CLAUDE_PLUGIN_ROOT" => "",
+            "CLAUDE_SKILL_DIR" => work.skill_folder(),
+            "CLAUDE_PROJECT_DIR" => {
+                return Some(Target::Project(rest.trim_start_matches('/').to_owned()));
+            }
+            _ => return None,
+        };
+        return Some(plugin_or_missing(work, join(folder, rest)));
+    }
+    if written.starts_with("../") {
+        return Some(plugin_or_missing(work, work.from_here(written)));
+    }
+    if let Some(path) = beside(work, written) {
+        return Some(Target::Plugin(path));
+    }
+    if matches!(work.text.role, Role::Skill { .. }) && !in_span && is_surely_beside(work, written) {
+        return Some(Target::Missing);
+    }
+    let is_path = written.starts_with("~/") || looks_like_file(written);
+    (is_path && !in_span).then(|| Target::Project(written.trim_start_matches("./").to_owned()))
+}
+
+fn plugin_or_missing(work: &Work<'_>, path: Option<String>) -> Target {
+    match path {
+        Some(path) if work.exists(&path) => Target::Plugin(path),
+        _ => Target::Missing,
+    }
+}
+
+/// A file beside the text, in its skill's folder, or – if it is in a folder there – in the plugin's root.
+fn beside(work: &Work<'_>, written: &str) -> Option<String> {
+    let tree = &work.context.source.tree;
+    let here = folder_of(work.text.file);
+    let roots = [
+        Some(here),
+        Some(work.skill_folder()),
+        written.contains('/').then_some(""),
+    ];
+    // A command's own folder holds other commands, not what they include.
+    let in_prompt_folder = matches!(work.text.role, Role::Command { .. } | Role::Agent);
+    roots
+        .into_iter()
+        .flatten()
+        .filter(|root| {
+            !in_prompt_folder || written.contains('/') || root.is_empty() && !here.is_empty()
+        })
+        .filter_map(|root| join(root, written))
+        .find(|path| tree.get(path).is_some() && path != work.text.file)
+}
+
+/// Whether a path that is not there can only be meant as one beside the skill.
+fn is_surely_beside(work: &Work<'_>, written: &str) -> bool {
+    if let Some(rest) = written.strip_prefix("./") {
+        return looks_like_file(rest);
+    }
+    let folder = work.skill_folder();
+    !folder.is_empty()
+        && looks_like_file(written)
+        && written.split_once('/').is_some_and(|(first, _)| {
+            join(folder, first).is_some_and(|path| work.context.source.tree.has_folder(&path))
+        })
+}
+
+/// Whether something is written like a file's path: it has a known ending, or leads through folders to a name all in capitals.
+fn looks_like_file(written: &str) -> bool {
+    let name = written.rsplit('/').next().unwrap_or(written);
+    let known = name.rsplit_once('.').is_some_and(|(stem, ending)| {
+        !stem.is_empty() && FILE_ENDINGS.contains(&ending.to_ascii_lowercase().as_str())
+    });
+    known || matches!(name, "Makefile" | "Dockerfile" | "Justfile" | "LICENSE")
+}
+
+fn plugin_file(work: &mut Work<'_>, range: Range<usize>, path: &str) {
+    if !work.edits.is_free(range.clone()) {
+        return;
+    }
+    if reads::is_text(path) && path != work.text.file {
+        work.reads.insert(path.to_owned());
+    }
+    let located = work.locate(range.start, path);
+    match &located.words {
+        Some(words) => {
+            let around = work.with_ticks(range);
+            put(work, around, words, "");
+        }
+        None => {
+            let named = work.as_code(&range, &located.code);
+            put(work, range, &named, "");
+        }
+    }
+}
+
+/// Puts a file's name in place: as a sentence if it is alone on its line, else as it is.
+fn put(work: &mut Work<'_>, range: Range<usize>, named: &str, of_what: &str) {
+    let body = work.body();
+    let line = work.scan.line(range.start);
+    let lead = &body[line.start..range.start];
+    let rest = &body[range.end..line.end];
+    let alone = lead.len() <= 40
+        && words::is_marker(lead)
+        && rest.len() <= 40
+        && rest.trim().is_empty()
+        && !work.scan.in_table(range.start)
+        && !lead.contains('#');
+    if alone {
+        work.replace(range, &format!("Read {named}{of_what} now."));
+    } else {
+        work.replace(range, named);
+    }
+}

@@ -1,0 +1,80 @@
+//! Relative Markdown links: they are written anew where the text or what it links to has moved.
+
+use super::Role;
+use super::work::Work;
+use crate::options::BundleRoot;
+use crate::paths::{folder_of, relative};
+use crate::report::Code;
+
+/// Rewrites links.
+pub(super) fn run(work: &mut Work<'_>) {
+    let body = work.body();
+    for link in &work.scan.links {
+        let Some(written) = relative_path(&body[link.clone()]) else {
+            continue;
+        };
+        let path = decoded(written);
+        let source = work.from_here(&path);
+        let Some(source) = source.filter(|source| work.exists(source)) else {
+            work.find(
+                link.start,
+                Code::DanglingLink,
+                format!("`{path}` leads to no file of the plugin"),
+            );
+            continue;
+        };
+        let range = link.start..link.start + written.len();
+        let folder = folder_of(work.text.file);
+        let new_folder = folder_of(work.text.bundle_file);
+        let new = work.bundle_path(&source);
+        match (&work.context.options.root, work.text.role) {
+            (_, Role::Agent) => {
+                let located = work.locate(link.start, &source);
+                let code = match &work.context.options.root {
+                    BundleRoot::At(_) => located.code,
+                    BundleRoot::Portable => new,
+                };
+                work.replace(range, &code);
+            }
+            _ if folder == new_folder && new == source => {}
+            _ => {
+                let mut way = relative(new_folder, &new);
+                if written.ends_with('/') {
+                    way.push('/');
+                }
+                work.replace(range, &way);
+            }
+        }
+    }
+}
+
+/// The path of a link that leads to a file near the text: no address, no anchor, no placeholder.
+fn relative_path(link: &str) -> Option<&str> {
+    let path = &link[..link.find(['#', '?']).unwrap_or(link.len())];
+    let is_word = !path.contains(['/', '.']);
+    let is_placeholder = path.contains(['$', '{', '<', '*', '[', '|']) || path.contains("...");
+    let first = path.split('/').next().unwrap_or(path);
+    let skip = path.is_empty()
+        || is_word
+        || is_placeholder
+        || path.starts_with(['/', '~', '\\'])
+        || first.contains(':')
+        || first.starts_with("www.");
+    (!skip).then_some(path)
+}
+
+/// `%20` and its like; what can't be decoded stays.
+pub(super) fn decoded(path: &str) -> String {
+    let mut bytes = Vec::with_capacity(path.len());
+    let raw = path.as_bytes();
+    let mut at = 0;
+    while let Some(byte) = raw.get(at) {
+        let code = (*byte == b'%')
+            .then(|| path.get(at + 1..at + 3))
+            .flatten()
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        bytes.push(code.unwrap_or(*byte));
+        at += if code.is_some() { 3 } else { 1 };
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| path.to_owned())
+}

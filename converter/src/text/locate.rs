@@ -1,0 +1,136 @@
+//! Where files of the plugin lie, and how a text names them.
+
+use super::Role;
+use super::preamble;
+use super::work::Work;
+use crate::options::BundleRoot;
+use crate::paths::{folder_of, join, relative};
+use crate::report::Code;
+
+/// How a text names a file of the plugin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Located {
+    /// In code.
+    pub(super) code: String,
+    /// In words, where a path alone would not be understood.
+    pub(super) words: Option<String>,
+}
+
+impl Located {
+    /// In the middle of a sentence, with its backticks.
+    pub(super) fn in_prose(&self) -> String {
+        self.words
+            .clone()
+            .unwrap_or_else(|| format!("`{}`", self.code))
+    }
+}
+
+impl Work<'_> {
+    /// Where a file or folder of the source lies in the bundle.
+    pub(super) fn bundle_path(&self, source: &str) -> String {
+        let moved = self.context.moved;
+        let mut folder = source;
+        loop {
+            if let Some(new) = moved.get(folder) {
+                return join(new, &source[folder.len()..]).unwrap_or_else(|| new.clone());
+            }
+            if folder.is_empty() {
+                return source.to_owned();
+            }
+            folder = folder_of(folder);
+        }
+    }
+
+    /// Whether the plugin has such a file or folder.
+    pub(super) fn exists(&self, source: &str) -> bool {
+        let tree = &self.context.source.tree;
+        tree.get(source).is_some() || tree.has_folder(source)
+    }
+
+    /// The folder that `${CLAUDE_SKILL_DIR}` means in this text.
+    pub(super) fn skill_folder(&self) -> &str {
+        match self.text.role {
+            Role::Skill { folder, .. } => folder,
+            Role::Command { .. } | Role::Agent => folder_of(self.text.file),
+            Role::Support => self
+                .context
+                .plugin
+                .skills
+                .iter()
+                .map(|skill| skill.folder.as_str())
+                .filter(|folder| is_below(self.text.file, folder))
+                .max_by_key(|folder| folder.len())
+                .unwrap_or_else(|| folder_of(self.text.file)),
+        }
+    }
+
+    /// A path as written in this text, from its own folder; `None` if it leads out of the plugin.
+    pub(super) fn from_here(&self, path: &str) -> Option<String> {
+        join(folder_of(self.text.file), path)
+    }
+
+    /// Names a file or folder of the source at a place of the text.
+    pub(super) fn locate(&mut self, at: usize, source: &str) -> Located {
+        let path = self.bundle_path(source);
+        match (&self.context.options.root, self.text.role) {
+            (BundleRoot::At(root), _) => Located {
+                code: if path.is_empty() {
+                    root.clone()
+                } else {
+                    format!("{root}/{path}")
+                },
+                words: None,
+            },
+            (BundleRoot::Portable, Role::Agent) => {
+                let plugin = &self.context.plugin.name;
+                let folder = preamble::plugin_folder(plugin);
+                let located = if path.is_empty() {
+                    Located {
+                        code: folder,
+                        words: Some(format!("the folder of the plugin `{plugin}`")),
+                    }
+                } else {
+                    Located {
+                        code: format!("{folder}/{path}"),
+                        words: Some(format!("`{path}` in the folder of the plugin `{plugin}`")),
+                    }
+                };
+                self.find(
+                    at,
+                    Code::PathNotAbsolute,
+                    format!(
+                        "an agent isn't told where the bundle lies: `{path}` is named in words"
+                    ),
+                );
+                located
+            }
+            (BundleRoot::Portable, _) => {
+                let way = relative(folder_of(self.text.bundle_file), &path);
+                let code = if way.starts_with('.') {
+                    way
+                } else {
+                    format!("./{way}")
+                };
+                if self.notes.relative_path.is_none() {
+                    self.notes.relative_path = Some(code.clone());
+                }
+                Located { code, words: None }
+            }
+        }
+    }
+
+    /// Says at the top what the plugin's folder is, if code names it in words.
+    pub(super) fn explain(&mut self, located: &Located) {
+        if located.words.is_some() {
+            self.notes.plugin_folder = Some(self.context.plugin.name.clone());
+        }
+    }
+}
+
+/// Whether a path lies in a folder; everything lies in the root.
+fn is_below(path: &str, folder: &str) -> bool {
+    folder.is_empty()
+        || path
+            .strip_prefix(folder)
+            .is_some_and(|rest| rest.starts_with('/'))
+}

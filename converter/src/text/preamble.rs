@@ -1,0 +1,105 @@
+//! What is said once, at the top of a text.
+
+/// What is said once, at the top of a text.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Notes {
+    /// A path that is relative to the text's own folder, as an example of them.
+    pub(super) relative_path: Option<String>,
+    /// The plugin's name: paths in its folder are named, although the reader isn't told where it is.
+    pub(super) plugin_folder: Option<String>,
+    /// Whether there are arguments.
+    pub(super) arguments: bool,
+    /// Whether single words of them are meant.
+    pub(super) positions: bool,
+    /// Whether commands are to run in the project's root.
+    pub(super) project_root: bool,
+    /// Whether the plugin's data folder is meant.
+    pub(super) data_folder: bool,
+    /// Whether the thread's id is meant.
+    pub(super) session: bool,
+}
+
+/// How code names the plugin's folder where its path can't be known.
+pub(super) fn plugin_folder(plugin: &str) -> String {
+    format!("<folder of the plugin {plugin}>")
+}
+
+/// How code names the arguments.
+pub(super) const ARGUMENTS: &str = "<arguments>";
+/// How code names the plugin's data folder.
+pub(super) const DATA_FOLDER: &str = "<data folder>";
+/// How code names the thread's id.
+pub(super) const SESSION: &str = "<session id>";
+
+impl Notes {
+    /// One paragraph, or nothing.
+    pub(super) fn paragraph(&self) -> Option<String> {
+        let mut sentences = Vec::new();
+        if self.arguments {
+            sentences.push(format!(
+                "The user's argument text, also written `{ARGUMENTS}` below, is what the user wrote after the name of this skill; it may be empty."
+            ));
+        }
+        if self.positions {
+            sentences.push(
+                "Its single arguments are its words; quotation marks keep words together."
+                    .to_owned(),
+            );
+        }
+        if let Some(path) = &self.relative_path {
+            sentences.push(format!(
+                "Paths such as `{path}` below are relative to the folder of this file: make them absolute before you use them in a command."
+            ));
+        }
+        if let Some(plugin) = &self.plugin_folder {
+            sentences.push(format!(
+                "`{}` below stands for the folder in which that plugin is installed.",
+                plugin_folder(plugin)
+            ));
+        }
+        if self.project_root {
+            sentences.push(
+                "Run the commands below in the root folder of the user's project.".to_owned(),
+            );
+        }
+        if self.data_folder {
+            sentences.push(format!(
+                "`{DATA_FOLDER}` below stands for a folder outside of the project in which this plugin keeps its data: use the same one each time."
+            ));
+        }
+        if self.session {
+            sentences.push(format!(
+                "`{SESSION}` below stands for a short text that no other thread uses: make one up and keep to it."
+            ));
+        }
+        (!sentences.is_empty()).then(|| sentences.join(" "))
+    }
+
+    /// Puts the paragraph on top of a text, below the blank lines that it begins with.
+    pub(super) fn put_above(&self, body: String) -> String {
+        let Some(paragraph) = self.paragraph() else {
+            return body;
+        };
+        let blank = body.len() - body.trim_start_matches(['\n', '\r']).len();
+        let (blank, rest) = body.split_at(blank);
+        format!("{blank}{paragraph}\n\n{rest}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_to_say_changes_nothing() {
+        assert_eq!(Notes::default().put_above("\nx".to_owned()), "\nx");
+        let notes = Notes {
+            project_root: true,
+            ..Notes::default()
+        };
+        assert_eq!(
+            notes.put_above("\n# T\n".to_owned()),
+            "\nRun the commands below in the root folder of the user's project.\n\n# T\n"
+        );
+    }
+}

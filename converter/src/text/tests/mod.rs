@@ -1,0 +1,6 @@
+//! Whole texts, in and out.
+
+mod corpora;
+mod properties;
+mod tables;
+mod world;

@@ -1,0 +1,192 @@
+//! Names of Claude's tools in sentences: the platform's words for them.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use super::scan::Place;
+use super::words;
+use super::work::Work;
+use crate::report::Code;
+use crate::target::{ToolPhrase, ToolWords};
+
+/// Words before a name that make it a thing counted.
+const DETERMINERS: &[&str] = &[
+    "a", "an", "any", "each", "every", "first", "next", "no", "one", "per", "second", "separate",
+    "single", "that", "this",
+];
+
+/// What stands after a tool's name and goes with it.
+const CALLS: &[(&str, bool)] = &[
+    (" tool calls", true),
+    (" tool call", false),
+    (" calls", true),
+    (" call", false),
+];
+
+/// What a tool's name can stand before: "TodoWrite entries".
+const NOUNS: &[&str] = &[
+    " UI", " answer", " answers", " dialog", " entries", " entry", " item", " items", " list",
+    " options", " prompt", " prompts", " results", " step", " todos",
+];
+
+/// Words between "a" and a tool's name that don't belong to the name.
+const NOT_ADJECTIVES: &[&str] = &[
+    "and", "by", "call", "calls", "calling", "from", "in", "invoke", "of", "or", "through", "to",
+    "use", "uses", "using", "via", "with",
+];
+
+/// Verbs that go with tools only.
+const VERBS: &[(&str, &str)] = &[
+    ("call", "use"),
+    ("called", "used"),
+    ("calling", "using"),
+    ("calls", "uses"),
+    ("fire", "use"),
+    ("invoke", "use"),
+    ("invokes", "uses"),
+    ("invoking", "using"),
+];
+
+/// Rewrites the names outside of code; in backticks where they are all of it.
+pub(super) fn run(work: &mut Work<'_>) {
+    let body = work.body();
+    let tools = work.context.target.tools();
+    let mut explained = BTreeSet::new();
+    let mut at = 0;
+    while let Some(found) = body[at..].find(|c: char| c.is_ascii_uppercase()) {
+        let start = at + found;
+        let word = words::run(body, start, 64, |c| c.is_ascii_alphanumeric() || c == '_');
+        at = word.end;
+        if words::before(body, start)
+            .is_some_and(|c| words::is_word(c) || matches!(c, '-' | '.' | '/' | '$'))
+            && words::before(body, start) != Some('/')
+        {
+            continue;
+        }
+        let name = &body[word.clone()];
+        if let Some(tool) = tools.iter().find(|tool| tool.name == name) {
+            one(work, word, tool, &mut explained);
+        }
+    }
+}
+
+fn one(
+    work: &mut Work<'_>,
+    word: Range<usize>,
+    tool: &ToolWords,
+    explained: &mut BTreeSet<&'static str>,
+) {
+    let body = work.body();
+    let around = match work.place(word.start) {
+        Place::Block(_) | Place::Link => return,
+        Place::Span(_) if work.with_ticks(word.clone()) == word => return,
+        _ => with_stars(body, work.with_ticks(word)),
+    };
+    let rest = words::tail(body, around.end, 24);
+    let is_tool = rest
+        .strip_prefix(" tool")
+        .is_some_and(|rest| !rest.starts_with(|c: char| words::is_word(c) || c == '-'));
+    if rest.starts_with('(') || tool.ordinary && !is_tool {
+        return;
+    }
+    let Some(phrase) = &tool.words else {
+        work.find_first(
+            around.start,
+            Code::ToolUnavailable,
+            format!("there is no counterpart of the tool `{}`", tool.name),
+        );
+        return;
+    };
+    let (range, said) = said(body, around, rest, phrase);
+    let mut said = said;
+    if let Some(explanation) = phrase.explanation
+        && said.ends_with(phrase.noun)
+        && explained.insert(tool.name)
+    {
+        said = format!("{said} {explanation}");
+    }
+    let said = words::capitalized(&said, words::begins_sentence(body, range.start));
+    let start = range.start;
+    if work.replace(range, &said) {
+        work.find_first(
+            start,
+            Code::ToolReworded,
+            format!("the tool `{}` is named in words", tool.name),
+        );
+    }
+}
+
+/// Bold marks that hold only the name go with it.
+fn with_stars(body: &str, range: Range<usize>) -> Range<usize> {
+    let bold = body[..range.start].ends_with("**") && body[range.end..].starts_with("**");
+    if bold {
+        range.start - 2..range.end + 2
+    } else {
+        range
+    }
+}
+
+/// The words for a tool, and what they take the place of.
+fn said(
+    body: &str,
+    around: Range<usize>,
+    rest: &str,
+    phrase: &ToolPhrase,
+) -> (Range<usize>, String) {
+    let starts = |word: &str| {
+        rest.strip_prefix(word)
+            .is_some_and(|rest| !rest.starts_with(words::is_word))
+    };
+    let lead = words::lead(body, around.start, 48);
+    let mut before = lead
+        .strip_suffix(' ')
+        .unwrap_or_default()
+        .rsplit(|c: char| !c.is_alphabetic() && c != '-');
+    let last = before.next().unwrap_or_default();
+    let is_determiner = |word: &str| DETERMINERS.contains(&word.to_ascii_lowercase().as_str());
+    if let Some((suffix, many)) = CALLS.iter().find(|(suffix, _)| starts(suffix)) {
+        let range = around.start..around.end + suffix.len();
+        let said = if *many {
+            phrase.plural
+        } else {
+            phrase.singular
+        };
+        return with_article(range, said, last);
+    }
+    if NOUNS.iter().any(|noun| starts(noun)) {
+        return with_article(around, phrase.singular, last);
+    }
+    let end = around.end + if starts(" tool") { " tool".len() } else { 0 };
+    if matches!(last, "the" | "The") {
+        // "the X tool" is the noun, whose own article takes the place of the other.
+        let start = around.start - last.len() - 1;
+        return (start..end, phrase.noun.to_owned());
+    }
+    let is_adjective = last.starts_with(char::is_lowercase) && !NOT_ADJECTIVES.contains(&last);
+    let second = before.next().unwrap_or_default();
+    if is_determiner(last) || is_adjective && (is_determiner(second) || second == "the") {
+        return with_article(around.start..end, phrase.singular, last);
+    }
+    // A tool is called; a question is not.
+    let verb = VERBS
+        .iter()
+        .find(|(verb, _)| verb.eq_ignore_ascii_case(last));
+    match verb {
+        Some((verb, new)) => {
+            let start = around.start - verb.len() - 1;
+            let new = words::capitalized(new, last.starts_with(char::is_uppercase));
+            (start..end, format!("{new} {}", phrase.noun))
+        }
+        None => (around.start..end, phrase.noun.to_owned()),
+    }
+}
+
+/// "an AskUserQuestion" is "a question".
+fn with_article(range: Range<usize>, said: &str, determiner: &str) -> (Range<usize>, String) {
+    let vowel = said.starts_with(['a', 'e', 'i', 'o']);
+    match determiner {
+        "an" if !vowel => (range.start - 3..range.end, format!("a {said}")),
+        "a" if vowel => (range.start - 2..range.end, format!("an {said}")),
+        _ => (range, said.to_owned()),
+    }
+}

@@ -1,0 +1,231 @@
+//! `${CLAUDE_PLUGIN_ROOT}` and its kin: Claude replaces them everywhere in a text, in code too.
+
+use std::ops::Range;
+
+use super::preamble::{DATA_FOLDER, SESSION};
+use super::words;
+use super::work::Work;
+use crate::paths::join;
+use crate::report::Code;
+
+/// A variable as it stands in a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Variable<'a> {
+    /// All of it: `${NAME:-default}`.
+    pub(super) range: Range<usize>,
+    /// Its name.
+    pub(super) name: &'a str,
+}
+
+/// Longest name or default that is looked at.
+const LIMIT: usize = 256;
+
+/// The variable that begins at a `$`, if there is one of Claude's.
+pub(super) fn variable_at(text: &str, at: usize) -> Option<Variable<'_>> {
+    if words::before(text, at) == Some('\\') {
+        return None;
+    }
+    let braced = text[at..].starts_with("${");
+    let start = at + if braced { 2 } else { 1 };
+    if !text.get(start..)?.starts_with("CLAUDE_")
+        && !(braced && text[start..].starts_with("user_config."))
+    {
+        return None;
+    }
+    let name = words::run(text, start, LIMIT, |c| {
+        c.is_ascii_alphanumeric() || c == '_' || (braced && matches!(c, '.' | '-'))
+    });
+    // In `${NAME-default}` the name ends before the dash; names of settings may have one.
+    let name = if text[name.clone()].starts_with("CLAUDE_") {
+        words::run(text, start, LIMIT, |c| {
+            c.is_ascii_alphanumeric() || c == '_'
+        })
+    } else {
+        name
+    };
+    let end = if braced {
+        closing(text, name.end)?
+    } else {
+        name.end
+    };
+    Some(Variable {
+        range: at..end,
+        name: &text[name],
+    })
+}
+
+/// The end of `}` or `:-default}`.
+fn closing(text: &str, at: usize) -> Option<usize> {
+    let rest = words::tail(text, at, LIMIT);
+    if rest.starts_with('}') {
+        return Some(at + 1);
+    }
+    if !rest.starts_with(":-") && !rest.starts_with('-') {
+        return None;
+    }
+    let mut depth = 0;
+    for (index, c) in rest.char_indices() {
+        match c {
+            '\n' => return None,
+            '{' => depth += 1,
+            '}' if depth == 0 => return Some(at + index + 1),
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The path that goes on after a variable: `/scripts/x.sh`, without the sentence's full stop.
+pub(super) fn path_after(text: &str, at: usize) -> Range<usize> {
+    if words::after(text, at) != Some('/') {
+        return at..at;
+    }
+    let run = words::run(text, at, 1024, |c| {
+        c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | '@' | '~')
+    });
+    at..at + text[run].trim_end_matches(['.', '-']).len()
+}
+
+/// Replaces all variables.
+pub(super) fn run(work: &mut Work<'_>) {
+    let body = work.body();
+    for (at, _) in body.match_indices('$') {
+        let Some(variable) = variable_at(body, at) else {
+            unknown(work, at);
+            continue;
+        };
+        let folder = match variable.name {
+            "CLAUDE_PLUGIN_ROOT" => Some(String::new()),
+            "CLAUDE_SKILL_DIR" => Some(work.skill_folder().to_owned()),
+            _ => None,
+        };
+        match folder {
+            Some(folder) => plugin_path(work, &variable, &folder),
+            None => value(work, &variable),
+        }
+    }
+}
+
+/// Files and folders of the plugin.
+fn plugin_path(work: &mut Work<'_>, variable: &Variable<'_>, folder: &str) {
+    let body = work.body();
+    let tail = path_after(body, variable.range.end);
+    let mut range = variable.range.start..tail.end;
+    // A path that leads out of the plugin stays as it was written after its beginning.
+    let Some(path) = join(folder, &body[tail.clone()]) else {
+        range.end = variable.range.end;
+        let located = work.locate(range.start, folder);
+        work.replace(range, &located.code);
+        return;
+    };
+    if !work.edits.is_free(range.clone()) {
+        return;
+    }
+    let located = work.locate(range.start, &path);
+    let slash = if body[tail.clone()].len() > 1 && body[tail.clone()].ends_with('/') {
+        "/"
+    } else {
+        ""
+    };
+    let goes_on = words::after(body, range.end).is_some_and(|c| matches!(c, '*' | '{' | '<' | '$'));
+    if !tail.is_empty() && !goes_on && !work.exists(&path) {
+        work.find(
+            range.start,
+            Code::DanglingLink,
+            format!("the plugin has no `{path}`"),
+        );
+    }
+    let around = work.with_ticks(range.clone());
+    match &located.words {
+        Some(words) if around != range || !work.in_code(range.start) && !goes_on => {
+            work.replace(around, words);
+        }
+        _ => {
+            work.explain(&located);
+            work.replace(range, &format!("{}{slash}", located.code));
+        }
+    }
+}
+
+/// Everything else that has a value or can be said in words.
+fn value(work: &mut Work<'_>, variable: &Variable<'_>) {
+    let body = work.body();
+    let range = variable.range.clone();
+    if !work.edits.is_free(range.clone()) {
+        return;
+    }
+    let around = work.with_ticks(range.clone());
+    let alone = !matches!(words::after(body, range.end), Some('/'));
+    let in_words = alone && (around != range || !work.in_code(range.start));
+    match variable.name {
+        "CLAUDE_PROJECT_DIR" if in_words => {
+            work.replace(around, "the root folder of the user's project");
+        }
+        "CLAUDE_PROJECT_DIR" => {
+            work.notes.project_root = true;
+            work.replace(range, ".");
+        }
+        "CLAUDE_PLUGIN_DATA" => match work.context.options.data_folder.clone() {
+            Some(folder) => {
+                work.find(
+                    range.start,
+                    Code::DataDirNotWritable,
+                    "the plugin's data folder may be outside of what a thread can write to",
+                );
+                work.replace(range, &folder);
+            }
+            None => {
+                unresolved(work, range.start, variable.name);
+                work.notes.data_folder = true;
+                work.replace(range, DATA_FOLDER);
+            }
+        },
+        "CLAUDE_SESSION_ID" => {
+            unresolved(work, range.start, variable.name);
+            work.notes.session = true;
+            work.replace(range, SESSION);
+        }
+        "CLAUDE_EFFORT" => {
+            unresolved(work, range.start, variable.name);
+            if in_words {
+                work.replace(around, "your reasoning effort");
+            } else {
+                work.replace(range, "<reasoning effort>");
+            }
+        }
+        name => match name.strip_prefix("user_config.") {
+            Some(key) => {
+                unresolved(work, range.start, name);
+                if in_words {
+                    work.replace(around, &format!("the user's setting `{key}`"));
+                } else {
+                    work.replace(range, &format!("<the user's setting {key}>"));
+                }
+            }
+            None => unresolved(work, range.start, name),
+        },
+    }
+}
+
+fn unresolved(work: &mut Work<'_>, at: usize, name: &str) {
+    work.find(
+        at,
+        Code::VariableUnresolved,
+        format!("`{name}` has no value outside of Claude Code"),
+    );
+}
+
+/// What looks like one of Claude's variables but isn't one that is known: `${CLAUDE_X%/}`.
+fn unknown(work: &mut Work<'_>, at: usize) {
+    let body = work.body();
+    let rest = words::tail(body, at, 16);
+    if words::before(body, at) != Some('\\')
+        && (rest.starts_with("${CLAUDE_") || rest.starts_with("${user_config."))
+    {
+        let name = words::run(body, at + 2, LIMIT, |c| {
+            c.is_ascii_alphanumeric() || matches!(c, '_' | '.')
+        });
+        unresolved(work, at, &body[name]);
+    }
+}
