@@ -19,7 +19,7 @@ pub struct Options {
     pub neighbours: Names,
     /// Names that MCP servers of this plugin may not have, since others have them.
     pub taken_servers: Vec<String>,
-    /// Names that MCP servers of this plugin run under, decided elsewhere, by the plugin's own names for them.
+    /// Names that MCP servers of this plugin run under, decided elsewhere, by the names they would have.
     pub renamed_servers: BTreeMap<String, String>,
     /// Whether any warning fails the conversion.
     pub strict: bool,

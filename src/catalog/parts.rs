@@ -36,9 +36,9 @@ impl Parts {
             .iter()
             .filter_map(|(name, definition)| match definition {
                 Value::Object(definition) => Some((
-                    name,
+                    name.clone(),
                     PluginServer {
-                        definition,
+                        definition: definition.clone(),
                         enabled: true,
                     },
                 )),

@@ -1,4 +1,4 @@
-//! What there is to convert in a folder: a plugin, a marketplace's plugins, or a folder of skills.
+//! What there is to convert in a folder: a plugin, a marketplace's plugins, a folder of skills, or one of plugins.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -62,7 +62,14 @@ pub fn look(folder: &Path) -> Result<Vec<Found>, FolderError> {
         .map(|name| name.to_string_lossy().into_owned())
         .unwrap_or_default();
     let Some(market) = Marketplace::read(&sketch(&folder), &name)? else {
-        return Ok(vec![read(&folder, name, |_| {})]);
+        let inner = plugins_in(&folder);
+        if is_plugin(&folder) || inner.is_empty() {
+            return Ok(vec![read(&folder, name, |_| {})]);
+        }
+        let inner = inner.into_iter();
+        return Ok(inner
+            .map(|name| read(&folder.join(&name), name, |_| {}))
+            .collect());
     };
     let found = market.entries.iter().map(|entry| match &entry.place {
         Place::Here(inner) => read(&folder.join(inner), entry.name.clone(), |source| {
@@ -75,6 +82,38 @@ pub fn look(folder: &Path) -> Result<Vec<Found>, FolderError> {
         },
     });
     Ok(found.collect())
+}
+
+/// What makes a folder a plugin.
+const OF_PLUGINS: [&str; 8] = [
+    ".claude-plugin/plugin.json",
+    ".codex-plugin/plugin.json",
+    "SKILL.md",
+    "skills",
+    "commands",
+    "agents",
+    "hooks/hooks.json",
+    ".mcp.json",
+];
+
+fn is_plugin(folder: &Path) -> bool {
+    OF_PLUGINS.iter().any(|part| folder.join(part).exists())
+}
+
+/// Folders that say that they are plugins, by name.
+fn plugins_in(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut names: Vec<String> = entries
+        .filter(|entry| {
+            OF_PLUGINS
+                .iter()
+                .take(2)
+                .any(|manifest| entry.path().join(manifest).is_file())
+        })
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .collect();
+    names.sort();
+    names
 }
 
 fn read(folder: &Path, name: String, add: impl FnOnce(&mut Source)) -> Found {
@@ -164,6 +203,30 @@ mod tests {
             }
         ));
         assert!(matches!(&found[2], Found::Elsewhere { reason, .. } if reason.contains("github")));
+    }
+
+    #[test]
+    fn a_folder_of_plugins_needs_no_marketplace() {
+        let home = tempfile::tempdir().unwrap();
+        for name in ["b", "a"] {
+            write(
+                home.path(),
+                &format!("{name}/.claude-plugin/plugin.json"),
+                "{}",
+            );
+        }
+        write(home.path(), "c/README.md", "");
+        let found = look(home.path()).unwrap();
+        let names: Vec<&str> = found
+            .iter()
+            .map(|found| match found {
+                Found::Here(source) => source.folder.as_str(),
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(names, ["a", "b"]);
+        write(home.path(), "skills/s/SKILL.md", "");
+        assert_eq!(look(home.path()).unwrap().len(), 1);
     }
 
     #[test]

@@ -36,7 +36,8 @@ const FILE: &str = ".mcp.json";
 
 /// The name each server runs under, by the plugin's own name for it.
 ///
-/// Names are global to a thread, so a taken one gets the plugin's name in front.
+/// Names are global to a thread, so a taken one gets the plugin's name in front; what was decided
+/// elsewhere counts.
 pub(crate) fn names(plugin: &Plugin, options: &Options) -> BTreeMap<String, String> {
     let mut taken: BTreeSet<String> = options.taken_servers.iter().cloned().collect();
     let mut names = BTreeMap::new();
@@ -49,7 +50,8 @@ pub(crate) fn names(plugin: &Plugin, options: &Options) -> BTreeMap<String, Stri
         if names.contains_key(&server.name) {
             continue;
         }
-        let name = free_name(&server.name, &plugin.name, &taken);
+        let free = free_name(&server.name, &plugin.name, &taken);
+        let name = options.renamed_servers.get(&free).cloned().unwrap_or(free);
         taken.insert(name.clone());
         names.insert(server.name.clone(), name);
     }
