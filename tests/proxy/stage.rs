@@ -118,10 +118,24 @@ pub(crate) fn warnings(receipt: &Value) -> Vec<String> {
 
 /// Lets a thread's model spawn a child; gives the child's id.
 pub(crate) async fn spawn_child(host: &Client, parent: &str) -> String {
+    spawn(host, parent, &json!({ "message": "look" })).await
+}
+
+/// The same, in a role.
+pub(crate) async fn spawn_child_as(host: &Client, parent: &str, role: &str) -> String {
+    spawn(
+        host,
+        parent,
+        &json!({ "message": "look", "agent_type": role }),
+    )
+    .await
+}
+
+async fn spawn(host: &Client, parent: &str, arguments: &Value) -> String {
     let mark = host.mark();
     host.turn(
         parent,
-        r#"CALL multi_agent_v1 spawn_agent {"message":"look"}"#,
+        &format!("CALL multi_agent_v1 spawn_agent {arguments}"),
     )
     .await
     .unwrap();

@@ -32,6 +32,14 @@ impl Promise {
         }
     }
 
+    /// And these skills.
+    #[must_use]
+    pub fn and_skills(mut self, skills: &[&str]) -> Self {
+        self.skills
+            .extend(skills.iter().map(|name| (*name).to_owned()));
+        self
+    }
+
     /// And this MCP server with exactly these tools.
     #[must_use]
     pub fn server(mut self, name: &str, tools: &[&str]) -> Self {

@@ -121,7 +121,7 @@ impl Server {
     }
 }
 
-/// A Codex plugin of the home's marketplace, `internal`.
+/// A plugin of the home's marketplace, `internal`: Codex's own, or one that was made for Claude.
 #[derive(Debug, Clone)]
 pub struct Plugin {
     pub(super) name: String,
@@ -129,6 +129,7 @@ pub struct Plugin {
     skills: Vec<Skill>,
     servers: Vec<Server>,
     files: BTreeMap<String, String>,
+    for_claude: bool,
 }
 
 impl Plugin {
@@ -142,7 +143,15 @@ impl Plugin {
             skills: Vec::new(),
             servers: Vec::new(),
             files: BTreeMap::new(),
+            for_claude: false,
         }
+    }
+
+    /// Gives it Claude's manifest in the place of Codex's; commands, agents and the like are files.
+    #[must_use]
+    pub fn for_claude(mut self) -> Self {
+        self.for_claude = true;
+        self
     }
 
     /// Sets its version.
@@ -194,8 +203,13 @@ impl Plugin {
                 json!({"mcpServers": servers}).to_string().into(),
             );
         }
+        let folder = if self.for_claude {
+            ".claude-plugin"
+        } else {
+            ".codex-plugin"
+        };
         tree.insert(
-            format!("{top}/.codex-plugin/plugin.json").into(),
+            format!("{top}/{folder}/plugin.json").into(),
             manifest.to_string().into(),
         );
         let skills = format!("{top}/skills");

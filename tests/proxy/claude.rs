@@ -1,0 +1,254 @@
+//! Plugins that were made for Claude, in threads of the real Codex.
+
+use std::path::{Path, PathBuf};
+
+use lab::{HomeBuilder, Plugin, Promise};
+use serde_json::{Value, json};
+
+use crate::stage::{Stage, id_of, native, spawn_child_as, warnings};
+
+const SERVER: &str = include_str!("../support/src/home/mcp.mjs");
+
+/// A command, a skill, an agent, an MCP server and files that they need, all in Claude's words.
+fn forge() -> Plugin {
+    let servers = json!({ "mcpServers": { "forge": {
+        "command": "node", "args": ["${CLAUDE_PLUGIN_ROOT}/server.mjs", "/dev/null", "forge", "strike"] } } });
+    Plugin::new("forge")
+        .for_claude()
+        .file(
+            "commands/prd.md",
+            "---\ndescription: Writes a PRD\nargument-hint: <idea>\n---\n\nWrite a PRD for: $ARGUMENTS\n\n\
+             @${CLAUDE_PLUGIN_ROOT}/shared/rules.md\n\nRun:\n\n```bash\nsh ${CLAUDE_PLUGIN_ROOT}/scripts/go.sh\n```\n\n\
+             Then use `/forge:audit`, and let Task(subagent_type=\"reviewer\") look at it.\n",
+        )
+        .file(
+            "skills/audit/SKILL.md",
+            "---\nname: audit\ndescription: Audits: everything\n---\n\nSee [the rules](../../shared/rules.md).\n",
+        )
+        .file(
+            "agents/reviewer.md",
+            "---\nname: reviewer\ndescription: Reviews a PRD\ntools: Read, Grep\n---\n\nYou review what was forged.\n",
+        )
+        .file("shared/rules.md", "Be brief.\n")
+        .file("scripts/go.sh", "echo gone\n")
+        .file("server.mjs", SERVER)
+        .file(".mcp.json", &servers.to_string())
+}
+
+async fn stage() -> Stage {
+    Stage::of(HomeBuilder::standard().unwrap().plugin(forge())).await
+}
+
+fn whole() -> Promise {
+    Promise::of_skills(&["forge:audit", "forge:prd"]).server("forge", &["strike"])
+}
+
+/// The text that mentions of skills brought into a thread.
+fn injected(stage: &Stage, thread: &str) -> String {
+    let request = stage
+        .model
+        .last_for(|request| request.thread.as_deref() == Some(thread))
+        .unwrap();
+    let input = request.body["input"].as_array().unwrap().iter();
+    let texts = input.flat_map(|item| item["content"].as_array().into_iter().flatten());
+    let texts = texts.filter_map(|part| part["text"].as_str());
+    texts
+        .filter(|text| text.starts_with("<skill>"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// Every absolute path in a text that leads into our store.
+fn store_paths(text: &str) -> Vec<PathBuf> {
+    let ends = |c: char| c.is_whitespace() || "`'\"<>()".contains(c);
+    text.split(ends)
+        .filter(|word| word.starts_with('/') && word.contains("/store-v1/"))
+        .map(|word| PathBuf::from(word.trim_end_matches(['.', ','])))
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chosen_claude_plugin_is_there_with_all_its_parts() {
+    let stage = stage().await;
+    let before = stage.home.fingerprint().unwrap();
+    let host = stage.host().await;
+    let (thread, receipt) = stage.start(&host, json!({ "plugins": ["forge"] })).await;
+    let plugin = &receipt["plugins"][0];
+    assert_eq!(plugin["skills"], json!(["forge:audit", "forge:prd"]));
+    assert_eq!(plugin["agents"], json!(["forge:reviewer"]));
+    assert_eq!(plugin["mcpServers"], json!(["forge"]));
+    stage.check(&host, &thread, &whole()).await;
+    let seen = stage.model.seen(&thread).unwrap();
+    assert!(
+        seen.agents.contains(&"forge:reviewer".to_owned()),
+        "{:?}",
+        seen.agents
+    );
+
+    host.turn(&thread, "$forge:prd a new hammer").await.unwrap();
+    let text = injected(&stage, &thread);
+    assert!(!text.contains("CLAUDE_"), "{text}");
+    assert!(
+        text.contains("$forge:audit") && text.contains("`forge:reviewer`"),
+        "{text}"
+    );
+    let paths = store_paths(&text);
+    let read = |end: &str| {
+        let path = paths.iter().find(|path| path.ends_with(end));
+        std::fs::read_to_string(path.unwrap_or_else(|| panic!("no {end} in {text}"))).unwrap()
+    };
+    assert_eq!(read("shared/rules.md"), "Be brief.\n");
+    assert_eq!(read("scripts/go.sh"), "echo gone\n");
+
+    let child = spawn_child_as(&host, &thread, "forge:reviewer").await;
+    stage.model.wait_for_thread(&child).await.unwrap();
+    let asked = stage
+        .model
+        .last_for(|request| request.thread.as_deref() == Some(&child))
+        .unwrap();
+    assert!(
+        asked
+            .body
+            .to_string()
+            .contains("You review what was forged.")
+    );
+    assert_eq!(
+        whole().breaches(&stage.model.seen(&child).unwrap()),
+        Vec::<String>::new()
+    );
+    assert!(host.shutdown().await.unwrap().success());
+    assert_eq!(
+        stage.home.fingerprint().unwrap().changes_since(&before),
+        Vec::<String>::new()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_the_same_after_restart_resume_and_fork() {
+    let stage = stage().await;
+    let host = stage.host().await;
+    let (thread, first) = stage.start(&host, json!({ "plugins": ["forge"] })).await;
+    stage.check(&host, &thread, &whole()).await;
+    assert!(host.shutdown().await.unwrap().success());
+
+    let host = stage.host().await;
+    let resumed = host
+        .request("thread/resume", json!({ "threadId": thread }))
+        .await
+        .unwrap();
+    assert_eq!(resumed["capabilitySelection"]["digest"], first["digest"]);
+    assert_eq!(
+        warnings(&resumed["capabilitySelection"]),
+        Vec::<String>::new()
+    );
+    stage.check(&host, &thread, &whole()).await;
+    let forked = host
+        .request("thread/fork", json!({ "threadId": thread }))
+        .await
+        .unwrap();
+    stage.check(&host, &id_of(&forked), &whole()).await;
+    let fork_seen = stage.model.seen(&id_of(&forked)).unwrap();
+    assert!(fork_seen.agents.contains(&"forge:reviewer".to_owned()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_and_modes() {
+    let stage = stage().await;
+    let host = stage.host().await;
+    let agent_alone = json!({ "agents": ["forge:reviewer"] });
+    let narrowed = json!({ "plugins": [{ "id": "forge@internal", "skills": ["prd"], "agents": [], "mcpServers": [] }] });
+    for (selection, promise, agents) in [
+        (agent_alone, Promise::default(), true),
+        (
+            json!({ "skills": ["forge:prd"] }),
+            Promise::of_skills(&["forge:prd"]),
+            false,
+        ),
+        (narrowed, Promise::of_skills(&["forge:prd"]), false),
+        // What remains is as natively: Codex lists its skill alone.
+        (
+            json!({ "mode": "restrict", "skills": [], "mcpServers": [] }),
+            natively_left(),
+            false,
+        ),
+        (
+            json!({ "mode": "extend", "plugins": ["forge"] }),
+            extended(),
+            true,
+        ),
+    ] {
+        let (thread, receipt) = stage.start(&host, selection.clone()).await;
+        host.turn(&thread, "What can you do?").await.unwrap();
+        let seen = stage.model.seen(&thread).unwrap();
+        assert_eq!(
+            promise.breaches(&seen),
+            Vec::<String>::new(),
+            "{selection} {receipt}"
+        );
+        let there = seen.agents.contains(&"forge:reviewer".to_owned());
+        assert_eq!(there, agents, "{selection}");
+    }
+}
+
+fn natively_left() -> Promise {
+    Promise::of_skills(&["forge:audit", "github:pull-request", "linear:issue-writing"])
+}
+
+fn extended() -> Promise {
+    native_with_forge()
+}
+
+fn native_with_forge() -> Promise {
+    native()
+        .and_skills(&["forge:audit", "forge:prd"])
+        .server("forge", &["strike"])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_not_be_converted_is_refused_and_its_neighbours_are_not() {
+    let broken = Plugin::new("broken").for_claude().file(
+        "commands/go.md",
+        "---\ndescription: Goes\n---\n@../shared/gone.md\n",
+    );
+    let builder = HomeBuilder::standard()
+        .unwrap()
+        .plugin(forge())
+        .plugin(broken);
+    let stage = Stage::of(builder).await;
+    let host = stage.host().await;
+    let error = stage.refused(&host, json!({ "plugins": ["broken"] })).await;
+    assert_eq!(error.data["kind"], "conversionFailed");
+    let message = error.data["message"].as_str().unwrap();
+    assert!(message.contains("commands/go.md:4"), "{message}");
+    let (thread, _) = stage.start(&host, json!({ "plugins": ["forge"] })).await;
+    stage.check(&host, &thread, &whole()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bundle_is_healed_when_it_was_changed() {
+    let stage = stage().await;
+    let host = stage.host().await;
+    let (thread, _) = stage.start(&host, json!({ "plugins": ["forge"] })).await;
+    host.turn(&thread, "$forge:prd a hammer").await.unwrap();
+    let rules = store_paths(&injected(&stage, &thread))
+        .into_iter()
+        .find(|path| path.ends_with("shared/rules.md"))
+        .unwrap();
+    tamper(&rules);
+    host.turn(&thread, "And now?").await.unwrap();
+    assert_eq!(std::fs::read_to_string(&rules).unwrap(), "Be brief.\n");
+    let listed = host.request("capability/list", json!({})).await.unwrap();
+    let ids: Vec<&Value> = listed["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| &entry["id"])
+        .collect();
+    assert!(ids.contains(&&json!("forge:prd")) && ids.contains(&&json!("forge:reviewer")));
+}
+
+fn tamper(file: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o644)).unwrap();
+    std::fs::write(file, "Be long.\n").unwrap();
+}
