@@ -132,9 +132,12 @@ pub(super) fn said(body: &str, lead: &Lead, agent: &Agent) -> String {
     } else {
         agent.spawn()
     };
-    let first = words::after(body, lead.start);
-    let capital = words::begins_sentence(body, lead.start)
-        || (lead.verb || lead.thing) && first.is_some_and(char::is_uppercase);
+    // What is replaced is written as its author wrote it.
+    let capital = if lead.verb || lead.thing {
+        words::after(body, lead.start).is_some_and(char::is_uppercase)
+    } else {
+        words::begins_sentence(body, lead.start)
+    };
     words::capitalized(&said, capital)
 }
 
@@ -252,8 +255,9 @@ fn one_call(work: &mut Work<'_>, at: usize, start: usize, call: &Call) {
         )
     } else if let Some(first) = positional
         && let written = words::unquoted(&body[first.value.clone()])
-        && written.contains(':')
+        && let Some((plugin, name)) = written.split_once(':')
         && written.chars().all(|c| words::is_name(c) || c == ':')
+        && !work.is_skill(plugin, name)
     {
         work.meant(first.value.start, written)
     } else if call.value(body, &["prompt"]).is_some()

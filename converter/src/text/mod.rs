@@ -50,8 +50,8 @@ pub(crate) fn convert(text: Text<'_>, context: &Context<'_>) -> ConvertedText {
         links::run,
         mcp::run,
         tools::run,
-        arguments::run,
         variables::run,
+        arguments::run,
         mentions::run,
     ] {
         pass(&mut work);

@@ -113,9 +113,7 @@ fn slash(work: &mut Work<'_>, at: usize) {
     let name = name(body, at + 1);
     let written = &body[name.clone()];
     let next = words::after(body, name.end);
-    let is_path = next.is_some_and(|c| {
-        matches!(c, '/' | '\\' | '~' | '=' | '<' | '{' | '*' | '$') || c.is_alphanumeric()
-    });
+    let is_path = words::goes_on(body, name.end);
     if !written.starts_with(|c: char| c.is_ascii_alphabetic()) || is_path {
         return;
     }
@@ -160,6 +158,15 @@ fn is_address(body: &str, range: &Range<usize>) -> bool {
         before,
         "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD" | "OPTIONS"
     ) || NOT_COMMANDS.contains(&after.to_ascii_lowercase().as_str())
+}
+
+impl Work<'_> {
+    /// Whether a plugin has a skill or command of this name, old or new.
+    pub(super) fn is_skill(&self, plugin: &str, name: &str) -> bool {
+        self.context.names.plugins.get(plugin).is_some_and(|names| {
+            names.skills.contains_key(name) || names.skills.values().any(|new| new == name)
+        })
+    }
 }
 
 /// The full name of a skill in the bundle, and how much of what is written is its name.
