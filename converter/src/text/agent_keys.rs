@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::agent_names::Agent;
-use super::agents::{inner, lead_in, said};
+use super::agent_words::{lead_in, said};
+use super::agents::inner;
 use super::scan::Place;
 use super::words;
 use super::work::Work;

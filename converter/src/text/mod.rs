@@ -7,6 +7,7 @@
 mod agent_keys;
 mod agent_mentions;
 mod agent_names;
+mod agent_words;
 mod agents;
 mod arguments;
 mod calls;

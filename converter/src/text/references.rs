@@ -125,16 +125,21 @@ fn slash(work: &mut Work<'_>, at: usize) {
                 let call = work.context.target.skill_call(&full);
                 work.replace(at..end, &call);
             }
+            None if work.is_skill(&work.context.plugin.name, written) => own(work, range, written),
             None => unknown(work, at, plugin, skill),
         }
         return;
     }
-    let own = work.context.plugin.name.as_str();
     let is_other = BUILT_IN.contains(&written) || is_address(body, &range);
-    if is_other || next == Some(':') && body[name.end + 1..].starts_with(words::is_name) {
-        return;
+    let is_port = next == Some(':') && body[name.end + 1..].starts_with(words::is_name);
+    if !is_other && !is_port {
+        own(work, range, written);
     }
-    if let Some((full, length)) = resolve(work, own, written)
+}
+
+/// `/command` of the plugin itself.
+fn own(work: &mut Work<'_>, range: Range<usize>, written: &str) {
+    if let Some((full, length)) = resolve(work, &work.context.plugin.name, written)
         && length == written.len()
     {
         let call = work.context.target.skill_call(&full);
@@ -182,16 +187,17 @@ fn resolve(work: &Work<'_>, plugin: &str, written: &str) -> Option<(String, usiz
 }
 
 fn unknown(work: &mut Work<'_>, at: usize, plugin: &str, skill: &str) {
-    let is_own = work.context.names.plugins.contains_key(plugin);
+    let is_known = work.context.names.plugins.contains_key(plugin);
     let is_name = |name: &str| {
         name.len() > 1
             && name.starts_with(|c: char| c.is_ascii_lowercase())
             && name.chars().all(|c| words::is_name(c) || c == ':')
     };
-    if VOLUME_MODES.contains(&skill) || !is_own && !(is_name(plugin) && is_name(skill)) {
+    let looks_like_call = is_known || is_name(plugin) && is_name(skill);
+    if VOLUME_MODES.contains(&skill) || !looks_like_call {
         return;
     }
-    let what = if is_own {
+    let what = if is_known {
         format!("the plugin `{plugin}` has no skill or command `{skill}`")
     } else {
         format!("the plugin `{plugin}` of `/{plugin}:{skill}` is not known")

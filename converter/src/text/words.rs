@@ -46,7 +46,7 @@ pub(super) fn goes_on(text: &str, end: usize) -> bool {
         Some('*') => rest
             .next()
             .is_some_and(|c| c.is_alphanumeric() || matches!(c, '.' | '/')),
-        Some(c) => matches!(c, '/' | '\\' | '~' | '=' | '<' | '{' | '$') || c.is_alphanumeric(),
+        Some(c) => matches!(c, '/' | '\\' | '~' | '=' | '{' | '$') || c.is_alphanumeric(),
         None => false,
     }
 }

@@ -314,6 +314,22 @@ fn includes() {
                 "<rules>\nRead `/b/skills/shared/rules.md` now.\n</rules>",
                 &[],
             ),
+            (
+                "**@../shared/rules.md**",
+                "**`/b/skills/shared/rules.md`**",
+                &[],
+            ),
+            (
+                "Fill @../shared/{name}.md, @${CLAUDE_SKILL_DIR}/references/*.md",
+                "Fill /b/skills/shared/{name}.md, /b/skills/prd/references/*.md",
+                &[],
+            ),
+            (
+                "@../none/{name}.md",
+                "@../none/{name}.md",
+                &["include-unresolved"],
+            ),
+            ("`@../path/to/file.md`", "`@../path/to/file.md`", &[]),
             // Not includes.
             (
                 "mail me@example.md or a@b.md",
@@ -644,8 +660,8 @@ fn references() {
             ("/forge:git:push", "$forge:git:push", &[]),
             (
                 "Use /idea, `/prd x` (or /git:push).",
-                "Use $forge:idea, `$forge:prd x` (or /git:push).",
-                unknown,
+                "Use $forge:idea, `$forge:prd x` (or $forge:git:push).",
+                &[],
             ),
             ("/forge:none", "/forge:none", unknown),
             ("/strange:thing", "/strange:thing", unknown),
@@ -655,6 +671,7 @@ fn references() {
                 &[],
             ),
             ("Skill(none:x)", "Skill(none:x)", unknown),
+            ("<li>/forge:idea</li>", "<li>$forge:idea</li>", &[]),
             // Not references.
             ("```\n/forge:idea\n```", "```\n/forge:idea\n```", &[]),
             (
