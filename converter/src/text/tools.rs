@@ -77,7 +77,15 @@ fn one(
     explained: &mut BTreeSet<&'static str>,
 ) {
     let body = work.body();
-    let around = match work.place(word.start) {
+    let place = work.place(word.start);
+    let rest = words::tail(body, word.end, 24);
+    let is_call = rest.starts_with('(') && !rest.starts_with("(s)");
+    let begins_span =
+        matches!(place, Place::Span(index) if work.scan.spans[index].content.start == word.start);
+    if begins_span && is_call && tool.words.is_none() {
+        unavailable(work, word.start, tool);
+    }
+    let around = match place {
         Place::Block(_) | Place::Link => return,
         Place::Span(_) if work.with_ticks(word.clone()) == word => return,
         _ => with_stars(body, work.with_ticks(word)),
@@ -86,16 +94,11 @@ fn one(
     let is_tool = rest
         .strip_prefix(" tool")
         .is_some_and(|rest| !rest.starts_with(|c: char| words::is_word(c) || c == '-'));
-    if rest.starts_with('(') || tool.ordinary && !is_tool {
+    if is_call || tool.ordinary && !is_tool {
         return;
     }
     let Some(phrase) = &tool.words else {
-        work.find_first(
-            around.start,
-            Code::ToolUnavailable,
-            format!("there is no counterpart of the tool `{}`", tool.name),
-        );
-        return;
+        return unavailable(work, around.start, tool);
     };
     let name = around.start;
     let Said {
@@ -123,6 +126,14 @@ fn one(
             format!("the tool `{}` is named in words", tool.name),
         );
     }
+}
+
+fn unavailable(work: &mut Work<'_>, at: usize, tool: &ToolWords) {
+    work.find_first(
+        at,
+        Code::ToolUnavailable,
+        format!("there is no counterpart of the tool `{}`", tool.name),
+    );
 }
 
 /// Bold marks that hold only the name go with it.

@@ -832,6 +832,16 @@ fn agents() {
                 "```\nSpawn the `default` agent:\n  x\n```",
                 &[],
             ),
+            (
+                "Use the Task tool (subagent_type: reviewer) here.",
+                "Use the agent-spawning tool (spawn the `forge:reviewer` agent) here.",
+                &["tool-reworded"],
+            ),
+            (
+                "Launch three with subagent_type=\"Explore\"",
+                "Launch three with agent type `explorer` (spawn the `explorer` agent)",
+                &[],
+            ),
             // Not agents.
             (
                 "Task(s) to do, Agent(s), the Task (urgent)",
@@ -911,6 +921,11 @@ fn tools() {
             (
                 "Use SendMessage, then SendMessage",
                 "Use SendMessage, then SendMessage",
+                &["tool-unavailable"],
+            ),
+            (
+                "Run `Workflow(forge:scan)`, no Workflow(s)",
+                "Run `Workflow(forge:scan)`, no Workflow(s)",
                 &["tool-unavailable"],
             ),
             // Left alone.
