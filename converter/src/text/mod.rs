@@ -7,6 +7,7 @@
 mod agent_keys;
 mod agent_mentions;
 mod agent_names;
+mod agent_words;
 mod agents;
 mod arguments;
 mod calls;
@@ -50,8 +51,8 @@ pub(crate) fn convert(text: Text<'_>, context: &Context<'_>) -> ConvertedText {
         links::run,
         mcp::run,
         tools::run,
-        arguments::run,
         variables::run,
+        arguments::run,
         mentions::run,
     ] {
         pass(&mut work);
