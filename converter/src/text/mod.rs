@@ -19,6 +19,7 @@ mod links;
 mod locate;
 mod mcp;
 mod mentions;
+mod paths;
 mod positions;
 mod preamble;
 mod reads;
@@ -49,6 +50,7 @@ pub(crate) fn convert(text: Text<'_>, context: &Context<'_>) -> ConvertedText {
         agents::run,
         references::run,
         links::run,
+        paths::run,
         mcp::run,
         tools::run,
         variables::run,

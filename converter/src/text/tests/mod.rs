@@ -2,6 +2,7 @@
 
 mod corpora;
 mod gate;
+mod paths;
 mod properties;
 mod tables;
 mod world;
