@@ -103,3 +103,65 @@ fn skills(bundle: &Tree, naming: &Naming<'_>, context: &Context<'_>) -> Vec<Find
 fn rejected(file: &str, problem: &str) -> Finding {
     Finding::new(Code::SkillRejected, Location::new(file, 1), problem)
 }
+
+#[cfg(test)]
+mod tests {
+    use codex_loadout_bundle::TreeFile;
+
+    use super::*;
+    use crate::discovery::discover;
+    use crate::discovery::tests::tree;
+    use crate::names::Names;
+    use crate::options::Options;
+    use crate::source::Source;
+    use crate::target::Codex;
+
+    #[test]
+    fn what_codex_would_not_load_as_said_is_refused() {
+        let source = Source {
+            tree: tree(&[("skills/a/SKILL.md", "---\nname: a\ndescription: d\n---\n")]),
+            folder: "p".to_owned(),
+            ..Source::default()
+        };
+        let plugin = discover(&source).unwrap().plugin;
+        let options = Options::default();
+        let naming = crate::naming::name(&source, &plugin, &options, &Codex);
+        let context = Context {
+            source: &source,
+            plugin: &plugin,
+            options: &options,
+            target: &Codex,
+            names: &Names::default(),
+            moved: &BTreeMap::new(),
+        };
+        let good = "---\nname: a\ndescription: d\n---\n";
+        for (files, expected) in [
+            (vec![("skills/a/SKILL.md", good)], vec![]),
+            (
+                vec![("skills/a/SKILL.md", good), (".x/SKILL.md", "")],
+                vec![],
+            ),
+            (vec![], vec!["would not be found"]),
+            (
+                vec![("skills/a/SKILL.md", "no header")],
+                vec!["does not begin"],
+            ),
+            (
+                vec![("skills/a/SKILL.md", good), ("docs/SKILL.md", good)],
+                vec!["no skill of the plugin"],
+            ),
+        ] {
+            let failures = skills(&tree(&files), &naming, &context);
+            assert_eq!(failures.len(), expected.len(), "{failures:?}");
+            for (failure, expected) in failures.iter().zip(expected) {
+                assert!(failure.message.contains(expected), "{failure:?}");
+            }
+        }
+        let mut elsewhere = naming;
+        "skills/b/SKILL.md".clone_into(&mut elsewhere.skills[0].bundle_file);
+        let mut bundle = Tree::default();
+        bundle.insert("skills/b/SKILL.md", TreeFile::plain(good));
+        let failures = skills(&bundle, &elsewhere, &context);
+        assert_eq!(failures[0].code, Code::FolderNameDiffers);
+    }
+}

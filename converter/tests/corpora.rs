@@ -2,6 +2,13 @@
 //!
 //! They are no part of the repository: `../shared/corpora` beside it, or the folder that `CODEX_LOADOUT_CORPORA` names.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is a test"
+)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};

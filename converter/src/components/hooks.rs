@@ -27,6 +27,7 @@ mod signs;
 #[cfg(test)]
 mod tests;
 mod timeout;
+mod tool_call;
 
 /// The hooks of a bundle.
 #[derive(Debug, Clone, Default)]

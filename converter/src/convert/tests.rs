@@ -1,1 +1,556 @@
+//! Whole plugins, small ones: a row of the conversion table each.
 
+use codex_loadout_bundle::TreeFile;
+use serde_json::json;
+
+use super::*;
+use crate::discovery::CLAUDE_MANIFEST;
+use crate::discovery::tests::tree;
+use crate::report::{Kind, Report};
+use crate::target::Codex;
+
+fn source(files: &[(&str, &str)]) -> Source {
+    let mut source = Source {
+        tree: tree(files),
+        folder: "p".to_owned(),
+        ..Source::default()
+    };
+    if source.tree.get(CLAUDE_MANIFEST).is_none() {
+        source
+            .tree
+            .insert(CLAUDE_MANIFEST, TreeFile::plain("{\"name\": \"p\"}"));
+    }
+    source
+}
+
+fn converted(files: &[(&str, &str)]) -> Conversion {
+    convert(&source(files), &Options::default(), &Codex).unwrap()
+}
+
+fn text(conversion: &Conversion, path: &str) -> String {
+    let file = conversion.bundle.get(path);
+    let file = file.unwrap_or_else(|| panic!("no {path}: {}", conversion.report));
+    String::from_utf8(file.bytes.to_vec()).unwrap()
+}
+
+fn codes(findings: &[Finding]) -> Vec<&'static str> {
+    findings
+        .iter()
+        .map(|finding| finding.code.as_str())
+        .collect()
+}
+
+fn account<'a>(report: &'a Report, kind: Kind, name: &str) -> &'a Account {
+    let mut of_name = report
+        .components
+        .iter()
+        .filter(|account| account.kind == kind && account.name == name);
+    of_name
+        .next()
+        .unwrap_or_else(|| panic!("no {name}: {report}"))
+}
+
+/// A skill's file and the codes of its account.
+fn skill(header: &str, body: &str) -> (String, Vec<&'static str>, Outcome) {
+    let file = format!("---\n{header}\n---\n{body}");
+    let conversion = converted(&[("skills/s/SKILL.md", &file)]);
+    let account = account(&conversion.report, Kind::Skill, "s");
+    (
+        text(&conversion, "skills/s/SKILL.md"),
+        codes(&account.warnings),
+        account.outcome,
+    )
+}
+
+#[test]
+fn frontmatter_of_a_skill() {
+    for (header, expected, code) in [
+        (
+            "description: d",
+            "---\nname: s\ndescription: d\n---\n\nBody",
+            None,
+        ),
+        ("description: d\nwhen_to_use: w", "description: d w\n", None),
+        (
+            "name: s",
+            "description: Body\n",
+            Some("description-synthesized"),
+        ),
+        (
+            "description: [a, b]",
+            "description: a; b\n",
+            Some("frontmatter-repaired"),
+        ),
+        (
+            "description: d\ndescription: e",
+            "description: e\n",
+            Some("frontmatter-repaired"),
+        ),
+        (
+            "description: d\nlicense: MIT\nversion: 1.10",
+            "metadata:\n  license: MIT\n  version: \"1.10\"\n---",
+            None,
+        ),
+        (
+            "description: d\nmetadata:\n  a: 1\n  b: [x, y]",
+            "metadata:\n  a: \"1\"\n  b: x; y\n",
+            None,
+        ),
+        (
+            "description: d\nmetadata: text",
+            "metadata:\n  note: text\n",
+            Some("frontmatter-repaired"),
+        ),
+        (
+            "description: d\nmetadata: [a]",
+            "metadata:\n  note: a\n",
+            Some("frontmatter-repaired"),
+        ),
+        (
+            "description: d\nuser-invocable: no",
+            "description: d\n",
+            Some("user-invocable-ignored"),
+        ),
+        (
+            "description: d\nallowed-tools: Read",
+            "description: d\n",
+            Some("allowed-tools-dropped"),
+        ),
+        (
+            "description: d\ndisallowed-tools: Bash, Edit",
+            "Do not use `Bash`, `Edit` for this.",
+            Some("restriction-not-enforced"),
+        ),
+        (
+            "description: d\nmodel: opus",
+            "description: d\n",
+            Some("model-dropped"),
+        ),
+        ("description: d\nmodel: inherit", "description: d\n", None),
+        (
+            "description: d\neffort: high",
+            "description: d\n",
+            Some("model-dropped"),
+        ),
+        (
+            "description: d\nhooks:\n  Stop: []",
+            "description: d\n",
+            Some("skill-hooks-dropped"),
+        ),
+        (
+            "description: d\npaths: \"*.rs, *.toml\"",
+            "Use it for files that match `*.rs`, `*.toml`.",
+            Some("paths-described"),
+        ),
+        (
+            "description: d\nbackground: true",
+            "description: d\n",
+            Some("frontmatter-field-dropped"),
+        ),
+        (
+            "description: d\ninstructions: First this.",
+            "---\n\nFirst this.\n\nBody",
+            None,
+        ),
+        (
+            "description: d\nargument-hint: <file>",
+            "`<file>`\n\nBody",
+            None,
+        ),
+        (
+            "description: d\ncontext: fork",
+            "Spawn the `default` agent with exactly the task",
+            Some("fork-emulated"),
+        ),
+        (
+            "description: d\ncontext: fork\nagent: Explore",
+            "Spawn the `explorer` agent",
+            Some("fork-emulated"),
+        ),
+    ] {
+        let (text, codes, outcome) = skill(header, "Body\n");
+        assert!(text.contains(expected), "{header}\n{text}");
+        assert_eq!(codes, code.into_iter().collect::<Vec<_>>(), "{header}");
+        let loses = Code::ALL
+            .iter()
+            .any(|known| Some(known.as_str()) == code && known.loses());
+        assert_eq!(outcome == Outcome::Lossy, loses, "{header}");
+    }
+    let (long, codes, _) = skill(&format!("description: {}", "word ".repeat(400)), "Body");
+    assert!(
+        long.lines().nth(2).unwrap().chars().count() < 1024 + 16,
+        "{long}"
+    );
+    assert_eq!(codes, ["description-truncated"]);
+}
+
+#[test]
+fn a_skill_that_only_users_call_keeps_what_its_policy_file_says() {
+    let skill = "---\ndescription: d\ndisable-model-invocation: true\n---\nBody";
+    let policy = "interface:\n  display_name: X\n";
+    for files in [
+        vec![("skills/s/SKILL.md", skill)],
+        vec![
+            ("skills/s/SKILL.md", skill),
+            ("skills/s/agents/openai.yaml", policy),
+        ],
+        vec![
+            ("skills/s/SKILL.md", skill),
+            ("skills/s/agents/openai.yaml", "["),
+        ],
+    ] {
+        let conversion = converted(&files);
+        let text = text(&conversion, "skills/s/agents/openai.yaml");
+        let value: Value = serde_saphyr::from_str(&text).unwrap();
+        assert_eq!(
+            value["policy"]["allow_implicit_invocation"],
+            json!(false),
+            "{text}"
+        );
+        let keeps = files.len() > 1 && files[1].1 == policy;
+        assert_eq!(value["interface"]["display_name"] == json!("X"), keeps);
+    }
+}
+
+#[test]
+fn commands_become_skills() {
+    let conversion = converted(&[
+        ("skills/taken/SKILL.md", "---\ndescription: d\n---\n"),
+        ("commands/taken.md", "---\ndescription: c\n---\nBody"),
+        ("commands/git/push.md", "# Push it\n\nNow."),
+        (
+            "commands/quiet.md",
+            "---\ndescription: c\ndisable-model-invocation: true\n---\nBody",
+        ),
+    ]);
+    let report = &conversion.report;
+    assert_eq!(report.failures, []);
+    let push = account(report, Kind::Command, "git:push");
+    assert_eq!(push.target.as_deref(), Some("p:git:push"));
+    assert!(
+        text(&conversion, "skills/git-push/SKILL.md")
+            .starts_with("---\nname: \"git:push\"\ndescription: Push it\n---\n")
+    );
+    assert_eq!(codes(&push.warnings), ["description-synthesized"]);
+    let taken = account(report, Kind::Command, "taken");
+    assert_eq!(taken.target.as_deref(), Some("p:taken-command"));
+    assert_eq!(codes(&taken.warnings), ["command-shadowed"]);
+    let quiet: Vec<&str> = conversion
+        .bundle
+        .iter()
+        .map(|(path, _)| path)
+        .filter(|path| path.ends_with("openai.yaml"))
+        .collect();
+    assert_eq!(
+        quiet,
+        [
+            "skills/quiet/agents/openai.yaml",
+            "skills/taken-command/agents/openai.yaml"
+        ]
+    );
+    assert!(!conversion.bundle.has_folder("commands"));
+    assert_eq!(conversion.names.skills["git:push"], "git:push");
+    assert_eq!(conversion.manifest["skills"], "./skills/");
+}
+
+#[test]
+fn agents_become_roles() {
+    for (header, expected, absent, code) in [
+        (
+            "name: a\ndescription: d",
+            "name = \"p:a\"\ndescription = \"d\"\ndeveloper_instructions = \"Body.\"\n",
+            "sandbox",
+            vec![],
+        ),
+        (
+            "tools: Read, Grep\ndescription: d",
+            "sandbox_mode = \"read-only\"",
+            "xx",
+            vec!["tools-not-enforced"],
+        ),
+        (
+            "tools: [Read, \"Bash(git:*)\"]\ndescription: d",
+            "name",
+            "sandbox",
+            vec!["tools-not-enforced"],
+        ),
+        (
+            "tools: Read, mcp__x__y\ndescription: d",
+            "name",
+            "sandbox",
+            vec!["tools-not-enforced"],
+        ),
+        (
+            "disallowedTools: Edit, Write, MultiEdit, NotebookEdit, Bash\ndescription: d",
+            "read-only",
+            "xx",
+            vec!["tools-not-enforced"],
+        ),
+        (
+            "disallowedTools: Edit\ndescription: d",
+            "Do not use these tools: Edit.",
+            "sandbox",
+            vec!["tools-not-enforced"],
+        ),
+        (
+            "model: opus\ndescription: d",
+            "name",
+            "opus",
+            vec!["model-dropped"],
+        ),
+        (
+            "effort: max\ndescription: d",
+            "model_reasoning_effort = \"xhigh\"",
+            "max",
+            vec![],
+        ),
+        (
+            "effort: odd\ndescription: d",
+            "name",
+            "effort",
+            vec!["agent-field-dropped"],
+        ),
+        (
+            "color: red\nmaxTurns: 3\ndescription: d",
+            "name",
+            "red",
+            vec!["agent-field-dropped", "agent-field-dropped"],
+        ),
+        (
+            "skills: s, other:t\ndescription: d",
+            "Read these skills first: $p:s, $other:t.",
+            "xx",
+            vec![],
+        ),
+        (
+            "name: a",
+            "description = \"Body.\"",
+            "xx",
+            vec!["description-synthesized"],
+        ),
+        (
+            "description: Use it: \"x\n<example>\nuser: y\n</example>\ntools: Read",
+            "read-only",
+            "xx",
+            vec!["tools-not-enforced", "frontmatter-repaired"],
+        ),
+    ] {
+        let file = format!("---\n{header}\n---\nBody.\n");
+        let conversion = converted(&[("agents/a.md", &file)]);
+        let text = text(&conversion, "agents/a.toml");
+        assert!(
+            text.contains(expected) && !text.contains(absent),
+            "{header}\n{text}"
+        );
+        let mut found = codes(&account(&conversion.report, Kind::Agent, "a").warnings);
+        let mut code = code;
+        found.sort_unstable();
+        code.sort_unstable();
+        assert_eq!(found, code, "{header}");
+        assert_eq!(conversion.agents[0].role, "p:a");
+        assert_eq!(conversion.agents[0].path, "agents/a.toml");
+        assert!(conversion.bundle.get("agents/a.md").is_some());
+    }
+}
+
+#[test]
+fn what_moves_takes_its_links_along() {
+    let conversion = converted(&[
+        (
+            "SKILL.md",
+            "---\nname: root\ndescription: d\n---\n[a](docs/a.md)",
+        ),
+        ("docs/a.md", "[root](../SKILL.md) [b](../skills/b/SKILL.md)"),
+        (
+            "skills/b/SKILL.md",
+            "---\nname: c\ndescription: d\n---\n[x](x.md) [a](../../docs/a.md)",
+        ),
+        ("skills/b/x.md", "[back](SKILL.md)"),
+        ("skills/b/in/SKILL.md", "---\nname: nested\n---\n"),
+    ]);
+    assert_eq!(conversion.report.failures, []);
+    assert!(text(&conversion, "skills/root/SKILL.md").contains("[a](../../docs/a.md)"));
+    assert!(
+        text(&conversion, "docs/a.md")
+            .contains("[root](../skills/root/SKILL.md) [b](../skills/c/SKILL.md)")
+    );
+    assert!(text(&conversion, "skills/c/SKILL.md").contains("[x](x.md) [a](../../docs/a.md)"));
+    assert!(conversion.bundle.get("skills/c/x.md").is_some());
+    assert!(
+        conversion
+            .bundle
+            .get("skills/c/in/SKILL.not-loaded.md")
+            .is_some()
+    );
+    let nested = account(&conversion.report, Kind::Skill, "in");
+    assert_eq!(
+        (nested.outcome, nested.target.as_deref()),
+        (Outcome::Dropped, None)
+    );
+}
+
+#[test]
+fn what_fails_a_plugin() {
+    let long = "n".repeat(65);
+    let long_skill = format!("---\nname: {long}\ndescription: d\n---\n");
+    for (files, code, file) in [
+        (
+            vec![("skills/s/SKILL.md", long_skill.as_str())],
+            "skill-rejected",
+            "skills/s/SKILL.md",
+        ),
+        (
+            vec![
+                ("skills/s/SKILL.md", "---\ndescription: d\n---\n"),
+                ("skills/t/SKILL.md", "---\nname: S\ndescription: d\n---\n"),
+            ],
+            "name-collision",
+            "skills/t/SKILL.md",
+        ),
+        (
+            vec![
+                ("skills/a/SKILL.md", "---\nname: b\ndescription: d\n---\n"),
+                ("skills/a/x.md", "a"),
+                ("skills/b/x.md", "b"),
+            ],
+            "path-collision",
+            "skills/b/x.md",
+        ),
+    ] {
+        let conversion = converted(&files);
+        let failures = &conversion.report.failures;
+        assert!(
+            failures
+                .iter()
+                .any(|failure| failure.code.as_str() == code && failure.location.file == file),
+            "{code} {failures:?}"
+        );
+        assert!(conversion.bundle.is_empty());
+        assert_eq!(conversion.report.digest, None);
+    }
+    let mut bytes = source(&[]);
+    bytes.tree.insert(
+        "skills/s/SKILL.md",
+        TreeFile::plain(b"---\nname: s\n\xff".as_slice()),
+    );
+    let report = convert(&bytes, &Options::default(), &Codex).unwrap().report;
+    assert_eq!(codes(&report.failures), ["not-utf8"]);
+    assert_eq!(
+        report.failures[0].location,
+        Location::new("skills/s/SKILL.md", 3)
+    );
+}
+
+#[test]
+fn strict_fails_what_is_otherwise_said() {
+    let source = source(&[(
+        "skills/s/SKILL.md",
+        "---\ndescription: d\nmodel: opus\n---\n",
+    )]);
+    for (strict, failures) in [(false, vec![]), (true, vec!["model-dropped"])] {
+        let options = Options {
+            strict,
+            ..Options::default()
+        };
+        let conversion = convert(&source, &options, &Codex).unwrap();
+        assert_eq!(codes(&conversion.report.failures), failures);
+        assert_eq!(conversion.bundle.is_empty(), strict);
+    }
+}
+
+#[test]
+fn every_part_has_an_account() {
+    let files = [
+        (
+            CLAUDE_MANIFEST,
+            "{\"name\": \"p\", \"skills\": \"../x\", \"dependencies\": [\"q\", \"r\"], \"userConfig\": {\"k\": {}}, \"commands\": {\"c\": {\"content\": \"Do it.\"}}}",
+        ),
+        ("skills/s/SKILL.md", "---\ndescription: d\n---\n"),
+        ("agents/a.md", "Text."),
+        ("bin/tool", ""),
+        (
+            "hooks/hooks.json",
+            "{\"hooks\": {\"Stop\": [{\"hooks\": [{\"type\": \"prompt\"}]}], \"Nonsense\": 1}}",
+        ),
+        (
+            ".mcp.json",
+            "{\"mcpServers\": {\"m\": {\"command\": \"x\"}}}",
+        ),
+    ];
+    let mut options = Options::default();
+    options
+        .neighbours
+        .plugins
+        .entry("q".to_owned())
+        .or_default();
+    let conversion = convert(&source(&files), &options, &Codex).unwrap();
+    let report = &conversion.report;
+    assert_eq!(report.failures, []);
+    let kinds: Vec<(&str, &str, Outcome)> = report
+        .components
+        .iter()
+        .map(|account| {
+            (
+                account.kind.as_str(),
+                account.name.as_str(),
+                account.outcome,
+            )
+        })
+        .collect();
+    let dropped: Vec<&str> = kinds
+        .iter()
+        .filter(|(_, _, outcome)| *outcome == Outcome::Dropped)
+        .map(|(_, name, _)| *name)
+        .collect();
+    assert_eq!(kinds.len(), 11, "{kinds:?}");
+    assert_eq!(dropped.len(), 6, "{dropped:?}");
+    for name in ["../x", "tool", "Nonsense", "r", "k"] {
+        assert!(dropped.contains(&name), "{name} {dropped:?}");
+    }
+    assert!(text(&conversion, "skills/c/SKILL.md").contains("Do it."));
+    assert_eq!(conversion.servers.len(), 1);
+    assert_eq!(conversion.hooks_file, None);
+    assert!(conversion.bundle.get("hooks/hooks.json").is_none());
+    let summary = report.summary;
+    assert_eq!(
+        summary.converted + summary.lossy + summary.dropped,
+        report.components.len()
+    );
+}
+
+#[test]
+fn large_plugins_take_as_long_as_they_are_large() {
+    let begun = std::time::Instant::now();
+    let time = |count: usize| {
+        let begun = std::time::Instant::now();
+        let files: Vec<(String, String)> = (0..count)
+            .flat_map(|n| {
+                [
+                    (
+                        format!("skills/s{n}/SKILL.md"),
+                        format!("---\nname: s{n}\ndescription: d\n---\nSee [x](x.md) and /p:c{n}."),
+                    ),
+                    (format!("skills/s{n}/x.md"), "Text.".to_owned()),
+                    (format!("commands/c{n}.md"), "Do $ARGUMENTS.".to_owned()),
+                    (format!("agents/a{n}.md"), format!("Spawn /p:s{n}.")),
+                    (format!("docs/{n}/SKILL.md"), String::new()),
+                ]
+            })
+            .collect();
+        let files: Vec<(&str, &str)> = files
+            .iter()
+            .map(|(path, text)| (path.as_str(), text.as_str()))
+            .collect();
+        let conversion = converted(&files);
+        assert_eq!(conversion.report.failures, []);
+        assert_eq!(conversion.report.components.len(), 3 * count);
+        begun.elapsed()
+    };
+    time(50);
+    let (small, large) = (time(200), time(1600));
+    assert!(
+        large < small * 24,
+        "8 times the parts: {small:?}, then {large:?}"
+    );
+    assert!(begun.elapsed().as_secs() < 60);
+}

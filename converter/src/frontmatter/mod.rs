@@ -81,10 +81,13 @@ pub(crate) fn read(text: &str) -> Document<'_> {
                     ..Document::default()
                 };
             }
-            repairs.push((
-                error.line,
-                format!("not strict YAML ({}): read line by line", error.message),
-            ));
+            // The reader by lines may have said it already.
+            if repairs.iter().all(|(line, _)| *line != error.line) {
+                repairs.push((
+                    error.line,
+                    format!("not strict YAML ({}): read line by line", error.message),
+                ));
+            }
             header
         }
     };

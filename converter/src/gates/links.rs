@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use codex_loadout_bundle::{Tree, TreeFile};
+use codex_loadout_bundle::Tree;
 use pulldown_cmark::{Event, Options, Parser, Tag};
 
 use super::Made;
@@ -38,11 +38,10 @@ pub(super) fn check(bundle: &Tree, texts: &[Made<'_>], context: &Context<'_>) ->
 
 /// Links of a file to files of its tree that are not there.
 fn broken(tree: &Tree, path: &str, root: Option<&str>) -> BTreeSet<String> {
-    let text = tree
-        .get(path)
-        .map(TreeFile::clone)
-        .unwrap_or_else(|| TreeFile::plain(""));
-    let text = String::from_utf8_lossy(&text.bytes);
+    let Some(file) = tree.get(path) else {
+        return BTreeSet::new();
+    };
+    let text = String::from_utf8_lossy(&file.bytes);
     let body = frontmatter::read(&text).body;
     Parser::new_ext(body, Options::ENABLE_TABLES)
         .filter_map(|event| match event {
@@ -75,6 +74,8 @@ fn leads_somewhere(tree: &Tree, folder: &str, link: &str, root: Option<&str>) ->
 
 #[cfg(test)]
 mod tests {
+    use codex_loadout_bundle::TreeFile;
+
     use super::*;
 
     #[test]

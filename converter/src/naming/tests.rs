@@ -173,7 +173,7 @@ fn who_lies_where() {
                 "a @ skills/a/SKILL.md",
             ],
             vec![],
-            vec!["command-shadowed", "command-shadowed"],
+            vec!["command-shadowed"],
         ),
         (
             vec![("commands/a/b.md", ""), ("commands/a-b.md", "")],

@@ -231,4 +231,6 @@ const TOOLS: &[ToolWords] = &[
     unavailable("KillShell"),
     unavailable("ScheduleWakeup"),
     unavailable("ToolSearch"),
+    ordinary(unavailable("Monitor")),
+    ordinary(unavailable("Workflow")),
 ];

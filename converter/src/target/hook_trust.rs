@@ -1,6 +1,6 @@
 //! What Codex calls a hook by, and what it compares with the user's trust.
 //!
-//! Measured on 0.157.1, 0.163.0 and 0.169.0: a hook runs only if
+//! Measured on 0.144.1 to 0.169.0: a hook runs only if
 //! `hooks.state."<key>".trusted_hash` is the hash of its definition. The hash depends on the
 //! definition alone, not on file, place or plugin; so hooks and their trust can be given in one
 //! `thread/start`, `thread/resume` or `thread/fork`, as `config.hooks`.
@@ -25,50 +25,52 @@ pub fn hook_key(source: &str, event: &str, group: usize, handler: usize) -> Stri
     format!("{source}:{}:{group}:{handler}", in_snake_case(event))
 }
 
-/// The hash of a `command` handler's definition: what `hooks/list {threadId}` gives as
-/// `currentHash`, and the first half of what `hooks/list {cwds}` gives for a plugin's hook on 0.169.
+/// The hash of a handler's definition: what `hooks/list {threadId}` gives as `currentHash`, and the
+/// first half of what `hooks/list {cwds}` gives for a plugin's hook on 0.169.
 ///
-/// `None` where Codex would refuse the handler or is not known to hash it so: not a `command`, no
-/// text in `command`, a `timeout` that is not a whole number.
+/// `None` where Codex would refuse or skip the handler, or is not known to hash it so: another type
+/// than `command` and `mcp_tool`, a field of another form than it reads, a broken number in an `input`.
 #[must_use]
 pub fn hook_hash(
     event: &str,
     matcher: Option<&str>,
     handler: &Map<String, Value>,
 ) -> Option<String> {
-    if handler.get("type")?.as_str()? != "command" {
-        return None;
-    }
-    let command = handler.get("command")?.as_str()?;
-    let (unset, longest) = match longest(event) {
-        Some(longest) => (1, longest),
-        None => (600, u64::MAX),
+    let text = |key: &str| {
+        handler
+            .get(key)
+            .map(|value| value.as_str().map(str::to_owned))
     };
-    let timeout = match handler.get("timeout") {
-        None => unset,
-        Some(timeout) => timeout.as_u64()?,
-    };
-    let is_async = match handler.get("async") {
-        None => false,
-        Some(flag) => flag.as_bool()?,
-    };
-    // Keys in the order of the alphabet, as Codex writes them before it hashes.
+    let kind = text("type")??;
     let mut normal = Map::new();
-    if let Some(limit) = handler.get("additionalContextLimit")
-        && gives_context(event)
-    {
-        normal.insert("additionalContextLimit".to_owned(), json!(limit.as_u64()?));
+    match kind.as_str() {
+        "command" => {
+            let is_async = handler.get("async").map_or(Some(false), Value::as_bool)?;
+            let windows = text("commandWindows").filter(|_| cfg!(windows));
+            normal.insert("async".to_owned(), json!(is_async));
+            normal.insert("command".to_owned(), json!(windows.or(text("command"))??));
+            if let Some(limit) = handler.get("additionalContextLimit")
+                && gives_context(event)
+            {
+                normal.insert("additionalContextLimit".to_owned(), json!(limit.as_u64()?));
+            }
+        }
+        "mcp_tool" => {
+            let input = handler.get("input").cloned().unwrap_or(json!({}));
+            let input = hashed_form(&input).filter(Value::is_object)?;
+            normal.insert("input".to_owned(), input);
+            normal.insert("server".to_owned(), json!(text("server")??));
+            normal.insert("tool".to_owned(), json!(text("tool")??));
+        }
+        _ => return None,
     }
-    normal.insert("async".to_owned(), json!(is_async));
-    normal.insert("command".to_owned(), json!(command));
-    if let Some(windows) = handler.get("commandWindows").filter(|_| cfg!(windows)) {
-        normal.insert("command".to_owned(), json!(windows.as_str()?));
+    if let Some(message) = text("statusMessage") {
+        normal.insert("statusMessage".to_owned(), json!(message?));
     }
-    if let Some(message) = handler.get("statusMessage") {
-        normal.insert("statusMessage".to_owned(), json!(message.as_str()?));
-    }
+    let (unset, longest) = longest(event).map_or((600, u64::MAX), |longest| (1, longest));
+    let timeout = handler.get("timeout").map_or(Some(unset), Value::as_u64)?;
     normal.insert("timeout".to_owned(), json!(timeout.max(1).min(longest)));
-    normal.insert("type".to_owned(), json!("command"));
+    normal.insert("type".to_owned(), json!(kind));
 
     let mut identity = Map::new();
     identity.insert("event_name".to_owned(), json!(in_snake_case(event)));
@@ -76,9 +78,34 @@ pub fn hook_hash(
     if let Some(matcher) = matcher.filter(|_| has_matcher(event)) {
         identity.insert("matcher".to_owned(), json!(matcher));
     }
-    let digest = Sha256::digest(Value::Object(identity).to_string());
+    // Codex hashes the JSON with its keys in the order of the alphabet.
+    let mut identity = Value::Object(identity);
+    identity.sort_all_objects();
+    let digest = Sha256::digest(identity.to_string());
     let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     Some(format!("sha256:{hex}"))
+}
+
+/// An `input` in the form in which Codex hashes it: whole numbers as its JSON library keeps them.
+///
+/// `None` if it has a `null`, which Codex refuses, or a number that is not whole.
+fn hashed_form(value: &Value) -> Option<Value> {
+    match value {
+        Value::String(_) | Value::Bool(_) => Some(value.clone()),
+        Value::Number(number) if number.is_i64() => {
+            Some(json!({ "$serde_json::private::Number": number.to_string() }))
+        }
+        Value::Null | Value::Number(_) => None,
+        Value::Array(list) => list.iter().map(hashed_form).collect(),
+        Value::Object(map) => {
+            let pairs = map
+                .iter()
+                .map(|(key, value)| Some((key.clone(), hashed_form(value)?)));
+            pairs
+                .collect::<Option<Map<String, Value>>>()
+                .map(Value::Object)
+        }
+    }
 }
 
 /// Whether a matcher means something to an event's hooks; elsewhere it is left out.
@@ -153,6 +180,25 @@ mod tests {
                 json!({"type": "command", "command": "true", "additionalContextLimit": 5, "once": true}),
                 "sha256:ae41612a8a5cebfa310f6ae21d9585478ab1c774a3ba7b63a66aef71bd41ad53",
             ),
+            (
+                "PreToolUse",
+                Some("Bash"),
+                json!({"type": "mcp_tool", "server": "x", "tool": "t"}),
+                "sha256:52d597fba6beae3cffc279d749bc7d39240e33b23f24d7b012829b13fd788eb4",
+            ),
+            (
+                "PreToolUse",
+                Some("Bash"),
+                json!({"type": "mcp_tool", "server": "x", "tool": "t", "input": {"a": 2}}),
+                "sha256:0d80b9eeccd5901575e97bc8a298aef4baa0c037b69ac1ab01853adf71490ea5",
+            ),
+            (
+                "PreToolUse",
+                Some("Bash"),
+                json!({"type": "mcp_tool", "server": "x", "tool": "t", "timeout": 9, "statusMessage": "s",
+                       "input": {"p": "${tool_input.command}", "f": true, "l": ["x", {"k": "v"}]}}),
+                "sha256:3fc8be2288237ce25d40505dc76f480bc8268db1a4c621ff5a6c64f666b0dca6",
+            ),
         ] {
             let handler = handler.as_object().unwrap();
             assert_eq!(
@@ -167,7 +213,9 @@ mod tests {
     fn what_codex_refuses_has_no_hash() {
         for handler in [
             json!({"type": "http", "url": "x"}),
-            json!({"type": "mcp_tool", "server": "x", "tool": "y"}),
+            json!({"type": "mcp_tool", "server": "x", "tool": "y", "input": {"a": 1.5}}),
+            json!({"type": "mcp_tool", "server": "x", "tool": "y", "input": {"a": null}}),
+            json!({"type": "mcp_tool", "server": "x"}),
             json!({"type": "command"}),
             json!({"type": "command", "command": "true", "timeout": "10"}),
             json!({"type": "command", "command": "true", "timeout": 1.5}),

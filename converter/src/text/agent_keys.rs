@@ -3,7 +3,8 @@
 use std::ops::Range;
 
 use super::agent_names::Agent;
-use super::agents::{inner, lead_in, said};
+use super::agent_words::{lead_in, said};
+use super::agents::inner;
 use super::scan::Place;
 use super::words;
 use super::work::Work;
@@ -155,6 +156,7 @@ fn in_sentence(work: &mut Work<'_>, whole: Range<usize>, agent: &Agent) {
     let body = work.body();
     let before = words::lead(body, whole.start, 48);
     let line = before.rsplit('\n').next().unwrap_or(before);
+    let in_parentheses = line.ends_with('(') && body[whole.end..].starts_with(')');
     let tool = ["with ", "using ", "and ", "("]
         .iter()
         .find_map(|word| line.strip_suffix(word))
@@ -166,13 +168,23 @@ fn in_sentence(work: &mut Work<'_>, whole: Range<usize>, agent: &Agent) {
                 .find_map(|name| line.strip_suffix(name))
         });
     match tool {
-        Some(rest) if !body[whole.end..].starts_with(')') => {
+        Some(rest) if !in_parentheses => {
             let lead = lead_in(body, whole.start - (line.len() - rest.len()));
             let said = said(body, &lead, agent);
             work.replace(lead.start..whole.end, &said);
         }
+        _ if in_parentheses => {
+            work.replace(whole, &agent.spawn());
+        }
         _ => {
-            work.replace(whole, &format!("agent type `{}`", agent.role));
+            let said = format!("agent type `{}`", agent.role);
+            let asks = line.contains("pawn");
+            let said = if asks {
+                said
+            } else {
+                format!("{said} ({})", agent.spawn())
+            };
+            work.replace(whole, &said);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::agents::{lead_in, said};
+use super::agent_words::{lead_in, said};
 use super::scan::Place;
 use super::words;
 use super::work::Work;

@@ -5,17 +5,12 @@
 use std::ops::Range;
 
 use super::agent_names::Agent;
+use super::agent_words::{lead_in, said};
 use super::calls::{self, Call};
 use super::scan::Place;
 use super::words;
 use super::work::Work;
 use crate::report::Code;
-
-/// Words for spawning an agent; the text says "spawn" in their place.
-const VERBS: &[&str] = &[
-    "ask", "call", "create", "dispatch", "execute", "invoke", "launch", "run", "spawn", "start",
-    "use",
-];
 
 /// Argument names of calls that are not Claude's.
 const FOREIGN: &[&str] = &[
@@ -57,85 +52,6 @@ pub(super) fn run(work: &mut Work<'_>) {
     calls(work);
     super::agent_keys::run(work);
     super::agent_mentions::run(work);
-}
-
-/// What stands before a call: it becomes part of the new words.
-pub(super) struct Lead {
-    /// Where the new words begin.
-    pub(super) start: usize,
-    /// Whether a verb is replaced.
-    pub(super) verb: bool,
-    /// Whether it is "a" or "via": the agent is a thing, not an order.
-    pub(super) thing: bool,
-}
-
-/// Looks at the words before a place: "Launch a ", "via ".
-pub(super) fn lead_in(body: &str, at: usize) -> Lead {
-    let lead = words::lead(body, at, 32);
-    let line = lead.rsplit('\n').next().unwrap_or(lead);
-    let none = Lead {
-        start: at,
-        verb: false,
-        thing: false,
-    };
-    let Some(rest) = line.strip_suffix(' ') else {
-        return none;
-    };
-    let last_word = |text: &str| -> String {
-        text.rsplit(|c: char| !c.is_alphabetic())
-            .next()
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let word = last_word(rest);
-    let is_verb = |word: &str| VERBS.contains(&word.to_ascii_lowercase().as_str());
-    if is_verb(&word) {
-        return Lead {
-            start: at - 1 - word.len(),
-            verb: true,
-            thing: false,
-        };
-    }
-    if !matches!(
-        word.to_ascii_lowercase().as_str(),
-        "a" | "an" | "the" | "one" | "via" | "using" | "with" | "by"
-    ) {
-        return none;
-    }
-    let before = &rest[..rest.len() - word.len()];
-    if let Some(before) = before.strip_suffix(' ') {
-        let verb = last_word(before);
-        if is_verb(&verb) {
-            return Lead {
-                start: at - 2 - word.len() - verb.len(),
-                verb: true,
-                thing: false,
-            };
-        }
-    }
-    Lead {
-        start: if matches!(word.as_str(), "a" | "an" | "the" | "A" | "An" | "The") {
-            at - 1 - word.len()
-        } else {
-            at
-        },
-        verb: false,
-        thing: true,
-    }
-}
-
-/// The words for an agent after what stands before it.
-pub(super) fn said(body: &str, lead: &Lead, agent: &Agent) -> String {
-    let said = if lead.thing {
-        let spawn = agent.spawn();
-        format!("a spawned {}", spawn.trim_start_matches("spawn the "))
-    } else {
-        agent.spawn()
-    };
-    let first = words::after(body, lead.start);
-    let capital = words::begins_sentence(body, lead.start)
-        || (lead.verb || lead.thing) && first.is_some_and(char::is_uppercase);
-    words::capitalized(&said, capital)
 }
 
 impl Work<'_> {
@@ -252,8 +168,9 @@ fn one_call(work: &mut Work<'_>, at: usize, start: usize, call: &Call) {
         )
     } else if let Some(first) = positional
         && let written = words::unquoted(&body[first.value.clone()])
-        && written.contains(':')
+        && let Some((plugin, name)) = written.split_once(':')
         && written.chars().all(|c| words::is_name(c) || c == ':')
+        && !work.is_skill(plugin, name)
     {
         work.meant(first.value.start, written)
     } else if call.value(body, &["prompt"]).is_some()

@@ -89,7 +89,8 @@ fn block(work: &mut Work<'_>, index: usize) {
         indent.trim_end(),
         &body[fence]
     );
-    if work.edits.replace(start..line.end, new) {
+    let end = line.start + body[line].trim_end().len();
+    if work.edits.replace(start..end, new) {
         deferred(work, start);
     }
 }

@@ -52,14 +52,13 @@ fn tokens<'t>(work: &Work<'_>, text: &'t str, scan: &Scan) -> Vec<(usize, &'t st
     find("Task(", &|at| is_call(text, at, 5));
     find("Agent(", &|at| is_call(text, at, 6));
     for span in &scan.spans {
-        let bang = span.range.start.checked_sub(1);
+        let start = span.range.start;
         if is_prompt
-            && let Some(bang) = bang
-            && text[bang..].starts_with('!')
-            && words::before(text, bang).is_none_or(char::is_whitespace)
+            && words::before(text, start) == Some('!')
+            && words::before(text, start - 1).is_none_or(char::is_whitespace)
             && !text[span.content.clone()].trim().is_empty()
         {
-            alive.push((bang, "!`"));
+            alive.push((start - 1, "!`"));
         }
     }
     for (at, _) in text.match_indices('/') {
@@ -92,8 +91,7 @@ fn known_call<'t>(work: &Work<'_>, text: &'t str, at: usize) -> Option<&'t str> 
     let run = words::run(text, at + 1, 256, |c| words::is_name(c) || c == ':');
     let written = text[run].trim_end_matches(['.', ':', '-']);
     let (plugin, skill) = written.split_once(':')?;
-    let next = words::after(text, at + 1 + written.len());
-    let is_path = next.is_some_and(|c| matches!(c, '/' | '\\' | '~' | '=' | '<' | '{' | '*' | '$'));
+    let is_path = words::goes_on(text, at + 1 + written.len());
     let known = work.context.names.plugins.get(plugin)?;
     (!is_path && known.skills.contains_key(skill)).then_some(&text[at..at + 1 + written.len()])
 }

@@ -28,6 +28,8 @@ enum Target {
     Project(String),
     /// The file that an argument names.
     Argument(String),
+    /// A pattern of files in the plugin's folders.
+    Pattern,
     /// It can only be a file of the plugin, but there is none.
     Missing,
 }
@@ -54,6 +56,7 @@ pub(super) fn run(work: &mut Work<'_>) {
             Target::Argument(words) => {
                 put(work, range, &format!("the file named by {words}"), "");
             }
+            Target::Pattern => pattern(work, at, token),
             Target::Missing => work.find(
                 at,
                 Code::IncludeUnresolved,
@@ -102,17 +105,12 @@ fn token(body: &str, start: usize) -> Range<usize> {
 fn target(work: &mut Work<'_>, at: usize, token: Range<usize>, place: Place) -> Option<Target> {
     let body = work.body();
     let written = &body[token.clone()];
-    let goes_on = words::after(body, token.end).is_some_and(|c| {
-        matches!(c, '(' | '{' | '<' | '*' | '[' | '$')
-            || c == ':'
-                && !body[token.end + 1..].starts_with(char::is_whitespace)
-                && token.end + 1 < body.len()
-    });
-    if written.is_empty() || goes_on {
+    if written.is_empty() {
         return None;
     }
-    if written.starts_with("$") && variable_at(body, token.start).is_none() {
-        if place != Place::Prose {
+    let goes_on = goes_on(body, token.end);
+    if written.starts_with('$') && variable_at(body, token.start).is_none() {
+        if goes_on || place != Place::Prose {
             return None;
         }
         return arguments::in_words(work, token.start).map(Target::Argument);
@@ -137,25 +135,56 @@ fn target(work: &mut Work<'_>, at: usize, token: Range<usize>, place: Place) -> 
             }
             _ => return None,
         };
-        return Some(plugin_or_missing(work, join(folder, rest)));
+        let path = join(folder, rest);
+        return surely_plugin(work, path, rest, goes_on, in_span);
     }
     if written.starts_with("../") {
-        return Some(plugin_or_missing(work, work.from_here(written)));
+        let path = work.resolve(written);
+        return surely_plugin(work, path, written, goes_on, in_span);
+    }
+    if goes_on {
+        return None;
     }
     if let Some(path) = beside(work, written) {
         return Some(Target::Plugin(path));
     }
-    if matches!(work.text.role, Role::Skill { .. }) && !in_span && is_surely_beside(work, written) {
+    if !in_span && is_surely_beside(work, written) {
         return Some(Target::Missing);
     }
     let is_path = written.starts_with("~/") || looks_like_file(written);
     (is_path && !in_span).then(|| Target::Project(written.trim_start_matches("./").to_owned()))
 }
 
-fn plugin_or_missing(work: &Work<'_>, path: Option<String>) -> Target {
-    match path {
-        Some(path) if work.exists(&path) => Target::Plugin(path),
-        _ => Target::Missing,
+/// What can only be meant as a file of the plugin. What goes on as `{name}.md` or `*.md` names a part of a folder.
+fn surely_plugin(
+    work: &Work<'_>,
+    path: Option<String>,
+    written: &str,
+    goes_on: bool,
+    in_span: bool,
+) -> Option<Target> {
+    let path = if goes_on && !written.ends_with('/') {
+        path.map(|path| folder_of(&path).to_owned())
+    } else {
+        path
+    };
+    let is_example = in_span && (written.contains("path/to") || written.contains("..."));
+    match path.filter(|path| work.exists(path)) {
+        Some(_) if goes_on => Some(Target::Pattern),
+        Some(path) => Some(Target::Plugin(path)),
+        None if is_example => None,
+        None => Some(Target::Missing),
+    }
+}
+
+/// Whether what follows belongs to the path, so that it is not the path of a file yet.
+fn goes_on(body: &str, end: usize) -> bool {
+    let mut rest = body[end..].chars();
+    match rest.next() {
+        Some('(' | '{' | '<' | '[' | '$') => true,
+        Some('*') => rest.next().is_some_and(|c| c.is_alphanumeric() || c == '.'),
+        Some(':') => rest.next().is_some_and(|c| !c.is_whitespace() && c != '*'),
+        _ => false,
     }
 }
 
@@ -182,6 +211,9 @@ fn beside(work: &Work<'_>, written: &str) -> Option<String> {
 
 /// Whether a path that is not there can only be meant as one beside the skill.
 fn is_surely_beside(work: &Work<'_>, written: &str) -> bool {
+    if !matches!(work.text.role, Role::Skill { .. } | Role::Support) {
+        return false;
+    }
     if let Some(rest) = written.strip_prefix("./") {
         return looks_like_file(rest);
     }
@@ -200,6 +232,21 @@ fn looks_like_file(written: &str) -> bool {
         !stem.is_empty() && FILE_ENDINGS.contains(&ending.to_ascii_lowercase().as_str())
     });
     known || matches!(name, "Makefile" | "Dockerfile" | "Justfile" | "LICENSE")
+}
+
+/// The `@` goes, and the way to the folder is the bundle's.
+fn pattern(work: &mut Work<'_>, at: usize, token: Range<usize>) {
+    let body = work.body();
+    let written = &body[token.clone()];
+    let end = token.start + written.rfind('/').map_or(0, |slash| slash + 1);
+    if written.starts_with('$') {
+        // What the variable means is put in its place by its own pass.
+        work.replace(at..token.start, "");
+    } else if let Some(folder) = work.resolve(&body[token.start..end]) {
+        let located = work.locate(at, &folder);
+        work.explain(&located);
+        work.replace(at..end, &format!("{}/", located.code));
+    }
 }
 
 fn plugin_file(work: &mut Work<'_>, range: Range<usize>, path: &str) {

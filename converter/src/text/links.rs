@@ -14,7 +14,7 @@ pub(super) fn run(work: &mut Work<'_>) {
             continue;
         };
         let path = decoded(written);
-        let source = work.from_here(&path);
+        let source = work.resolve(&path);
         let Some(source) = source.filter(|source| work.exists(source)) else {
             work.find(
                 link.start,

@@ -16,15 +16,6 @@ pub(super) struct Located {
     pub(super) words: Option<String>,
 }
 
-impl Located {
-    /// In the middle of a sentence, with its backticks.
-    pub(super) fn in_prose(&self) -> String {
-        self.words
-            .clone()
-            .unwrap_or_else(|| format!("`{}`", self.code))
-    }
-}
-
 impl Work<'_> {
     /// Where a file or folder of the source lies in the bundle.
     pub(super) fn bundle_path(&self, source: &str) -> String {
@@ -65,7 +56,7 @@ impl Work<'_> {
     }
 
     /// A path as written in this text, from its own folder; `None` if it leads out of the plugin.
-    pub(super) fn from_here(&self, path: &str) -> Option<String> {
+    pub(super) fn resolve(&self, path: &str) -> Option<String> {
         join(folder_of(self.text.file), path)
     }
 

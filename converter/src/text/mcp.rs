@@ -35,11 +35,10 @@ pub(super) fn run(work: &mut Work<'_>) {
             .rev()
             .find_map(|end| Some((*end, names.get(&rest[..*end])?)));
         match known {
-            Some((end, new)) => {
-                if rest[..end] != **new {
-                    work.replace(start..start + end, new);
-                }
+            Some((end, new)) if rest[..end] != **new => {
+                work.replace(start..start + end, new);
             }
+            Some(_) => {}
             None if rest.starts_with("plugin_") => work.find(
                 at,
                 Code::UnresolvedReference,

@@ -7,6 +7,7 @@
 mod agent_keys;
 mod agent_mentions;
 mod agent_names;
+mod agent_words;
 mod agents;
 mod arguments;
 mod calls;
@@ -18,6 +19,7 @@ mod links;
 mod locate;
 mod mcp;
 mod mentions;
+mod paths;
 mod positions;
 mod preamble;
 mod reads;
@@ -48,10 +50,11 @@ pub(crate) fn convert(text: Text<'_>, context: &Context<'_>) -> ConvertedText {
         agents::run,
         references::run,
         links::run,
+        paths::run,
         mcp::run,
         tools::run,
-        arguments::run,
         variables::run,
+        arguments::run,
         mentions::run,
     ] {
         pass(&mut work);

@@ -113,9 +113,7 @@ fn slash(work: &mut Work<'_>, at: usize) {
     let name = name(body, at + 1);
     let written = &body[name.clone()];
     let next = words::after(body, name.end);
-    let is_path = next.is_some_and(|c| {
-        matches!(c, '/' | '\\' | '~' | '=' | '<' | '{' | '*' | '$') || c.is_alphanumeric()
-    });
+    let is_path = words::goes_on(body, name.end);
     if !written.starts_with(|c: char| c.is_ascii_alphabetic()) || is_path {
         return;
     }
@@ -127,16 +125,21 @@ fn slash(work: &mut Work<'_>, at: usize) {
                 let call = work.context.target.skill_call(&full);
                 work.replace(at..end, &call);
             }
+            None if work.is_skill(&work.context.plugin.name, written) => own(work, range, written),
             None => unknown(work, at, plugin, skill),
         }
         return;
     }
-    let own = work.context.plugin.name.as_str();
     let is_other = BUILT_IN.contains(&written) || is_address(body, &range);
-    if is_other || next == Some(':') && body[name.end + 1..].starts_with(words::is_name) {
-        return;
+    let is_port = next == Some(':') && body[name.end + 1..].starts_with(words::is_name);
+    if !is_other && !is_port {
+        own(work, range, written);
     }
-    if let Some((full, length)) = resolve(work, own, written)
+}
+
+/// `/command` of the plugin itself.
+fn own(work: &mut Work<'_>, range: Range<usize>, written: &str) {
+    if let Some((full, length)) = resolve(work, &work.context.plugin.name, written)
         && length == written.len()
     {
         let call = work.context.target.skill_call(&full);
@@ -162,6 +165,15 @@ fn is_address(body: &str, range: &Range<usize>) -> bool {
     ) || NOT_COMMANDS.contains(&after.to_ascii_lowercase().as_str())
 }
 
+impl Work<'_> {
+    /// Whether a plugin has a skill or command of this name, old or new.
+    pub(super) fn is_skill(&self, plugin: &str, name: &str) -> bool {
+        self.context.names.plugins.get(plugin).is_some_and(|names| {
+            names.skills.contains_key(name) || names.skills.values().any(|new| new == name)
+        })
+    }
+}
+
 /// The full name of a skill in the bundle, and how much of what is written is its name.
 fn resolve(work: &Work<'_>, plugin: &str, written: &str) -> Option<(String, usize)> {
     let skills = &work.context.names.plugins.get(plugin)?.skills;
@@ -175,16 +187,17 @@ fn resolve(work: &Work<'_>, plugin: &str, written: &str) -> Option<(String, usiz
 }
 
 fn unknown(work: &mut Work<'_>, at: usize, plugin: &str, skill: &str) {
-    let is_own = work.context.names.plugins.contains_key(plugin);
+    let is_known = work.context.names.plugins.contains_key(plugin);
     let is_name = |name: &str| {
         name.len() > 1
             && name.starts_with(|c: char| c.is_ascii_lowercase())
             && name.chars().all(|c| words::is_name(c) || c == ':')
     };
-    if VOLUME_MODES.contains(&skill) || !is_own && !(is_name(plugin) && is_name(skill)) {
+    let looks_like_call = is_known || is_name(plugin) && is_name(skill);
+    if VOLUME_MODES.contains(&skill) || !looks_like_call {
         return;
     }
-    let what = if is_own {
+    let what = if is_known {
         format!("the plugin `{plugin}` has no skill or command `{skill}`")
     } else {
         format!("the plugin `{plugin}` of `/{plugin}:{skill}` is not known")

@@ -77,7 +77,15 @@ fn one(
     explained: &mut BTreeSet<&'static str>,
 ) {
     let body = work.body();
-    let around = match work.place(word.start) {
+    let place = work.place(word.start);
+    let rest = words::tail(body, word.end, 24);
+    let is_call = rest.starts_with('(') && !rest.starts_with("(s)");
+    let begins_span =
+        matches!(place, Place::Span(index) if work.scan.spans[index].content.start == word.start);
+    if begins_span && is_call && tool.words.is_none() {
+        unavailable(work, word.start, tool);
+    }
+    let around = match place {
         Place::Block(_) | Place::Link => return,
         Place::Span(_) if work.with_ticks(word.clone()) == word => return,
         _ => with_stars(body, work.with_ticks(word)),
@@ -86,26 +94,30 @@ fn one(
     let is_tool = rest
         .strip_prefix(" tool")
         .is_some_and(|rest| !rest.starts_with(|c: char| words::is_word(c) || c == '-'));
-    if rest.starts_with('(') || tool.ordinary && !is_tool {
+    if is_call || tool.ordinary && !is_tool {
         return;
     }
     let Some(phrase) = &tool.words else {
-        work.find_first(
-            around.start,
-            Code::ToolUnavailable,
-            format!("there is no counterpart of the tool `{}`", tool.name),
-        );
-        return;
+        return unavailable(work, around.start, tool);
     };
-    let (range, said) = said(body, around, rest, phrase);
-    let mut said = said;
+    let name = around.start;
+    let Said {
+        range,
+        mut words,
+        is_noun,
+    } = said(body, around, rest, phrase);
     if let Some(explanation) = phrase.explanation
-        && said.ends_with(phrase.noun)
+        && is_noun
         && explained.insert(tool.name)
     {
-        said = format!("{said} {explanation}");
+        words = format!("{words} {explanation}");
     }
-    let said = words::capitalized(&said, words::begins_sentence(body, range.start));
+    let capital = if range.start == name {
+        words::begins_sentence(body, name)
+    } else {
+        words::after(body, range.start).is_some_and(char::is_uppercase)
+    };
+    let said = words::capitalized(&words, capital);
     let start = range.start;
     if work.replace(range, &said) {
         work.find_first(
@@ -114,6 +126,14 @@ fn one(
             format!("the tool `{}` is named in words", tool.name),
         );
     }
+}
+
+fn unavailable(work: &mut Work<'_>, at: usize, tool: &ToolWords) {
+    work.find_first(
+        at,
+        Code::ToolUnavailable,
+        format!("there is no counterpart of the tool `{}`", tool.name),
+    );
 }
 
 /// Bold marks that hold only the name go with it.
@@ -126,13 +146,16 @@ fn with_stars(body: &str, range: Range<usize>) -> Range<usize> {
     }
 }
 
-/// The words for a tool, and what they take the place of.
-fn said(
-    body: &str,
-    around: Range<usize>,
-    rest: &str,
-    phrase: &ToolPhrase,
-) -> (Range<usize>, String) {
+/// The words for a tool.
+struct Said {
+    /// What they take the place of.
+    range: Range<usize>,
+    words: String,
+    /// Whether they end with the tool as a thing, so that an explanation can follow.
+    is_noun: bool,
+}
+
+fn said(body: &str, around: Range<usize>, rest: &str, phrase: &ToolPhrase) -> Said {
     let starts = |word: &str| {
         rest.strip_prefix(word)
             .is_some_and(|rest| !rest.starts_with(words::is_word))
@@ -160,7 +183,7 @@ fn said(
     if matches!(last, "the" | "The") {
         // "the X tool" is the noun, whose own article takes the place of the other.
         let start = around.start - last.len() - 1;
-        return (start..end, phrase.noun.to_owned());
+        return noun(start..end, phrase.noun.to_owned());
     }
     let is_adjective = last.starts_with(char::is_lowercase) && !NOT_ADJECTIVES.contains(&last);
     let second = before.next().unwrap_or_default();
@@ -175,18 +198,31 @@ fn said(
         Some((verb, new)) => {
             let start = around.start - verb.len() - 1;
             let new = words::capitalized(new, last.starts_with(char::is_uppercase));
-            (start..end, format!("{new} {}", phrase.noun))
+            noun(start..end, format!("{new} {}", phrase.noun))
         }
-        None => (around.start..end, phrase.noun.to_owned()),
+        None => noun(around.start..end, phrase.noun.to_owned()),
+    }
+}
+
+fn noun(range: Range<usize>, words: String) -> Said {
+    Said {
+        range,
+        words,
+        is_noun: true,
     }
 }
 
 /// "an AskUserQuestion" is "a question".
-fn with_article(range: Range<usize>, said: &str, determiner: &str) -> (Range<usize>, String) {
+fn with_article(range: Range<usize>, said: &str, determiner: &str) -> Said {
     let vowel = said.starts_with(['a', 'e', 'i', 'o']);
-    match determiner {
-        "an" if !vowel => (range.start - 3..range.end, format!("a {said}")),
-        "a" if vowel => (range.start - 2..range.end, format!("an {said}")),
-        _ => (range, said.to_owned()),
+    let (start, words) = match determiner {
+        "an" if !vowel => (range.start - 3, format!("a {said}")),
+        "a" if vowel => (range.start - 2, format!("an {said}")),
+        _ => (range.start, said.to_owned()),
+    };
+    Said {
+        range: start..range.end,
+        words,
+        is_noun: false,
     }
 }

@@ -27,9 +27,9 @@ pub(super) fn variable_at(text: &str, at: usize) -> Option<Variable<'_>> {
     }
     let braced = text[at..].starts_with("${");
     let start = at + if braced { 2 } else { 1 };
-    if !text.get(start..)?.starts_with("CLAUDE_")
-        && !(braced && text[start..].starts_with("user_config."))
-    {
+    let rest = text.get(start..)?;
+    let is_setting = braced && rest.starts_with("user_config.");
+    if !is_setting && !rest.starts_with("CLAUDE_") {
         return None;
     }
     let name = words::run(text, start, LIMIT, |c| {

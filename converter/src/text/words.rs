@@ -39,6 +39,18 @@ pub(super) fn run(text: &str, at: usize, limit: usize, of: impl Fn(char) -> bool
     at..at + length
 }
 
+/// Whether what ends at a place goes on as a path or a pattern: `/name/x`, `/name*.md`, `/name{a,b}`.
+pub(super) fn goes_on(text: &str, end: usize) -> bool {
+    let mut rest = text[end..].chars();
+    match rest.next() {
+        Some('*') => rest
+            .next()
+            .is_some_and(|c| c.is_alphanumeric() || matches!(c, '.' | '/')),
+        Some(c) => matches!(c, '/' | '\\' | '~' | '=' | '{' | '$') || c.is_alphanumeric(),
+        None => false,
+    }
+}
+
 /// The last `limit` bytes before a place, or fewer.
 pub(super) fn lead(text: &str, at: usize, limit: usize) -> &str {
     let mut start = at.saturating_sub(limit);

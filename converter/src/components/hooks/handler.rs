@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use super::adaptation::{check_condition, spec, tell_losses};
 use super::matcher::{Matcher, Reach};
 use super::plugin::PluginHooks;
+use super::tool_call::call;
 use super::{command, signs, timeout};
 use crate::report::{Code, Finding, Location};
 use crate::source::HookSource;
@@ -22,7 +23,7 @@ pub(super) struct Handler {
 pub(super) struct Draft<'a, 'c> {
     pub(super) plugin: &'a PluginHooks<'a, 'c>,
     pub(super) source: &'a HookSource,
-    handler: &'a Map<String, Value>,
+    pub(super) handler: &'a Map<String, Value>,
     pub(super) event: HookEvent,
     findings: Vec<Finding>,
 }
@@ -194,7 +195,7 @@ fn run(draft: &mut Draft<'_, '_>, reach: Option<Reach>) -> Result<Handler, Vec<F
 }
 
 /// The matcher as Codex reads it, of a hook without the adapter or without tools.
-fn plain_matcher(draft: &Draft<'_, '_>) -> Option<String> {
+pub(super) fn plain_matcher(draft: &Draft<'_, '_>) -> Option<String> {
     let written = draft.source.matcher.as_deref()?;
     if draft.event.subject == HookSubject::Nothing {
         return None;
@@ -213,48 +214,8 @@ fn plain_matcher(draft: &Draft<'_, '_>) -> Option<String> {
     Some(names.into_iter().map(name).collect::<Vec<_>>().join("|"))
 }
 
-/// A handler that calls a tool of an MCP server. Codex 0.157 to 0.169 take it.
-fn call(draft: &mut Draft<'_, '_>, reach: Option<&Reach>) -> Result<Handler, Vec<Finding>> {
-    let (Some(server), Some(tool)) = (draft.text("server"), draft.text("tool")) else {
-        return draft.refuse(Code::HookMalformed, "It names no `server` and `tool`.");
-    };
-    let mut definition = Map::new();
-    definition.insert("type".to_owned(), json!("mcp_tool"));
-    let server = draft
-        .plugin
-        .servers
-        .get(server)
-        .map_or(server, String::as_str);
-    definition.insert("server".to_owned(), json!(server));
-    definition.insert("tool".to_owned(), json!(tool));
-    if let Some(input) = draft.handler.get("input").filter(|input| input.is_object()) {
-        definition.insert("input".to_owned(), input.clone());
-    }
-    if draft
-        .handler
-        .get("if")
-        .is_some_and(|condition| !condition.is_null())
-    {
-        return draft.refuse(
-            Code::HookConditionUnsupported,
-            "It has a condition (`if`), and nothing can test it before a tool is called.",
-        );
-    }
-    if reach.is_some_and(Reach::differs) {
-        draft.say(
-            Code::HookInputDiffers,
-            "Codex edits with patches: there is no `file_path` to give on.",
-        );
-    }
-    let matcher = match reach {
-        Some(reach) => reach.for_codex(false, |name| draft.plugin.mcp_name(name)),
-        None => plain_matcher(draft),
-    };
-    finish(draft, matcher, definition, false)
-}
-
 /// The fields that all types have.
-fn finish(
+pub(super) fn finish(
     draft: &mut Draft<'_, '_>,
     matcher: Option<String>,
     mut definition: Map<String, Value>,
@@ -274,7 +235,8 @@ fn finish(
         definition.insert("statusMessage".to_owned(), json!(message));
     }
     let is_true = |key: &str| draft.handler.get(key) == Some(&json!(true));
-    let (is_async, wakes) = (is_true("async"), is_true("asyncRewake"));
+    let runs = definition.contains_key("command");
+    let (is_async, wakes) = (is_true("async") && runs, is_true("asyncRewake") && runs);
     if is_async || wakes {
         definition.insert("async".to_owned(), json!(true));
     }

@@ -157,9 +157,16 @@ fn handlers_that_codex_reads_otherwise() {
         (
             "PostToolUse",
             Some("Bash"),
-            json!({"type": "mcp_tool", "server": "db", "tool": "t", "input": {"a": 1}}),
+            json!({"type": "mcp_tool", "server": "db", "tool": "t", "input": {"a": 1, "b": null}}),
             vec![],
             Some(json!({"type": "mcp_tool", "server": "db", "tool": "t", "input": {"a": 1}})),
+        ),
+        (
+            "SessionEnd",
+            None,
+            json!({"type": "mcp_tool", "server": "db", "tool": "t"}),
+            vec!["hook-type-unsupported"],
+            None,
         ),
         (
             "Notification",

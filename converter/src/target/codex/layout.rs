@@ -1,11 +1,24 @@
 //! Codex's files, as measured with 0.169.0.
 
 use indexmap::IndexMap;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{Codex, manifest, rules};
 use crate::frontmatter::document;
 use crate::target::{AgentDefinition, Layout, ManifestFacts};
+
+/// A role's file; any other key, and the role is lost.
+#[derive(Serialize)]
+struct Role<'a> {
+    name: &'a str,
+    description: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sandbox_mode: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model_reasoning_effort: Option<&'a str>,
+    developer_instructions: &'a str,
+}
 
 impl Layout for Codex {
     fn skills_folder(&self) -> &'static str {
@@ -74,20 +87,15 @@ impl Layout for Codex {
     }
 
     fn agent_definition(&self, agent: &AgentDefinition) -> String {
-        let mut table = toml::Table::new();
-        table.insert("name".to_owned(), agent.role.clone().into());
-        table.insert("description".to_owned(), agent.description.clone().into());
-        if agent.read_only {
-            table.insert("sandbox_mode".to_owned(), "read-only".into());
-        }
-        if let Some(effort) = agent.effort {
-            table.insert("model_reasoning_effort".to_owned(), effort.into());
-        }
-        table.insert(
-            "developer_instructions".to_owned(),
-            agent.instructions.clone().into(),
-        );
-        toml::to_string_pretty(&table).unwrap_or_else(|_| table.to_string())
+        let role = Role {
+            name: &agent.role,
+            description: &agent.description,
+            sandbox_mode: agent.read_only.then_some("read-only"),
+            model_reasoning_effort: agent.effort,
+            developer_instructions: &agent.instructions,
+        };
+        // Texts can always be written; were it otherwise, the gates would refuse the empty file.
+        toml::to_string_pretty(&role).unwrap_or_default()
     }
 
     fn effort(&self, claude_effort: &str) -> Option<&'static str> {

@@ -10,7 +10,7 @@ use crate::names::{Names, PluginNames};
 use crate::options::BundleRoot;
 use crate::report::Code;
 use crate::source::SkillSource;
-use crate::text::{Role, Text};
+use crate::text::{ConvertedText, Role, Text};
 
 /// One text of a plugin.
 struct Piece {
@@ -167,6 +167,30 @@ fn text<'a>(piece: &'a Piece, folder: &'a str) -> Text<'a> {
     }
 }
 
+/// To read what becomes of the texts: `TEXTS_OUT=folder cargo test real_texts` writes each before and after.
+fn write_out(world: &World, piece: &Piece, new: &ConvertedText) {
+    let Ok(out) = std::env::var("TEXTS_OUT") else {
+        return;
+    };
+    let root = match world.options.root {
+        BundleRoot::Portable => "portable",
+        BundleRoot::At(_) => "at",
+    };
+    let path = Path::new(&out)
+        .join(root)
+        .join(&world.plugin.name)
+        .join(&piece.file);
+    let findings: Vec<String> = new
+        .findings
+        .iter()
+        .map(|found| format!("{} {} {}\n", found.location, found.code, found.message))
+        .collect();
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(path.with_extension("old"), &piece.body).unwrap();
+    std::fs::write(path.with_extension("findings"), findings.concat()).unwrap();
+    std::fs::write(&path, &new.body).unwrap();
+}
+
 #[test]
 fn real_texts_come_through() {
     let Some(corpora) = corpora() else {
@@ -210,26 +234,7 @@ fn real_texts_come_through() {
                 if piece.file == piece.bundle_file {
                     assert_eq!(again.body, new.body, "{}", piece.file);
                 }
-                if let Ok(out) = std::env::var("TEXTS_OUT") {
-                    let kind = if root == BundleRoot::Portable {
-                        "portable"
-                    } else {
-                        "at"
-                    };
-                    let path = Path::new(&out)
-                        .join(kind)
-                        .join(&world.plugin.name)
-                        .join(&piece.file);
-                    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-                    std::fs::write(path.with_extension("old"), &piece.body).unwrap();
-                    std::fs::write(&path, &new.body).unwrap();
-                    let findings: Vec<String> = new
-                        .findings
-                        .iter()
-                        .map(|f| format!("{} {} {}\n", f.location, f.code, f.message))
-                        .collect();
-                    std::fs::write(path.with_extension("findings"), findings.concat()).unwrap();
-                }
+                write_out(world, piece, &new);
             }
         }
     }

@@ -1,6 +1,8 @@
 //! Whole texts, in and out.
 
 mod corpora;
+mod gate;
+mod paths;
 mod properties;
 mod tables;
 mod world;

@@ -96,17 +96,21 @@ impl World {
         self
     }
 
-    /// Converts a text.
-    pub(super) fn convert(&self, text: Text<'_>) -> ConvertedText {
-        let context = Context {
+    /// What the parts look at.
+    pub(super) fn context(&self) -> Context<'_> {
+        Context {
             source: &self.source,
             plugin: &self.plugin,
             options: &self.options,
             target: &Codex,
             names: &self.names,
             moved: &self.moved,
-        };
-        convert(text, &context)
+        }
+    }
+
+    /// Converts a text.
+    pub(super) fn convert(&self, text: Text<'_>) -> ConvertedText {
+        convert(text, &self.context())
     }
 
     /// Converts the body of the skill `prd`.

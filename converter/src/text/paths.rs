@@ -1,0 +1,79 @@
+//! Paths in backticks: written anew where the text or what it names has moved, or where a path is seen from
+//! the plugin's root, which a reader of a skill is not told.
+
+use super::links::decoded;
+use super::reads::is_text;
+use super::work::Work;
+use crate::discovery::{ancestors, skill_file};
+use crate::paths::{folder_of, join, relative};
+
+/// Files that every project has: by their bare name the user's own are meant.
+const PROJECT_FILES: [&str; 5] = [
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "CLAUDE.md",
+    "AGENTS.md",
+];
+
+/// Folders whose names say that they are a plugin's.
+const PARTS: [&str; 3] = ["skills/", "commands/", "agents/"];
+
+/// What follows a path that is named in words.
+const IN_WORDS: &str = " in the folder of the plugin";
+
+/// Rewrites paths that are all there is between two backticks.
+pub(super) fn run(work: &mut Work<'_>) {
+    let body = work.body();
+    for span in &work.scan.spans {
+        let range = span.content.clone();
+        let Some(source) = named(work, &body[range.clone()]) else {
+            continue;
+        };
+        let located = work.locate(range.start, &source);
+        if let Some(words) = located.words {
+            // The words name the path as it was: they are not put there twice.
+            if !body[span.range.end..].starts_with(IN_WORDS) {
+                work.replace(span.range.clone(), &words);
+            }
+            continue;
+        }
+        let mut code = located.code;
+        if body[range.clone()].ends_with('/') {
+            code.push('/');
+        }
+        work.replace(range, &code);
+    }
+}
+
+/// What of the plugin a path names, if it has to be written anew.
+fn named(work: &Work<'_>, written: &str) -> Option<String> {
+    let is_path = !written
+        .contains(|c: char| c.is_whitespace() || "$<>{}*[]|:,;()\"'`".contains(c))
+        && !written.starts_with(['/', '~', '-', '@', '#'])
+        && (written.contains('/') || is_text(written) && !PROJECT_FILES.contains(&written));
+    if !is_path {
+        return None;
+    }
+    let path = decoded(written);
+    let tree = &work.context.source.tree;
+    let is_there =
+        |path: &String| tree.get(path).is_some() || written.ends_with('/') && tree.has_folder(path);
+    if let Some(source) = work.resolve(&path).filter(is_there) {
+        let before = relative(folder_of(work.text.file), &source);
+        let after = relative(folder_of(work.text.bundle_file), &work.bundle_path(&source));
+        return (before != after).then_some(source);
+    }
+    join("", &path)
+        .filter(|source| path.contains('/') && tree.get(source).is_some())
+        .filter(|source| is_part(work, source))
+}
+
+/// Whether a file can only be the plugin's: others may as well be of the user's project.
+fn is_part(work: &Work<'_>, source: &str) -> bool {
+    let tree = &work.context.source.tree;
+    PARTS.iter().any(|folder| source.starts_with(folder))
+        || ancestors(source)
+            .filter(|folder| !folder.is_empty())
+            .any(|folder| tree.get(&skill_file(folder)).is_some())
+}
