@@ -43,6 +43,7 @@ mod frontmatter;
 
 pub mod error;
 
+pub use components::hooks::{BundleHook, HookOrigin};
 pub use convert::{AgentRole, Conversion, convert, names};
 pub use detect::is_made_for_claude;
 pub use error::ConversionError;

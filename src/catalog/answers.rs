@@ -15,6 +15,32 @@ pub(super) const PLUGIN_INSTALLED: &str = "plugin/installed";
 /// Asks for the effective config of a folder.
 pub(super) const CONFIG_READ: &str = "config/read";
 
+/// Asks for the hooks of folders.
+pub(super) const HOOKS_LIST: &str = "hooks/list";
+
+/// Answer to `hooks/list`.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct HooksAnswer {
+    pub(super) data: Vec<HooksOfFolder>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct HooksOfFolder {
+    pub(super) hooks: Vec<ListedHook>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListedHook {
+    pub(super) key: String,
+    /// Of the plugin it belongs to, if any.
+    #[serde(default)]
+    pub(super) plugin_id: Option<String>,
+    pub(super) enabled: bool,
+    /// `trusted`, or why it does not run.
+    pub(super) trust_status: String,
+}
+
 /// Answer to `skills/list`.
 #[derive(Debug, Deserialize)]
 pub(super) struct SkillsAnswer {

@@ -70,9 +70,9 @@ pub(super) fn look(codex_home: &Path, cwd: &Path) -> Option<Seen> {
     })
 }
 
-/// Config of users and projects, marketplaces, the account.
+/// Config and hooks of users and projects, marketplaces, the account.
 fn is_config(name: &str) -> bool {
-    [".toml", "marketplace.json", "plugin.json"]
+    [".toml", "marketplace.json", "plugin.json", "hooks.json"]
         .iter()
         .any(|end| name.ends_with(end))
         || name == "auth.json"

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use codex_loadout_converter::names::Names;
 
-use super::answers::{Config, ListedPlugin, ListedSkill};
+use super::answers::{Config, ListedHook, ListedPlugin, ListedSkill};
 use super::conversion::ConversionInput;
 use super::converted::Conversions;
 use super::mention_only::is_mention_only;
@@ -37,12 +37,16 @@ pub(super) fn installed_root(plugin_folder: &Path, plugin: &ListedPlugin) -> Opt
     versions.pop()
 }
 
+/// Codex's word for a hook that runs.
+const TRUSTED: &str = "trusted";
+
 /// What Codex told, besides the list of plugins.
 pub(super) struct Told<'a> {
     pub(super) codex_home: &'a Path,
     /// The skills of plugins.
     pub(super) skills: &'a [ListedSkill],
     pub(super) config: &'a Config,
+    pub(super) hooks: &'a [ListedHook],
     pub(super) conversions: &'a Conversions,
 }
 
@@ -75,9 +79,14 @@ pub(super) fn read_plugin(
         };
         (name, server)
     });
+    let mut hooks = folder.hooks;
+    for hook in &mut hooks {
+        hook.trusted = told.trusts(plugin, &hook.origin);
+    }
     let native = Parts {
         skills,
         servers: servers.collect(),
+        hooks,
         ..Parts::default()
     };
     let data_folder = told
@@ -114,6 +123,13 @@ impl Told<'_> {
         switch.and_then(|switch| switch.enabled).unwrap_or(true)
     }
 
+    /// Whether the user has approved a plugin's hook, and it is still what was approved.
+    fn trusts(&self, plugin: &ListedPlugin, origin: &str) -> bool {
+        let key = format!("{}:{origin}", plugin.id);
+        let mut listed = self.hooks.iter();
+        listed.any(|hook| hook.key == key && hook.enabled && hook.trust_status == TRUSTED)
+    }
+
     /// What the user switched off inside the plugin stays off in its bundle, unless it is named.
     fn as_switched(
         &self,
@@ -131,6 +147,9 @@ impl Told<'_> {
                 .iter()
                 .find(|listed| listed.name == skill.name);
             skill.enabled = listed.is_none_or(|listed| listed.enabled);
+        }
+        for hook in &mut parts.hooks {
+            hook.trusted = self.trusts(plugin, &hook.origin);
         }
         for (name, server) in &mut parts.servers {
             server.enabled = self.runs(plugin, name);

@@ -22,6 +22,8 @@ pub struct Catalog {
     pub plugins: Vec<InstalledPlugin>,
     /// MCP servers of the effective config (user, project, managed), by name.
     pub servers: BTreeMap<String, ConfigServer>,
+    /// Codex's keys of the hooks outside plugins that are switched on, sorted.
+    pub hooks: Vec<String>,
 }
 
 /// Codex's word for where a skill was found (`skills/list`, `scope`).
@@ -152,7 +154,9 @@ pub struct PluginHook {
     pub matcher: Option<String>,
     /// The handler, in the words of `hooks.json`.
     pub handler: serde_json::Map<String, serde_json::Value>,
-    /// Whether the user has trusted it in Codex.
+    /// The end of Codex's key of the handler that it was made of: file, event, group and place in the group.
+    pub origin: String,
+    /// Whether the user has trusted that one in Codex.
     pub trusted: bool,
 }
 

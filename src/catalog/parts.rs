@@ -1,11 +1,12 @@
 //! What a converted plugin gives a thread.
 
 use codex_loadout_converter::report::Kind;
+use codex_loadout_converter::target::hook_trust::hook_key;
 use codex_loadout_converter::{self as converter};
 use serde_json::Value;
 
 use super::mention_only::says_mention_only;
-use super::model::{Parts, PluginAgent, PluginServer, PluginSkill};
+use super::model::{Parts, PluginAgent, PluginHook, PluginServer, PluginSkill};
 use super::skill_header::SkillHeader;
 
 impl Parts {
@@ -53,7 +54,18 @@ impl Parts {
             skills,
             servers: servers.collect(),
             agents: agents.collect(),
-            hooks: Vec::new(),
+            hooks: converted.hooks.iter().map(hook).collect(),
         }
+    }
+}
+
+fn hook(hook: &converter::BundleHook) -> PluginHook {
+    let origin = &hook.origin;
+    PluginHook {
+        event: hook.event.clone(),
+        matcher: hook.matcher.clone(),
+        handler: hook.handler.clone(),
+        origin: hook_key(&origin.file, &hook.event, origin.group, origin.handler),
+        trusted: false,
     }
 }

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use codex_loadout_converter::target::hook_trust::hook_key;
 use serde_json::{Map, Value};
 
 use super::mention_only::is_mention_only;
-use super::model::PluginSkill;
+use super::model::{PluginHook, PluginSkill};
 use super::skill_header::SkillHeader;
 
 /// Where Codex looks for a manifest, in its order.
@@ -52,6 +53,8 @@ pub(super) struct PluginFolder {
     pub(super) description: Option<String>,
     /// Its skills, sorted by name.
     pub(super) skills: Vec<PluginSkill>,
+    /// Handlers of its hooks.
+    pub(super) hooks: Vec<PluginHook>,
     /// Definitions of its MCP servers.
     pub(super) servers: BTreeMap<String, Map<String, Value>>,
 }
@@ -82,6 +85,7 @@ impl PluginFolder {
                 .and_then(Value::as_str)
                 .map(str::to_owned),
             skills,
+            hooks: hooks(root, &manifest),
             servers: servers(root, &manifest)?,
         })
     }
@@ -141,6 +145,41 @@ fn find_skills(
             find_skills(root, &inner, plugin, depth - 1, found);
         }
     }
+}
+
+/// The manifest's `hooks`, by default `hooks/hooks.json`; of a file that can't be read, none: Codex runs none either.
+fn hooks(root: &Path, manifest: &Map<String, Value>) -> Vec<PluginHook> {
+    let files: Vec<&str> = match manifest.get("hooks") {
+        Some(Value::String(path)) => vec![path],
+        Some(Value::Array(paths)) => paths.iter().filter_map(Value::as_str).collect(),
+        Some(_) => Vec::new(),
+        None => vec!["./hooks/hooks.json"],
+    };
+    let files = files.into_iter().filter_map(|path| path.strip_prefix("./"));
+    let inside = files.filter(|path| !path.split('/').any(|part| part == ".."));
+    inside.flat_map(|file| hooks_in(root, file)).collect()
+}
+
+fn hooks_in(root: &Path, file: &str) -> Vec<PluginHook> {
+    let read = read_object(&root.join(file)).unwrap_or_default();
+    let events = read.get("hooks").and_then(Value::as_object);
+    let mut found = Vec::new();
+    for (event, groups) in events.into_iter().flatten() {
+        for (number, group) in groups.as_array().into_iter().flatten().enumerate() {
+            let matcher = group.get("matcher").and_then(Value::as_str);
+            let handlers = group.get("hooks").and_then(Value::as_array);
+            for (place, handler) in handlers.into_iter().flatten().enumerate() {
+                found.extend(handler.as_object().map(|handler| PluginHook {
+                    event: event.clone(),
+                    matcher: matcher.map(str::to_owned),
+                    handler: handler.clone(),
+                    origin: hook_key(file, event, number, place),
+                    trusted: false,
+                }));
+            }
+        }
+    }
+    found
 }
 
 fn servers(

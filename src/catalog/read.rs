@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::answers::{
-    CONFIG_READ, Config, ConfigAnswer, ListedSkill, PLUGIN_INSTALLED, PluginsAnswer, SKILLS_LIST,
-    SkillsAnswer,
+    CONFIG_READ, Config, ConfigAnswer, HOOKS_LIST, HooksAnswer, ListedHook, ListedSkill,
+    PLUGIN_INSTALLED, PluginsAnswer, SKILLS_LIST, SkillsAnswer,
 };
 use super::converted::Conversions;
 use super::installed::{Told, installed_root, read_plugin};
@@ -35,11 +35,18 @@ pub(super) async fn read_catalog(
     let skills = json!({ "cwds": [cwd], "forceReload": force });
     let plugins = json!({ "cwds": [cwd] });
     let config = json!({ "cwd": cwd, "includeLayers": false });
-    let (skills, plugins, config) = tokio::try_join!(
+    let hooks = json!({ "cwds": [cwd] });
+    let (skills, plugins, config, hooks) = tokio::try_join!(
         asker.ask::<SkillsAnswer>(SKILLS_LIST, &skills),
         asker.ask::<PluginsAnswer>(PLUGIN_INSTALLED, &plugins),
         asker.ask::<ConfigAnswer>(CONFIG_READ, &config),
+        asker.ask::<HooksAnswer>(HOOKS_LIST, &hooks),
     )?;
+    let hooks = hooks
+        .data
+        .into_iter()
+        .flat_map(|folder| folder.hooks)
+        .collect();
     let skills = skills
         .data
         .into_iter()
@@ -55,6 +62,7 @@ pub(super) async fn read_catalog(
             skills,
             plugins,
             config.config,
+            hooks,
             &conversions,
         )
     });
@@ -69,6 +77,7 @@ fn assemble(
     skills: Vec<ListedSkill>,
     plugins: PluginsAnswer,
     config: Config,
+    hooks: Vec<ListedHook>,
     conversions: &Conversions,
 ) -> Catalog {
     let cache = codex_home.join("plugins/cache");
@@ -79,6 +88,7 @@ fn assemble(
         codex_home,
         skills: &of_plugins,
         config: &config,
+        hooks: &hooks,
         conversions,
     };
     let mut installed: Vec<InstalledPlugin> = plugins
@@ -112,8 +122,15 @@ fn assemble(
                 },
             )
         });
+    let mut of_host_hooks: Vec<String> = hooks
+        .into_iter()
+        .filter(|hook| hook.plugin_id.is_none() && hook.enabled)
+        .map(|hook| hook.key)
+        .collect();
+    of_host_hooks.sort();
     Catalog {
         cwd: cwd.to_owned(),
+        hooks: of_host_hooks,
         skills: host,
         newcomers: Vec::new(),
         plugins: installed,
@@ -195,6 +212,7 @@ mod tests {
             skills,
             plugins,
             config,
+            Vec::new(),
             &Conversions::default(),
         );
         assert_eq!(catalog.skills.len(), 1);

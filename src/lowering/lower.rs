@@ -2,15 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use codex_loadout_protocol::selection::Mode;
+use codex_loadout_protocol::selection::{HookPolicy, Mode};
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use serde_json::{Map, Value, json};
 
+use super::hooks;
 use super::host_config::MergeMode;
 use super::levers::Levers;
 use super::server_definition;
 use crate::catalog::{Catalog, InstalledPlugin, SkillScope};
-use crate::resolver::{Plan, PlannedPlugin, PlannedServer, Scope, ServerOrigin};
+use crate::resolver::{Plan, PlannedHook, PlannedPlugin, PlannedServer, Scope, ServerOrigin};
 
 /// A program that ends at once and does nothing.
 const IDLE: &str = "true";
@@ -105,6 +106,7 @@ pub fn lower(
     lowering.host_skills();
     lowering.config_servers();
     lowering.agents(&snapshot);
+    lowering.hooks(&snapshot);
     lowering.snapshot_servers(&snapshot);
     if levers.unload_on_unsubscribe {
         // So that the thread can be given another config while it lives.
@@ -171,11 +173,18 @@ impl Lowering<'_> {
         at.insert((*last).to_owned(), value.into());
     }
 
-    /// Plugins come as snapshots in the thread's root; the user's own plugins,
-    /// connectors and hooks stay out, whatever is installed later.
+    /// Plugins come as snapshots in the thread's root; the user's own plugins and connectors stay out,
+    /// whatever is installed later, and so do hooks, unless some of a chosen plugin's run.
     fn switch_features_off(&mut self) {
-        for feature in ["plugins", "apps", "hooks"] {
+        for feature in ["plugins", "apps"] {
             self.set(&["features", feature], false);
+        }
+        if self.active_hooks().next().is_none() {
+            self.set(&["features", "hooks"], false);
+            return;
+        }
+        for key in &self.catalog.hooks {
+            self.set(&["hooks", "state", key, "enabled"], false);
         }
     }
 
@@ -363,6 +372,44 @@ impl Lowering<'_> {
                     entry.insert("enabled_tools".to_owned(), tools.into());
                 }
                 self.set(&["mcp_servers", &server.name], entry);
+            }
+        }
+    }
+
+    /// Hooks of snapshots that run: trusted when they were chosen, and not distrusted since.
+    fn active_hooks(&self) -> impl Iterator<Item = &PlannedHook> {
+        let distrusted = |hook: &PlannedHook| {
+            let plugin = self
+                .catalog
+                .plugins
+                .iter()
+                .find(|plugin| plugin.id == hook.source);
+            let hooks = plugin.map(|plugin| plugin.parts().hooks.iter());
+            let mut same = hooks
+                .into_iter()
+                .flatten()
+                .filter(|now| now.origin == hook.origin && now.handler == hook.handler);
+            same.any(|now| !now.trusted)
+        };
+        let hooks = self.plan.plugin_hooks.iter();
+        let on = self.plan.hooks == HookPolicy::Trusted;
+        hooks.filter(move |hook| on && hook.trusted && !distrusted(hook))
+    }
+
+    fn hooks(&mut self, snapshot: impl Fn(usize) -> PathBuf) {
+        let placed = self.active_hooks().map(|hook| {
+            let place = snapshot(hook.bundle);
+            (hook, place.to_string_lossy().into_owned())
+        });
+        let hooks = hooks::for_config(placed);
+        for (event, groups) in hooks {
+            match groups {
+                Value::Object(state) => {
+                    for (key, trust) in state {
+                        self.set(&["hooks", &event, &key], trust);
+                    }
+                }
+                groups => self.set(&["hooks", &event], groups),
             }
         }
     }

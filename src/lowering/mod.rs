@@ -4,6 +4,7 @@
 //! pure. When Codex gets a native field for one of these, it is used here and
 //! nobody else notices.
 
+mod hooks;
 mod host_config;
 mod levers;
 mod lower;

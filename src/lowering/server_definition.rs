@@ -57,8 +57,8 @@ pub(super) fn for_config(definition: &Map<String, Value>, snapshot: &Path) -> Ma
     entry
 }
 
-/// Lets a converted definition name the place that its bundle is kept at.
-fn name_place(value: &mut Value, place: &str) {
+/// Lets what was converted name the place that its bundle is kept at.
+pub(super) fn name_place(value: &mut Value, place: &str) {
     match value {
         Value::String(text) if text.contains(KEPT_AT) => *text = text.replace(KEPT_AT, place),
         Value::Array(items) => items.iter_mut().for_each(|item| name_place(item, place)),

@@ -14,7 +14,8 @@ mod validate;
 
 pub use listing::capabilities;
 pub use plan::{
-    Bundle, Plan, PlannedAgent, PlannedPlugin, PlannedServer, PlannedSkill, Scope, ServerOrigin,
+    Bundle, Plan, PlannedAgent, PlannedHook, PlannedPlugin, PlannedServer, PlannedSkill, Scope,
+    ServerOrigin,
 };
 pub use receipt::receipt;
 pub use resolve::resolve;

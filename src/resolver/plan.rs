@@ -38,6 +38,9 @@ pub struct Plan {
     /// Chosen agents, sorted by name: those of chosen plugins and single ones.
     #[serde(default)]
     pub agents: Vec<PlannedAgent>,
+    /// Hooks of the plugins that come as snapshots, in their order.
+    #[serde(default)]
+    pub plugin_hooks: Vec<PlannedHook>,
     /// Chosen MCP servers, sorted by name, whichever source they come from. Those that merely remain are not among them.
     pub servers: Vec<PlannedServer>,
     /// What the host should know.
@@ -140,6 +143,26 @@ pub struct PlannedAgent {
     pub bundle: usize,
     /// Its role file, relative to that snapshot.
     pub file: String,
+}
+
+/// One handler of a chosen plugin's hooks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlannedHook {
+    /// Codex's name of the event.
+    pub event: String,
+    /// Which of the event's occasions it runs at; `None`: at all.
+    pub matcher: Option<String>,
+    /// The handler, in the words of `hooks.json`.
+    pub handler: serde_json::Map<String, serde_json::Value>,
+    /// Id of its plugin.
+    pub source: String,
+    /// The end of Codex's key of the handler that it was made of.
+    pub origin: String,
+    /// Index of its plugin's snapshot in [`Plan::bundles`].
+    pub bundle: usize,
+    /// Whether the user had trusted it in Codex.
+    pub trusted: bool,
 }
 
 /// A chosen MCP server.

@@ -4,8 +4,11 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use codex_loadout_protocol::receipt::{
-    AgentReceipt, ContextCost, Excluded, McpServerReceipt, PluginReceipt, Receipt, SkillReceipt,
+    AgentReceipt, ContextCost, Excluded, HookReceipt, McpServerReceipt, PluginReceipt, Receipt,
+    SkillReceipt,
 };
+
+use codex_loadout_protocol::selection::HookPolicy;
 
 use super::plan::{Bundle, Plan, PlannedAgent, PlannedPlugin, PlannedServer, Scope, ServerOrigin};
 use crate::bundle::Digest;
@@ -59,10 +62,20 @@ pub fn receipt(plan: &Plan, catalog: &Catalog) -> Receipt {
         skills,
         mcp_servers: servers,
         agents: single_agents(plan),
-        hooks: Vec::new(),
+        hooks: hooks(plan),
         inherited_from: None,
         warnings: plan.warnings.clone(),
     }
+}
+
+fn hooks(plan: &Plan) -> Vec<HookReceipt> {
+    let hooks = plan.plugin_hooks.iter().map(|hook| HookReceipt {
+        event: hook.event.clone(),
+        source: hook.source.clone(),
+        trusted: hook.trusted,
+        active: hook.trusted && plan.hooks == HookPolicy::Trusted,
+    });
+    hooks.collect()
 }
 
 /// Those outside the chosen plugins.
@@ -191,6 +204,13 @@ fn loadout_digest(plan: &Plan, catalog: &Catalog, servers: &[McpServerReceipt]) 
     parts.extend(plan.agents.iter().map(|agent| {
         let digest = digest_text(plan.bundles.get(agent.bundle));
         format!("agent {} {} {digest}", agent.name, agent.source)
+    }));
+    parts.extend(plan.plugin_hooks.iter().map(|hook| {
+        let handler = canonical(&hook.handler);
+        format!(
+            "hook {} {} {:?} {} {handler}",
+            hook.source, hook.event, hook.matcher, hook.trusted
+        )
     }));
     for server in servers {
         let definition = match plan

@@ -12,7 +12,8 @@ use super::bundles::Bundles;
 use super::conversions::say_how;
 use super::names::{self, FoundServer, FoundSkill, Problem};
 use super::plan::{
-    Plan, PlannedAgent, PlannedPlugin, PlannedServer, PlannedSkill, Scope, ServerOrigin,
+    Plan, PlannedAgent, PlannedHook, PlannedPlugin, PlannedServer, PlannedSkill, Scope,
+    ServerOrigin,
 };
 use super::validate::{check_later_kinds, check_names};
 use crate::catalog::{Catalog, Conversion, HostSkill, InstalledPlugin, PluginAgent};
@@ -360,11 +361,14 @@ impl<'a> Resolver<'a> {
         let agents = self.plan_agents(&mut bundles, &plugins);
         let mut bundles = bundles.into_list();
         say_how(&mut bundles, &self.needed_plugins(), &servers);
-        if self.selection.hooks == HookPolicy::Trusted && !plugins.is_empty() {
+        let plugin_hooks = self.plan_hooks(&plugins);
+        if self.selection.hooks == HookPolicy::Trusted
+            && !plugin_hooks.is_empty()
+            && plugin_hooks.iter().all(|hook| !hook.trusted)
+        {
             self.warn(
                 "hooksNotApproved",
-                "no hook of a chosen plugin was approved through codex-loadout, so none runs"
-                    .to_owned(),
+                "no hook of a chosen plugin was approved in Codex, so none runs".to_owned(),
             );
         }
         let mode = self.selection.mode;
@@ -397,6 +401,7 @@ impl<'a> Resolver<'a> {
             plugins,
             skills,
             agents,
+            plugin_hooks,
             servers,
             warnings: self
                 .warnings
@@ -486,6 +491,26 @@ impl<'a> Resolver<'a> {
         }
         planned.sort_by(|a, b| (&a.name, &a.path).cmp(&(&b.name, &b.path)));
         planned
+    }
+
+    fn plan_hooks(&self, plugins: &[PlannedPlugin]) -> Vec<PlannedHook> {
+        let snapshots = plugins.iter().filter(|planned| !planned.native);
+        let with_hooks = snapshots.filter_map(|planned| {
+            let chosen = self.chosen.get(planned.id.as_str())?;
+            Some((planned, &chosen.plugin.parts().hooks))
+        });
+        let planned = with_hooks.flat_map(|(planned, hooks)| {
+            hooks.iter().map(|hook| PlannedHook {
+                event: hook.event.clone(),
+                matcher: hook.matcher.clone(),
+                handler: hook.handler.clone(),
+                source: planned.id.clone(),
+                origin: hook.origin.clone(),
+                bundle: planned.bundle,
+                trusted: hook.trusted,
+            })
+        });
+        planned.collect()
     }
 
     fn plan_agents(&self, bundles: &mut Bundles, plugins: &[PlannedPlugin]) -> Vec<PlannedAgent> {

@@ -120,6 +120,7 @@ pub(crate) fn catalog() -> Catalog {
             ),
         ],
         newcomers: Vec::new(),
+        hooks: Vec::new(),
         plugins: vec![
             blocked,
             plugin(

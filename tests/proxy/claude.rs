@@ -247,6 +247,117 @@ async fn the_bundle_is_healed_when_it_was_changed() {
     assert!(ids.contains(&&json!("forge:prd")) && ids.contains(&&json!("forge:reviewer")));
 }
 
+/// Lets the user approve every hook that Codex lists, as its own interface does.
+async fn trust_hooks(stage: &Stage) {
+    let host = stage.host().await;
+    let folder = json!({ "cwds": [stage.home.project()] });
+    let listed = host.request("hooks/list", folder).await.unwrap();
+    let mut config = std::fs::read_to_string(config_of(stage)).unwrap();
+    for hook in listed["data"][0]["hooks"].as_array().unwrap() {
+        let hashes = hook["currentHash"].as_str().unwrap();
+        let (definition, content) = hashes.split_once('/').unwrap_or((hashes, ""));
+        let key = hook["key"].as_str().unwrap();
+        config += &format!("\n[hooks.state.{key:?}]\ntrusted_hash = {definition:?}\n");
+        if !content.is_empty() {
+            config += &format!("trusted_content_hash = {content:?}\n");
+        }
+    }
+    std::fs::write(config_of(stage), config).unwrap();
+    assert!(host.shutdown().await.unwrap().success());
+}
+
+fn config_of(stage: &Stage) -> PathBuf {
+    stage.home.codex_home().join("config.toml")
+}
+
+/// A plugin that says a word when a session starts and forbids a command; and a user's own hook.
+async fn stage_with_hooks() -> Stage {
+    let hooks = json!({ "hooks": {
+        "SessionStart": [{ "hooks": [{ "type": "command", "command": "cat ${CLAUDE_PLUGIN_ROOT}/word.txt" }] }],
+        "PreToolUse": [{ "matcher": "Bash", "hooks": [{ "type": "command", "if": "Bash(git push:*)", "command": "echo no >&2; exit 2" }] }]
+    } });
+    let plugin = forge()
+        .file("word.txt", "the-word-of-the-plugin")
+        .file("hooks/hooks.json", &hooks.to_string());
+    let stage = Stage::of(HomeBuilder::standard().unwrap().plugin(plugin)).await;
+    let own = "\n[[hooks.SessionStart]]\n[[hooks.SessionStart.hooks]]\ntype = \"command\"\ncommand = \"echo the-word-of-the-user\"\n";
+    let config = std::fs::read_to_string(config_of(&stage)).unwrap();
+    std::fs::write(config_of(&stage), config + own).unwrap();
+    stage
+}
+
+async fn words(stage: &Stage, host: &lab::Client, selection: Value) -> (Value, bool, bool) {
+    let (thread, receipt) = stage.start(host, selection).await;
+    host.turn(&thread, "What can you do?").await.unwrap();
+    let asked = stage
+        .model
+        .last_for(|request| request.thread.as_deref() == Some(&thread))
+        .unwrap();
+    let text = asked.body["input"].to_string();
+    let said = |word| text.contains(word);
+    (
+        receipt,
+        said("the-word-of-the-plugin"),
+        said("the-word-of-the-user"),
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hooks_run_when_they_are_asked_for_and_trusted() {
+    let stage = stage_with_hooks().await;
+    let asked_for = json!({ "plugins": ["forge"], "hooks": "trusted" });
+    let host = stage.host().await;
+    let (receipt, plugin, user) = words(&stage, &host, asked_for.clone()).await;
+    assert_eq!((plugin, user), (false, false));
+    assert_eq!(
+        receipt["hooks"][0],
+        json!({ "event": "SessionStart", "source": "forge@internal", "trusted": false, "active": false })
+    );
+    assert_eq!(warnings(&receipt), ["hooksNotApproved"]);
+    assert!(host.shutdown().await.unwrap().success());
+
+    trust_hooks(&stage).await;
+    let host = stage.host().await;
+    let (receipt, plugin, user) = words(&stage, &host, asked_for.clone()).await;
+    assert_eq!((plugin, user), (true, false), "{receipt}");
+    assert_eq!(receipt["hooks"][0]["active"], true);
+    assert_eq!(warnings(&receipt), Vec::<String>::new());
+    let (receipt, plugin, user) = words(&stage, &host, json!({ "plugins": ["forge"] })).await;
+    assert_eq!((plugin, user), (false, false));
+    assert_eq!(receipt["hooks"][0]["active"], false);
+    let extended = json!({ "mode": "extend", "plugins": ["forge"], "hooks": "trusted" });
+    let (_, plugin, user) = words(&stage, &host, extended).await;
+    assert_eq!((plugin, user), (true, true));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hook_stays_with_its_thread() {
+    let stage = stage_with_hooks().await;
+    trust_hooks(&stage).await;
+    let host = stage.host().await;
+    let (thread, _) = stage
+        .start(&host, json!({ "plugins": ["forge"], "hooks": "trusted" }))
+        .await;
+    host.turn(&thread, "What can you do?").await.unwrap();
+    assert!(host.shutdown().await.unwrap().success());
+    let host = stage.host().await;
+    host.request("thread/resume", json!({ "threadId": thread }))
+        .await
+        .unwrap();
+    let mark = host.mark();
+    host.turn(&thread, r#"CALL - exec_command {"cmd":"git push origin"}"#)
+        .await
+        .unwrap();
+    let blocked = host.messages().into_iter().skip(mark).any(|message| {
+        message["method"] == "hook/completed" && message["params"]["run"]["status"] == "blocked"
+    });
+    assert!(
+        blocked,
+        "{:?}",
+        host.messages().iter().skip(mark).collect::<Vec<_>>()
+    );
+}
+
 fn tamper(file: &Path) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o644)).unwrap();

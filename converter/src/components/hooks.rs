@@ -36,8 +36,34 @@ pub(crate) struct ConvertedHooks {
     pub(crate) file: Option<Value>,
     /// Programs that the hooks need, by their place in the bundle.
     pub(crate) files: Vec<(String, TreeFile)>,
+    /// Its handlers, each with its origin.
+    pub(crate) handlers: Vec<BundleHook>,
     /// One for each source.
     pub(crate) accounts: Vec<Account>,
+}
+
+/// One handler of a bundle's hooks.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BundleHook {
+    /// The event.
+    pub event: String,
+    /// Which of its occasions it runs at; `None`: at all.
+    pub matcher: Option<String>,
+    /// The handler, as the bundle's own file has it.
+    pub handler: Map<String, Value>,
+    /// What it was made of.
+    pub origin: HookOrigin,
+}
+
+/// Where a handler stands in the source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookOrigin {
+    /// The file that declares it.
+    pub file: String,
+    /// Its group in the list of its event, from 0.
+    pub group: usize,
+    /// Its place in the group, from 0.
+    pub handler: usize,
 }
 
 /// The file that holds a bundle's hooks.
@@ -69,12 +95,29 @@ pub(crate) fn convert(context: &Context<'_>) -> ConvertedHooks {
     };
     let mut events: IndexMap<&str, Vec<Group>> = IndexMap::new();
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    let mut places: BTreeMap<(&str, &str, usize), usize> = BTreeMap::new();
     let mut is_adapted = false;
     for source in sources {
         let name = name(source, &mut counts);
+        let group = (source.file.as_str(), source.event.as_str(), source.group);
+        let place = places.entry(group).or_default();
+        let origin = HookOrigin {
+            file: source.file.clone(),
+            group: source.group,
+            handler: *place,
+        };
+        *place += 1;
         let account = match handler::convert(source, &hooks) {
             Ok(handler) => {
                 is_adapted |= handler.is_adapted;
+                if let Value::Object(definition) = &handler.definition {
+                    result.handlers.push(BundleHook {
+                        event: source.event.clone(),
+                        matcher: handler.matcher.clone(),
+                        handler: definition.clone(),
+                        origin,
+                    });
+                }
                 let groups = events.entry(source.event.as_str()).or_default();
                 add(groups, source, handler.matcher, handler.definition);
                 kept(source, name, handler.findings)

@@ -11,7 +11,8 @@ use std::collections::BTreeMap;
 use codex_loadout_bundle::Tree;
 use serde_json::{Map, Value};
 
-use crate::components::{self, hooks, servers};
+use crate::components::hooks::{self, BundleHook};
+use crate::components::{self, servers};
 use crate::context::Context;
 use crate::discovery::{Discovered, discover};
 use crate::error::ConversionError;
@@ -35,8 +36,8 @@ pub struct Conversion {
     pub agents: Vec<AgentRole>,
     /// MCP servers by the name they run under, as the bundle's own file has them. They may hold secrets: never print them.
     pub servers: Map<String, Value>,
-    /// Path of the file of hooks, if there are any.
-    pub hooks_file: Option<String>,
+    /// The handlers of its hooks.
+    pub hooks: Vec<BundleHook>,
     /// The bundle's manifest.
     pub manifest: Map<String, Value>,
     /// What texts of other plugins can refer to.
@@ -197,7 +198,6 @@ impl Run<'_> {
         accounts.extend(naming.accounts.iter().cloned());
         let accounts = inventory.settle(accounts)?;
 
-        let hooks_file = hooks.file.map(|_| target.hooks_file().to_owned());
         let report = report(&context, accounts, warnings, failures, &bundle);
         let usable = report.failures.is_empty();
         Ok(Conversion {
@@ -205,7 +205,7 @@ impl Run<'_> {
             report,
             agents,
             servers: servers.servers,
-            hooks_file,
+            hooks: hooks.handlers,
             manifest,
             names: naming.names.clone(),
         })

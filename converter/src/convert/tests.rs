@@ -509,7 +509,7 @@ fn every_part_has_an_account() {
     }
     assert!(text(&conversion, "skills/c/SKILL.md").contains("Do it."));
     assert_eq!(conversion.servers.len(), 1);
-    assert_eq!(conversion.hooks_file, None);
+    assert!(conversion.hooks.is_empty());
     assert!(conversion.bundle.get("hooks/hooks.json").is_none());
     let summary = report.summary;
     assert_eq!(
