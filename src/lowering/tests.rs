@@ -1,12 +1,14 @@
 //! Tables: selections on one catalog, and what Codex is told.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use codex_loadout_protocol::{CapabilitySelection, ErrorKind, LoadoutError};
 use serde_json::{Value, json};
 
 use super::{Levers, Lowered, lower};
-use crate::catalog::Catalog;
+use crate::bundle::KEPT_AT;
+use crate::catalog::{Catalog, Conversion, Parts, PluginAgent, PluginHook};
 use crate::interceptors::initialize::CodexVersion;
 use crate::resolver::{resolve, test_catalog};
 
@@ -138,4 +140,58 @@ fn newcomers_are_shut_out_when_a_plan_is_lowered_again() {
     // An entry for a server without a definition would make Codex refuse the thread.
     assert_eq!(config["mcp_servers"].get("notes"), None);
     assert_eq!(lowered.gone_servers, ["notes"]);
+}
+
+#[test]
+fn agents_and_trusted_hooks_of_a_bundle_are_given_with_their_place() {
+    let mut catalog = test_catalog();
+    let github = catalog
+        .plugins
+        .iter_mut()
+        .find(|plugin| plugin.name == "github")
+        .unwrap();
+    let hook = |event: &str, trusted| PluginHook {
+        event: event.to_owned(),
+        matcher: Some("Bash".to_owned()),
+        handler: json!({ "type": "command", "command": format!("sh {KEPT_AT}/x.sh") })
+            .as_object()
+            .unwrap()
+            .clone(),
+        origin: event.to_owned(),
+        trusted,
+    };
+    github.converted = Some(Conversion::Done(Arc::new(Parts {
+        agents: vec![PluginAgent {
+            name: "github:reviewer".to_owned(),
+            description: "Reviews.".to_owned(),
+            file: "agents/reviewer.toml".to_owned(),
+        }],
+        hooks: vec![hook("PreToolUse", true), hook("PostToolUse", false)],
+        ..github.native.clone()
+    })));
+    catalog.hooks = vec!["/home/config.toml:stop:0:0".to_owned()];
+    let told = |selection: Value, now: &Catalog| {
+        let selection = CapabilitySelection::from_json(&selection.to_string()).unwrap();
+        let plan = resolve(&selection, &catalog).unwrap();
+        let levers = Levers::of(CodexVersion::new(0, 169, 0));
+        let snapshot = |bundle| PathBuf::from(format!("/store/{bundle}"));
+        Value::Object(lower(&plan, now, levers, snapshot).unwrap().config)
+    };
+    let trusted = json!({ "plugins": ["github"], "mcpServers": [], "hooks": "trusted" });
+    insta::assert_json_snapshot!("agents_and_hooks", told(trusted.clone(), &catalog));
+    let without = told(json!({ "plugins": ["github"], "mcpServers": [] }), &catalog);
+    assert_eq!(without["features"]["hooks"], false);
+    assert_eq!(without.get("hooks"), None);
+
+    // The user has taken the trust back.
+    let mut now = catalog.clone();
+    let github = now
+        .plugins
+        .iter_mut()
+        .find(|plugin| plugin.name == "github")
+        .unwrap();
+    if let Some(Conversion::Done(parts)) = &mut github.converted {
+        Arc::make_mut(parts).hooks[0].trusted = false;
+    }
+    assert_eq!(told(trusted, &now)["features"]["hooks"], false);
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::tests::{catalog as without, plugin};
 use super::{Plan, capabilities, receipt, resolve};
-use crate::catalog::{Catalog, Conversion, PluginAgent};
+use crate::catalog::{Catalog, Conversion, PluginAgent, PluginHook};
 
 /// `spec@claude`, of which Codex itself loads one skill of three, one server, and no agent; `broken@claude`,
 /// which can't be converted.
@@ -26,6 +26,18 @@ fn catalog() -> Catalog {
             name: format!("spec:{agent}"),
             description: format!("About {agent}."),
             file: format!("agents/{agent}.toml"),
+        })
+        .into();
+    parts.hooks = [("SessionStart", true), ("Stop", false)]
+        .map(|(event, trusted)| PluginHook {
+            event: event.to_owned(),
+            matcher: None,
+            handler: json!({ "type": "command", "command": "true" })
+                .as_object()
+                .unwrap()
+                .clone(),
+            origin: format!("hooks/hooks.json:{event}:0:0"),
+            trusted,
         })
         .into();
     spec.converted = Some(Conversion::Done(Arc::new(parts)));
@@ -128,6 +140,30 @@ fn what_can_not_be_converted_is_refused_with_the_reason_and_hurts_nobody_else() 
     assert!(error.message.contains("agents/x.md:3"), "{}", error.message);
     assert!(planned(json!({ "plugins": ["spec"] })).is_ok());
     assert!(planned(json!({ "mode": "extend" })).is_ok());
+}
+
+#[test]
+fn hooks_are_told_whether_they_run_or_not() {
+    for (hooks, active) in [("none", [false, false]), ("trusted", [true, false])] {
+        let plan = planned(json!({ "plugins": ["spec"], "hooks": hooks })).unwrap();
+        let receipt = receipt(&plan, &catalog());
+        let told: Vec<(&str, bool)> = receipt
+            .hooks
+            .iter()
+            .map(|hook| (hook.event.as_str(), hook.active))
+            .collect();
+        assert_eq!(
+            told,
+            [("SessionStart", active[0]), ("Stop", active[1])],
+            "{hooks}"
+        );
+        assert!(
+            receipt
+                .warnings
+                .iter()
+                .all(|warning| warning.code != "hooksNotApproved")
+        );
+    }
 }
 
 #[test]

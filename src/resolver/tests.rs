@@ -255,7 +255,7 @@ fn replace_gives_what_is_named_and_nothing_else() {
         ),
         (
             json!({ "plugins": ["github"], "mcpServers": [], "hooks": "trusted" }),
-            "github:issue github:pull |  | hooksNotApproved",
+            "github:issue github:pull |  | ",
         ),
     ] {
         assert_eq!(outline(selection.clone()), expected, "{selection}");
