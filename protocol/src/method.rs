@@ -76,6 +76,8 @@ pub enum CapabilityKind {
     McpServer,
     /// An agent (Codex: role), by its name.
     Agent,
+    /// A hook, by its event: told of in proofs, and selected with its plugin.
+    Hook,
 }
 
 /// One thing that could be selected.

@@ -289,6 +289,9 @@ fn receipt(receipt: &Receipt) -> String {
         for skill in &plugin.skills {
             row("  skill", skill, &plugin.id, String::new());
         }
+        for agent in &plugin.agents {
+            row("  agent", agent, &plugin.id, String::new());
+        }
     }
     for skill in &receipt.skills {
         row("skill", &skill.name, &skill.source, skill.path.clone());
@@ -299,6 +302,17 @@ fn receipt(receipt: &Receipt) -> String {
             |tools| format!("tools: {}", tools.join(", ")),
         );
         row("mcpServer", &server.name, &server.source, tools);
+    }
+    for agent in &receipt.agents {
+        row("agent", &agent.name, &agent.source, String::new());
+    }
+    for hook in &receipt.hooks {
+        let state = match (hook.active, hook.trusted) {
+            (true, _) => "runs",
+            (false, true) => "trusted, not asked for",
+            (false, false) => "not trusted",
+        };
+        row("hook", &hook.event, &hook.source, state.to_owned());
     }
     let mut text = format!("{} {}\n\n", receipt.mode.as_str(), receipt.digest);
     text.push_str(&columns(&["KIND", "NAME", "SOURCE", ""], &rows));

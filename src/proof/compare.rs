@@ -13,6 +13,7 @@ pub(super) fn differences(
     selection: &CapabilitySelection,
     mention_only: &BTreeSet<String>,
     seen: &Seen,
+    ran: &[String],
 ) -> Vec<Difference> {
     let mut found = BTreeSet::new();
     let mut differ = |kind, name: &str, problem| {
@@ -79,8 +80,31 @@ pub(super) fn differences(
             differ(CapabilityKind::McpServer, name, Problem::Unexpected);
         }
     }
+    let of_plugins = receipt.plugins.iter().flat_map(|plugin| &plugin.agents);
+    let single = receipt.agents.iter().map(|agent| &agent.name);
+    let agents: BTreeSet<&String> = of_plugins.chain(single).collect();
+    for name in agents.iter().filter(|name| !seen.agents.contains(name)) {
+        differ(CapabilityKind::Agent, name, Problem::Missing);
+    }
+    if selection.mode == Mode::Replace {
+        let known =
+            |name: &String| agents.contains(name) || BUILT_IN_ROLES.contains(&name.as_str());
+        for name in seen.agents.iter().filter(|name| !known(name)) {
+            differ(CapabilityKind::Agent, name, Problem::Unexpected);
+        }
+        let may_run = |event: &String| {
+            let mut active = receipt.hooks.iter().filter(|hook| hook.active);
+            active.any(|hook| hook.event.eq_ignore_ascii_case(event))
+        };
+        for event in ran.iter().filter(|event| !may_run(event)) {
+            differ(CapabilityKind::Hook, event, Problem::Unexpected);
+        }
+    }
     found.into_iter().collect()
 }
+
+/// The roles that Codex 0.144 to 0.169 bring themselves.
+const BUILT_IN_ROLES: [&str; 3] = ["default", "explorer", "worker"];
 
 /// How Codex 0.144 to 0.169 name a server's tools: what can't stand in such a name becomes `_`.
 fn namespace(server: &str) -> String {
@@ -97,29 +121,40 @@ mod tests {
     use serde_json::json;
 
     fn compared(mode: &str, skills: &[&str], servers: serde_json::Value) -> Vec<String> {
+        with_agents(mode, skills, servers, &["default", "p:role"])
+    }
+
+    fn with_agents(
+        mode: &str,
+        skills: &[&str],
+        servers: serde_json::Value,
+        agents: &[&str],
+    ) -> Vec<String> {
         let selection = CapabilitySelection::from_json(
             &json!({ "mode": mode, "skills": ["a"], "mcpServers": ["one"] }).to_string(),
         )
         .unwrap();
         let receipt: Receipt = serde_json::from_value(json!({
             "digest": format!("sha256:{}", "0".repeat(64)), "mode": mode, "profile": [],
-            "plugins": [{ "id": "p@m", "version": null, "digest": "", "source": "codex", "skills": ["p:b"], "mcpServers": [], "agents": [] }],
+            "plugins": [{ "id": "p@m", "version": null, "digest": "", "source": "codex", "skills": ["p:b"], "mcpServers": [], "agents": ["p:role"] }],
             "skills": [{ "name": "a", "source": "user", "path": "/a", "digest": "" },
                 { "name": "quiet", "source": "user", "path": "/q", "digest": "" }],
             "mcpServers": [{ "name": "my-one", "source": "config", "tools": null },
                 { "name": "cut", "source": "config", "tools": ["x"] },
                 { "name": "mute", "source": "config", "tools": [] }],
-            "agents": [], "hooks": [], "excluded": { "skills": 0, "plugins": 0, "mcpServers": 0 },
+            "agents": [], "hooks": [{ "event": "Stop", "source": "p@m", "trusted": true, "active": true }], "excluded": { "skills": 0, "plugins": 0, "mcpServers": 0 },
             "context": { "skillsChars": 0, "skillsCharsWithout": 0 }, "inheritedFrom": null, "warnings": []
         }))
         .unwrap();
         let seen = Seen {
             skills: skills.iter().map(|name| (*name).to_owned()).collect(),
+            agents: agents.iter().map(|name| (*name).to_owned()).collect(),
             mcp_servers: serde_json::from_value(servers).unwrap(),
             ..Seen::default()
         };
         let quiet = BTreeSet::from(["quiet".to_owned()]);
-        differences(&receipt, &selection, &quiet, &seen)
+        let ran = ["stop".to_owned(), "sessionStart".to_owned()];
+        differences(&receipt, &selection, &quiet, &seen, &ran)
             .into_iter()
             .map(|difference| format!("{} {:?}", difference.name, difference.problem))
             .collect()
@@ -130,7 +165,15 @@ mod tests {
         let all = json!({ "mcp__my_one": ["t"], "mcp__cut": ["x"] });
         assert_eq!(
             compared("replace", &["a", "p:b"], all.clone()),
-            Vec::<String>::new()
+            ["sessionStart Unexpected"]
+        );
+        assert_eq!(
+            with_agents("replace", &["a", "p:b"], all.clone(), &["worker", "mine"]),
+            [
+                "mine Unexpected",
+                "p:role Missing",
+                "sessionStart Unexpected"
+            ]
         );
         assert_eq!(
             compared(
@@ -143,7 +186,8 @@ mod tests {
                 "z Unexpected",
                 "cut.y Unexpected",
                 "mcp__new Unexpected",
-                "my-one Missing"
+                "my-one Missing",
+                "sessionStart Unexpected"
             ]
         );
         // What an extend adds to, is the user's own.

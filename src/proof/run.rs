@@ -90,7 +90,13 @@ async fn on(
     } = record;
     let unlisted = tokio::task::spawn_blocking(move || mention_only(&catalog)).await;
     Ok(ThreadCapabilityProof {
-        differences: differences(&receipt, &selection, &unlisted.unwrap_or_default(), &seen),
+        differences: differences(
+            &receipt,
+            &selection,
+            &unlisted.unwrap_or_default(),
+            &seen,
+            &hooks,
+        ),
         estimated_tokens: seen.context_chars().div_ceil(CHARS_PER_TOKEN),
         capability_selection: receipt,
         seen,

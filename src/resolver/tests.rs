@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use codex_loadout_protocol::method::CapabilityKind;
 use codex_loadout_protocol::{CapabilitySelection, ErrorKind, LoadoutError};
 use proptest::prelude::*;
 use serde_json::json;
@@ -541,13 +542,14 @@ fn the_receipt_counts_what_is_left_out_and_what_it_costs() {
 fn what_is_listed_can_be_selected() {
     for capability in capabilities(&catalog()) {
         let list = match capability.kind {
-            codex_loadout_protocol::method::CapabilityKind::Plugin => "plugins",
-            codex_loadout_protocol::method::CapabilityKind::Skill if capability.id == "twin:t" => {
+            CapabilityKind::Plugin => "plugins",
+            CapabilityKind::Skill if capability.id == "twin:t" => {
                 continue;
             }
-            codex_loadout_protocol::method::CapabilityKind::Skill => "skills",
-            codex_loadout_protocol::method::CapabilityKind::McpServer => "mcpServers",
-            codex_loadout_protocol::method::CapabilityKind::Agent => "agents",
+            CapabilityKind::Skill => "skills",
+            CapabilityKind::McpServer => "mcpServers",
+            CapabilityKind::Agent => "agents",
+            CapabilityKind::Hook => panic!("hooks come with their plugin"),
         };
         let found = resolve_json(json!({ list: [capability.id] }));
         assert!(found.is_ok(), "{list} {}: {found:?}", capability.id);

@@ -124,6 +124,23 @@ async fn a_chosen_claude_plugin_is_there_with_all_its_parts() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn it_can_be_proven() {
+    let stage = stage_with_hooks().await;
+    trust_hooks(&stage).await;
+    let host = stage.host().await;
+    let selection = json!({ "plugins": ["forge"], "hooks": "trusted" });
+    let params = json!({ "capabilitySelection": selection, "cwd": stage.home.project() });
+    let proof = host
+        .request("thread/capability/prove", params)
+        .await
+        .unwrap();
+    assert_eq!(proof["differences"], json!([]), "{proof}");
+    assert_eq!(proof["hooks"], json!(["sessionStart"]));
+    let agents = proof["seen"]["agents"].as_array().unwrap();
+    assert!(agents.contains(&json!("forge:reviewer")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn it_is_the_same_after_restart_resume_and_fork() {
     let stage = stage().await;
     let host = stage.host().await;
