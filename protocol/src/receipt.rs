@@ -46,7 +46,7 @@ pub struct PluginReceipt {
     pub version: Option<String>,
     /// `sha256:…` of the plugin's tree as the thread gets it.
     pub digest: String,
-    /// `codex` for what Codex has installed.
+    /// `codex` for what Codex has installed, `marketplace` for what it could install.
     pub source: String,
     /// Names of its skills that the thread sees.
     pub skills: Vec<String>,

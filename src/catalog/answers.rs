@@ -12,6 +12,8 @@ use serde_json::{Map, Value};
 pub(super) const SKILLS_LIST: &str = "skills/list";
 /// Asks for the installed plugins.
 pub(super) const PLUGIN_INSTALLED: &str = "plugin/installed";
+/// Asks for the installed plugins and those that known marketplaces have.
+pub(super) const PLUGIN_LIST: &str = "plugin/list";
 /// Asks for the effective config of a folder.
 pub(super) const CONFIG_READ: &str = "config/read";
 
@@ -66,7 +68,7 @@ pub(super) struct ListedSkill {
     pub(super) plugin_id: Option<String>,
 }
 
-/// Answer to `plugin/installed`.
+/// Answer to `plugin/installed` and `plugin/list`.
 #[derive(Debug, Deserialize)]
 pub(super) struct PluginsAnswer {
     pub(super) marketplaces: Vec<Marketplace>,
@@ -75,6 +77,9 @@ pub(super) struct PluginsAnswer {
 #[derive(Debug, Deserialize)]
 pub(super) struct Marketplace {
     pub(super) name: String,
+    /// Its file, if it is on this machine.
+    #[serde(default)]
+    pub(super) path: Option<PathBuf>,
     pub(super) plugins: Vec<ListedPlugin>,
 }
 
@@ -86,6 +91,9 @@ pub(super) struct ListedPlugin {
     #[serde(default)]
     pub(super) local_version: Option<String>,
     pub(super) installed: bool,
+    /// `{type: "local", path}`, or where else its files are.
+    #[serde(default)]
+    pub(super) source: Value,
     pub(super) enabled: bool,
     /// `AVAILABLE`, or why not (`DISABLED_BY_ADMIN`).
     #[serde(default)]
@@ -98,6 +106,13 @@ pub(super) struct ListedPlugin {
 }
 
 impl ListedPlugin {
+    /// Its folder in a marketplace on this machine.
+    pub(super) fn local_source(&self) -> Option<PathBuf> {
+        let path = self.source.get("path").and_then(Value::as_str)?;
+        let is_local = self.source.get("type").and_then(Value::as_str) == Some("local");
+        is_local.then(|| PathBuf::from(path))
+    }
+
     /// Why policy keeps it from being used at all.
     pub(super) fn blocked(&self) -> Option<String> {
         let told = [&self.availability, &self.install_policy]

@@ -7,6 +7,7 @@ use codex_loadout_converter::names::Names;
 use codex_loadout_converter::target::Codex;
 use codex_loadout_converter::{self as converter, BundleRoot, Options, Source};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::bundle::{KEPT_AT, Tree};
 
@@ -19,6 +20,9 @@ pub struct ConversionInput {
     pub plugin: String,
     /// Where the plugin may keep data of its own.
     pub data_folder: PathBuf,
+    /// Its entry in its marketplace, if it is taken from there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<Map<String, Value>>,
     /// What its texts can refer to in the other chosen plugins.
     pub neighbours: Names,
     /// The names its MCP servers run under, where they are not its own.
@@ -33,7 +37,7 @@ pub fn convert(tree: Tree, input: &ConversionInput) -> Result<converter::Convers
     let source = Source {
         tree,
         folder: input.plugin.clone(),
-        entry: None,
+        entry: input.entry.clone(),
         marketplace: None,
     };
     let options = Options {

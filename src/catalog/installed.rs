@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use codex_loadout_converter::names::Names;
+use serde_json::{Map, Value};
 
-use super::answers::{Config, ListedHook, ListedPlugin, ListedSkill};
+use super::answers::{Config, ListedHook, ListedPlugin, ListedSkill, Marketplace};
 use super::conversion::ConversionInput;
 use super::converted::Conversions;
 use super::mention_only::is_mention_only;
@@ -50,8 +51,9 @@ pub(super) struct Told<'a> {
     pub(super) conversions: &'a Conversions,
 }
 
-/// An installed plugin, with what its folder declares.
+/// A plugin of a marketplace, with what its folder declares.
 pub(super) fn read_plugin(
+    market: &Marketplace,
     plugin: &ListedPlugin,
     root: PathBuf,
     told: &Told<'_>,
@@ -98,6 +100,10 @@ pub(super) fn read_plugin(
         data_folder,
         neighbours: Names::default(),
         renamed_servers: BTreeMap::new(),
+        // What Codex installs has a manifest, if need be one made of the entry.
+        entry: (!plugin.installed)
+            .then(|| entry(market, &plugin.name))
+            .flatten(),
     };
     let converted = told.conversions.of(&root, &input);
     InstalledPlugin {
@@ -108,10 +114,21 @@ pub(super) fn read_plugin(
         blocked: plugin.blocked(),
         description: folder.description,
         converted: converted.map(|converted| told.as_switched(plugin, converted, &native)),
+        installed: plugin.installed,
         data_folder: input.data_folder,
+        entry: input.entry,
         native,
         root,
     }
+}
+
+/// What a marketplace's file says of one of its plugins.
+fn entry(market: &Marketplace, plugin: &str) -> Option<Map<String, Value>> {
+    let text = std::fs::read(market.path.as_ref()?).ok()?;
+    let market: Value = serde_json::from_slice(&text).ok()?;
+    let mut entries = market.get("plugins")?.as_array()?.iter();
+    let entry = entries.find(|entry| entry.get("name").and_then(Value::as_str) == Some(plugin));
+    entry?.as_object().cloned()
 }
 
 impl Told<'_> {

@@ -70,20 +70,22 @@ pub struct HostSkill {
     pub enabled: bool,
 }
 
-/// A plugin that Codex has installed.
+/// A plugin that Codex has installed, or that a marketplace on this machine has.
 #[derive(Debug, Clone, PartialEq)]
 pub struct InstalledPlugin {
     /// `name@marketplace`.
     pub id: String,
     /// The name alone; also the namespace of its skills.
     pub name: String,
-    /// The version Codex has installed.
+    /// The version Codex has installed, or would.
     pub version: String,
+    /// Whether Codex has installed it; otherwise it can only be given as a snapshot.
+    pub installed: bool,
     /// Whether a thread without a selection gets it.
     pub enabled: bool,
     /// Why policy keeps it from being used at all, in a few words.
     pub blocked: Option<String>,
-    /// Its installed folder.
+    /// Its installed folder, or that in its marketplace.
     pub root: PathBuf,
     /// What it is for.
     pub description: Option<String>,
@@ -91,6 +93,8 @@ pub struct InstalledPlugin {
     pub native: Parts,
     /// Where it may keep data of its own.
     pub data_folder: PathBuf,
+    /// Its entry in its marketplace, if it is taken from there.
+    pub entry: Option<serde_json::Map<String, serde_json::Value>>,
     /// What becomes of it as a bundle, if it was made for Claude.
     pub converted: Option<Conversion>,
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::answers::{
     CONFIG_READ, Config, ConfigAnswer, HOOKS_LIST, HooksAnswer, ListedHook, ListedSkill,
-    PLUGIN_INSTALLED, PluginsAnswer, SKILLS_LIST, SkillsAnswer,
+    PLUGIN_INSTALLED, PLUGIN_LIST, PluginsAnswer, SKILLS_LIST, SkillsAnswer,
 };
 use super::converted::Conversions;
 use super::installed::{Told, installed_root, read_plugin};
@@ -17,7 +17,8 @@ use crate::connection::{AskError, Asker};
 
 /// Reads everything that could be selected for a thread in this folder.
 ///
-/// Codex's own list of skills follows the disk with a delay of seconds; `force` makes it look again.
+/// Codex's own list of skills follows the disk with a delay of seconds; `force` makes it look again,
+/// and at what marketplaces have.
 ///
 /// Installation, policy and the precedence of config files stay Codex's: it is
 /// asked, and only folders of plugins that it does not list are read here.
@@ -33,12 +34,14 @@ pub(super) async fn read_catalog(
 ) -> Result<Catalog, AskError> {
     // Not by force unless it has to be: that shows newcomers to every thread that begins a turn just now.
     let skills = json!({ "cwds": [cwd], "forceReload": force });
+    // A name that is not known may be that of a plugin that a marketplace has.
+    let which_plugins = if force { PLUGIN_LIST } else { PLUGIN_INSTALLED };
     let plugins = json!({ "cwds": [cwd] });
     let config = json!({ "cwd": cwd, "includeLayers": false });
     let hooks = json!({ "cwds": [cwd] });
     let (skills, plugins, config, hooks) = tokio::try_join!(
         asker.ask::<SkillsAnswer>(SKILLS_LIST, &skills),
-        asker.ask::<PluginsAnswer>(PLUGIN_INSTALLED, &plugins),
+        asker.ask::<PluginsAnswer>(which_plugins, &plugins),
         asker.ask::<ConfigAnswer>(CONFIG_READ, &config),
         asker.ask::<HooksAnswer>(HOOKS_LIST, &hooks),
     )?;
@@ -95,10 +98,13 @@ fn assemble(
         .marketplaces
         .iter()
         .flat_map(|market| market.plugins.iter().map(move |plugin| (market, plugin)))
-        .filter(|(_, plugin)| plugin.installed)
         .filter_map(|(market, plugin)| {
-            let root = installed_root(&cache.join(&market.name).join(&plugin.name), plugin)?;
-            Some(read_plugin(plugin, root, &told))
+            let root = if plugin.installed {
+                installed_root(&cache.join(&market.name).join(&plugin.name), plugin)?
+            } else {
+                plugin.local_source().filter(|folder| folder.is_dir())?
+            };
+            Some(read_plugin(market, plugin, root, &told))
         })
         .collect();
     installed.sort_by(|a, b| a.id.cmp(&b.id));

@@ -113,6 +113,8 @@ impl Verifying {
             name: name.clone(),
             version: bundle.report.version.clone().unwrap_or_default(),
             enabled: false,
+            installed: false,
+            entry: None,
             blocked: None,
             root: place.to_owned(),
             description: None,

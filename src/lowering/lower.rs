@@ -252,7 +252,7 @@ impl Lowering<'_> {
             .iter()
             .any(|plugin| in_scope(plugin) && !plugin.enabled);
         let mut switched = Vec::new();
-        for plugin in &catalog.plugins {
+        for plugin in catalog.plugins.iter().filter(|plugin| plugin.installed) {
             if !in_scope(plugin) {
                 // An explicit no, also where the user's is one: switching the feature on would wake it.
                 if plugin.enabled || brings_in {

@@ -27,6 +27,7 @@ pub(super) fn say_how(
         bundle.conversion = Some(ConversionInput {
             plugin: plugin.name.clone(),
             data_folder: plugin.data_folder.clone(),
+            entry: plugin.entry.clone(),
             neighbours: Names {
                 plugins: neighbours
                     .map(|other| (other.name.clone(), names_of(other)))

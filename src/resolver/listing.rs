@@ -15,7 +15,7 @@ pub fn capabilities(catalog: &Catalog) -> Vec<Capability> {
     for plugin in catalog
         .plugins
         .iter()
-        .filter(|plugin| plugin.blocked.is_none())
+        .filter(|plugin| plugin.blocked.is_none() && plugin.installed)
     {
         found.push(Capability {
             id: plugin.id.clone(),
@@ -84,7 +84,7 @@ fn servers(catalog: &Catalog) -> Vec<Capability> {
     let of_plugins = catalog
         .plugins
         .iter()
-        .filter(|plugin| plugin.blocked.is_none())
+        .filter(|plugin| plugin.blocked.is_none() && plugin.installed)
         .flat_map(|plugin| {
             plugin.parts().servers.iter().map(|(name, server)| {
                 (

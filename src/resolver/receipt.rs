@@ -14,6 +14,8 @@ use super::plan::{Bundle, Plan, PlannedAgent, PlannedPlugin, PlannedServer, Scop
 use crate::bundle::Digest;
 use crate::catalog::{Catalog, InstalledPlugin, Parts};
 
+/// `source` of a plugin that is taken from its marketplace.
+const FROM_MARKETPLACE: &str = "marketplace";
 /// `source` of a plugin that Codex has installed.
 const FROM_CODEX: &str = "codex";
 /// `source` of a server of the user's or the project's config.
@@ -32,7 +34,7 @@ pub fn receipt(plan: &Plan, catalog: &Catalog) -> Receipt {
             id: plugin.id.clone(),
             version: Some(plugin.version.clone()),
             digest: digest_text(plan.bundles.get(plugin.bundle)),
-            source: FROM_CODEX.to_owned(),
+            source: source(plugin, catalog).to_owned(),
             skills: plugin.skills.clone(),
             mcp_servers: servers
                 .iter()
@@ -65,6 +67,14 @@ pub fn receipt(plan: &Plan, catalog: &Catalog) -> Receipt {
         hooks: hooks(plan),
         inherited_from: None,
         warnings: plan.warnings.clone(),
+    }
+}
+
+fn source(planned: &PlannedPlugin, catalog: &Catalog) -> &'static str {
+    let mut plugins = catalog.plugins.iter();
+    match plugins.find(|plugin| plugin.id == planned.id) {
+        Some(plugin) if !plugin.installed => FROM_MARKETPLACE,
+        _ => FROM_CODEX,
     }
 }
 

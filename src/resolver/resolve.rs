@@ -141,7 +141,15 @@ impl<'a> Resolver<'a> {
                 problems.push(problem);
             }
         }
-        if !plugin.enabled {
+        if !plugin.installed {
+            self.warn(
+                "notInstalled",
+                format!(
+                    "plugin `{}` is not installed in Codex; this thread gets it from its marketplace",
+                    plugin.id
+                ),
+            );
+        } else if !plugin.enabled {
             self.warn(
                 "enabledForThread",
                 format!(
@@ -338,7 +346,7 @@ impl<'a> Resolver<'a> {
     /// comes as its bundle: Codex would lose parts of it.
     fn is_native(&self, plugin: &InstalledPlugin) -> bool {
         let chosen = self.chosen.contains_key(plugin.id.as_str());
-        if chosen && plugin.is_converted() {
+        if !plugin.installed || chosen && plugin.is_converted() {
             return false;
         }
         match (self.selection.mode, &self.selection.plugins) {

@@ -39,6 +39,8 @@ pub(super) fn plugin(
         blocked: None,
         root: PathBuf::from(format!("/cache/{id}")),
         description: None,
+        installed: true,
+        entry: None,
         data_folder: PathBuf::from(format!("/data/{id}")),
         converted: None,
         native: Parts {

@@ -212,13 +212,38 @@ fn natively_left() -> Promise {
 }
 
 fn extended() -> Promise {
-    native_with_forge()
-}
-
-fn native_with_forge() -> Promise {
     native()
         .and_skills(&["forge:audit", "forge:prd"])
         .server("forge", &["strike"])
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_that_codex_has_not_installed_is_taken_from_its_marketplace() {
+    let stage = Stage::of(HomeBuilder::standard().unwrap().offered_plugin(forge())).await;
+    let before = stage.home.fingerprint().unwrap();
+    let host = stage.host().await;
+    for mode in ["replace", "extend"] {
+        let selection = json!({ "mode": mode, "plugins": ["forge@internal"] });
+        let (thread, receipt) = stage.start(&host, selection).await;
+        assert_eq!(warnings(&receipt), ["notInstalled"]);
+        let promise = if mode == "replace" {
+            whole()
+        } else {
+            extended()
+        };
+        stage.check(&host, &thread, &promise).await;
+        let plugins = receipt["plugins"].as_array().unwrap();
+        let forge = plugins
+            .iter()
+            .find(|plugin| plugin["id"] == "forge@internal")
+            .unwrap();
+        assert_eq!(forge["source"], "marketplace");
+    }
+    assert!(host.shutdown().await.unwrap().success());
+    assert_eq!(
+        stage.home.fingerprint().unwrap().changes_since(&before),
+        Vec::<String>::new()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

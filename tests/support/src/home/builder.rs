@@ -23,6 +23,7 @@ pub struct HomeBuilder {
     tree: BTreeMap<PathBuf, Vec<u8>>,
     plugins: Vec<Plugin>,
     disabled: Vec<String>,
+    offered: Vec<String>,
     servers: Vec<Server>,
     config: String,
 }
@@ -34,6 +35,7 @@ impl Default for HomeBuilder {
             tree: BTreeMap::new(),
             plugins: Vec::new(),
             disabled: Vec::new(),
+            offered: Vec::new(),
             servers: Vec::new(),
             config: String::new(),
         }
@@ -125,6 +127,13 @@ impl HomeBuilder {
         self.plugin(plugin)
     }
 
+    /// Adds a plugin to the marketplace that is not installed.
+    #[must_use]
+    pub fn offered_plugin(mut self, plugin: Plugin) -> Self {
+        self.offered.push(plugin.id());
+        self.plugin(plugin)
+    }
+
     /// Adds an MCP server to config.toml.
     #[must_use]
     pub fn server(mut self, server: Server) -> Self {
@@ -186,7 +195,10 @@ impl HomeBuilder {
     /// install: to be copied.
     fn template(&self, codex: &Path) -> Result<PathBuf> {
         let tree = self.all_files();
-        let recipe = format!("{} {tree:?} {:?}", self.codex_version, self.disabled);
+        let recipe = format!(
+            "{} {tree:?} {:?} {:?}",
+            self.codex_version, self.disabled, self.offered
+        );
         let homes = workspace::target().join("codex/homes");
         fs::create_dir_all(&homes)?;
         let home = homes
@@ -280,7 +292,8 @@ enabled = false
             codex,
             &["plugin", "marketplace", "add", &market.to_string_lossy()],
         )?;
-        for plugin in &self.plugins {
+        let installed = |plugin: &&Plugin| !self.offered.contains(&plugin.id());
+        for plugin in self.plugins.iter().filter(installed) {
             run_codex(home, codex, &["plugin", "add", &plugin.id()])?;
         }
         let mut config = fs::read_to_string(home.join(CONFIG))?;
