@@ -7,32 +7,36 @@ use serde_json::{Value, json};
 
 use crate::stage::{Stage, id_of, native, spawn_child_as, warnings};
 
-const SERVER: &str = include_str!("../support/src/home/mcp.mjs");
-
 /// A command, a skill, an agent, an MCP server and files that they need, all in Claude's words.
+pub(crate) const FORGE: [(&str, &str); 7] = [
+    (
+        "commands/prd.md",
+        "---\ndescription: Writes a PRD\nargument-hint: <idea>\n---\n\nWrite a PRD for: $ARGUMENTS\n\n\
+         @${CLAUDE_PLUGIN_ROOT}/shared/rules.md\n\nRun:\n\n```bash\nsh ${CLAUDE_PLUGIN_ROOT}/scripts/go.sh\n```\n\n\
+         Then use `/forge:audit`, and let Task(subagent_type=\"reviewer\") look at it.\n",
+    ),
+    (
+        "skills/audit/SKILL.md",
+        "---\nname: audit\ndescription: Audits: everything\n---\n\nSee [the rules](../../shared/rules.md).\n",
+    ),
+    (
+        "agents/reviewer.md",
+        "---\nname: reviewer\ndescription: Reviews a PRD\ntools: Read, Grep\n---\n\nYou review what was forged.\n",
+    ),
+    ("shared/rules.md", "Be brief.\n"),
+    ("scripts/go.sh", "echo gone\n"),
+    ("server.mjs", include_str!("../support/src/home/mcp.mjs")),
+    (
+        ".mcp.json",
+        r#"{"mcpServers":{"forge":{"command":"node","args":["${CLAUDE_PLUGIN_ROOT}/server.mjs","/dev/null","forge","strike"]}}}"#,
+    ),
+];
+
 fn forge() -> Plugin {
-    let servers = json!({ "mcpServers": { "forge": {
-        "command": "node", "args": ["${CLAUDE_PLUGIN_ROOT}/server.mjs", "/dev/null", "forge", "strike"] } } });
-    Plugin::new("forge")
-        .for_claude()
-        .file(
-            "commands/prd.md",
-            "---\ndescription: Writes a PRD\nargument-hint: <idea>\n---\n\nWrite a PRD for: $ARGUMENTS\n\n\
-             @${CLAUDE_PLUGIN_ROOT}/shared/rules.md\n\nRun:\n\n```bash\nsh ${CLAUDE_PLUGIN_ROOT}/scripts/go.sh\n```\n\n\
-             Then use `/forge:audit`, and let Task(subagent_type=\"reviewer\") look at it.\n",
-        )
-        .file(
-            "skills/audit/SKILL.md",
-            "---\nname: audit\ndescription: Audits: everything\n---\n\nSee [the rules](../../shared/rules.md).\n",
-        )
-        .file(
-            "agents/reviewer.md",
-            "---\nname: reviewer\ndescription: Reviews a PRD\ntools: Read, Grep\n---\n\nYou review what was forged.\n",
-        )
-        .file("shared/rules.md", "Be brief.\n")
-        .file("scripts/go.sh", "echo gone\n")
-        .file("server.mjs", SERVER)
-        .file(".mcp.json", &servers.to_string())
+    let plugin = Plugin::new("forge").for_claude();
+    FORGE
+        .iter()
+        .fold(plugin, |plugin, (path, text)| plugin.file(path, text))
 }
 
 async fn stage() -> Stage {

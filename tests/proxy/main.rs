@@ -7,6 +7,7 @@
 
 mod claude;
 mod command_line;
+mod convert;
 mod crash;
 mod drift;
 mod drop_in;

@@ -1,0 +1,246 @@
+//! `codex-loadout convert`, and what the real Codex makes of its bundles.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+use crate::claude::FORGE;
+use crate::stage::PROXY;
+
+fn write(folder: &Path, path: &str, text: &str) {
+    let path = folder.join(path);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+}
+
+/// The plugin of the thread tests, as a folder.
+fn forge_in(folder: &Path) {
+    write(
+        folder,
+        ".claude-plugin/plugin.json",
+        r#"{"name":"forge","version":"1.2.3"}"#,
+    );
+    for (path, text) in FORGE {
+        write(folder, path, text);
+    }
+}
+
+fn convert(plugin: &Path, out: &Path, more: &[&str]) -> Output {
+    let codex = lab::codex(lab::DEFAULT_VERSION).unwrap();
+    Command::new(PROXY)
+        .arg("convert")
+        .arg(plugin)
+        .arg("--out")
+        .arg(out)
+        .args(more)
+        .env("CODEX_LOADOUT_CODEX", codex)
+        .output()
+        .unwrap()
+}
+
+fn printed(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_plugin_becomes_a_bundle_that_codex_has_whole() {
+    let home = tempfile::tempdir().unwrap();
+    let (plugin, out) = (home.path().join("plugin"), home.path().join("out"));
+    forge_in(&plugin);
+    let output = convert(&plugin, &out, &["--report", "json", "--verify"]);
+    let report = printed(&output);
+    assert!(output.status.success(), "{report:#}");
+    let forge = &report["plugins"][0];
+    assert_eq!(
+        (&forge["status"], &forge["missing"]),
+        (&json!("converted"), &json!([]))
+    );
+    let bundle = out.join("forge");
+    assert_eq!(forge["bundle"], json!(bundle));
+    for path in [
+        ".codex-plugin/plugin.json",
+        ".mcp.json",
+        "agents/reviewer.toml",
+        "scripts/go.sh",
+        "shared/rules.md",
+        "skills/audit/SKILL.md",
+        "skills/prd/SKILL.md",
+    ] {
+        assert!(bundle.join(path).is_file(), "{path}");
+    }
+    assert!(!bundle.join("commands").exists());
+
+    // The same input gives the same bundle, wherever it is written.
+    let again = home.path().join("again");
+    let second = printed(&convert(&plugin, &again, &["--json"]));
+    assert_eq!(
+        second["plugins"][0]["report"]["digest"],
+        forge["report"]["digest"]
+    );
+    let same = Command::new("diff")
+        .arg("-r")
+        .args([&out, &again])
+        .output()
+        .unwrap();
+    assert!(
+        same.status.success(),
+        "{}",
+        String::from_utf8_lossy(&same.stdout)
+    );
+}
+
+#[test]
+fn a_bundle_is_replaced_only_by_force() {
+    let home = tempfile::tempdir().unwrap();
+    let (plugin, out) = (home.path().join("plugin"), home.path().join("out"));
+    forge_in(&plugin);
+    assert!(convert(&plugin, &out, &[]).status.success());
+    let output = convert(&plugin, &out, &[]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("--force"), "{text}");
+    assert!(convert(&plugin, &out, &["--force"]).status.success());
+}
+
+#[test]
+fn a_plugin_that_fails_leaves_its_neighbours_and_the_rest_of_the_disk_alone() {
+    let home = tempfile::tempdir().unwrap();
+    let (market, out) = (home.path().join("market"), home.path().join("out"));
+    write(
+        &market,
+        ".claude-plugin/marketplace.json",
+        r#"{"name":"m","plugins":[{"name":"forge","source":"./forge"},{"name":"include","source":"./include"},
+            {"name":"json","source":"./json"},{"name":"../../escape","source":"./escape"},{"name":"far","source":{"source":"github","repo":"a/b"}}]}"#,
+    );
+    forge_in(&market.join("forge"));
+    write(
+        &market,
+        "include/commands/go.md",
+        "---\ndescription: d\n---\n\n@../shared/gone.md\n",
+    );
+    write(
+        &market,
+        "json/.claude-plugin/plugin.json",
+        "{\n  \"name\": \"json\",\n}\n",
+    );
+    write(
+        &market,
+        "escape/commands/go.md",
+        "---\ndescription: d\n---\nGo.\n",
+    );
+    let output = convert(&market, &out, &["--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let report = printed(&output);
+    let of = |name: &str| {
+        let mut plugins = report["plugins"].as_array().unwrap().iter();
+        plugins.find(|plugin| plugin["name"] == name).unwrap()
+    };
+    assert_eq!(of("forge")["status"], "converted");
+    let failure = &of("include")["report"]["failures"][0];
+    assert_eq!(
+        (&failure["code"], &failure["file"], &failure["line"]),
+        (
+            &json!("include-unresolved"),
+            &json!("commands/go.md"),
+            &json!(5)
+        )
+    );
+    let error = of("json")["error"].as_str().unwrap();
+    assert!(
+        error.contains("plugin.json") && error.contains("line 3"),
+        "{error}"
+    );
+    assert_eq!(of("far")["status"], "elsewhere");
+    assert_eq!(names(home.path()), ["market", "out"]);
+    for name in names(&out) {
+        assert!(
+            ["forge", "escape"].iter().any(|part| name.ends_with(part)),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn strict_and_aliases_count() {
+    let home = tempfile::tempdir().unwrap();
+    let (plugin, out) = (home.path().join("plugin"), home.path().join("out"));
+    forge_in(&plugin);
+    let strict = convert(&plugin, &out, &["--strict", "--json"]);
+    assert_eq!(strict.status.code(), Some(1));
+    assert_eq!(printed(&strict)["plugins"][0]["status"], "failed");
+    assert!(!out.join("forge").exists());
+
+    let aliases = home.path().join("aliases.toml");
+    fs::write(&aliases, "[plugins.forge.skills]\naudit = \"check\"\n").unwrap();
+    let output = convert(
+        &plugin,
+        &out,
+        &["--aliases", aliases.to_str().unwrap(), "--verify"],
+    );
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
+    assert!(out.join("forge/skills/check/SKILL.md").is_file());
+    let command = fs::read_to_string(out.join("forge/skills/prd/SKILL.md")).unwrap();
+    assert!(command.contains("$forge:check"), "{command}");
+
+    fs::write(&aliases, "[plugins.forge]\nskils = 1\n").unwrap();
+    let output = convert(&plugin, &out, &["--aliases", aliases.to_str().unwrap()]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        output.status.code() == Some(1) && text.contains("hint:"),
+        "{text}"
+    );
+}
+
+/// Real plugins, which are no part of the repository: beside it, or where the variable says.
+#[test]
+fn codex_has_every_part_of_real_plugins() {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpora");
+    let corpora = std::env::var_os("CODEX_LOADOUT_CORPORA").map_or(beside, PathBuf::from);
+    if !corpora.is_dir() {
+        eprintln!("SKIPPED: no plugins at {}", corpora.display());
+        return;
+    }
+    let out = tempfile::tempdir().unwrap();
+    let mut converted = 0;
+    for corpus in names(&corpora) {
+        let folder = corpora.join(&corpus);
+        for plugin in [
+            folder.clone(),
+            folder.join("claude-plugin"),
+            folder.join("codex-plugin"),
+        ] {
+            // A folder that only holds such folders is no plugin itself.
+            let inner = folder.join("claude-plugin").is_dir();
+            if !plugin.is_dir() || inner && plugin == folder {
+                continue;
+            }
+            let place = out.path().join(&corpus).join(plugin.file_name().unwrap());
+            let report = printed(&convert(&plugin, &place, &["--json", "--verify"]));
+            for plugin in report["plugins"].as_array().unwrap() {
+                if plugin["status"] == "elsewhere" {
+                    continue;
+                }
+                assert_eq!(plugin["status"], "converted", "{plugin:#}");
+                assert_eq!(plugin["missing"], json!([]), "{}", plugin["name"]);
+                converted += 1;
+            }
+        }
+    }
+    assert!(converted >= 20, "{converted}");
+}
