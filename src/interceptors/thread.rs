@@ -22,6 +22,8 @@ pub const DELETED: &str = "thread/deleted";
 pub const CLOSED: &str = "thread/closed";
 /// Changes what a thread is set to, its folder among it.
 pub const SETTINGS_UPDATE: &str = "thread/settings/update";
+/// Codex says how far one of a thread's MCP servers has come.
+pub const SERVER_STATUS: &str = "mcpServer/startupStatus/updated";
 /// Codex says which settings a thread has now.
 pub const SETTINGS_UPDATED: &str = "thread/settings/updated";
 /// Codex says that a turn begins.

@@ -49,12 +49,18 @@ pub enum Effect {
         /// The request.
         frame: Frame,
     },
-    /// Codex answered a claimed request: make it durable, edit the answer; report with `on_settled`.
+    /// Codex answered a claimed request: make it durable, edit the answer; report with `on_settled`, or with
+    /// `on_made`.
     Settle {
         /// Names the request.
         ticket: Ticket,
         /// Codex's answer.
         response: Frame,
+    },
+    /// Give a fork that Codex has made a root of its own; report with `on_settled`.
+    SetApart {
+        /// Names the request.
+        ticket: Ticket,
     },
     /// Give loaded threads what they are to be told now; report with `on_rebound`.
     Rebind {
@@ -134,6 +140,17 @@ pub enum Prepared {
         /// The threads.
         threads: Vec<String>,
     },
+}
+
+/// What a thread is to the host once its request is settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// A thread with a loadout.
+    Loadout,
+    /// A thread without one.
+    Native,
+    /// No thread at all: Codex made it, and it is gone again.
+    Hidden,
 }
 
 impl Rebound {

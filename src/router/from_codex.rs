@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::effect::{Effect, Ticket};
+use super::effect::{Effect, Settled, Ticket};
 use super::refusals::gone_error;
 use super::routing::{Router, Settling};
 use crate::interceptors::{announcement, catalog, initialize, thread};
@@ -90,13 +90,21 @@ impl Router {
         }
     }
 
-    /// A claimed request's answer is durable, and this is what the host gets. `loadout` says whether
-    /// the thread has one.
+    /// Codex has made a fork that is to be set apart from its source, and has said so: of what comes
+    /// now, the host hears nothing.
+    pub fn on_made(&mut self, ticket: Ticket, effects: &mut Vec<Effect>) {
+        if let Some(settling) = self.settling.get(&ticket) {
+            self.quiet.extend(settling.thread.clone());
+            effects.push(Effect::SetApart { ticket });
+        }
+    }
+
+    /// A claimed request's answer is durable, and this is what the host gets.
     pub fn on_settled(
         &mut self,
         ticket: Ticket,
         answer: Bytes,
-        loadout: bool,
+        settled: Settled,
         effects: &mut Vec<Effect>,
     ) {
         let Some(settling) = self.settling.remove(&ticket) else {
@@ -106,10 +114,24 @@ impl Router {
             effects.push(Effect::ToHost(answer));
             return;
         };
-        if loadout {
-            self.loaded.insert(thread.clone());
-        } else {
-            self.loaded.remove(&thread);
+        self.quiet.remove(&thread);
+        match settled {
+            Settled::Loadout => {
+                self.loaded.insert(thread.clone());
+            }
+            Settled::Native => {
+                self.loaded.remove(&thread);
+                if settling.makes_a_thread {
+                    self.native_forks.insert(thread.clone());
+                }
+            }
+            // It stays quiet: its end may be told later.
+            Settled::Hidden => {
+                self.quiet.insert(thread.clone());
+                self.reveal_gates.open(&thread);
+                effects.push(Effect::ToHost(answer));
+                return;
+            }
         }
         if !settling.makes_a_thread {
             effects.push(Effect::ToHost(answer));
@@ -123,6 +145,9 @@ impl Router {
     }
 
     fn on_message(&mut self, frame: Frame, effects: &mut Vec<Effect>) {
+        if !self.quiet.is_empty() && self.is_unheard(&frame) {
+            return;
+        }
         let making = self
             .forwarded
             .values()
@@ -146,12 +171,6 @@ impl Router {
         if catalog::is_changed_by(frame.method()) {
             effects.push(Effect::CatalogMayHaveChanged);
         }
-        if !self.quiet.is_empty()
-            && frame.kind() == FrameKind::Notification
-            && thread::named_in_params(&frame).is_some_and(|thread| self.quiet.contains(&thread))
-        {
-            return;
-        }
         self.follow(&frame, effects);
         if frame.method() == thread::DELETED {
             if let Some(thread) = thread::named_in_params(&frame) {
@@ -164,6 +183,17 @@ impl Router {
             return;
         }
         effects.push(Effect::ToHost(frame.into_bytes()));
+    }
+
+    /// Whether a frame tells of what is done with a thread behind the host's back. The servers of a fork
+    /// start but once, and that it hears of, with the fork itself.
+    fn is_unheard(&self, frame: &Frame) -> bool {
+        frame.kind() == FrameKind::Notification
+            && thread::named_in_params(frame).is_some_and(|thread| {
+                let of_fork = self.reveal_gates.is_closed(&thread);
+                self.quiet.contains(&thread)
+                    && !(of_fork && frame.method() == thread::SERVER_STATUS)
+            })
     }
 
     /// Keeps in mind what a thread with a loadout is about.
@@ -225,7 +255,7 @@ impl Router {
         let children: Vec<String> = found
             .children
             .into_iter()
-            .filter(|child| !self.loaded.contains(child))
+            .filter(|child| !self.loaded.contains(child) && !self.native_forks.contains(child))
             .collect();
         let Some(first) = children.first() else {
             return false;

@@ -21,6 +21,9 @@
 //! *Architecture invariant:* no await, lock, clock or IO. Slow work leaves as an
 //! [`Effect`] with a [`Ticket`] and comes back through `on_prepared`,
 //! `on_settled` or `on_adopted`.
+//! A fork that has to be set apart from its source takes that way twice: Codex is
+//! through with making it (`on_made`), then it has its own root (`on_settled`); what
+//! Codex says of it in between, the host does not hear.
 
 mod effect;
 mod from_codex;
@@ -28,7 +31,7 @@ mod gates;
 mod refusals;
 mod routing;
 
-pub use effect::{Effect, Prepared, Rebound, RequestKind, Ticket};
+pub use effect::{Effect, Prepared, Rebound, RequestKind, Settled, Ticket};
 pub use routing::Router;
 
 #[cfg(test)]

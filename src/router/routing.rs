@@ -38,6 +38,8 @@ pub struct Router {
     pub(super) rebinding: HashMap<Ticket, Rebinding>,
     /// Threads of which the host hears nothing for the moment.
     pub(super) quiet: HashSet<String>,
+    /// Forks without a loadout: their sources may have one, and did not spawn them.
+    pub(super) native_forks: HashSet<String>,
     /// Whether the host has used a method or field of ours: others get no notification of ours.
     pub(super) acquainted: bool,
 }
@@ -87,6 +89,7 @@ impl Router {
             beginning: HashMap::new(),
             rebinding: HashMap::new(),
             quiet: HashSet::new(),
+            native_forks: HashSet::new(),
             acquainted: false,
         }
     }

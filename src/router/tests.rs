@@ -4,7 +4,7 @@ use bytes::Bytes;
 use codex_loadout_protocol::method::{METHODS, THREAD_CAPABILITY_UPDATE};
 use proptest::prelude::*;
 
-use super::{Effect, Prepared, Rebound, Router, Ticket};
+use super::{Effect, Prepared, Rebound, Router, Settled, Ticket};
 use crate::wire::Frame;
 
 const OWN_IDS: &str = "codex-loadout/x/";
@@ -64,10 +64,16 @@ impl Script {
         self.prepared(ticket, prepared)
     }
 
-    fn settled(&mut self, ticket: u64, answer: &str, loadout: bool) -> Vec<String> {
+    fn settled(&mut self, ticket: u64, answer: &str, settled: Settled) -> Vec<String> {
         let mut effects = Vec::new();
         self.router
-            .on_settled(Ticket(ticket), bytes(answer), loadout, &mut effects);
+            .on_settled(Ticket(ticket), bytes(answer), settled, &mut effects);
+        told(effects)
+    }
+
+    fn made(&mut self, ticket: u64) -> Vec<String> {
+        let mut effects = Vec::new();
+        self.router.on_made(Ticket(ticket), &mut effects);
         told(effects)
     }
 
@@ -112,7 +118,10 @@ impl Script {
         assert_eq!(self.forward(ticket, &sent), [format!("to Codex: {sent}")]);
         let answer = format!(r#"{{"id":{ticket},"result":{{"thread":{{"id":"{id}"}}}}}}"#);
         assert_eq!(self.codex(&answer), [format!("settle {ticket}: {answer}")]);
-        assert_eq!(self.settled(ticket, "receipt", true), ["to host: receipt"]);
+        assert_eq!(
+            self.settled(ticket, "receipt", Settled::Loadout),
+            ["to host: receipt"]
+        );
     }
 }
 
@@ -138,6 +147,9 @@ fn told(effects: Vec<Effect>) -> Vec<String> {
             ticket: Ticket(number),
             response,
         } => format!("settle {number}: {}", text(response.bytes())),
+        Effect::SetApart {
+            ticket: Ticket(number),
+        } => format!("set apart {number}"),
         Effect::Adopt { parent, children } => format!("adopt {} of {parent}", children.join(",")),
         Effect::Rebind {
             ticket: Ticket(number),
@@ -241,7 +253,7 @@ fn nothing_of_a_new_thread_is_shown_before_its_loadout_is_on_disk() {
     let late = r#"{"method":"thread/status/changed","params":{"threadId":"t1"}}"#;
     assert_eq!(script.codex(late), NONE);
     assert_eq!(
-        script.settled(1, "receipt", true),
+        script.settled(1, "receipt", Settled::Loadout),
         [
             format!("to host: {early}"),
             "to host: receipt".to_owned(),
@@ -278,9 +290,60 @@ fn a_refusal_of_codex_is_settled_and_opens_every_gate() {
         [format!("settle 1: {refusal}"), format!("to host: {other}")]
     );
     assert_eq!(
-        script.settled(1, refusal, false),
+        script.settled(1, refusal, Settled::Native),
         [format!("to host: {refusal}")]
     );
+}
+
+#[test]
+fn of_a_fork_that_is_set_apart_the_host_hears_once() {
+    let started =
+        r#"{"method":"thread/started","params":{"thread":{"id":"t2","forkedFromId":"t1"}}}"#;
+    let closed = r#"{"method":"thread/closed","params":{"threadId":"t2"}}"#;
+    let named = r#"{"method":"thread/name/updated","params":{"threadId":"t2"}}"#;
+    let server = r#"{"method":"mcpServer/startupStatus/updated","params":{"threadId":"t2"}}"#;
+    for (settled, told) in [
+        (
+            Settled::Loadout,
+            vec![
+                "to host: answer",
+                "to host: {started}",
+                "to host: {server}",
+                "to host: {named}",
+            ],
+        ),
+        // Nor is it taken for a thread that its source spawned.
+        (
+            Settled::Native,
+            vec![
+                "to host: answer",
+                "to host: {started}",
+                "to host: {server}",
+                "to host: {named}",
+            ],
+        ),
+        (Settled::Hidden, vec!["to host: answer"]),
+    ] {
+        let mut script = Script::new(true);
+        script.thread(1, "t1");
+        script.host(r#"{"id":2,"method":"thread/fork","params":{"threadId":"t1","capabilitySelection":null}}"#);
+        script.forward(2, "fork");
+        let answer = r#"{"id":2,"result":{"thread":{"id":"t2"}}}"#;
+        assert_eq!(script.codex(answer), [format!("settle 2: {answer}")]);
+        assert_eq!(script.codex(started), NONE);
+        assert_eq!(script.made(2), ["set apart 2"]);
+        for held_or_unheard in [closed, started, server] {
+            assert_eq!(script.codex(held_or_unheard), NONE);
+        }
+        let mut heard = script.settled(2, "answer", settled);
+        heard.extend(script.codex(named));
+        let told = told.iter().map(|line| {
+            line.replace("{started}", started)
+                .replace("{server}", server)
+                .replace("{named}", named)
+        });
+        assert_eq!(heard, told.collect::<Vec<_>>(), "{settled:?}");
+    }
 }
 
 #[test]

@@ -6,7 +6,9 @@
 mod record;
 pub mod root_file;
 pub mod session_file;
+pub mod session_root;
 mod store;
+mod unfinished;
 
 #[cfg(test)]
 pub(crate) use record::tests as record_tests;

@@ -87,7 +87,7 @@ impl From<SelectionsError> for LoadoutError {
 /// The records of one state folder. Several processes may have them open.
 #[derive(Debug)]
 pub struct Selections {
-    pool: SqlitePool,
+    pub(super) pool: SqlitePool,
 }
 
 impl Selections {
@@ -192,46 +192,6 @@ impl Selections {
     pub async fn threads_of_root(&self, root: &str) -> Result<Vec<String>, SelectionsError> {
         let rows = sqlx::query("SELECT thread_id FROM threads WHERE root = $1 ORDER BY thread_id")
             .bind(root)
-            .fetch_all(&self.pool)
-            .await?;
-        Ok(rows
-            .iter()
-            .map(|row| row.try_get("thread_id"))
-            .collect::<Result<_, _>>()?)
-    }
-
-    /// Notes that a thread is about to be in Codex's archive for a moment.
-    ///
-    /// # Errors
-    /// [`SelectionsError::Database`].
-    pub async fn begin_unloading(&self, thread_id: &str) -> Result<(), SelectionsError> {
-        sqlx::query(
-            "INSERT INTO unloading (thread_id) VALUES ($1) ON CONFLICT (thread_id) DO NOTHING",
-        )
-        .bind(thread_id)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
-
-    /// The thread is back.
-    ///
-    /// # Errors
-    /// [`SelectionsError::Database`].
-    pub async fn end_unloading(&self, thread_id: &str) -> Result<(), SelectionsError> {
-        sqlx::query("DELETE FROM unloading WHERE thread_id = $1")
-            .bind(thread_id)
-            .execute(&self.pool)
-            .await?;
-        Ok(())
-    }
-
-    /// Threads that somebody who did not live to do it should have brought back.
-    ///
-    /// # Errors
-    /// [`SelectionsError::Database`].
-    pub async fn unloading(&self) -> Result<Vec<String>, SelectionsError> {
-        let rows = sqlx::query("SELECT thread_id FROM unloading ORDER BY thread_id")
             .fetch_all(&self.pool)
             .await?;
         Ok(rows

@@ -4,12 +4,13 @@
 //! The loop itself never waits for anything but the next event. Work that takes
 //! time ([`work`]) goes on beside it and comes back as an event.
 //!
-//! `opening` is what a start, resume or fork becomes, `settling` what is made
-//! durable of its answer; `turns` is the check before a turn, `rebind` and
+//! `opening` and `forks` are what a start, resume or fork becomes, `settling` what
+//! is made durable of its answer; `turns` is the check before a turn, `rebind` and
 //! `reload` what follows where it fails, `update` the host's own wish.
 
 mod beginnings;
 mod connection;
+mod forks;
 mod opening;
 mod questions;
 mod rebind;

@@ -27,7 +27,45 @@ const GIVE_UP_AFTER: Duration = Duration::from_millis(200);
 /// How often to look whether it has.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
+/// Threads that are unloaded with one of them.
+#[derive(Debug, Default)]
+pub(super) struct Family {
+    /// Those that are loaded, parents before children.
+    pub(super) unload: Vec<String>,
+    /// Those that Codex takes to the archive with them.
+    pub(super) along: Vec<String>,
+    /// Of those that are loaded, what the children are told when they are loaded again.
+    pub(super) load: Vec<Told>,
+}
+
 impl Work {
+    /// What has to be unloaded so that a thread is. Where that takes the archive, Codex takes along
+    /// what the thread spawned.
+    pub(super) async fn unloaded_with(
+        &self,
+        thread: &str,
+        upstream: &UpstreamInfo,
+    ) -> Result<Family, LoadoutError> {
+        let mut family = Family::default();
+        if self.is_loaded(thread).await? {
+            family.unload.push(thread.to_owned());
+        }
+        if family.unload.is_empty() || Levers::of(upstream.version).unload_on_unsubscribe {
+            return Ok(family);
+        }
+        for child in self.bindings.family(thread).into_iter().skip(1) {
+            if let Some(binding) = self.bindings.get(&child)
+                && self.is_loaded(&child).await?
+            {
+                let told = self.told_as_it_is(&child, binding, upstream).await?;
+                family.load.push(told);
+                family.unload.push(child);
+            }
+        }
+        family.along = self.taken_along(&family.unload, upstream).await?;
+        Ok(family)
+    }
+
     /// Makes Codex let go of threads, which keep their history; tells those it let go of.
     pub(super) async fn unload_all(
         &self,
@@ -171,6 +209,8 @@ impl Work {
                 let restored =
                     tokio::task::spawn_blocking(move || loadouts.restore(&loadout)).await;
                 restored.unwrap_or_else(|_| Ok(Vec::new()))?;
+                self.lead_to_root(&thread, &binding.loadout, upstream)
+                    .await?;
                 merge_config(&of_host, lowered)?
             }
             None => of_host,

@@ -8,11 +8,12 @@ use codex_loadout_protocol::LoadoutError;
 use codex_loadout_protocol::selection::FIELD;
 use serde_json::json;
 
+use super::forks::MadeFork;
 use super::work::{Pending, Work};
 use crate::crash_point::crash_point;
 use crate::interceptors::thread;
 use crate::loadouts::Binding;
-use crate::router::Ticket;
+use crate::router::{Settled, Ticket};
 use crate::selections::{Lineage, LoadoutRecord, ThreadRecord};
 use crate::wire::{Frame, answer_frame, insert_into_result};
 
@@ -20,27 +21,39 @@ use crate::wire::{Frame, answer_frame, insert_into_result};
 const QUIET: Duration = Duration::from_millis(30);
 
 impl Work {
-    /// Codex answered: records what it made, and gives the answer for the host and whether the
-    /// thread has a loadout.
-    pub async fn settle(&self, ticket: Ticket, response: Frame) -> (Bytes, bool) {
+    /// Codex answered: records what it made, and gives the answer for the host and what the thread is
+    /// to it; `None`: a fork is to be set apart first.
+    pub async fn settle(&self, ticket: Ticket, response: Frame) -> Option<(Bytes, Settled)> {
         let Some((_, pending)) = self.pending.remove(&ticket) else {
-            return (response.into_bytes(), false);
+            return Some((response.into_bytes(), Settled::Native));
         };
         let Some(thread_id) = thread::named_in_result(&response) else {
             // Codex refused; a root that was made for nobody goes.
-            if let Pending::Start(loadout, _) = pending {
-                self.loadouts.discard(loadout).await;
+            match pending {
+                Pending::Start(loadout, _) => self.loadouts.discard(loadout).await,
+                Pending::Apart(apart) => self.never_made(*apart).await,
+                Pending::Resume(..) | Pending::Drop { .. } | Pending::Fork { .. } => {}
             }
-            return (response.into_bytes(), false);
+            return Some((response.into_bytes(), Settled::Native));
         };
         crash_point("answer: before record");
-        let recorded = self.record(&thread_id, pending).await;
+        let recorded = match pending {
+            Pending::Apart(apart) => {
+                let fork = MadeFork::new(thread_id, response, *apart);
+                self.made(ticket, fork).await;
+                return None;
+            }
+            Pending::Start(..)
+            | Pending::Resume(..)
+            | Pending::Drop { .. }
+            | Pending::Fork { .. } => self.record(&thread_id, pending).await,
+        };
         crash_point("answer: after record");
-        match recorded {
-            Ok(None) => (response.into_bytes(), false),
+        Some(match recorded {
+            Ok(None) => (response.into_bytes(), Settled::Native),
             Ok(Some(record)) => match with_receipt(&response, &record) {
-                Ok(answer) => (answer, true),
-                Err(error) => (refusal(&response, &error), true),
+                Ok(answer) => (answer, Settled::Loadout),
+                Err(error) => (refusal(&response, &error), Settled::Loadout),
             },
             Err(error) => {
                 tracing::error!(%error, thread_id, "a loadout could not be recorded");
@@ -48,9 +61,9 @@ impl Work {
                 let unload = json!({ "threadId": thread_id });
                 let _: Result<serde_json::Value, _> =
                     self.asker.ask("thread/unsubscribe", &unload).await;
-                (refusal(&response, &error), false)
+                (refusal(&response, &error), Settled::Native)
             }
-        }
+        })
     }
 
     async fn record(
@@ -99,6 +112,8 @@ impl Work {
                 self.bindings.set(thread_id, binding);
                 Ok(Some(record))
             }
+            // Recorded when it has its root.
+            Pending::Apart(_) => Ok(None),
         }
     }
 
@@ -172,12 +187,12 @@ fn spawned_by(record: &ThreadRecord) -> Option<String> {
     record.inherited_from.clone().filter(|_| spawned)
 }
 
-fn with_receipt(response: &Frame, record: &ThreadRecord) -> Result<Bytes, LoadoutError> {
+pub(super) fn with_receipt(response: &Frame, record: &ThreadRecord) -> Result<Bytes, LoadoutError> {
     let receipt =
         serde_json::to_string(&record.loadout.receipt).unwrap_or_else(|_| "null".to_owned());
     Ok(insert_into_result(response.bytes(), FIELD, &receipt)?)
 }
 
-fn refusal(response: &Frame, error: &LoadoutError) -> Bytes {
+pub(super) fn refusal(response: &Frame, error: &LoadoutError) -> Bytes {
     answer_frame(&response.id(), "error", &error.to_json_rpc().to_string())
 }

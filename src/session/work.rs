@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::beginnings::Beginnings;
+use super::forks::{Apart, MadeFork};
 use super::rebind::Rebind;
 use crate::catalog::CatalogCache;
 use crate::connection::{Asker, UpstreamCommand};
@@ -43,6 +44,8 @@ pub struct Work {
     pub(super) codex: CodexCommand,
     /// What becomes of a request when Codex has answered it.
     pub(super) pending: DashMap<Ticket, Pending>,
+    /// Forks that Codex has made and that are to have a root of their own.
+    pub(super) made_forks: DashMap<Ticket, MadeFork>,
     /// What is to be done for a request once the threads it concerns are quiet.
     pub(super) rebinds: DashMap<Ticket, Rebind>,
     /// What the loaded threads were told.
@@ -66,6 +69,8 @@ pub(super) enum Pending {
         loadout: LoadoutRecord,
         binding: Binding,
     },
+    /// A new thread with another loadout than its source's, or none.
+    Apart(Box<Apart>),
 }
 
 impl Work {
@@ -90,6 +95,7 @@ impl Work {
             control,
             codex,
             pending: DashMap::new(),
+            made_forks: DashMap::new(),
             rebinds: DashMap::new(),
             bindings,
             beginnings: Beginnings::default(),

@@ -11,6 +11,7 @@ mod drift;
 mod drop_in;
 mod faults;
 mod frames;
+mod independence;
 mod load;
 mod methods;
 mod persistence;
