@@ -49,6 +49,11 @@ pub(super) enum Verb {
     Threads(Threads),
     /// Show the loadout of one thread
     Show(Show),
+    /// Show what happened to loadouts, the oldest first
+    ///
+    /// Every start, resume, fork, spawn, re-bind, update, refusal, and every snapshot that was changed,
+    /// with its thread and its cause.
+    Audit(Audit),
     /// Check what holds on the Codex that is installed
     ///
     /// Starts this program and that Codex in a throwaway home, whose model is an endpoint on
@@ -119,6 +124,18 @@ pub(super) struct Show {
     /// The thread's id
     #[arg(value_name = "THREAD")]
     pub(super) thread: String,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Audit {
+    /// Only what happened to this thread
+    #[arg(long, value_name = "THREAD")]
+    pub(super) thread: Option<String>,
+    /// Only what happened since: `2h`, `7days`, `2026-11-21`, `2026-11-21T10:00:00Z`
+    #[arg(long, value_name = "TIME")]
+    pub(super) since: Option<String>,
     #[command(flatten)]
     pub(super) output: Output,
 }

@@ -2,6 +2,7 @@
 
 mod app_server;
 mod arguments;
+mod audit;
 mod hand_over;
 mod invocation;
 mod run;

@@ -264,7 +264,7 @@ fn resolved(cwd: &std::path::Path) -> Result<PathBuf> {
         .with_context(|| format!("`{}` is no folder", cwd.display()))
 }
 
-fn pretty<T: Serialize>(value: &T) -> Result<String> {
+pub(super) fn pretty<T: Serialize>(value: &T) -> Result<String> {
     Ok(format!("{}\n", serde_json::to_string_pretty(value)?))
 }
 

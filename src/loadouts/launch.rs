@@ -140,13 +140,15 @@ impl Loadouts {
         Ok((record, self.store()?.root_path(&root)))
     }
 
-    /// A resume or fork with a recorded loadout, lowered anew onto the user's set of this moment.
+    /// A resume or fork of this thread with its recorded loadout, lowered anew onto the user's set of this
+    /// moment.
     ///
     /// # Errors
     /// `loadoutLost` if its snapshots can't be brought back, or what is wrong with the request around it.
     pub async fn again(
         self: &Arc<Self>,
         request: &Frame,
+        thread: &str,
         record: LoadoutRecord,
         catalog: &Catalog,
         upstream: &UpstreamInfo,
@@ -156,6 +158,7 @@ impl Loadouts {
         let loadouts = self.clone();
         let restored = blocking(move || Ok((loadouts.restore(&record)?, record)));
         let (healed, mut record) = restored.await?;
+        self.note_healed(Some(thread), &healed).await;
         for source in healed {
             let message = format!(
                 "the snapshot of `{}` had been changed; it was brought back from its source",

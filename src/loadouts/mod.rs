@@ -4,6 +4,7 @@
 //! Decisions are the pure rooms'; this one brings them what they decide on and
 //! makes durable what they decided.
 
+mod audit;
 mod bindings;
 mod digests;
 mod keeper;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::method::{ThreadCapabilityListParams, ThreadLoadout};
 use codex_loadout_protocol::receipt::Warning;
 use codex_loadout_protocol::{LoadoutError, Receipt};
@@ -161,7 +162,11 @@ impl Loadouts {
             inherited_from,
             loadout,
         };
-        self.selections().await?.put_thread(&record).await?;
+        let cause = "Codex's session file names its root, or its parent";
+        self.selections()
+            .await?
+            .put_thread(&record, AuditEvent::Recovered, cause)
+            .await?;
         Ok(Recorded::Loadout(Box::new(record)))
     }
 
@@ -183,7 +188,14 @@ impl Loadouts {
             inherited_from: Some(parent.to_owned()),
             loadout,
         };
-        self.selections().await?.put_thread(&record).await?;
+        let (event, cause) = match lineage {
+            Lineage::Spawned => (AuditEvent::Spawn, format!("spawned by {parent}")),
+            _ => (AuditEvent::Fork, format!("fork of {parent}")),
+        };
+        self.selections()
+            .await?
+            .put_thread(&record, event, &cause)
+            .await?;
         Ok(record)
     }
 }

@@ -224,7 +224,15 @@ impl Session {
                         Done::Rebound(ticket, work.rebind(ticket).await)
                     });
                 }
-                Effect::Abandoned { ticket } => self.work.abandon(ticket),
+                Effect::Abandoned { ticket } => {
+                    self.work_on(
+                        || Done::Forgotten,
+                        |work| async move {
+                            work.abandon(ticket).await;
+                            Done::Forgotten
+                        },
+                    );
+                }
                 Effect::TurnBegan { thread } => self.work.turn_began(&thread),
                 Effect::SettingsAsked { thread, frame } => {
                     self.work.settings_asked(&thread, &frame);

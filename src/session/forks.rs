@@ -7,6 +7,7 @@
 //! apart is deleted.
 
 use bytes::Bytes;
+use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::selection::FIELD;
 use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
 use serde_json::{Value, json};
@@ -24,12 +25,13 @@ use crate::loadouts::{
 };
 use crate::lowering::MergeMode;
 use crate::router::{Prepared, Rebound, Settled, Ticket};
-use crate::selections::{Lineage, LoadoutRecord, ThreadRecord};
+use crate::selections::{Happening, Lineage, LoadoutRecord, ThreadRecord};
 use crate::wire::{Frame, Id, RawObject};
 
 /// A fork that is to have a root of its own.
 #[derive(Debug)]
 pub(super) struct Apart {
+    source: String,
     /// The root.
     root: String,
     /// Its loadout; `None`: it is native.
@@ -79,7 +81,7 @@ impl Work {
                 let catalog = self.catalog_of_thread(&upstream, &params, &record).await?;
                 let launch = self
                     .loadouts
-                    .again(frame, record.loadout, &catalog, &upstream)
+                    .again(frame, &source, record.loadout, &catalog, &upstream)
                     .await?;
                 let pending = Pending::Fork {
                     source,
@@ -125,7 +127,7 @@ impl Work {
             .anew(wish.frame, selection, Place::Nowhere, &catalog, upstream)
             .await?;
         // It inherits nothing: the loadout is its own.
-        let pending = Pending::Start(launch.record, launch.binding);
+        let pending = Pending::Start(launch.record, launch.binding, AuditEvent::Fork);
         Ok(self.forward(ticket, launch.request, pending))
     }
 
@@ -152,6 +154,7 @@ impl Work {
                     .await?;
                 let request = bare(MergeMode::of(launch.record.plan.mode))?;
                 let apart = Apart {
+                    source: source.thread_id.clone(),
                     root: launch.record.root.clone().unwrap_or_default(),
                     loadout: Some(launch.record),
                     binding: launch.binding,
@@ -161,6 +164,7 @@ impl Work {
             None => {
                 let request = bare(MergeMode::Open)?;
                 let apart = Apart {
+                    source: source.thread_id.clone(),
                     root: self.loadouts.new_empty_root().await?,
                     loadout: None,
                     binding: Binding {
@@ -226,20 +230,21 @@ impl Work {
             return (Bytes::new(), Settled::Hidden);
         };
         let MadeFork {
-            thread,
+            thread: made,
             response,
             apart,
         } = fork;
-        let root = apart.root.clone();
-        match self.lead_apart(&thread, apart).await {
+        let (source, root) = (apart.source.clone(), apart.root.clone());
+        match self.lead_apart(&made, apart).await {
             Ok(None) => (response.into_bytes(), Settled::Native),
             Ok(Some(record)) => match with_receipt(&response, &record) {
                 Ok(answer) => (answer, Settled::Loadout),
                 Err(error) => (refusal(&response, &error), Settled::Loadout),
             },
             Err(error) => {
-                tracing::warn!(%error, thread, "a fork could not be set apart from its source");
-                self.unmake(&thread, root).await;
+                tracing::warn!(%error, made, "a fork could not be set apart from its source");
+                self.note_refusal(thread::FORK, Some(source), &error).await;
+                self.unmake(&made, root).await;
                 (refusal(&response, &error), Settled::Hidden)
             }
         }
@@ -251,6 +256,7 @@ impl Work {
         apart: Apart,
     ) -> Result<Option<ThreadRecord>, LoadoutError> {
         let Apart {
+            source,
             root,
             loadout,
             binding,
@@ -272,8 +278,18 @@ impl Work {
             loadout,
         });
         let selections = self.loadouts.selections().await?;
-        if let Some(record) = &record {
-            selections.put_thread(record).await?;
+        match &record {
+            Some(record) => {
+                let cause = format!("fork of {source}, with a loadout of its own");
+                selections
+                    .put_thread(record, AuditEvent::Fork, &cause)
+                    .await?;
+            }
+            None => {
+                let cause = format!("fork of {source}, without a loadout");
+                let happening = Happening::new(AuditEvent::Fork, cause).to_thread(thread);
+                self.loadouts.note(happening).await;
+            }
         }
         selections.end_forking(&root).await?;
         crash_point("fork: after record");
@@ -291,6 +307,7 @@ impl Work {
             thread: thread.to_owned(),
             binding,
             lowered,
+            cause: None,
         };
         // The host hears of it by the answer.
         let mut unheard = Rebound::only(Prepared::Reply(Bytes::new()));

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::selection::FIELD;
 use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
 
@@ -60,7 +61,7 @@ impl Work {
         Ok(self.forward(
             ticket,
             launch.request,
-            Pending::Start(launch.record, launch.binding),
+            Pending::Start(launch.record, launch.binding, AuditEvent::Start),
         ))
     }
 
@@ -93,7 +94,7 @@ impl Work {
                     } = *record;
                     let launch = self
                         .loadouts
-                        .again(frame, loadout, &catalog, &upstream)
+                        .again(frame, &thread_id, loadout, &catalog, &upstream)
                         .await?;
                     let binding = self
                         .unless_loaded(&thread_id, &launch.record, launch.binding, &upstream)
@@ -104,7 +105,11 @@ impl Work {
                         inherited_from,
                         loadout: launch.record,
                     };
-                    Ok(self.forward(ticket, launch.request, Pending::Resume(record, binding)))
+                    Ok(self.forward(
+                        ticket,
+                        launch.request,
+                        Pending::Resume(record, binding, AuditEvent::Resume),
+                    ))
                 }
             };
         }
@@ -138,7 +143,8 @@ impl Work {
                     .anew(frame, selection, place.clone(), &catalog, &upstream)
                     .await?;
                 let record = renewed(thread_id, before, launch.record);
-                let pending = Pending::Resume(record.clone(), Some(launch.binding));
+                let pending =
+                    Pending::Resume(record.clone(), Some(launch.binding), AuditEvent::Update);
                 let record = Box::new(record);
                 (
                     Change::To {

@@ -5,7 +5,8 @@
 //! unloaded and loaded again, with the config of now and its history as it was.
 
 use bytes::Bytes;
-use codex_loadout_protocol::method::ThreadCapabilityUpdateResult;
+use codex_loadout_protocol::audit::AuditEvent;
+use codex_loadout_protocol::method::{THREAD_CAPABILITY_UPDATE, ThreadCapabilityUpdateResult};
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError, Receipt};
 
 use super::reload::notice;
@@ -17,7 +18,7 @@ use crate::loadouts::{Binding, Place};
 use crate::lowering::Lowered;
 use crate::router::{Prepared, Rebound, Ticket};
 use crate::selections::ThreadRecord;
-use crate::wire::{Id, answer_frame};
+use crate::wire::{Frame, Id, answer_frame};
 
 /// How often threads are told again when something changes while they are told.
 const TRIES: usize = 3;
@@ -37,6 +38,22 @@ pub(super) struct Rebind {
     pub(super) load: Vec<Told>,
     /// What becomes of the request then.
     pub(super) then: Then,
+}
+
+impl Rebind {
+    /// The method of the request, and the thread it is about.
+    fn about(&self) -> (String, Option<String>) {
+        let changed = self
+            .change
+            .as_ref()
+            .map(|change| change.thread().to_owned());
+        let of = |bytes: &Bytes| Frame::parse(bytes.clone()).method().to_owned();
+        match &self.then {
+            Then::Turn(thread, bytes) => (of(bytes), Some(thread.clone())),
+            Then::Forward(bytes, _) => (of(bytes), changed),
+            Then::Tell(_) => (THREAD_CAPABILITY_UPDATE.to_owned(), changed),
+        }
+    }
 }
 
 /// A thread's loadout becomes another.
@@ -88,6 +105,8 @@ pub(super) struct Told {
     pub(super) binding: Binding,
     /// `None`: nothing of ours.
     pub(super) lowered: Option<Lowered>,
+    /// Why, where it keeps its loadout.
+    pub(super) cause: Option<String>,
 }
 
 /// What becomes of the request that waited.
@@ -117,12 +136,15 @@ impl Work {
     }
 
     /// The router refused the request: nothing is bound anew for it.
-    pub fn abandon(&self, ticket: Ticket) {
-        if let Some((_, rebind)) = self.rebinds.remove(&ticket)
-            && let Some(root) = rebind.change.as_ref().and_then(Change::new_root)
-        {
-            let (loadouts, root) = (self.loadouts.clone(), root.to_owned());
-            tokio::spawn(async move { loadouts.discard_root(root).await });
+    pub async fn abandon(&self, ticket: Ticket) {
+        let Some((_, rebind)) = self.rebinds.remove(&ticket) else {
+            return;
+        };
+        let (method, thread) = rebind.about();
+        let busy = LoadoutError::new(ErrorKind::ThreadBusy, "a turn is under way");
+        self.note_refusal(&method, thread, &busy).await;
+        if let Some(root) = rebind.change.as_ref().and_then(Change::new_root) {
+            self.loadouts.discard_root(root.to_owned()).await;
         }
     }
 
@@ -133,10 +155,12 @@ impl Work {
             return Rebound::only(then);
         };
         let request = rebind.request.clone();
+        let (method, thread) = rebind.about();
         match self.carry_out(ticket, rebind).await {
             Ok(rebound) => rebound,
             Err(error) => {
                 tracing::warn!(%error, "threads could not be bound anew");
+                self.note_refusal(&method, thread, &error).await;
                 let error = error.to_json_rpc().to_string();
                 Rebound::only(Prepared::Reply(answer_frame(&request, "error", &error)))
             }
@@ -255,7 +279,8 @@ impl Work {
         let Some(binding) = self.bindings.get(thread) else {
             return;
         };
-        match self.told_as_it_is(thread, binding, upstream).await {
+        let cause = "what was to be changed could not be".to_owned();
+        match self.told_as_it_is(thread, binding, cause, upstream).await {
             Ok(told) => load.insert(at, told),
             Err(error) => tracing::warn!(%error, thread, "not loaded again"),
         }
@@ -266,6 +291,7 @@ impl Work {
         &self,
         thread: &str,
         binding: Binding,
+        cause: String,
         upstream: &UpstreamInfo,
     ) -> Result<Told, LoadoutError> {
         let catalog = self.catalog(upstream, &binding.cwd).await?;
@@ -276,6 +302,7 @@ impl Work {
             thread: thread.to_owned(),
             binding,
             lowered: Some(lowered),
+            cause: Some(cause),
         })
     }
 
@@ -305,7 +332,10 @@ impl Work {
                 }
                 crash_point("rebind: after the root");
                 if durable {
-                    selections.put_thread(&record).await?;
+                    let cause = THREAD_CAPABILITY_UPDATE;
+                    selections
+                        .put_thread(&record, AuditEvent::Update, cause)
+                        .await?;
                 }
             }
             Change::Native { thread, place } => {
@@ -322,7 +352,8 @@ impl Work {
                 }
                 crash_point("rebind: after the root");
                 if durable {
-                    selections.delete_thread(&thread).await?;
+                    let cause = format!("{THREAD_CAPABILITY_UPDATE}: back to native");
+                    selections.drop_loadout(&thread, &cause).await?;
                     self.bindings.remove(&thread);
                     rebound.notices.push(notice(&thread, None));
                     rebound.dropped.push(thread);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::method::{THREAD_CAPABILITY_UPDATED, ThreadCapabilityUpdated};
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use serde_json::{Map, Value, json};
@@ -16,7 +17,7 @@ use crate::interceptors::initialize::UpstreamInfo;
 use crate::loadouts::merge_config;
 use crate::lowering::Levers;
 use crate::router::Rebound;
-use crate::selections::{LoadoutRecord, session_file};
+use crate::selections::{Happening, LoadoutRecord, session_file};
 
 /// Codex unloads an idle thread within milliseconds; one that takes this long is kept by somebody else.
 const UNLOADED_WITHIN: Duration = Duration::from_secs(3);
@@ -57,7 +58,8 @@ impl Work {
             if let Some(binding) = self.bindings.get(&child)
                 && self.is_loaded(&child).await?
             {
-                let told = self.told_as_it_is(&child, binding, upstream).await?;
+                let cause = format!("unloaded with {thread}");
+                let told = self.told_as_it_is(&child, binding, cause, upstream).await?;
                 family.load.push(told);
                 family.unload.push(child);
             }
@@ -193,6 +195,7 @@ impl Work {
             thread,
             mut binding,
             lowered,
+            cause,
         } = told;
         if let Some(now) = self.bindings.get(&thread) {
             // Codex may have told more since the gates were closed.
@@ -208,7 +211,8 @@ impl Work {
                 let loadout = binding.loadout.clone();
                 let restored =
                     tokio::task::spawn_blocking(move || loadouts.restore(&loadout)).await;
-                restored.unwrap_or_else(|_| Ok(Vec::new()))?;
+                let healed = restored.unwrap_or_else(|_| Ok(Vec::new()))?;
+                self.loadouts.note_healed(Some(&thread), &healed).await;
                 self.lead_to_root(&thread, &binding.loadout, upstream)
                     .await?;
                 merge_config(&of_host, lowered)?
@@ -234,6 +238,12 @@ impl Work {
         self.is_loaded(&thread).await?;
         tracing::debug!(thread, version = %upstream.version, "bound anew");
         if let Some(lowered) = lowered {
+            if let Some(cause) = cause {
+                let happening = Happening::new(AuditEvent::Rebind, cause)
+                    .to_thread(&thread)
+                    .with_digest(&binding.loadout.receipt.digest);
+                self.loadouts.note(happening).await;
+            }
             rebound
                 .notices
                 .push(notice(&thread, Some(&binding.loadout)));

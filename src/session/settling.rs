@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use codex_loadout_protocol::LoadoutError;
+use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::selection::FIELD;
 use serde_json::json;
 
@@ -17,6 +18,8 @@ use crate::router::{Settled, Ticket};
 use crate::selections::{Lineage, LoadoutRecord, ThreadRecord};
 use crate::wire::{Frame, answer_frame, insert_into_result};
 
+/// What was under way when a loadout could not be recorded.
+const RECORDING: &str = "recording the loadout";
 /// Codex is busy with a new thread for a while after it has answered (about 20 ms, 0.169).
 const QUIET: Duration = Duration::from_millis(30);
 
@@ -30,7 +33,7 @@ impl Work {
         let Some(thread_id) = thread::named_in_result(&response) else {
             // Codex refused; a root that was made for nobody goes.
             match pending {
-                Pending::Start(loadout, _) => self.loadouts.discard(loadout).await,
+                Pending::Start(loadout, ..) => self.loadouts.discard(loadout).await,
                 Pending::Apart(apart) => self.never_made(*apart).await,
                 Pending::Resume(..) | Pending::Drop { .. } | Pending::Fork { .. } => {}
             }
@@ -57,6 +60,8 @@ impl Work {
             },
             Err(error) => {
                 tracing::error!(%error, thread_id, "a loadout could not be recorded");
+                let thread = Some(thread_id.clone());
+                self.note_refusal(RECORDING, thread, &error).await;
                 // A thread whose loadout is not on disk is never shown to the host.
                 let unload = json!({ "threadId": thread_id });
                 let _: Result<serde_json::Value, _> =
@@ -73,22 +78,28 @@ impl Work {
     ) -> Result<Option<ThreadRecord>, LoadoutError> {
         let selections = self.loadouts.selections().await?;
         match pending {
-            Pending::Start(loadout, binding) => {
+            Pending::Start(loadout, binding, event) => {
                 let record = ThreadRecord {
                     thread_id: thread_id.to_owned(),
                     lineage: Lineage::Started,
                     inherited_from: None,
                     loadout,
                 };
-                selections.put_thread(&record).await?;
+                let cause = match event {
+                    AuditEvent::Fork => thread::FORK,
+                    _ => thread::START,
+                };
+                selections.put_thread(&record, event, cause).await?;
                 self.bindings.set(thread_id, binding);
                 if record.loadout.root.is_some() {
                     self.prepare_for_the_next(&record.loadout);
                 }
                 Ok(Some(record))
             }
-            Pending::Resume(record, binding) => {
-                selections.put_thread(&record).await?;
+            Pending::Resume(record, binding, event) => {
+                selections
+                    .put_thread(&record, event, thread::RESUME)
+                    .await?;
                 if let Some(mut binding) = binding {
                     binding.parent.clone_from(&spawned_by(&record));
                     self.bindings.set(thread_id, binding);
@@ -96,7 +107,8 @@ impl Work {
                 Ok(Some(record))
             }
             Pending::Drop { thread_id } => {
-                selections.delete_thread(&thread_id).await?;
+                let cause = format!("{}: back to native", thread::RESUME);
+                selections.drop_loadout(&thread_id, &cause).await?;
                 self.bindings.remove(&thread_id);
                 Ok(None)
             }

@@ -73,6 +73,7 @@ impl Work {
                     ..binding
                 },
                 lowered,
+                cause: None,
             }
         };
         let (change, itself, receipt) = match selection {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use codex_loadout_protocol::LoadoutError;
+use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::method::THREAD_CAPABILITY_PROVE;
 use dashmap::DashMap;
 use tokio::sync::watch;
@@ -18,9 +19,10 @@ use crate::connection::{Asker, UpstreamCommand};
 use crate::control::Control;
 use crate::crash_point::crash_point;
 use crate::interceptors::initialize::UpstreamInfo;
+use crate::interceptors::thread;
 use crate::loadouts::{Binding, Bindings, Loadouts};
 use crate::router::{Prepared, RequestKind, Ticket};
-use crate::selections::{LoadoutRecord, ThreadRecord};
+use crate::selections::{Happening, LoadoutRecord, ThreadRecord};
 use crate::wire::{Frame, answer_frame};
 
 /// A Codex and its arguments.
@@ -57,10 +59,11 @@ pub struct Work {
 /// What is made durable when Codex has said yes, and what the thread was told.
 #[derive(Debug)]
 pub(super) enum Pending {
-    /// A new thread with a loadout of its own.
-    Start(LoadoutRecord, Binding),
-    /// The same thread with this loadout; no binding: it stays loaded, and as it was told before.
-    Resume(ThreadRecord, Option<Binding>),
+    /// A new thread with a loadout of its own, by a start or a fork.
+    Start(LoadoutRecord, Binding, AuditEvent),
+    /// The same thread with its loadout or another one; no binding: it stays loaded, and as it was
+    /// told before.
+    Resume(ThreadRecord, Option<Binding>, AuditEvent),
     /// The same thread without one.
     Drop { thread_id: String },
     /// A new thread with its source's loadout.
@@ -126,14 +129,33 @@ impl Work {
             RequestKind::Turn => self.before_turn(ticket, &frame).await,
             RequestKind::Update => self.update(ticket, &frame).await,
         };
-        prepared.unwrap_or_else(|error| {
-            tracing::info!(method = frame.method(), kind = error.kind.as_str(), %error, "refused");
-            Prepared::Reply(answer_frame(
-                &frame.id(),
-                "error",
-                &error.to_json_rpc().to_string(),
-            ))
-        })
+        match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                if kind != RequestKind::Own {
+                    let thread = thread::named_in_params(&frame);
+                    self.note_refusal(frame.method(), thread, &error).await;
+                }
+                let error = error.to_json_rpc().to_string();
+                Prepared::Reply(answer_frame(&frame.id(), "error", &error))
+            }
+        }
+    }
+
+    /// Writes down that a request about a thread, or for a new one, was refused.
+    pub(super) async fn note_refusal(
+        &self,
+        method: &str,
+        thread: Option<String>,
+        error: &LoadoutError,
+    ) {
+        tracing::info!(method, kind = error.kind.as_str(), %error, "refused");
+        let happening = Happening::refusal(method, error);
+        let happening = match thread {
+            Some(thread) => happening.to_thread(thread),
+            None => happening,
+        };
+        self.loadouts.note(happening).await;
     }
 
     pub(super) fn forward(&self, ticket: Ticket, request: Bytes, pending: Pending) -> Prepared {

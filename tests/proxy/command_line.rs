@@ -26,6 +26,7 @@ fn help_is_what_the_readme_says() {
         "prove",
         "threads",
         "show",
+        "audit",
     ] {
         let mut command = std::process::Command::new(PROXY);
         // `app-server --help` is Codex's own.

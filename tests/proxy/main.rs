@@ -5,6 +5,7 @@
     reason = "clippy lets tests do it, but not what tests call"
 )]
 
+mod audit;
 mod command_line;
 mod crash;
 mod drift;
