@@ -26,6 +26,8 @@ pub const SETTINGS_UPDATE: &str = "thread/settings/update";
 pub const SERVER_STATUS: &str = "mcpServer/startupStatus/updated";
 /// Codex says which settings a thread has now.
 pub const SETTINGS_UPDATED: &str = "thread/settings/updated";
+/// Begins a turn.
+pub const TURN_START: &str = "turn/start";
 /// Codex says that a turn begins.
 pub const TURN_STARTED: &str = "turn/started";
 /// Codex says that a turn has ended.

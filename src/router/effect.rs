@@ -79,6 +79,15 @@ pub enum Effect {
         /// The request.
         frame: Frame,
     },
+    /// A turn has begun: look once more, before the model is asked; report with `on_looked`.
+    SecondLook {
+        /// Names the request.
+        ticket: Ticket,
+        /// The request that began it.
+        request: Frame,
+        /// Codex's `turn/started`.
+        started: Frame,
+    },
     /// A turn of a thread with a loadout has begun, or will not: what it may show is settled.
     TurnBegan {
         /// The thread.

@@ -8,6 +8,7 @@ use super::effect::{Effect, Settled, Ticket};
 use super::refusals::gone_error;
 use super::routing::{Router, Settling};
 use crate::interceptors::{announcement, catalog, initialize, thread};
+use crate::lowering::Levers;
 use crate::wire::{Frame, FrameKind, Id};
 
 impl Router {
@@ -36,7 +37,10 @@ impl Router {
         let id = frame.id();
         if self.initialize.as_ref() == Some(&id) {
             self.initialize = None;
-            effects.extend(initialize::upstream_info(&frame).map(Effect::Connected));
+            if let Some(info) = initialize::upstream_info(&frame) {
+                self.undoes_turns = Levers::of(info.version).revert;
+                effects.push(Effect::Connected(info));
+            }
         } else if let Some(claimed) = self.forwarded.remove(&id) {
             let thread = thread::named_in_result(&frame);
             let makes_a_thread = claimed.kind.makes_a_thread();
@@ -60,10 +64,17 @@ impl Router {
             self.open_gates_of_others(effects);
             return;
         }
-        if let Some((thread, announced)) = self.beginning.remove(&id)
-            && (!announced || thread::is_refused(&frame))
-        {
-            effects.push(Effect::TurnBegan { thread });
+        let mut frame = frame;
+        if let Some((thread, announced)) = self.beginning.remove(&id) {
+            if !announced || thread::is_refused(&frame) {
+                self.let_begin(&thread, effects);
+                effects.push(Effect::TurnBegan { thread });
+            } else {
+                match self.hold_answer(&thread, frame) {
+                    Ok(()) => return,
+                    Err(not_held) => frame = not_held,
+                }
+            }
         }
         effects.push(Effect::ToHost(frame.into_bytes()));
     }
@@ -144,10 +155,17 @@ impl Router {
         self.pass_on(after, effects);
     }
 
-    fn on_message(&mut self, frame: Frame, effects: &mut Vec<Effect>) {
+    pub(super) fn on_message(&mut self, frame: Frame, effects: &mut Vec<Effect>) {
         if !self.quiet.is_empty() && self.is_unheard(&frame) {
             return;
         }
+        let frame = match self.looks.is_empty() {
+            true => frame,
+            false => match self.hold_for_look(frame, effects) {
+                Ok(()) => return,
+                Err(frame) => frame,
+            },
+        };
         let making = self
             .forwarded
             .values()
@@ -298,6 +316,10 @@ impl Router {
         lost.sort_by_key(|(ticket, _)| *ticket);
         for (_, id) in lost {
             effects.push(Effect::ToHost(gone_error(&id)));
+        }
+        let beginning: Vec<String> = self.looks.keys().cloned().collect();
+        for thread in beginning {
+            self.let_begin(&thread, effects);
         }
         // What waited on suspicion waits for nobody now.
         for thread in self.reveal_gates.threads() {

@@ -71,6 +71,12 @@ impl Script {
         told(effects)
     }
 
+    fn looked(&mut self, ticket: u64, undone: Option<Prepared>) -> Vec<String> {
+        let mut effects = Vec::new();
+        self.router.on_looked(Ticket(ticket), undone, &mut effects);
+        told(effects)
+    }
+
     fn made(&mut self, ticket: u64) -> Vec<String> {
         let mut effects = Vec::new();
         self.router.on_made(Ticket(ticket), &mut effects);
@@ -147,6 +153,10 @@ fn told(effects: Vec<Effect>) -> Vec<String> {
             ticket: Ticket(number),
             response,
         } => format!("settle {number}: {}", text(response.bytes())),
+        Effect::SecondLook {
+            ticket: Ticket(number),
+            ..
+        } => format!("second look {number}"),
         Effect::SetApart {
             ticket: Ticket(number),
         } => format!("set apart {number}"),
@@ -392,7 +402,31 @@ fn a_turn_waits_until_its_thread_is_known_to_be_kept_to_its_loadout() {
     );
     // Whether it will begin is known when Codex says so.
     let accepted = r#"{"id":5,"result":{"turn":{"id":"u"}}}"#;
-    assert_eq!(script.codex(accepted), [format!("to host: {accepted}")]);
+    assert_eq!(script.codex(accepted), NONE);
+    let status = r#"{"method":"thread/status/changed","params":{"threadId":"t1"}}"#;
+    assert_eq!(script.codex(status), NONE);
+    let other = r#"{"method":"turn/started","params":{"threadId":"t2"}}"#;
+    assert_eq!(script.codex(other), [format!("to host: {other}")]);
+    let started = r#"{"method":"turn/started","params":{"threadId":"t1","turn":{"id":"u"}}}"#;
+    assert_eq!(script.codex(started), ["turn of t1 began", "second look 2"]);
+    let item = r#"{"method":"item/started","params":{"threadId":"t1"}}"#;
+    assert_eq!(script.codex(item), NONE);
+    assert_eq!(script.host(interrupt), NONE);
+    assert!(!script.router.all_forwarded());
+    assert_eq!(
+        script.looked(2, None),
+        [
+            format!("to host: {accepted}"),
+            format!("to host: {status}"),
+            "turn of t1 began".to_owned(),
+            format!("to host: {started}"),
+            format!("to host: {item}"),
+            format!("to Codex: {interrupt}"),
+        ]
+    );
+    assert_eq!(script.codex(item), [format!("to host: {item}")]);
+    let ended = r#"{"method":"turn/completed","params":{"threadId":"t1"}}"#;
+    assert_eq!(script.codex(ended), [format!("to host: {ended}")]);
     for (text, answer) in [
         (turn, r#"{"id":5,"error":{"code":-32600,"message":"no"}}"#),
         (
@@ -413,6 +447,79 @@ fn a_turn_waits_until_its_thread_is_known_to_be_kept_to_its_loadout() {
     for text in [native, interrupt] {
         assert_eq!(script.host(text), [format!("to Codex: {text}")]);
     }
+}
+
+#[test]
+fn a_turn_that_is_undone_is_not_heard_of_and_begins_anew() {
+    let accepted = r#"{"id":5,"result":{"turn":{"id":"u"}}}"#;
+    let started = r#"{"method":"turn/started","params":{"threadId":"t1","turn":{"id":"u"}}}"#;
+    let settings = r#"{"method":"thread/settings/updated","params":{"threadId":"t1"}}"#;
+    let ended = r#"{"method":"turn/completed","params":{"threadId":"t1"}}"#;
+    let begun = |script: &mut Script| {
+        let turn = r#"{"id":5,"method":"turn/start","params":{"threadId":"t1"}}"#;
+        script.thread(1, "t1");
+        script.host(turn);
+        script.prepared(2, Prepared::Pass(bytes(turn)));
+        for text in [settings, accepted, started, ended] {
+            script.codex(text);
+        }
+        turn
+    };
+    let mut script = Script::new(true);
+    let turn = begun(&mut script);
+    let threads = vec!["t1".to_owned()];
+    assert_eq!(
+        script.looked(2, Some(Prepared::Rebind { threads })),
+        [
+            "settings of t1".to_owned(),
+            format!("to host: {settings}"),
+            "rebind 2".to_owned()
+        ]
+    );
+    assert_eq!(script.codex(ended), NONE);
+    script.rebound(2, Prepared::Pass(bytes(turn)));
+    // The same once more, with the same id.
+    assert_eq!(script.codex(accepted), NONE);
+    assert_eq!(script.codex(started), ["turn of t1 began", "second look 2"]);
+    script.looked(2, None);
+    assert_eq!(script.codex(ended), [format!("to host: {ended}")]);
+
+    let mut script = Script::new(true);
+    begun(&mut script);
+    assert_eq!(
+        script
+            .looked(2, Some(Prepared::Reply(bytes("refused"))))
+            .last(),
+        Some(&"to host: refused".to_owned())
+    );
+    assert!(script.router.all_forwarded());
+}
+
+#[test]
+fn a_turn_that_somebody_else_began_or_nobody_keeps_nothing_back() {
+    let accepted = r#"{"id":5,"result":{"turn":{"id":"u"}}}"#;
+    for says in [
+        r#"{"method":"item/started","params":{"threadId":"t1"}}"#,
+        r#"{"id":9,"method":"item/tool/call","params":{"threadId":"t1"}}"#,
+    ] {
+        let mut script = Script::new(true);
+        script.thread(1, "t1");
+        let turn = r#"{"id":5,"method":"turn/start","params":{"threadId":"t1"}}"#;
+        script.host(turn);
+        script.prepared(2, Prepared::Pass(bytes(turn)));
+        assert_eq!(script.codex(accepted), NONE);
+        assert_eq!(
+            script.codex(says),
+            [format!("to host: {accepted}"), format!("to host: {says}")]
+        );
+    }
+    let mut script = Script::new(true);
+    script.thread(1, "t1");
+    let turn = r#"{"id":5,"method":"turn/start","params":{"threadId":"t1"}}"#;
+    script.host(turn);
+    script.prepared(2, Prepared::Pass(bytes(turn)));
+    script.codex(accepted);
+    assert_eq!(script.gone(), [format!("to host: {accepted}")]);
 }
 
 #[test]

@@ -113,15 +113,15 @@ impl Selections {
             .foreign_keys(true)
             // 256 KiB: records are read one at a time.
             .pragma("cache_size", "-256");
+        // On SQLite, two that make a database, or bring one up to date, at once are not kept apart.
+        let turn = take_turn(&state_home.join(LOCK))
+            .await
+            .map_err(|error| unopenable(error.to_string()))?;
         let pool = SqlitePoolOptions::new()
             .max_connections(1)
             // The database is a file of ours: a connection to it does not go stale.
             .test_before_acquire(false)
             .connect_with(options)
-            .await
-            .map_err(|error| unopenable(error.to_string()))?;
-        // On SQLite, two that bring a database up to date at once are not kept apart.
-        let turn = take_turn(&state_home.join(LOCK))
             .await
             .map_err(|error| unopenable(error.to_string()))?;
         let migrated = MIGRATIONS.run(&pool).await;

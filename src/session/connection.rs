@@ -28,6 +28,7 @@ enum Done {
         settled: Settled,
     },
     Made(Ticket),
+    Looked(Ticket, Option<Prepared>),
     Adopted(Vec<String>),
     Rebound(Ticket, Rebound),
     Forgotten,
@@ -154,6 +155,7 @@ impl Session {
                 .router
                 .on_settled(ticket, answer, settled, &mut effects),
             Done::Made(ticket) => self.router.on_made(ticket, &mut effects),
+            Done::Looked(ticket, undone) => self.router.on_looked(ticket, undone, &mut effects),
             Done::Adopted(children) => self.router.on_adopted(&children, &mut effects),
             Done::Rebound(ticket, rebound) => self.router.on_rebound(ticket, rebound, &mut effects),
             Done::Forgotten => {}
@@ -193,6 +195,18 @@ impl Session {
                             answer,
                             settled,
                         }
+                    });
+                }
+                Effect::SecondLook {
+                    ticket,
+                    request,
+                    started,
+                } => {
+                    let id = request.id();
+                    let failed =
+                        move || Done::Looked(ticket, Some(Prepared::Reply(internal_error(&id))));
+                    self.work_on(failed, |work| async move {
+                        Done::Looked(ticket, work.look_again(ticket, request, &started).await)
                     });
                 }
                 Effect::Adopt { parent, children } => {

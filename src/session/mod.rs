@@ -6,7 +6,7 @@
 //!
 //! `opening` and `forks` are what a start, resume or fork becomes, `settling` what
 //! is made durable of its answer; `turns` is the check before a turn, `rebind` and
-//! `reload` what follows where it fails, `update` the host's own wish.
+//! `reload` what follows where it fails, `second_look` the one when it has begun, `update` the host's own wish.
 
 mod beginnings;
 mod connection;
@@ -15,6 +15,7 @@ mod opening;
 mod questions;
 mod rebind;
 mod reload;
+mod second_look;
 mod settling;
 mod turns;
 mod update;

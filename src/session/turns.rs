@@ -59,8 +59,16 @@ impl Work {
         thread: &str,
         upstream: &UpstreamInfo,
     ) -> Result<Vec<Told>, LoadoutError> {
+        self.stale_of(self.bindings.family(thread), upstream).await
+    }
+
+    pub(super) async fn stale_of(
+        &self,
+        members: Vec<String>,
+        upstream: &UpstreamInfo,
+    ) -> Result<Vec<Told>, LoadoutError> {
         let mut stale = Vec::new();
-        for member in self.bindings.family(thread) {
+        for member in members {
             let Some(binding) = self.bindings.get(&member) else {
                 continue;
             };
