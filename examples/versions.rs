@@ -58,16 +58,18 @@ impl Check<'_> {
 
     /// Opens a thread and runs a turn on it.
     async fn open(&self, method: &str, params: Value) -> Result<(String, Outcome)> {
-        let opened = match self.host.request(method, params).await {
-            Err(RequestError::Refused(error)) => return Ok((String::new(), refused(&error.data))),
-            opened => opened?,
-        };
-        let id = opened["thread"]["id"].as_str().context("an id")?.to_owned();
-        let outcome = self.turn(&id, "What can you do?").await?;
-        Ok((id, outcome))
+        self.open_as(method, params, &self.promise).await
     }
 
     async fn turn(&self, thread: &str, text: &str) -> Result<Outcome> {
+        self.turn_with(thread, text, &self.promise).await
+    }
+
+    async fn turn_as(&self, thread: &str, promise: &Promise) -> Result<Outcome> {
+        self.turn_with(thread, "What can you do?", promise).await
+    }
+
+    async fn turn_with(&self, thread: &str, text: &str, promise: &Promise) -> Result<Outcome> {
         if let Err(error) = self.host.turn(thread, text).await {
             return match error.downcast::<RequestError>() {
                 Ok(RequestError::Refused(error)) => Ok(refused(&error.data)),
@@ -75,22 +77,111 @@ impl Check<'_> {
                 Err(error) => Err(error),
             };
         }
-        Ok(self.outcome(&self.model.seen(thread)?))
-    }
-
-    fn outcome(&self, seen: &lab::Seen) -> Outcome {
-        let breaches = self.promise.breaches(seen);
-        match breaches.as_slice() {
-            [] => Outcome::Exact,
-            missing if missing.iter().all(|line| line.starts_with("did not see")) => {
-                Outcome::Narrower
-            }
-            wider => Outcome::Wrong(wider.join("; ")),
-        }
+        Ok(outcome(promise, &self.model.seen(thread)?))
     }
 
     fn newcomer(&self, name: &str) -> Result<()> {
         self.home.add_skill(".agents/skills", &Skill::new(name))
+    }
+
+    /// What threads see that came out of one another and no longer have the same loadout: a fork made
+    /// with another one, its source, a fork whose source changed and that source, a parent that changed
+    /// and its child; and all of them after a restart.
+    async fn independence(&mut self) -> Result<Vec<Outcome>> {
+        let selection = |skill: &str| json!({ "skills": [skill] });
+        let seen = |skill: &str| Promise::of_skills(&[skill]);
+        let params =
+            json!({ "cwd": self.home.project(), "capabilitySelection": selection("planning") });
+        let (source, first) = self
+            .open_as("thread/start", params, &seen("planning"))
+            .await?;
+        let apart =
+            json!({ "threadId": source, "capabilitySelection": selection("release-notes") });
+        let (apart, made) = self
+            .open_as("thread/fork", apart, &seen("release-notes"))
+            .await?;
+        let named = json!({ "threadId": source });
+        let (twin, same) = self
+            .open_as("thread/fork", named, &seen("planning"))
+            .await?;
+        let source_after = self.turn_as(&source, &seen("planning")).await?;
+        let fork = [first, made, same, source_after]
+            .into_iter()
+            .fold(Outcome::Exact, worse);
+
+        let update = json!({ "threadId": source, "capabilitySelection": selection("house-style") });
+        let updated = match self.host.request("thread/capability/update", update).await {
+            Err(RequestError::Refused(error)) => refused(&error.data),
+            updated => updated.map(|_| Outcome::Exact)?,
+        };
+        let source_after = self.turn_as(&source, &seen("house-style")).await?;
+        let twin_after = self.turn_as(&twin, &seen("planning")).await?;
+        let update = [updated, source_after, twin_after]
+            .into_iter()
+            .fold(Outcome::Exact, worse);
+
+        let child = self.spawn(&source).await?;
+        let change = json!({ "threadId": source, "capabilitySelection": selection("repo-review") });
+        let changed = match self.host.request("thread/capability/update", change).await {
+            Err(RequestError::Refused(error)) => refused(&error.data),
+            changed => changed.map(|_| Outcome::Exact)?,
+        };
+        let parent_after = self.turn_as(&source, &seen("repo-review")).await?;
+        let child_after = self.turn_as(&child, &seen("house-style")).await?;
+        let parent = [changed, parent_after, child_after]
+            .into_iter()
+            .fold(Outcome::Exact, worse);
+
+        self.restart().await?;
+        let mut again = Outcome::Exact;
+        for (thread, skill) in [
+            (&source, "repo-review"),
+            (&apart, "release-notes"),
+            (&twin, "planning"),
+            (&child, "house-style"),
+        ] {
+            let named = json!({ "threadId": thread });
+            again = worse(
+                again,
+                self.open_as("thread/resume", named, &seen(skill)).await?.1,
+            );
+        }
+        Ok(vec![fork, update, parent, again])
+    }
+
+    async fn open_as(
+        &self,
+        method: &str,
+        params: Value,
+        promise: &Promise,
+    ) -> Result<(String, Outcome)> {
+        let opened = match self.host.request(method, params).await {
+            Err(RequestError::Refused(error)) => return Ok((String::new(), refused(&error.data))),
+            opened => opened?,
+        };
+        let id = opened["thread"]["id"].as_str().context("an id")?.to_owned();
+        let outcome = self.turn_as(&id, promise).await?;
+        Ok((id, outcome))
+    }
+
+    /// Lets a thread spawn a child and waits for the child's turn to end.
+    async fn spawn(&self, thread: &str) -> Result<String> {
+        let mark = self.host.mark();
+        let call = r#"CALL multi_agent_v1 spawn_agent {"message":"Look around."}"#;
+        self.turn(thread, call).await?;
+        let is_spawned =
+            |message: &Value| message["params"]["item"]["receiverThreadIds"][0].is_string();
+        let spawned = self.host.wait_for(mark, is_spawned).await?;
+        let child = spawned["params"]["item"]["receiverThreadIds"][0]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned();
+        self.model.wait_for_thread(&child).await?;
+        let ended = |message: &Value| {
+            message["method"] == "turn/completed" && message["params"]["threadId"] == json!(child)
+        };
+        self.host.wait_for(mark, ended).await?;
+        Ok(child)
     }
 
     async fn restart(&mut self) -> Result<()> {
@@ -103,43 +194,21 @@ impl Check<'_> {
         let start = json!({ "cwd": self.home.project(), "capabilitySelection": {
             "plugins": ["github@internal"], "skills": ["repo-review"] } });
         let mut outcomes = Vec::new();
-        let (thread, outcome) = self.open("thread/start", start.clone()).await?;
-        outcomes.push(outcome);
+        let (thread, started) = self.open("thread/start", start.clone()).await?;
+        outcomes.push(started);
         let named = json!({ "threadId": thread });
         outcomes.push(self.open("thread/fork", named.clone()).await?.1);
         self.restart().await?;
         outcomes.push(self.open("thread/resume", named.clone()).await?.1);
 
-        let mark = self.host.mark();
-        let call = r#"CALL multi_agent_v1 spawn_agent {"message":"Look around."}"#;
-        self.turn(&thread, call).await?;
-        let is_spawned =
-            |message: &Value| message["params"]["item"]["receiverThreadIds"][0].is_string();
-        let spawned = self.host.wait_for(mark, is_spawned).await?;
-        let child = spawned["params"]["item"]["receiverThreadIds"][0]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
-        let seen = self.model.wait_for_thread(&child).await?;
-        outcomes.push(self.outcome(&seen));
-        let ended = |message: &Value| {
-            message["method"] == "turn/completed" && message["params"]["threadId"] == json!(child)
-        };
-        self.host.wait_for(mark, ended).await?;
+        let child = self.spawn(&thread).await?;
+        outcomes.push(outcome(&self.promise, &self.model.seen(&child)?));
 
         self.newcomer("newcomer")?;
         tokio::time::sleep(NOTICED).await;
         outcomes.push(self.turn(&thread, "Anything new?").await?);
-        let (fresh, _) = {
-            let started = self.host.request("thread/start", start).await?;
-            (
-                started["thread"]["id"]
-                    .as_str()
-                    .unwrap_or_default()
-                    .to_owned(),
-                (),
-            )
-        };
+        let fresh = self.host.request("thread/start", start).await?;
+        let fresh = fresh["thread"]["id"].as_str().context("an id")?.to_owned();
         self.newcomer("newcomer-before-the-first-turn")?;
         tokio::time::sleep(NOTICED).await;
         outcomes.push(self.turn(&fresh, "Anything new?").await?);
@@ -147,7 +216,33 @@ impl Check<'_> {
         self.restart().await?;
         let child = json!({ "threadId": child });
         outcomes.push(self.open("thread/resume", child).await?.1);
+        outcomes.extend(self.independence().await?);
         Ok(outcomes)
+    }
+}
+
+/// What the model saw, held against a promise.
+fn outcome(promise: &Promise, seen: &lab::Seen) -> Outcome {
+    let breaches = promise.breaches(seen);
+    match breaches.as_slice() {
+        [] => Outcome::Exact,
+        missing if missing.iter().all(|line| line.starts_with("did not see")) => Outcome::Narrower,
+        wider => Outcome::Wrong(wider.join("; ")),
+    }
+}
+
+/// The one of two that promises less.
+fn worse(one: Outcome, other: Outcome) -> Outcome {
+    let rank = |outcome: &Outcome| match outcome {
+        Outcome::Exact => 0,
+        Outcome::Narrower => 1,
+        Outcome::Refused(_) => 2,
+        Outcome::Wrong(_) => 3,
+    };
+    if rank(&other) > rank(&one) {
+        other
+    } else {
+        one
     }
 }
 
@@ -169,6 +264,10 @@ async fn main() -> Result<ExitCode> {
         ("drift", 22),
         ("drift before 1st turn", 22),
         ("child resumed", 14),
+        ("fork with another", 18),
+        ("source changes", 14),
+        ("parent changes", 14),
+        ("all resumed", 14),
     ]);
     let mut wrong = false;
     for version in VERSIONS {

@@ -5,7 +5,8 @@
 //!
 //! Reading order: [`selection`] is what a host asks for, [`receipt`] is what it
 //! gets back, [`error`] is how a refusal looks, [`method`] holds the methods of
-//! our own and their parameters and results, [`seen`] reads what a model was
+//! our own and their parameters and results, [`audit`] is what is kept of what
+//! happened, [`seen`] reads what a model was
 //! really shown, [`schema`] turns all of it into
 //! JSON Schema.
 
@@ -16,6 +17,8 @@ pub mod receipt;
 pub mod error;
 
 pub mod method;
+
+pub mod audit;
 
 pub mod seen;
 

@@ -19,15 +19,18 @@ pub const THREAD_CAPABILITY_PROVE: &str = "thread/capability/prove";
 pub const THREAD_CAPABILITY_UPDATE: &str = "thread/capability/update";
 /// Which threads have what.
 pub const THREAD_CAPABILITY_LIST: &str = "thread/capability/list";
+/// What happened to loadouts, the oldest first.
+pub const CAPABILITY_AUDIT_LIST: &str = "capability/audit/list";
 
 /// Every method the proxy answers itself.
-pub const METHODS: [&str; 6] = [
+pub const METHODS: [&str; 7] = [
     CAPABILITY_LIST,
     CAPABILITY_RESOLVE,
     THREAD_CAPABILITY_READ,
     THREAD_CAPABILITY_PROVE,
     THREAD_CAPABILITY_UPDATE,
     THREAD_CAPABILITY_LIST,
+    CAPABILITY_AUDIT_LIST,
 ];
 
 /// Notification: a thread was bound to its loadout anew, or to another one.

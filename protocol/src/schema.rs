@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, schema_for};
 
+use crate::audit::{AuditEntry, CapabilityAuditListParams};
 use crate::error::LoadoutError;
 use crate::method::{
     Capability, CapabilityListParams, CapabilityResolveParams, CapabilityResolveResult, Page,
@@ -69,6 +70,14 @@ pub fn all() -> BTreeMap<&'static str, String> {
         (
             "ThreadCapabilityListResult.json",
             render::<Page<ThreadLoadout>>(),
+        ),
+        (
+            "CapabilityAuditListParams.json",
+            render::<CapabilityAuditListParams>(),
+        ),
+        (
+            "CapabilityAuditListResult.json",
+            render::<Page<AuditEntry>>(),
         ),
     ])
 }

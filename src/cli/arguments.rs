@@ -56,6 +56,11 @@ pub(super) enum Verb {
     /// run. Exits with 1 if a plugin can't be converted, or if `--verify` misses something; its
     /// neighbours are converted all the same.
     Convert(Convert),
+    /// Show what happened to loadouts, the oldest first
+    ///
+    /// Every start, resume, fork, spawn, re-bind, update, refusal, and every snapshot that was changed,
+    /// with its thread and its cause.
+    Audit(Audit),
     /// Check what holds on the Codex that is installed
     ///
     /// Starts this program and that Codex in a throwaway home, whose model is an endpoint on
@@ -171,6 +176,18 @@ pub(super) enum ReportForm {
     Text,
     /// For programs, as `--json`
     Json,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Audit {
+    /// Only what happened to this thread
+    #[arg(long, value_name = "THREAD")]
+    pub(super) thread: Option<String>,
+    /// Only what happened since: `2h`, `7days`, `2026-11-21`, `2026-11-21T10:00:00Z`
+    #[arg(long, value_name = "TIME")]
+    pub(super) since: Option<String>,
+    #[command(flatten)]
+    pub(super) output: Output,
 }
 
 #[derive(Debug, Args)]

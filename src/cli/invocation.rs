@@ -4,8 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 /// The verbs that are ours; any other word is Codex's.
-pub(super) const OWN_VERBS: [&str; 8] = [
-    "list", "resolve", "prove", "threads", "show", "doctor", "convert", "help",
+pub(super) const OWN_VERBS: [&str; 9] = [
+    "list", "resolve", "prove", "threads", "show", "convert", "audit", "doctor", "help",
 ];
 
 /// Options of `codex` that stand before a subcommand and take a value as a word of its own (Codex 0.169).
@@ -233,6 +233,7 @@ mod tests {
             "resolve x.json",
             "threads",
             "show t",
+            "audit --thread t",
             "--version",
             "--help",
         ] {

@@ -2,6 +2,7 @@
 
 mod app_server;
 mod arguments;
+mod audit;
 mod convert;
 mod hand_over;
 mod invocation;

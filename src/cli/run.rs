@@ -10,7 +10,7 @@ use codex_loadout_protocol::LoadoutError;
 
 use super::arguments::{Arguments, Verb};
 use super::invocation::{self, Invocation};
-use super::{app_server, convert, hand_over, verbs};
+use super::{app_server, audit, convert, hand_over, verbs};
 use crate::connection::UpstreamCommand;
 
 /// Names what is logged to stderr, in the syntax of `tracing`; nothing by default: stderr is Codex's.
@@ -71,6 +71,7 @@ fn own() -> Result<ExitCode> {
             Verb::Resolve(arguments) => verbs::resolve(arguments).await,
             Verb::Threads(arguments) => verbs::threads(arguments).await,
             Verb::Show(arguments) => verbs::show(arguments).await,
+            Verb::Audit(arguments) => audit::audit(arguments).await,
             // Read before clap is asked.
             Verb::AppServer(arguments) => {
                 app_server::run(arguments.codex, &arguments.rest).map(|_| String::new())

@@ -3,11 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use codex_loadout_protocol::audit::CapabilityAuditListParams;
 use codex_loadout_protocol::error::INVALID_PARAMS;
 use codex_loadout_protocol::method::{
-    CAPABILITY_LIST, CAPABILITY_RESOLVE, Capability, CapabilityListParams, CapabilityResolveResult,
-    Page, THREAD_CAPABILITY_LIST, THREAD_CAPABILITY_READ, ThreadCapabilityListParams,
-    ThreadCapabilityReadParams, ThreadCapabilityReadResult, ThreadLoadout,
+    CAPABILITY_AUDIT_LIST, CAPABILITY_LIST, CAPABILITY_RESOLVE, Capability, CapabilityListParams,
+    CapabilityResolveResult, Page, THREAD_CAPABILITY_LIST, THREAD_CAPABILITY_READ,
+    ThreadCapabilityListParams, ThreadCapabilityReadParams, ThreadCapabilityReadResult,
+    ThreadLoadout,
 };
 use codex_loadout_protocol::selection::FIELD;
 use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
@@ -80,6 +82,10 @@ fn register(module: &mut RpcModule<Context>) -> Result<(), RegisterMethodError> 
     })?;
     module.register_async_method(THREAD_CAPABILITY_LIST, |params, context, _| async move {
         threads(parsed(&params)?, &context).await.map_err(refused)
+    })?;
+    module.register_async_method(CAPABILITY_AUDIT_LIST, |params, context, _| async move {
+        let wanted: CapabilityAuditListParams = parsed(&params)?;
+        context.loadouts.audit(&wanted).await.map_err(refused)
     })?;
     Ok(())
 }

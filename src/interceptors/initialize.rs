@@ -33,6 +33,30 @@ pub fn wants_experimental_api(request: &Frame) -> bool {
         .is_some_and(|capabilities| capabilities.experimental_api)
 }
 
+/// Whether the host wants no notifications with this method.
+#[must_use]
+pub fn opts_out_of(request: &Frame, method: &str) -> bool {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Message {
+        params: Params,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Params {
+        capabilities: Option<Capabilities>,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(default, rename_all = "camelCase")]
+    struct Capabilities {
+        opt_out_notification_methods: Option<Vec<String>>,
+    }
+    serde_json::from_slice::<Message>(request.bytes())
+        .ok()
+        .and_then(|message| message.params.capabilities?.opt_out_notification_methods)
+        .is_some_and(|methods| methods.iter().any(|opted| opted == method))
+}
+
 /// Which Codex answers, and where its home is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpstreamInfo {
@@ -140,6 +164,16 @@ mod tests {
             )));
             assert_eq!(wants_experimental_api(&frame), expected, "{params}");
         }
+    }
+
+    #[test]
+    fn a_host_opts_out_by_method() {
+        let text = r#"{"id":1,"method":"initialize","params":{"capabilities":{"optOutNotificationMethods":["turn/started"]}}}"#;
+        let frame = Frame::parse(Bytes::from_static(text.as_bytes()));
+        assert!(opts_out_of(&frame, "turn/started"));
+        assert!(!opts_out_of(&frame, "turn/completed"));
+        let frame = Frame::parse(Bytes::from_static(br#"{"id":1,"method":"initialize"}"#));
+        assert!(!opts_out_of(&frame, "turn/started"));
     }
 
     #[test]

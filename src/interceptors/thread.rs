@@ -22,8 +22,12 @@ pub const DELETED: &str = "thread/deleted";
 pub const CLOSED: &str = "thread/closed";
 /// Changes what a thread is set to, its folder among it.
 pub const SETTINGS_UPDATE: &str = "thread/settings/update";
+/// Codex says how far one of a thread's MCP servers has come.
+pub const SERVER_STATUS: &str = "mcpServer/startupStatus/updated";
 /// Codex says which settings a thread has now.
 pub const SETTINGS_UPDATED: &str = "thread/settings/updated";
+/// Begins a turn.
+pub const TURN_START: &str = "turn/start";
 /// Codex says that a turn begins.
 pub const TURN_STARTED: &str = "turn/started";
 /// Codex says that a turn has ended.

@@ -12,6 +12,7 @@ use dashmap::DashMap;
 use serde_json::{Map, Value};
 
 use crate::catalog::Catalog;
+use crate::lowering::drift;
 use crate::selections::LoadoutRecord;
 
 /// What one loaded thread was told.
@@ -39,27 +40,9 @@ impl Binding {
     /// Whether the thread is kept to its loadout: everything it would be told now, it was told.
     #[must_use]
     pub fn covers(&self, now: &Map<String, Value>) -> bool {
-        self.config
-            .as_ref()
-            .is_some_and(|told| map_covers(told, now))
+        let told = self.config.as_ref();
+        told.is_some_and(|told| drift(told, now).is_empty())
     }
-}
-
-/// A rule too many shuts nothing in: what it was for is gone.
-fn covers(told: &Value, now: &Value) -> bool {
-    match (told, now) {
-        (Value::Object(told), Value::Object(now)) => map_covers(told, now),
-        // Lists of rules: each counts by itself.
-        (Value::Array(told), Value::Array(now)) if now.iter().all(Value::is_object) => {
-            now.iter().all(|rule| told.contains(rule))
-        }
-        _ => told == now,
-    }
-}
-
-fn map_covers(told: &Map<String, Value>, now: &Map<String, Value>) -> bool {
-    now.iter()
-        .all(|(key, now)| told.get(key).is_some_and(|told| covers(told, now)))
 }
 
 /// The loaded threads of one connection that have a loadout.
@@ -129,28 +112,6 @@ mod tests {
             settings: None,
             parent: parent.map(str::to_owned),
         }
-    }
-
-    #[test]
-    fn a_newcomer_makes_stale_and_what_is_gone_does_not() {
-        let deny = |names: &[&str]| -> Value {
-            let rules = names
-                .iter()
-                .map(|name| json!({ "name": name, "enabled": false }));
-            json!({ "skills": { "config": rules.collect::<Vec<_>>(), "bundled": { "enabled": false } } })
-        };
-        let covers = |told: Value, now: Value| binding(told, None).covers(now.as_object().unwrap());
-        assert!(covers(deny(&["a", "b"]), deny(&["b", "a"])));
-        assert!(covers(deny(&["a", "b"]), deny(&["a"])));
-        assert!(!covers(deny(&["a"]), deny(&["a", "new"])));
-        assert!(!covers(Value::Null, json!({})));
-        let server = |enabled: bool| json!({ "mcp_servers": { "s": { "enabled": enabled } } });
-        assert!(covers(server(false), server(false)));
-        assert!(!covers(server(true), server(false)));
-        assert!(!covers(json!({}), server(false)));
-        // The tools of a server are no rules: fewer would be another set.
-        let tools = |tools: &[&str]| json!({ "mcp_servers": { "s": { "enabled_tools": tools } } });
-        assert!(!covers(tools(&["a", "b"]), tools(&["a"])));
     }
 
     #[test]

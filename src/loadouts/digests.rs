@@ -59,15 +59,21 @@ impl Digests {
 
     /// Fills in the digests of a plan's folders; with a store, publishes those that the thread keeps.
     /// Blocking: it reads files.
-    pub(super) fn fill(&self, plan: &mut Plan, store: Option<&Store>) -> Result<(), LoadoutError> {
+    /// Tells the sources of those that had to be healed.
+    pub(super) fn fill(
+        &self,
+        plan: &mut Plan,
+        store: Option<&Store>,
+    ) -> Result<Vec<PathBuf>, LoadoutError> {
+        let mut healed = Vec::new();
         for bundle in &mut plan.bundles {
             let store = store.filter(|_| bundle.stored);
             bundle.digest = match self.known(bundle, store) {
                 Some(digest) => Some(digest),
-                None => Some(self.read(bundle, store)?),
+                None => Some(self.read(bundle, store, &mut healed)?),
             };
         }
-        Ok(())
+        Ok(healed)
     }
 
     fn known(&self, bundle: &Bundle, store: Option<&Store>) -> Option<Digest> {
@@ -76,7 +82,12 @@ impl Digests {
         (kept && known.is_fresh(&bundle.source)).then_some(known.digest)
     }
 
-    fn read(&self, bundle: &Bundle, store: Option<&Store>) -> Result<Digest, LoadoutError> {
+    fn read(
+        &self,
+        bundle: &Bundle,
+        store: Option<&Store>,
+        healed: &mut Vec<PathBuf>,
+    ) -> Result<Digest, LoadoutError> {
         // Taken and watched before reading: a change meanwhile shows.
         let stamp = stamp(&bundle.source, Limits::default())?;
         let watch = watched_folders(&bundle.source, Limits::default())
@@ -85,8 +96,10 @@ impl Digests {
         let read_at = Instant::now();
         let tree = read(bundle)?;
         let digest = tree.digest();
-        if let Some(store) = store {
-            store.keep_tree(&tree, digest)?;
+        if let Some(store) = store
+            && store.keep_tree(&tree, digest)?
+        {
+            healed.push(bundle.source.clone());
         }
         // A watch misses nothing; times may hide a change that follows at once.
         if watch.is_some() || stamp.is_settled(SystemTime::now()) {

@@ -88,7 +88,7 @@ impl Loadouts {
         lower(&plan, catalog, Levers::of(version), |_| PathBuf::new())?;
         if !self.digests.fill_known(&mut plan, None) {
             let loadouts = self.clone();
-            plan = blocking(move || loadouts.digests.fill(&mut plan, None).map(|()| plan)).await?;
+            plan = blocking(move || loadouts.digests.fill(&mut plan, None).map(|_| plan)).await?;
         }
         Ok(receipt_on(&plan, catalog, version))
     }
@@ -110,13 +110,15 @@ impl Loadouts {
             return Ok((plan, loadout));
         }
         let loadouts = self.clone();
-        blocking(move || {
+        let published = blocking(move || {
             let store = loadouts.store()?;
-            loadouts.digests.fill(&mut plan, Some(store))?;
+            let healed = loadouts.digests.fill(&mut plan, Some(store))?;
             let loadout = store.publish_loadout(&mounts(&plan))?;
-            Ok((plan, loadout))
-        })
-        .await
+            Ok((plan, loadout, healed))
+        });
+        let (plan, loadout, healed) = published.await?;
+        self.note_healed(None, &healed).await;
+        Ok((plan, loadout))
     }
 
     /// Makes sure that a recorded plan's snapshots are there and intact, and its root leads to them.
@@ -174,22 +176,23 @@ impl Loadouts {
     }
 
     /// Makes sure that what a loaded thread reads is what was selected, right before it may read it.
+    /// Tells the sources of snapshots that had to be healed.
     ///
     /// # Errors
     /// As [`Self::restore`].
     pub async fn check_snapshots(
         self: &Arc<Self>,
         record: &Arc<LoadoutRecord>,
-    ) -> Result<(), LoadoutError> {
+    ) -> Result<Vec<PathBuf>, LoadoutError> {
         let stored = record.plan.bundles.iter().filter(|bundle| bundle.stored);
         let mut digests = stored.filter_map(|bundle| bundle.digest);
         if let Some(store) = self.store.get()
             && digests.all(|digest| store.is_known_intact(&digest))
         {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let (loadouts, record) = (self.clone(), record.clone());
-        blocking(move || loadouts.restore(&record).map(|_| ())).await
+        blocking(move || loadouts.restore(&record)).await
     }
 
     /// Removes the roots that were made ready and not used. Blocking.

@@ -7,10 +7,11 @@ use bytes::Bytes;
 use codex_loadout_protocol::receipt::Warning;
 use codex_loadout_protocol::selection::FIELD;
 use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::bindings::Binding;
 use super::keeper::{Loadouts, blocking, parse_root, receipt_on, unix_now};
+use super::own_root::Place;
 use super::spares;
 use crate::bundle::Digest;
 use crate::catalog::Catalog;
@@ -18,7 +19,7 @@ use crate::crash_point::crash_point;
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::interceptors::thread::RESUMABLE;
 use crate::lowering::{HostConfig, Levers, Lowered, MergeMode, lower, roots_json};
-use crate::resolver::Plan;
+use crate::resolver::{self, Plan};
 use crate::selections::{LoadoutRecord, root_file};
 use crate::wire::{Frame, RawObject, replace_params};
 
@@ -139,13 +140,15 @@ impl Loadouts {
         Ok((record, self.store()?.root_path(&root)))
     }
 
-    /// A resume or fork with a recorded loadout, lowered anew onto the user's set of this moment.
+    /// A resume or fork of this thread with its recorded loadout, lowered anew onto the user's set of this
+    /// moment.
     ///
     /// # Errors
     /// `loadoutLost` if its snapshots can't be brought back, or what is wrong with the request around it.
     pub async fn again(
         self: &Arc<Self>,
         request: &Frame,
+        thread: &str,
         record: LoadoutRecord,
         catalog: &Catalog,
         upstream: &UpstreamInfo,
@@ -155,6 +158,7 @@ impl Loadouts {
         let loadouts = self.clone();
         let restored = blocking(move || Ok((loadouts.restore(&record)?, record)));
         let (healed, mut record) = restored.await?;
+        self.note_healed(Some(thread), &healed).await;
         for source in healed {
             let message = format!(
                 "the snapshot of `{}` had been changed; it was brought back from its source",
@@ -192,24 +196,27 @@ impl Loadouts {
         })
     }
 
-    /// A resume or fork with another loadout than the recorded one. The root stays the one the thread
-    /// has; what lies at it is swapped.
+    /// A resume or fork with another loadout than the recorded one.
     ///
     /// # Errors
-    /// As [`Self::start`], and `unsupportedUpstream` if there is no root to swap.
+    /// As [`Self::renew`].
     pub async fn anew(
         self: &Arc<Self>,
         request: &Frame,
         selection: CapabilitySelection,
-        root: Option<String>,
+        place: Place,
         catalog: &Catalog,
         upstream: &UpstreamInfo,
     ) -> Result<(Launch, Digest), LoadoutError> {
-        let (record, lowered, loadout) = self.renew(selection, root, catalog, upstream).await?;
-        let mut params = read_params(request)?;
+        let params = read_params(request)?;
         check_environments(&params)?;
+        let checked = |lowered: &Lowered| merged_config(&params, lowered).map(|_| ());
+        let (record, lowered, loadout) = self
+            .renew(selection, place, catalog, upstream, checked)
+            .await?;
         let config = merged_config(&params, &lowered)?;
         let binding = binding(&params, &record, lowered);
+        let mut params = params;
         params.remove(FIELD);
         params.set("config", config);
         let request = replace_params(request.bytes(), &params)?;
@@ -221,24 +228,28 @@ impl Loadouts {
         Ok((launch, loadout))
     }
 
-    /// Another loadout for a thread that is there, snapshotted but not yet at the thread's root.
+    /// Another loadout for a thread that is there, snapshotted; at the thread's own root, it does not
+    /// lie yet. `checked` is asked before a root is made for it.
     ///
     /// # Errors
-    /// Whatever is wrong with the selection, and `unsupportedUpstream` if there is no root to swap.
+    /// Whatever is wrong with the selection, or not right for `checked`, and `unsupportedUpstream` if
+    /// there is no root for it.
     pub async fn renew(
         self: &Arc<Self>,
         selection: CapabilitySelection,
-        root: Option<String>,
+        place: Place,
         catalog: &Catalog,
         upstream: &UpstreamInfo,
+        checked: impl FnOnce(&Lowered) -> Result<(), LoadoutError>,
     ) -> Result<(LoadoutRecord, Lowered, Digest), LoadoutError> {
         let (plan, loadout) = self.publish(&selection, catalog).await?;
-        if root.is_none() && plan.bundles.iter().any(|bundle| bundle.mount.is_some()) {
+        if place == Place::Nowhere && plan.bundles.iter().any(|bundle| bundle.mount.is_some()) {
             return Err(no_root());
         }
         let lowered = self.lower(&plan, catalog, upstream)?;
-        let record = LoadoutRecord {
-            root,
+        checked(&lowered)?;
+        let mut record = LoadoutRecord {
+            root: None,
             receipt: receipt_on(&plan, catalog, upstream.version),
             selection,
             plan,
@@ -246,6 +257,11 @@ impl Loadouts {
             cwd: catalog.cwd.clone(),
             recorded_at: unix_now(),
         };
+        match place {
+            Place::Nowhere => {}
+            Place::At(root) => record.root = Some(root),
+            Place::New => record = self.with_root(record).await?.0,
+        }
         Ok((record, lowered, loadout))
     }
 
@@ -298,6 +314,31 @@ impl Loadouts {
         self.lower(&loadout.plan, catalog, upstream)
     }
 
+    /// A fork as Codex is to make it that gets its loadout right afterwards: with nothing of the user's
+    /// meanwhile, and without starting a server twice. `mode` is that of the loadout to come.
+    ///
+    /// # Errors
+    /// `invalidSelection` if the host's own config would widen that.
+    pub fn bare(
+        &self,
+        request: &Frame,
+        mode: MergeMode,
+        catalog: &Catalog,
+        upstream: &UpstreamInfo,
+    ) -> Result<Bytes, LoadoutError> {
+        let mut params = read_params(request)?;
+        check_environments(&params)?;
+        let nothing = resolver::resolve(&CapabilitySelection::default(), catalog)?;
+        let lowered = Lowered {
+            mode,
+            ..self.lower(&nothing, catalog, upstream)?
+        };
+        let config = merged_config(&params, &lowered)?;
+        params.remove(FIELD);
+        params.set("config", config);
+        Ok(replace_params(request.bytes(), &params)?)
+    }
+
     fn lower(
         &self,
         plan: &Plan,
@@ -336,15 +377,21 @@ pub fn cwd_of(params: &RawObject<'_>) -> Option<PathBuf> {
     std::path::absolute(&cwd).ok()
 }
 
-fn binding(params: &RawObject<'_>, record: &LoadoutRecord, lowered: Lowered) -> Binding {
+/// What a request says of its thread that a resume can say again, `config` included.
+#[must_use]
+pub fn resumable_params(params: &RawObject<'_>) -> Map<String, Value> {
     let given = RESUMABLE.iter().chain(&["config"]).filter_map(|field| {
         let value: Value = serde_json::from_str(params.get(field)?).ok()?;
         (!value.is_null()).then(|| ((*field).to_owned(), value))
     });
+    given.collect()
+}
+
+fn binding(params: &RawObject<'_>, record: &LoadoutRecord, lowered: Lowered) -> Binding {
     Binding {
         config: Some(lowered.config),
         loadout: Arc::new(record.clone()),
-        host_params: given.collect(),
+        host_params: resumable_params(params),
         checked: None,
         cwd: record.cwd.clone(),
         next_cwd: None,
@@ -420,7 +467,9 @@ fn check_environments(params: &RawObject<'_>) -> Result<(), LoadoutError> {
     .with_items(others.into_iter().map(ErrorItem::named).collect()))
 }
 
-fn is_prediction(params: &RawObject<'_>) -> bool {
+/// Whether a fork is of the kind that takes no `config` but its loaded source's.
+#[must_use]
+pub fn is_prediction(params: &RawObject<'_>) -> bool {
     params
         .get("experimentalPredictionMode")
         .is_some_and(|mode| !matches!(mode, "null" | "false"))

@@ -4,16 +4,21 @@
 //! Decisions are the pure rooms'; this one brings them what they decide on and
 //! makes durable what they decided.
 
+mod audit;
 mod bindings;
 mod digests;
 mod keeper;
 mod launch;
 mod naming;
+mod own_root;
 mod recovery;
 mod spares;
 
 pub use bindings::{Binding, Bindings};
 pub use keeper::Loadouts;
-pub use launch::{Launch, Trial, cwd_of, merge_config, read_params};
+pub use launch::{
+    Launch, Trial, cwd_of, is_prediction, merge_config, read_params, resumable_params,
+};
 pub use naming::catalog_for;
+pub use own_root::Place;
 pub use recovery::Recorded;

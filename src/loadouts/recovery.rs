@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
+use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::method::{ThreadCapabilityListParams, ThreadLoadout};
 use codex_loadout_protocol::receipt::Warning;
 use codex_loadout_protocol::{LoadoutError, Receipt};
 
-use super::keeper::{Loadouts, blocking, lost};
-use super::launch::is_our_root;
+use super::keeper::{Loadouts, lost};
+use super::own_root::session_meta;
 use crate::selections::root_file::Purpose;
-use crate::selections::session_file::{self, SessionMeta};
 use crate::selections::{Lineage, LoadoutRecord, ThreadRecord, root_file};
 
 /// The code of the warning that a record was made again.
@@ -94,10 +94,16 @@ impl Loadouts {
     }
 
     async fn recover(&self, thread_id: &str, codex_home: &Path) -> Result<Recorded, LoadoutError> {
-        let Some(meta) = session_meta(thread_id, codex_home).await? else {
+        // Native threads are looked up here as well: of most, one folder and one line are read.
+        let Some((_, meta)) = session_meta(thread_id, codex_home).await? else {
             return Ok(Recorded::Native);
         };
-        let root = self.own_root(&meta);
+        let mut root = self.own_root(&meta);
+        if let (Some(_), Some(source)) = (&root, &meta.forked_from)
+            && let Some(own) = self.finish_fork(thread_id, source, codex_home).await?
+        {
+            root = Some(own);
+        }
         let inherited_from = meta.parent.or(meta.forked_from);
         let Some(root) = root else {
             // A child spawned on Codex 0.144 names its parent, but no root.
@@ -113,27 +119,6 @@ impl Loadouts {
         };
         loadout.receipt.inherited_from.clone_from(&inherited_from);
         self.recovered(thread_id, inherited_from, loadout).await
-    }
-
-    /// The root of ours that Codex's session file names for a thread.
-    ///
-    /// # Errors
-    /// `conversionFailed` if looking for it fails.
-    pub async fn root_of(
-        &self,
-        thread_id: &str,
-        codex_home: &Path,
-    ) -> Result<Option<String>, LoadoutError> {
-        let meta = session_meta(thread_id, codex_home).await?;
-        Ok(meta.and_then(|meta| self.own_root(&meta)))
-    }
-
-    fn own_root(&self, meta: &SessionMeta) -> Option<String> {
-        let root = meta
-            .roots
-            .iter()
-            .find(|root| is_our_root(self.state_home(), root))?;
-        Some(root.file_name()?.to_string_lossy().into_owned())
     }
 
     /// The loadout of the thread that this one came out of, if that has one.
@@ -177,7 +162,11 @@ impl Loadouts {
             inherited_from,
             loadout,
         };
-        self.selections().await?.put_thread(&record).await?;
+        let cause = "Codex's session file names its root, or its parent";
+        self.selections()
+            .await?
+            .put_thread(&record, AuditEvent::Recovered, cause)
+            .await?;
         Ok(Recorded::Loadout(Box::new(record)))
     }
 
@@ -199,22 +188,16 @@ impl Loadouts {
             inherited_from: Some(parent.to_owned()),
             loadout,
         };
-        self.selections().await?.put_thread(&record).await?;
+        let (event, cause) = match lineage {
+            Lineage::Spawned => (AuditEvent::Spawn, format!("spawned by {parent}")),
+            _ => (AuditEvent::Fork, format!("fork of {parent}")),
+        };
+        self.selections()
+            .await?
+            .put_thread(&record, event, &cause)
+            .await?;
         Ok(record)
     }
-}
-
-/// Native threads are looked up here as well, so nothing but one folder is read for most.
-async fn session_meta(
-    thread_id: &str,
-    codex_home: &Path,
-) -> Result<Option<SessionMeta>, LoadoutError> {
-    let (thread_id, codex_home) = (thread_id.to_owned(), codex_home.to_owned());
-    blocking(move || {
-        let path = session_file::find(&codex_home, &thread_id);
-        Ok(path.and_then(|path| session_file::read_meta(&path).ok()))
-    })
-    .await
 }
 
 fn is_wanted(receipt: &Receipt, wanted: &ThreadCapabilityListParams) -> bool {

@@ -81,7 +81,13 @@ pub(super) fn create(
 /// Removes the root of a loadout that no thread has. Should that fail, it stays behind and leads no
 /// thread anywhere. Blocking.
 pub(super) fn remove(store: &Store, spare: &LoadoutRecord) {
-    let Some(root) = &spare.root else { return };
+    if let Some(root) = &spare.root {
+        remove_root(store, root);
+    }
+}
+
+/// As [`remove`]. Blocking.
+pub(super) fn remove_root(store: &Store, root: &str) {
     let removed = parse_root(root).and_then(|id| {
         root_file::remove(&store.roots(), root)?;
         Ok(store.remove_root(&id)?)

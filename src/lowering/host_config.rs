@@ -1,6 +1,7 @@
 //! The host's own `config` in the same request: it still counts, except where it
 //! would widen the loadout.
 
+use codex_loadout_protocol::selection::Mode;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use serde_json::{Map, Value};
 
@@ -29,6 +30,17 @@ pub enum MergeMode {
     Guarded,
     /// Extend: it may; the thread has the user's own set anyway.
     Open,
+}
+
+impl MergeMode {
+    /// How the host's config is treated in this mode.
+    #[must_use]
+    pub fn of(mode: Mode) -> Self {
+        match mode {
+            Mode::Replace | Mode::Restrict => Self::Guarded,
+            Mode::Extend => Self::Open,
+        }
+    }
 }
 
 /// The host's own `config`: guarded keys as a tree, the others as text.

@@ -427,13 +427,9 @@ impl Lowering<'_> {
             let rules = std::mem::take(&mut self.skill_rules);
             self.set(&["skills", "config"], rules);
         }
-        let mode = match self.plan.mode {
-            Mode::Replace | Mode::Restrict => MergeMode::Guarded,
-            Mode::Extend => MergeMode::Open,
-        };
         Lowered {
             config: self.config,
-            mode,
+            mode: MergeMode::of(self.plan.mode),
             gone_servers: self.gone_servers,
         }
     }

@@ -4,12 +4,14 @@
 //! pure. When Codex gets a native field for one of these, it is used here and
 //! nobody else notices.
 
+mod drift;
 mod hooks;
 mod host_config;
 mod levers;
 mod lower;
 mod server_definition;
 
+pub use drift::{drift, summary};
 pub use host_config::{HostConfig, MergeMode};
 pub use levers::{Levers, NEWEST_TESTED, OLDEST_TESTED, untested};
 pub use lower::{Lowered, lower, roots_json, trial_request};

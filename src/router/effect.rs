@@ -49,12 +49,18 @@ pub enum Effect {
         /// The request.
         frame: Frame,
     },
-    /// Codex answered a claimed request: make it durable, edit the answer; report with `on_settled`.
+    /// Codex answered a claimed request: make it durable, edit the answer; report with `on_settled`, or with
+    /// `on_made`.
     Settle {
         /// Names the request.
         ticket: Ticket,
         /// Codex's answer.
         response: Frame,
+    },
+    /// Give a fork that Codex has made a root of its own; report with `on_settled`.
+    SetApart {
+        /// Names the request.
+        ticket: Ticket,
     },
     /// Give loaded threads what they are to be told now; report with `on_rebound`.
     Rebind {
@@ -72,6 +78,15 @@ pub enum Effect {
         thread: String,
         /// The request.
         frame: Frame,
+    },
+    /// A turn has begun: look once more, before the model is asked; report with `on_looked`.
+    SecondLook {
+        /// Names the request.
+        ticket: Ticket,
+        /// The request that began it.
+        request: Frame,
+        /// Codex's `turn/started`.
+        started: Frame,
     },
     /// A turn of a thread with a loadout has begun, or will not: what it may show is settled.
     TurnBegan {
@@ -134,6 +149,17 @@ pub enum Prepared {
         /// The threads.
         threads: Vec<String>,
     },
+}
+
+/// What a thread is to the host once its request is settled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// A thread with a loadout.
+    Loadout,
+    /// A thread without one.
+    Native,
+    /// No thread at all: Codex made it, and it is gone again.
+    Hidden,
 }
 
 impl Rebound {

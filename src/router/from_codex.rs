@@ -4,10 +4,11 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::effect::{Effect, Ticket};
+use super::effect::{Effect, Settled, Ticket};
 use super::refusals::gone_error;
 use super::routing::{Router, Settling};
 use crate::interceptors::{announcement, catalog, initialize, thread};
+use crate::lowering::Levers;
 use crate::wire::{Frame, FrameKind, Id};
 
 impl Router {
@@ -36,7 +37,10 @@ impl Router {
         let id = frame.id();
         if self.initialize.as_ref() == Some(&id) {
             self.initialize = None;
-            effects.extend(initialize::upstream_info(&frame).map(Effect::Connected));
+            if let Some(info) = initialize::upstream_info(&frame) {
+                self.undoes_turns = Levers::of(info.version).revert;
+                effects.push(Effect::Connected(info));
+            }
         } else if let Some(claimed) = self.forwarded.remove(&id) {
             let thread = thread::named_in_result(&frame);
             let makes_a_thread = claimed.kind.makes_a_thread();
@@ -60,10 +64,17 @@ impl Router {
             self.open_gates_of_others(effects);
             return;
         }
-        if let Some((thread, announced)) = self.beginning.remove(&id)
-            && (!announced || thread::is_refused(&frame))
-        {
-            effects.push(Effect::TurnBegan { thread });
+        let mut frame = frame;
+        if let Some((thread, announced)) = self.beginning.remove(&id) {
+            if !announced || thread::is_refused(&frame) {
+                self.let_begin(&thread, effects);
+                effects.push(Effect::TurnBegan { thread });
+            } else {
+                match self.hold_answer(&thread, frame) {
+                    Ok(()) => return,
+                    Err(not_held) => frame = not_held,
+                }
+            }
         }
         effects.push(Effect::ToHost(frame.into_bytes()));
     }
@@ -90,13 +101,21 @@ impl Router {
         }
     }
 
-    /// A claimed request's answer is durable, and this is what the host gets. `loadout` says whether
-    /// the thread has one.
+    /// Codex has made a fork that is to be set apart from its source, and has said so: of what comes
+    /// now, the host hears nothing.
+    pub fn on_made(&mut self, ticket: Ticket, effects: &mut Vec<Effect>) {
+        if let Some(settling) = self.settling.get(&ticket) {
+            self.quiet.extend(settling.thread.clone());
+            effects.push(Effect::SetApart { ticket });
+        }
+    }
+
+    /// A claimed request's answer is durable, and this is what the host gets.
     pub fn on_settled(
         &mut self,
         ticket: Ticket,
         answer: Bytes,
-        loadout: bool,
+        settled: Settled,
         effects: &mut Vec<Effect>,
     ) {
         let Some(settling) = self.settling.remove(&ticket) else {
@@ -106,10 +125,24 @@ impl Router {
             effects.push(Effect::ToHost(answer));
             return;
         };
-        if loadout {
-            self.loaded.insert(thread.clone());
-        } else {
-            self.loaded.remove(&thread);
+        self.quiet.remove(&thread);
+        match settled {
+            Settled::Loadout => {
+                self.loaded.insert(thread.clone());
+            }
+            Settled::Native => {
+                self.loaded.remove(&thread);
+                if settling.makes_a_thread {
+                    self.native_forks.insert(thread.clone());
+                }
+            }
+            // It stays quiet: its end may be told later.
+            Settled::Hidden => {
+                self.quiet.insert(thread.clone());
+                self.reveal_gates.open(&thread);
+                effects.push(Effect::ToHost(answer));
+                return;
+            }
         }
         if !settling.makes_a_thread {
             effects.push(Effect::ToHost(answer));
@@ -122,7 +155,17 @@ impl Router {
         self.pass_on(after, effects);
     }
 
-    fn on_message(&mut self, frame: Frame, effects: &mut Vec<Effect>) {
+    pub(super) fn on_message(&mut self, frame: Frame, effects: &mut Vec<Effect>) {
+        if !self.quiet.is_empty() && self.is_unheard(&frame) {
+            return;
+        }
+        let frame = match self.looks.is_empty() {
+            true => frame,
+            false => match self.hold_for_look(frame, effects) {
+                Ok(()) => return,
+                Err(frame) => frame,
+            },
+        };
         let making = self
             .forwarded
             .values()
@@ -146,12 +189,6 @@ impl Router {
         if catalog::is_changed_by(frame.method()) {
             effects.push(Effect::CatalogMayHaveChanged);
         }
-        if !self.quiet.is_empty()
-            && frame.kind() == FrameKind::Notification
-            && thread::named_in_params(&frame).is_some_and(|thread| self.quiet.contains(&thread))
-        {
-            return;
-        }
         self.follow(&frame, effects);
         if frame.method() == thread::DELETED {
             if let Some(thread) = thread::named_in_params(&frame) {
@@ -164,6 +201,17 @@ impl Router {
             return;
         }
         effects.push(Effect::ToHost(frame.into_bytes()));
+    }
+
+    /// Whether a frame tells of what is done with a thread behind the host's back. The servers of a fork
+    /// start but once, and that it hears of, with the fork itself.
+    fn is_unheard(&self, frame: &Frame) -> bool {
+        frame.kind() == FrameKind::Notification
+            && thread::named_in_params(frame).is_some_and(|thread| {
+                let of_fork = self.reveal_gates.is_closed(&thread);
+                self.quiet.contains(&thread)
+                    && !(of_fork && frame.method() == thread::SERVER_STATUS)
+            })
     }
 
     /// Keeps in mind what a thread with a loadout is about.
@@ -225,7 +273,7 @@ impl Router {
         let children: Vec<String> = found
             .children
             .into_iter()
-            .filter(|child| !self.loaded.contains(child))
+            .filter(|child| !self.loaded.contains(child) && !self.native_forks.contains(child))
             .collect();
         let Some(first) = children.first() else {
             return false;
@@ -268,6 +316,10 @@ impl Router {
         lost.sort_by_key(|(ticket, _)| *ticket);
         for (_, id) in lost {
             effects.push(Effect::ToHost(gone_error(&id)));
+        }
+        let beginning: Vec<String> = self.looks.keys().cloned().collect();
+        for thread in beginning {
+            self.let_begin(&thread, effects);
         }
         // What waited on suspicion waits for nobody now.
         for thread in self.reveal_gates.threads() {

@@ -16,19 +16,24 @@
 //! A turn of a thread with a loadout begins only when the thread is known to be
 //! kept to it: the request waits at the host's gate while that is checked. Where
 //! something has to be told to Codex anew, the threads concerned are unloaded and
-//! loaded again; of what Codex says about that, the host hears nothing.
+//! loaded again; of what Codex says about that, the host hears nothing. Of a turn
+//! that has begun, the host hears after a second look (`second_look`).
 //!
 //! *Architecture invariant:* no await, lock, clock or IO. Slow work leaves as an
 //! [`Effect`] with a [`Ticket`] and comes back through `on_prepared`,
 //! `on_settled` or `on_adopted`.
+//! A fork that has to be set apart from its source takes that way twice: Codex is
+//! through with making it (`on_made`), then it has its own root (`on_settled`); what
+//! Codex says of it in between, the host does not hear.
 
 mod effect;
 mod from_codex;
 mod gates;
 mod refusals;
 mod routing;
+mod second_look;
 
-pub use effect::{Effect, Prepared, Rebound, RequestKind, Ticket};
+pub use effect::{Effect, Prepared, Rebound, RequestKind, Settled, Ticket};
 pub use routing::Router;
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use codex_loadout_protocol::method;
 use super::effect::{Effect, Prepared, Rebound, RequestKind, Ticket};
 use super::gates::Gates;
 use super::refusals::{busy_error, experimental_error};
+use super::second_look::Look;
 use crate::interceptors::thread::{self, Presence};
 use crate::interceptors::{catalog, initialize};
 use crate::wire::{Frame, FrameKind, Id};
@@ -34,15 +35,23 @@ pub struct Router {
     pub(super) running: HashSet<String>,
     /// Requests that begin a turn and that Codex has: their thread, and whether Codex will say so.
     pub(super) beginning: HashMap<Id, (String, bool)>,
+    /// Threads whose turn is beginning.
+    pub(super) looks: HashMap<String, Look>,
+    /// Whether the host lets Codex say that turns begin.
+    pub(super) hears_turns: bool,
+    /// Whether this Codex can undo a turn.
+    pub(super) undoes_turns: bool,
     /// Requests that wait for threads to be bound anew.
     pub(super) rebinding: HashMap<Ticket, Rebinding>,
     /// Threads of which the host hears nothing for the moment.
     pub(super) quiet: HashSet<String>,
+    /// Forks without a loadout: their sources may have one, and did not spawn them.
+    pub(super) native_forks: HashSet<String>,
     /// Whether the host has used a method or field of ours: others get no notification of ours.
     pub(super) acquainted: bool,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Claimed {
     pub(super) ticket: Ticket,
     pub(super) kind: RequestKind,
@@ -85,8 +94,12 @@ impl Router {
             loaded: HashSet::new(),
             running: HashSet::new(),
             beginning: HashMap::new(),
+            looks: HashMap::new(),
+            hears_turns: true,
+            undoes_turns: false,
             rebinding: HashMap::new(),
             quiet: HashSet::new(),
+            native_forks: HashSet::new(),
             acquainted: false,
         }
     }
@@ -94,7 +107,8 @@ impl Router {
     /// Whether no request of the host's still has to go to Codex.
     #[must_use]
     pub fn all_forwarded(&self) -> bool {
-        self.preparing.is_empty() && self.rebinding.is_empty()
+        let looking = self.looks.values().any(|look| look.taken);
+        self.preparing.is_empty() && self.rebinding.is_empty() && !looking
     }
 
     /// The host sent a frame.
@@ -115,6 +129,7 @@ impl Router {
         match frame.method() {
             initialize::METHOD => {
                 self.experimental = initialize::wants_experimental_api(&frame);
+                self.hears_turns = !initialize::opts_out_of(&frame, thread::TURN_STARTED);
                 self.initialize = Some(frame.id());
                 effects.push(Effect::ToUpstream(frame.into_bytes()));
             }
@@ -184,9 +199,18 @@ impl Router {
 
     /// A claimed request was prepared.
     pub fn on_prepared(&mut self, ticket: Ticket, prepared: Prepared, effects: &mut Vec<Effect>) {
-        let Some(claimed) = self.preparing.remove(&ticket) else {
-            return;
-        };
+        if let Some(claimed) = self.preparing.remove(&ticket) {
+            self.carry_on(claimed, prepared, effects);
+        }
+    }
+
+    pub(super) fn carry_on(
+        &mut self,
+        claimed: Claimed,
+        prepared: Prepared,
+        effects: &mut Vec<Effect>,
+    ) {
+        let ticket = claimed.ticket;
         let Prepared::Rebind { threads } = prepared else {
             self.proceed(claimed, prepared, effects);
             return;
@@ -246,6 +270,9 @@ impl Router {
                         && !self.running.contains(thread);
                     self.beginning
                         .insert(claimed.frame.id(), (thread.clone(), announced));
+                    if announced {
+                        self.expect_turn(&claimed);
+                    }
                 }
                 effects.push(Effect::ToUpstream(request));
             }
@@ -265,7 +292,7 @@ impl Router {
         }
     }
 
-    fn open_host_gate(&mut self, thread: &str, effects: &mut Vec<Effect>) {
+    pub(super) fn open_host_gate(&mut self, thread: &str, effects: &mut Vec<Effect>) {
         for frame in self.host_gates.open(thread) {
             self.on_host(frame, effects);
         }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use codex_loadout_protocol::method::{METHODS, THREAD_CAPABILITY_UPDATE};
 use proptest::prelude::*;
 
-use super::{Effect, Prepared, Rebound, Router, Ticket};
+use super::{Effect, Prepared, Rebound, Router, Settled, Ticket};
 use crate::wire::Frame;
 
 const OWN_IDS: &str = "codex-loadout/x/";
@@ -64,10 +64,22 @@ impl Script {
         self.prepared(ticket, prepared)
     }
 
-    fn settled(&mut self, ticket: u64, answer: &str, loadout: bool) -> Vec<String> {
+    fn settled(&mut self, ticket: u64, answer: &str, settled: Settled) -> Vec<String> {
         let mut effects = Vec::new();
         self.router
-            .on_settled(Ticket(ticket), bytes(answer), loadout, &mut effects);
+            .on_settled(Ticket(ticket), bytes(answer), settled, &mut effects);
+        told(effects)
+    }
+
+    fn looked(&mut self, ticket: u64, undone: Option<Prepared>) -> Vec<String> {
+        let mut effects = Vec::new();
+        self.router.on_looked(Ticket(ticket), undone, &mut effects);
+        told(effects)
+    }
+
+    fn made(&mut self, ticket: u64) -> Vec<String> {
+        let mut effects = Vec::new();
+        self.router.on_made(Ticket(ticket), &mut effects);
         told(effects)
     }
 
@@ -112,7 +124,10 @@ impl Script {
         assert_eq!(self.forward(ticket, &sent), [format!("to Codex: {sent}")]);
         let answer = format!(r#"{{"id":{ticket},"result":{{"thread":{{"id":"{id}"}}}}}}"#);
         assert_eq!(self.codex(&answer), [format!("settle {ticket}: {answer}")]);
-        assert_eq!(self.settled(ticket, "receipt", true), ["to host: receipt"]);
+        assert_eq!(
+            self.settled(ticket, "receipt", Settled::Loadout),
+            ["to host: receipt"]
+        );
     }
 }
 
@@ -138,6 +153,13 @@ fn told(effects: Vec<Effect>) -> Vec<String> {
             ticket: Ticket(number),
             response,
         } => format!("settle {number}: {}", text(response.bytes())),
+        Effect::SecondLook {
+            ticket: Ticket(number),
+            ..
+        } => format!("second look {number}"),
+        Effect::SetApart {
+            ticket: Ticket(number),
+        } => format!("set apart {number}"),
         Effect::Adopt { parent, children } => format!("adopt {} of {parent}", children.join(",")),
         Effect::Rebind {
             ticket: Ticket(number),
@@ -241,7 +263,7 @@ fn nothing_of_a_new_thread_is_shown_before_its_loadout_is_on_disk() {
     let late = r#"{"method":"thread/status/changed","params":{"threadId":"t1"}}"#;
     assert_eq!(script.codex(late), NONE);
     assert_eq!(
-        script.settled(1, "receipt", true),
+        script.settled(1, "receipt", Settled::Loadout),
         [
             format!("to host: {early}"),
             "to host: receipt".to_owned(),
@@ -278,9 +300,60 @@ fn a_refusal_of_codex_is_settled_and_opens_every_gate() {
         [format!("settle 1: {refusal}"), format!("to host: {other}")]
     );
     assert_eq!(
-        script.settled(1, refusal, false),
+        script.settled(1, refusal, Settled::Native),
         [format!("to host: {refusal}")]
     );
+}
+
+#[test]
+fn of_a_fork_that_is_set_apart_the_host_hears_once() {
+    let started =
+        r#"{"method":"thread/started","params":{"thread":{"id":"t2","forkedFromId":"t1"}}}"#;
+    let closed = r#"{"method":"thread/closed","params":{"threadId":"t2"}}"#;
+    let named = r#"{"method":"thread/name/updated","params":{"threadId":"t2"}}"#;
+    let server = r#"{"method":"mcpServer/startupStatus/updated","params":{"threadId":"t2"}}"#;
+    for (settled, told) in [
+        (
+            Settled::Loadout,
+            vec![
+                "to host: answer",
+                "to host: {started}",
+                "to host: {server}",
+                "to host: {named}",
+            ],
+        ),
+        // Nor is it taken for a thread that its source spawned.
+        (
+            Settled::Native,
+            vec![
+                "to host: answer",
+                "to host: {started}",
+                "to host: {server}",
+                "to host: {named}",
+            ],
+        ),
+        (Settled::Hidden, vec!["to host: answer"]),
+    ] {
+        let mut script = Script::new(true);
+        script.thread(1, "t1");
+        script.host(r#"{"id":2,"method":"thread/fork","params":{"threadId":"t1","capabilitySelection":null}}"#);
+        script.forward(2, "fork");
+        let answer = r#"{"id":2,"result":{"thread":{"id":"t2"}}}"#;
+        assert_eq!(script.codex(answer), [format!("settle 2: {answer}")]);
+        assert_eq!(script.codex(started), NONE);
+        assert_eq!(script.made(2), ["set apart 2"]);
+        for held_or_unheard in [closed, started, server] {
+            assert_eq!(script.codex(held_or_unheard), NONE);
+        }
+        let mut heard = script.settled(2, "answer", settled);
+        heard.extend(script.codex(named));
+        let told = told.iter().map(|line| {
+            line.replace("{started}", started)
+                .replace("{server}", server)
+                .replace("{named}", named)
+        });
+        assert_eq!(heard, told.collect::<Vec<_>>(), "{settled:?}");
+    }
 }
 
 #[test]
@@ -329,7 +402,31 @@ fn a_turn_waits_until_its_thread_is_known_to_be_kept_to_its_loadout() {
     );
     // Whether it will begin is known when Codex says so.
     let accepted = r#"{"id":5,"result":{"turn":{"id":"u"}}}"#;
-    assert_eq!(script.codex(accepted), [format!("to host: {accepted}")]);
+    assert_eq!(script.codex(accepted), NONE);
+    let status = r#"{"method":"thread/status/changed","params":{"threadId":"t1"}}"#;
+    assert_eq!(script.codex(status), NONE);
+    let other = r#"{"method":"turn/started","params":{"threadId":"t2"}}"#;
+    assert_eq!(script.codex(other), [format!("to host: {other}")]);
+    let started = r#"{"method":"turn/started","params":{"threadId":"t1","turn":{"id":"u"}}}"#;
+    assert_eq!(script.codex(started), ["turn of t1 began", "second look 2"]);
+    let item = r#"{"method":"item/started","params":{"threadId":"t1"}}"#;
+    assert_eq!(script.codex(item), NONE);
+    assert_eq!(script.host(interrupt), NONE);
+    assert!(!script.router.all_forwarded());
+    assert_eq!(
+        script.looked(2, None),
+        [
+            format!("to host: {accepted}"),
+            format!("to host: {status}"),
+            "turn of t1 began".to_owned(),
+            format!("to host: {started}"),
+            format!("to host: {item}"),
+            format!("to Codex: {interrupt}"),
+        ]
+    );
+    assert_eq!(script.codex(item), [format!("to host: {item}")]);
+    let ended = r#"{"method":"turn/completed","params":{"threadId":"t1"}}"#;
+    assert_eq!(script.codex(ended), [format!("to host: {ended}")]);
     for (text, answer) in [
         (turn, r#"{"id":5,"error":{"code":-32600,"message":"no"}}"#),
         (
@@ -350,6 +447,79 @@ fn a_turn_waits_until_its_thread_is_known_to_be_kept_to_its_loadout() {
     for text in [native, interrupt] {
         assert_eq!(script.host(text), [format!("to Codex: {text}")]);
     }
+}
+
+#[test]
+fn a_turn_that_is_undone_is_not_heard_of_and_begins_anew() {
+    let accepted = r#"{"id":5,"result":{"turn":{"id":"u"}}}"#;
+    let started = r#"{"method":"turn/started","params":{"threadId":"t1","turn":{"id":"u"}}}"#;
+    let settings = r#"{"method":"thread/settings/updated","params":{"threadId":"t1"}}"#;
+    let ended = r#"{"method":"turn/completed","params":{"threadId":"t1"}}"#;
+    let begun = |script: &mut Script| {
+        let turn = r#"{"id":5,"method":"turn/start","params":{"threadId":"t1"}}"#;
+        script.thread(1, "t1");
+        script.host(turn);
+        script.prepared(2, Prepared::Pass(bytes(turn)));
+        for text in [settings, accepted, started, ended] {
+            script.codex(text);
+        }
+        turn
+    };
+    let mut script = Script::new(true);
+    let turn = begun(&mut script);
+    let threads = vec!["t1".to_owned()];
+    assert_eq!(
+        script.looked(2, Some(Prepared::Rebind { threads })),
+        [
+            "settings of t1".to_owned(),
+            format!("to host: {settings}"),
+            "rebind 2".to_owned()
+        ]
+    );
+    assert_eq!(script.codex(ended), NONE);
+    script.rebound(2, Prepared::Pass(bytes(turn)));
+    // The same once more, with the same id.
+    assert_eq!(script.codex(accepted), NONE);
+    assert_eq!(script.codex(started), ["turn of t1 began", "second look 2"]);
+    script.looked(2, None);
+    assert_eq!(script.codex(ended), [format!("to host: {ended}")]);
+
+    let mut script = Script::new(true);
+    begun(&mut script);
+    assert_eq!(
+        script
+            .looked(2, Some(Prepared::Reply(bytes("refused"))))
+            .last(),
+        Some(&"to host: refused".to_owned())
+    );
+    assert!(script.router.all_forwarded());
+}
+
+#[test]
+fn a_turn_that_somebody_else_began_or_nobody_keeps_nothing_back() {
+    let accepted = r#"{"id":5,"result":{"turn":{"id":"u"}}}"#;
+    for says in [
+        r#"{"method":"item/started","params":{"threadId":"t1"}}"#,
+        r#"{"id":9,"method":"item/tool/call","params":{"threadId":"t1"}}"#,
+    ] {
+        let mut script = Script::new(true);
+        script.thread(1, "t1");
+        let turn = r#"{"id":5,"method":"turn/start","params":{"threadId":"t1"}}"#;
+        script.host(turn);
+        script.prepared(2, Prepared::Pass(bytes(turn)));
+        assert_eq!(script.codex(accepted), NONE);
+        assert_eq!(
+            script.codex(says),
+            [format!("to host: {accepted}"), format!("to host: {says}")]
+        );
+    }
+    let mut script = Script::new(true);
+    script.thread(1, "t1");
+    let turn = r#"{"id":5,"method":"turn/start","params":{"threadId":"t1"}}"#;
+    script.host(turn);
+    script.prepared(2, Prepared::Pass(bytes(turn)));
+    script.codex(accepted);
+    assert_eq!(script.gone(), [format!("to host: {accepted}")]);
 }
 
 #[test]

@@ -3,11 +3,15 @@
 //! Records live in an embedded SQLite database; what was lost there is found
 //! again in Codex's own session files ([`session_file`]).
 
+mod audit;
 mod record;
 pub mod root_file;
 pub mod session_file;
+pub mod session_root;
 mod store;
+mod unfinished;
 
+pub use audit::Happening;
 #[cfg(test)]
 pub(crate) use record::tests as record_tests;
 pub use record::{Lineage, LoadoutRecord, ThreadRecord};

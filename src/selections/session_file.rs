@@ -33,8 +33,8 @@ pub struct SessionMeta {
 /// A session file can't be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SessionFileError {
-    /// The file can't be opened or read.
-    #[error("the session file `{path}` can't be read: {source}")]
+    /// The file can't be opened, read or written.
+    #[error("the session file `{path}` can't be used: {source}")]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -56,6 +56,13 @@ pub enum SessionFileError {
 /// # Errors
 /// [`SessionFileError`], naming the file.
 pub fn read_meta(path: &Path) -> Result<SessionMeta, SessionFileError> {
+    parse(&first_line(path)?).map_err(|reason| SessionFileError::NoMeta {
+        path: path.to_owned(),
+        reason,
+    })
+}
+
+pub(super) fn first_line(path: &Path) -> Result<Vec<u8>, SessionFileError> {
     let unreadable = |source| SessionFileError::Unreadable {
         path: path.to_owned(),
         source,
@@ -65,13 +72,10 @@ pub fn read_meta(path: &Path) -> Result<SessionMeta, SessionFileError> {
     BufReader::new(file.take(LINE_LIMIT))
         .read_until(b'\n', &mut line)
         .map_err(unreadable)?;
-    parse(&line).map_err(|reason| SessionFileError::NoMeta {
-        path: path.to_owned(),
-        reason,
-    })
+    Ok(line)
 }
 
-fn parse(line: &[u8]) -> Result<SessionMeta, String> {
+pub(super) fn parse(line: &[u8]) -> Result<SessionMeta, String> {
     #[derive(Deserialize)]
     struct Line {
         payload: Payload,

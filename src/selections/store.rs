@@ -4,15 +4,18 @@ use std::fs::TryLockError;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
+    SqliteSynchronous,
 };
 use sqlx::{Row, sqlite::SqliteRow};
 
+use super::audit::Happening;
 use super::record::ThreadRecord;
 use super::root_file::RootFileError;
 
@@ -87,7 +90,7 @@ impl From<SelectionsError> for LoadoutError {
 /// The records of one state folder. Several processes may have them open.
 #[derive(Debug)]
 pub struct Selections {
-    pool: SqlitePool,
+    pub(super) pool: SqlitePool,
 }
 
 impl Selections {
@@ -110,15 +113,15 @@ impl Selections {
             .foreign_keys(true)
             // 256 KiB: records are read one at a time.
             .pragma("cache_size", "-256");
+        // On SQLite, two that make a database, or bring one up to date, at once are not kept apart.
+        let turn = take_turn(&state_home.join(LOCK))
+            .await
+            .map_err(|error| unopenable(error.to_string()))?;
         let pool = SqlitePoolOptions::new()
             .max_connections(1)
             // The database is a file of ours: a connection to it does not go stale.
             .test_before_acquire(false)
             .connect_with(options)
-            .await
-            .map_err(|error| unopenable(error.to_string()))?;
-        // On SQLite, two that bring a database up to date at once are not kept apart.
-        let turn = take_turn(&state_home.join(LOCK))
             .await
             .map_err(|error| unopenable(error.to_string()))?;
         let migrated = MIGRATIONS.run(&pool).await;
@@ -139,11 +142,18 @@ impl Selections {
         }
     }
 
-    /// Records a thread's loadout; it is on disk when this returns.
+    /// Records a thread's loadout, and in the audit by what it came; both are on disk when this returns,
+    /// or neither is.
     ///
     /// # Errors
     /// [`SelectionsError::Database`].
-    pub async fn put_thread(&self, record: &ThreadRecord) -> Result<(), SelectionsError> {
+    pub async fn put_thread(
+        &self,
+        record: &ThreadRecord,
+        event: AuditEvent,
+        cause: &str,
+    ) -> Result<(), SelectionsError> {
+        let mut transaction = self.pool.begin().await?;
         sqlx::query(
             "INSERT INTO threads (thread_id, root, recorded_at, format, record) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (thread_id) DO UPDATE SET root = excluded.root, recorded_at = excluded.recorded_at, format = excluded.format, record = excluded.record",
@@ -153,9 +163,10 @@ impl Selections {
         .bind(record.loadout.recorded_at)
         .bind(FORMAT)
         .bind(encode(&record.thread_id, record)?)
-        .execute(&self.pool)
+        .execute(&mut *transaction)
         .await?;
-        Ok(())
+        Self::note_in(&mut transaction, &Happening::to(record, event, cause)).await?;
+        Ok(transaction.commit().await?)
     }
 
     /// A thread's record.
@@ -200,57 +211,34 @@ impl Selections {
             .collect::<Result<_, _>>()?)
     }
 
-    /// Notes that a thread is about to be in Codex's archive for a moment.
-    ///
-    /// # Errors
-    /// [`SelectionsError::Database`].
-    pub async fn begin_unloading(&self, thread_id: &str) -> Result<(), SelectionsError> {
-        sqlx::query(
-            "INSERT INTO unloading (thread_id) VALUES ($1) ON CONFLICT (thread_id) DO NOTHING",
-        )
-        .bind(thread_id)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
-
-    /// The thread is back.
-    ///
-    /// # Errors
-    /// [`SelectionsError::Database`].
-    pub async fn end_unloading(&self, thread_id: &str) -> Result<(), SelectionsError> {
-        sqlx::query("DELETE FROM unloading WHERE thread_id = $1")
-            .bind(thread_id)
-            .execute(&self.pool)
-            .await?;
-        Ok(())
-    }
-
-    /// Threads that somebody who did not live to do it should have brought back.
-    ///
-    /// # Errors
-    /// [`SelectionsError::Database`].
-    pub async fn unloading(&self) -> Result<Vec<String>, SelectionsError> {
-        let rows = sqlx::query("SELECT thread_id FROM unloading ORDER BY thread_id")
-            .fetch_all(&self.pool)
-            .await?;
-        Ok(rows
-            .iter()
-            .map(|row| row.try_get("thread_id"))
-            .collect::<Result<_, _>>()?)
-    }
-
-    /// Removes a thread's record; one that is not there is no error.
+    /// Removes the record of a thread that is gone; one that is not there is no error.
     ///
     /// # Errors
     /// [`SelectionsError::Database`].
     pub async fn delete_thread(&self, thread_id: &str) -> Result<(), SelectionsError> {
-        sqlx::query("DELETE FROM threads WHERE thread_id = $1")
-            .bind(thread_id)
-            .execute(&self.pool)
-            .await?;
-        Ok(())
+        let mut connection = self.pool.acquire().await?;
+        delete(&mut connection, thread_id).await
     }
+
+    /// Removes the record of a thread that goes back to native, and says so in the audit.
+    ///
+    /// # Errors
+    /// [`SelectionsError::Database`].
+    pub async fn drop_loadout(&self, thread_id: &str, cause: &str) -> Result<(), SelectionsError> {
+        let mut transaction = self.pool.begin().await?;
+        delete(&mut transaction, thread_id).await?;
+        let happening = Happening::new(AuditEvent::Update, cause).to_thread(thread_id);
+        Self::note_in(&mut transaction, &happening).await?;
+        Ok(transaction.commit().await?)
+    }
+}
+
+async fn delete(connection: &mut SqliteConnection, thread_id: &str) -> Result<(), SelectionsError> {
+    sqlx::query("DELETE FROM threads WHERE thread_id = $1")
+        .bind(thread_id)
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// In WAL, what is committed with NORMAL survives the end of any process, at any moment. What a loss
@@ -345,10 +333,16 @@ mod tests {
         );
         let selections = Selections::open(home.path()).await.unwrap();
         for (thread, at) in [("a", 1), ("b", 2)] {
-            selections.put_thread(&record(thread, at)).await.unwrap();
+            selections
+                .put_thread(&record(thread, at), AuditEvent::Start, "test")
+                .await
+                .unwrap();
         }
         assert_eq!(selections.thread("a").await.unwrap(), Some(record("a", 1)));
-        selections.put_thread(&record("a", 3)).await.unwrap();
+        selections
+            .put_thread(&record("a", 3), AuditEvent::Start, "test")
+            .await
+            .unwrap();
         let listed: Vec<String> = selections
             .threads()
             .await
@@ -379,7 +373,11 @@ mod tests {
         let writes = stores.iter().enumerate().map(|(index, store)| async move {
             for number in 0..25 {
                 store
-                    .put_thread(&record(&format!("{index}-{number}"), number))
+                    .put_thread(
+                        &record(&format!("{index}-{number}"), number),
+                        AuditEvent::Start,
+                        "test",
+                    )
                     .await
                     .unwrap();
             }
@@ -393,7 +391,10 @@ mod tests {
     async fn a_record_that_cannot_be_read_is_an_error_and_spoils_no_list() {
         let home = tempfile::tempdir().unwrap();
         let selections = Selections::open(home.path()).await.unwrap();
-        selections.put_thread(&record("good", 1)).await.unwrap();
+        selections
+            .put_thread(&record("good", 1), AuditEvent::Start, "test")
+            .await
+            .unwrap();
         for (thread, format, text) in [("broken", 1, "{"), ("newer", 2, "{}")] {
             let insert = "INSERT INTO threads (thread_id, recorded_at, format, record) VALUES ($1, 1, $2, $3)";
             sqlx::query(insert)

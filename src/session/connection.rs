@@ -13,7 +13,7 @@ use tokio::process::Child;
 
 use super::work::Work;
 use crate::connection::{Asker, Inbox, Outbox, Upstream, write_frames};
-use crate::router::{Effect, Prepared, Rebound, RequestKind, Router, Ticket};
+use crate::router::{Effect, Prepared, Rebound, RequestKind, Router, Settled, Ticket};
 use crate::wire::{Frame, Id, answer_frame};
 
 /// JSON-RPC's code for an internal error.
@@ -25,8 +25,10 @@ enum Done {
     Settled {
         ticket: Ticket,
         answer: Bytes,
-        loadout: bool,
+        settled: Settled,
     },
+    Made(Ticket),
+    Looked(Ticket, Option<Prepared>),
     Adopted(Vec<String>),
     Rebound(Ticket, Rebound),
     Forgotten,
@@ -148,10 +150,12 @@ impl Session {
             Done::Settled {
                 ticket,
                 answer,
-                loadout,
+                settled,
             } => self
                 .router
-                .on_settled(ticket, answer, loadout, &mut effects),
+                .on_settled(ticket, answer, settled, &mut effects),
+            Done::Made(ticket) => self.router.on_made(ticket, &mut effects),
+            Done::Looked(ticket, undone) => self.router.on_looked(ticket, undone, &mut effects),
             Done::Adopted(children) => self.router.on_adopted(&children, &mut effects),
             Done::Rebound(ticket, rebound) => self.router.on_rebound(ticket, rebound, &mut effects),
             Done::Forgotten => {}
@@ -170,19 +174,39 @@ impl Session {
                     frame,
                 } => self.prepare(ticket, kind, frame),
                 Effect::Settle { ticket, response } => {
-                    let id = response.id();
-                    let failed = move || Done::Settled {
-                        ticket,
-                        answer: internal_error(&id),
-                        loadout: true,
-                    };
+                    let failed = settling_failed(ticket, &response.id());
                     self.work_on(failed, |work| async move {
-                        let (answer, loadout) = work.settle(ticket, response).await;
+                        match work.settle(ticket, response).await {
+                            Some((answer, settled)) => Done::Settled {
+                                ticket,
+                                answer,
+                                settled,
+                            },
+                            None => Done::Made(ticket),
+                        }
+                    });
+                }
+                Effect::SetApart { ticket } => {
+                    let failed = settling_failed(ticket, &self.work.forked_by(ticket));
+                    self.work_on(failed, |work| async move {
+                        let (answer, settled) = work.set_apart(ticket).await;
                         Done::Settled {
                             ticket,
                             answer,
-                            loadout,
+                            settled,
                         }
+                    });
+                }
+                Effect::SecondLook {
+                    ticket,
+                    request,
+                    started,
+                } => {
+                    let id = request.id();
+                    let failed =
+                        move || Done::Looked(ticket, Some(Prepared::Reply(internal_error(&id))));
+                    self.work_on(failed, |work| async move {
+                        Done::Looked(ticket, work.look_again(ticket, request, &started).await)
                     });
                 }
                 Effect::Adopt { parent, children } => {
@@ -214,7 +238,15 @@ impl Session {
                         Done::Rebound(ticket, work.rebind(ticket).await)
                     });
                 }
-                Effect::Abandoned { ticket } => self.work.abandon(ticket),
+                Effect::Abandoned { ticket } => {
+                    self.work_on(
+                        || Done::Forgotten,
+                        |work| async move {
+                            work.abandon(ticket).await;
+                            Done::Forgotten
+                        },
+                    );
+                }
                 Effect::TurnBegan { thread } => self.work.turn_began(&thread),
                 Effect::SettingsAsked { thread, frame } => {
                     self.work.settings_asked(&thread, &frame);
@@ -264,6 +296,16 @@ impl Session {
         self.router.on_upstream_gone(&mut effects);
         self.carry_out(effects);
         self.host.close();
+    }
+}
+
+/// The thread may have a loadout: it is taken for one that has.
+fn settling_failed(ticket: Ticket, id: &Id) -> impl FnOnce() -> Done + Send + use<> {
+    let answer = internal_error(id);
+    move || Done::Settled {
+        ticket,
+        answer,
+        settled: Settled::Loadout,
     }
 }
 

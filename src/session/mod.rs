@@ -4,16 +4,18 @@
 //! The loop itself never waits for anything but the next event. Work that takes
 //! time ([`work`]) goes on beside it and comes back as an event.
 //!
-//! `opening` is what a start, resume or fork becomes, `settling` what is made
-//! durable of its answer; `turns` is the check before a turn, `rebind` and
-//! `reload` what follows where it fails, `update` the host's own wish.
+//! `opening` and `forks` are what a start, resume or fork becomes, `settling` what
+//! is made durable of its answer; `turns` is the check before a turn, `rebind` and
+//! `reload` what follows where it fails, `second_look` the one when it has begun, `update` the host's own wish.
 
 mod beginnings;
 mod connection;
+mod forks;
 mod opening;
 mod questions;
 mod rebind;
 mod reload;
+mod second_look;
 mod settling;
 mod turns;
 mod update;

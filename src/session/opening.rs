@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
+use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::selection::FIELD;
 use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
 
 use super::rebind::{Change, Rebind, Then};
 use super::work::{CodexCommand, Pending, Work};
 use crate::interceptors::initialize::UpstreamInfo;
-use crate::interceptors::thread::{self, Presence};
+use crate::interceptors::thread;
 use crate::loadouts::{Binding, Recorded, cwd_of, read_params};
 use crate::proof::{Subject, prove};
 use crate::router::{Prepared, Ticket};
@@ -60,7 +61,7 @@ impl Work {
         Ok(self.forward(
             ticket,
             launch.request,
-            Pending::Start(launch.record, launch.binding),
+            Pending::Start(launch.record, launch.binding, AuditEvent::Start),
         ))
     }
 
@@ -93,30 +94,32 @@ impl Work {
                     } = *record;
                     let launch = self
                         .loadouts
-                        .again(frame, loadout, &catalog, &upstream)
+                        .again(frame, &thread_id, loadout, &catalog, &upstream)
                         .await?;
-                    let binding = self.unless_loaded(&thread_id, launch.binding).await?;
+                    let binding = self
+                        .unless_loaded(&thread_id, &launch.record, launch.binding, &upstream)
+                        .await?;
                     let record = ThreadRecord {
                         thread_id,
                         lineage,
                         inherited_from,
                         loadout: launch.record,
                     };
-                    Ok(self.forward(ticket, launch.request, Pending::Resume(record, binding)))
+                    Ok(self.forward(
+                        ticket,
+                        launch.request,
+                        Pending::Resume(record, binding, AuditEvent::Resume),
+                    ))
                 }
             };
         }
-        let Standing { before, root } = self.standing(recorded, &thread_id, &upstream).await?;
-        if before.is_none() && root.is_none() && selection.is_none() {
+        let standing = self.standing(recorded, &thread_id, &upstream).await?;
+        if standing.is_native() && selection.is_none() {
             return without_field(frame);
         }
-        if let Some(root) = &root {
-            self.root_must_be_its_own(&thread_id, root).await?;
-        }
-        let unload: Vec<String> = match self.is_loaded(&thread_id).await? {
-            true => vec![thread_id.clone()],
-            false => Vec::new(),
-        };
+        let place = self.place(&thread_id, &standing).await?;
+        let Standing { before, .. } = standing;
+        let family = self.unloaded_with(&thread_id, &upstream).await?;
         let (change, request, pending) = match selection {
             None => {
                 let mut params = params;
@@ -124,7 +127,7 @@ impl Work {
                 let request = replace_params(frame.bytes(), &params)?;
                 let thread = thread_id.clone();
                 (
-                    Change::Native { thread, root },
+                    Change::Native { thread, place },
                     request,
                     Pending::Drop { thread_id },
                 )
@@ -137,23 +140,29 @@ impl Work {
                 let catalog = self.catalog_for(&selection, &upstream, &cwd).await?;
                 let (launch, loadout) = self
                     .loadouts
-                    .anew(frame, selection, root, &catalog, &upstream)
+                    .anew(frame, selection, place.clone(), &catalog, &upstream)
                     .await?;
                 let record = renewed(thread_id, before, launch.record);
+                let pending =
+                    Pending::Resume(record.clone(), Some(launch.binding), AuditEvent::Update);
+                let record = Box::new(record);
                 (
-                    Change::To(loadout, Box::new(record.clone())),
+                    Change::To {
+                        loadout,
+                        record,
+                        place,
+                    },
                     launch.request,
-                    Pending::Resume(record, Some(launch.binding)),
+                    pending,
                 )
             }
         };
         let rebind = Rebind {
             request: frame.id(),
-            unload,
-            // A thread whose root is its own has spawned none.
-            along: Vec::new(),
+            unload: family.unload,
+            along: family.along,
             change: Some(change),
-            load: Vec::new(),
+            load: family.load,
             then: Then::Forward(request, Box::new(pending)),
         };
         Ok(self.when_quiet(ticket, rebind))
@@ -188,9 +197,12 @@ impl Work {
     async fn unless_loaded(
         &self,
         thread_id: &str,
+        loadout: &LoadoutRecord,
         binding: Binding,
+        upstream: &UpstreamInfo,
     ) -> Result<Option<Binding>, LoadoutError> {
         if !self.is_loaded(thread_id).await? {
+            self.lead_to_root(thread_id, loadout, upstream).await?;
             return Ok(Some(binding));
         }
         if self.bindings.get(thread_id).is_some() {
@@ -206,58 +218,18 @@ impl Work {
         }))
     }
 
-    pub(super) async fn fork(
+    /// Before Codex reads a thread's session file: the record decides which root that names.
+    pub(super) async fn lead_to_root(
         &self,
-        ticket: Ticket,
-        frame: &Frame,
-    ) -> Result<Prepared, LoadoutError> {
-        let params = read_params(frame)?;
-        let upstream = self.upstream().await?;
-        let Some(source) = source_thread(&params) else {
-            return Ok(Prepared::Pass(frame.bytes().clone()));
-        };
-        let recorded = self
-            .loadouts
-            .recorded(&source, &upstream.codex_home)
-            .await?;
-        let presence = thread::selection(frame);
-        let selection = requested(&params)?;
-        match (recorded, presence, selection) {
-            (Recorded::Native, None, _) => Ok(Prepared::Pass(frame.bytes().clone())),
-            (Recorded::Native, Some(Presence::Null), _) => without_field(frame),
-            (Recorded::Loadout(record), None, _) => {
-                let catalog = self.catalog_of_thread(&upstream, &params, &record).await?;
-                let launch = self
-                    .loadouts
-                    .again(frame, record.loadout, &catalog, &upstream)
-                    .await?;
-                Ok(self.forward(
-                    ticket,
-                    launch.request,
-                    Pending::Fork {
-                        source,
-                        loadout: launch.record,
-                        binding: launch.binding,
-                    },
-                ))
-            }
-            (Recorded::Native, Some(Presence::Given), Some(selection)) => {
-                let cwd = cwd_of(&params).map_or_else(own_cwd, Ok)?;
-                let catalog = self.catalog_for(&selection, &upstream, &cwd).await?;
-                let (launch, _) = self
-                    .loadouts
-                    .anew(frame, selection, None, &catalog, &upstream)
-                    .await?;
-                // It inherits nothing: the loadout is its own.
-                let pending = Pending::Start(launch.record, launch.binding);
-                Ok(self.forward(ticket, launch.request, pending))
-            }
-            (Recorded::Loadout(_) | Recorded::Native, ..) => Err(LoadoutError::new(
-                ErrorKind::UnsupportedUpstream,
-                "a fork shares its source's root on Codex, so it can't have another loadout",
-            )
-            .with_hint("Fork without `capabilitySelection`, or start a new thread with it.")),
+        thread_id: &str,
+        loadout: &LoadoutRecord,
+        upstream: &UpstreamInfo,
+    ) -> Result<(), LoadoutError> {
+        if let Some(root) = &loadout.root {
+            let home = &upstream.codex_home;
+            self.loadouts.lead_to_root(thread_id, home, root).await?;
         }
+        Ok(())
     }
 }
 
@@ -268,6 +240,13 @@ pub(super) struct Standing {
     pub(super) before: Option<ThreadRecord>,
     /// Its root, also if its record is lost.
     pub(super) root: Option<String>,
+}
+
+impl Standing {
+    /// Whether it has nothing of ours.
+    pub(super) fn is_native(&self) -> bool {
+        self.before.is_none() && self.root.is_none()
+    }
 }
 
 /// A thread's record with another loadout.
@@ -288,7 +267,9 @@ pub(super) fn renewed(
 }
 
 /// The selection in a request; `None` if it is `null` or not there.
-fn requested(params: &RawObject<'_>) -> Result<Option<CapabilitySelection>, LoadoutError> {
+pub(super) fn requested(
+    params: &RawObject<'_>,
+) -> Result<Option<CapabilitySelection>, LoadoutError> {
     match params.get(FIELD) {
         None | Some("null") => Ok(None),
         Some(text) => CapabilitySelection::from_json(text).map(Some),
@@ -296,7 +277,7 @@ fn requested(params: &RawObject<'_>) -> Result<Option<CapabilitySelection>, Load
 }
 
 /// The thread that is resumed or forked: by id, or by the path of its session file.
-fn source_thread(params: &RawObject<'_>) -> Option<String> {
+pub(super) fn source_thread(params: &RawObject<'_>) -> Option<String> {
     // Codex takes the path where both are given.
     let by_path = params
         .get_string("path")
@@ -310,13 +291,13 @@ fn source_thread(params: &RawObject<'_>) -> Option<String> {
 }
 
 /// The request without the field: native.
-fn without_field(frame: &Frame) -> Result<Prepared, LoadoutError> {
+pub(super) fn without_field(frame: &Frame) -> Result<Prepared, LoadoutError> {
     let mut params = read_params(frame)?;
     params.remove(FIELD);
     Ok(Prepared::Pass(replace_params(frame.bytes(), &params)?))
 }
 
-fn own_cwd() -> Result<PathBuf, LoadoutError> {
+pub(super) fn own_cwd() -> Result<PathBuf, LoadoutError> {
     std::env::current_dir().map_err(|error| {
         LoadoutError::new(
             ErrorKind::InvalidSelection,

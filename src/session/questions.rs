@@ -3,14 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
+use codex_loadout_protocol::{CapabilitySelection, LoadoutError};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::opening::Standing;
 use super::work::Work;
 use crate::catalog::Catalog;
 use crate::interceptors::initialize::UpstreamInfo;
-use crate::loadouts::{catalog_for, cwd_of};
+use crate::loadouts::{Place, catalog_for, cwd_of};
 use crate::selections::ThreadRecord;
 use crate::wire::RawObject;
 
@@ -74,25 +75,20 @@ impl Work {
         }
     }
 
-    /// Swapping what lies at a root changes every thread that has it.
-    pub(super) async fn root_must_be_its_own(
+    /// Where another loadout for a thread can lie: swapping what lies at a root changes every thread
+    /// that has it.
+    pub(super) async fn place(
         &self,
         thread: &str,
-        root: &str,
-    ) -> Result<(), LoadoutError> {
-        let threads = self
-            .loadouts
-            .selections()
-            .await?
-            .threads_of_root(root)
-            .await?;
-        let others = threads.into_iter().filter(|other| other != thread);
-        let sharing: Vec<ErrorItem> = others.map(ErrorItem::named).collect();
-        if sharing.is_empty() {
-            return Ok(());
-        }
-        Err(LoadoutError::new(ErrorKind::UnsupportedUpstream, "this thread shares its root with its forks or children, so its loadout can't change alone")
-            .with_hint("Start a new thread with the selection.")
-            .with_items(sharing))
+        standing: &Standing,
+    ) -> Result<Place, LoadoutError> {
+        let Some(root) = &standing.root else {
+            return Ok(Place::Nowhere);
+        };
+        let before = standing.before.as_ref();
+        Ok(match self.loadouts.is_shared(thread, before, root).await? {
+            true => Place::New,
+            false => Place::At(root.clone()),
+        })
     }
 }

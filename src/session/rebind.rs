@@ -5,7 +5,8 @@
 //! unloaded and loaded again, with the config of now and its history as it was.
 
 use bytes::Bytes;
-use codex_loadout_protocol::method::ThreadCapabilityUpdateResult;
+use codex_loadout_protocol::audit::AuditEvent;
+use codex_loadout_protocol::method::{THREAD_CAPABILITY_UPDATE, ThreadCapabilityUpdateResult};
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError, Receipt};
 
 use super::reload::notice;
@@ -13,11 +14,11 @@ use super::work::{Pending, Work};
 use crate::bundle::Digest;
 use crate::crash_point::crash_point;
 use crate::interceptors::initialize::UpstreamInfo;
-use crate::loadouts::Binding;
+use crate::loadouts::{Binding, Place};
 use crate::lowering::Lowered;
 use crate::router::{Prepared, Rebound, Ticket};
 use crate::selections::ThreadRecord;
-use crate::wire::{Id, answer_frame};
+use crate::wire::{Frame, Id, answer_frame};
 
 /// How often threads are told again when something changes while they are told.
 const TRIES: usize = 3;
@@ -39,18 +40,62 @@ pub(super) struct Rebind {
     pub(super) then: Then,
 }
 
+impl Rebind {
+    /// The method of the request, and the thread it is about.
+    fn about(&self) -> (String, Option<String>) {
+        let changed = self
+            .change
+            .as_ref()
+            .map(|change| change.thread().to_owned());
+        let of = |bytes: &Bytes| Frame::parse(bytes.clone()).method().to_owned();
+        match &self.then {
+            Then::Turn(thread, bytes) => (of(bytes), Some(thread.clone())),
+            Then::Forward(bytes, _) => (of(bytes), changed),
+            Then::Tell(_) => (THREAD_CAPABILITY_UPDATE.to_owned(), changed),
+        }
+    }
+}
+
 /// A thread's loadout becomes another.
 #[derive(Debug)]
 pub(super) enum Change {
-    /// This one; it lies in the store under the digest.
-    To(Digest, Box<ThreadRecord>),
+    /// This one.
+    To {
+        /// What lies in the store.
+        loadout: Digest,
+        /// The thread's record.
+        record: Box<ThreadRecord>,
+        /// Where it is to lie for the thread.
+        place: Place,
+    },
     /// None.
     Native {
         /// The thread.
         thread: String,
-        /// Its root.
-        root: Option<String>,
+        /// Where nothing is to lie for it.
+        place: Place,
     },
+}
+
+impl Change {
+    fn thread(&self) -> &str {
+        match self {
+            Self::To { record, .. } => &record.thread_id,
+            Self::Native { thread, .. } => thread,
+        }
+    }
+
+    /// The root that was made for it.
+    fn new_root(&self) -> Option<&str> {
+        match self {
+            Self::To {
+                record,
+                place: Place::New,
+                ..
+            } => record.loadout.root.as_deref(),
+            Self::To { .. } | Self::Native { .. } => None,
+        }
+    }
 }
 
 /// A thread and what it is told.
@@ -60,6 +105,8 @@ pub(super) struct Told {
     pub(super) binding: Binding,
     /// `None`: nothing of ours.
     pub(super) lowered: Option<Lowered>,
+    /// Why, where it keeps its loadout.
+    pub(super) cause: Option<String>,
 }
 
 /// What becomes of the request that waited.
@@ -89,8 +136,16 @@ impl Work {
     }
 
     /// The router refused the request: nothing is bound anew for it.
-    pub fn abandon(&self, ticket: Ticket) {
-        self.rebinds.remove(&ticket);
+    pub async fn abandon(&self, ticket: Ticket) {
+        let Some((_, rebind)) = self.rebinds.remove(&ticket) else {
+            return;
+        };
+        let (method, thread) = rebind.about();
+        let busy = LoadoutError::new(ErrorKind::ThreadBusy, "a turn is under way");
+        self.note_refusal(&method, thread, &busy).await;
+        if let Some(root) = rebind.change.as_ref().and_then(Change::new_root) {
+            self.loadouts.discard_root(root.to_owned()).await;
+        }
     }
 
     /// Tells threads anew; the router keeps everything else away from them meanwhile.
@@ -100,10 +155,12 @@ impl Work {
             return Rebound::only(then);
         };
         let request = rebind.request.clone();
+        let (method, thread) = rebind.about();
         match self.carry_out(ticket, rebind).await {
             Ok(rebound) => rebound,
             Err(error) => {
                 tracing::warn!(%error, "threads could not be bound anew");
+                self.note_refusal(&method, thread, &error).await;
                 let error = error.to_json_rpc().to_string();
                 Rebound::only(Prepared::Reply(answer_frame(&request, "error", &error)))
             }
@@ -119,17 +176,27 @@ impl Work {
             .await;
         crash_point("rebind: after unload");
         let mut rebound = Rebound::only(Prepared::Reply(Bytes::new()));
-        if done.is_ok()
-            && let Some(change) = rebind.change
-        {
-            // What goes to Codex first is on record when Codex has said yes.
-            let durable = matches!(rebind.then, Then::Tell(_));
-            done = self.change(change, durable, &mut rebound).await;
+        let mut load = rebind.load;
+        if let Some(change) = rebind.change {
+            let thread = change.thread().to_owned();
+            let new_root = change.new_root().map(str::to_owned);
+            if done.is_ok() {
+                // What goes to Codex first is on record when Codex has said yes.
+                let durable = matches!(rebind.then, Then::Tell(_));
+                done = self.change(change, durable, &upstream, &mut rebound).await;
+            }
+            if done.is_err() {
+                // It goes on with what it had, in all parts.
+                self.as_before(&thread, &mut load, &upstream).await;
+                if let Some(root) = new_root {
+                    self.loadouts.discard_root(root).await;
+                }
+            }
         }
         crash_point("rebind: after change");
         // Those that went are brought back also if others did not go.
         let loaded = self
-            .load_all(rebind.load, &unloaded, &upstream, &mut rebound)
+            .load_all(load, &unloaded, &upstream, &mut rebound)
             .await;
         done = done.and(loaded);
         crash_point("rebind: after load");
@@ -202,27 +269,91 @@ impl Work {
         done
     }
 
+    /// Replaces what a thread was to be told by what it was told before. What can't be found out is
+    /// not loaded again.
+    async fn as_before(&self, thread: &str, load: &mut Vec<Told>, upstream: &UpstreamInfo) {
+        let Some(at) = load.iter().position(|told| told.thread == thread) else {
+            return;
+        };
+        load.remove(at);
+        let Some(binding) = self.bindings.get(thread) else {
+            return;
+        };
+        let cause = "what was to be changed could not be".to_owned();
+        match self.told_as_it_is(thread, binding, cause, upstream).await {
+            Ok(told) => load.insert(at, told),
+            Err(error) => tracing::warn!(%error, thread, "not loaded again"),
+        }
+    }
+
+    /// A thread with its loadout, lowered onto the user's set of this moment.
+    pub(super) async fn told_as_it_is(
+        &self,
+        thread: &str,
+        binding: Binding,
+        cause: String,
+        upstream: &UpstreamInfo,
+    ) -> Result<Told, LoadoutError> {
+        let catalog = self.catalog(upstream, &binding.cwd).await?;
+        let lowered = self
+            .loadouts
+            .told_now(&binding.loadout, &catalog, upstream)?;
+        Ok(Told {
+            thread: thread.to_owned(),
+            binding,
+            lowered: Some(lowered),
+            cause: Some(cause),
+        })
+    }
+
     async fn change(
         &self,
         change: Change,
         durable: bool,
+        upstream: &UpstreamInfo,
         rebound: &mut Rebound,
     ) -> Result<(), LoadoutError> {
-        let selections = self.loadouts.selections().await?;
+        let (loadouts, home) = (&self.loadouts, &upstream.codex_home);
+        let selections = loadouts.selections().await?;
         match change {
-            Change::To(loadout, record) => {
-                self.loadouts.point_root(loadout, &record.loadout).await?;
+            Change::To {
+                loadout,
+                record,
+                place,
+            } => {
+                let thread = &record.thread_id;
+                match (&place, &record.loadout.root) {
+                    (Place::New, Some(root)) => loadouts.give_root(thread, home, root).await?,
+                    (Place::At(root), _) => {
+                        loadouts.point_root(loadout, &record.loadout).await?;
+                        loadouts.lead_to_root(thread, home, root).await?;
+                    }
+                    _ => {}
+                }
                 crash_point("rebind: after the root");
                 if durable {
-                    selections.put_thread(&record).await?;
+                    let cause = THREAD_CAPABILITY_UPDATE;
+                    selections
+                        .put_thread(&record, AuditEvent::Update, cause)
+                        .await?;
                 }
             }
-            Change::Native { thread, root } => {
-                if let Some(root) = root {
-                    self.loadouts.empty_root(root).await?;
+            Change::Native { thread, place } => {
+                match place {
+                    Place::Nowhere => {}
+                    Place::At(root) => {
+                        loadouts.empty_root(root.clone()).await?;
+                        loadouts.lead_to_root(&thread, home, &root).await?;
+                    }
+                    Place::New => {
+                        let root = loadouts.new_empty_root().await?;
+                        loadouts.give_root(&thread, home, &root).await?;
+                    }
                 }
+                crash_point("rebind: after the root");
                 if durable {
-                    selections.delete_thread(&thread).await?;
+                    let cause = format!("{THREAD_CAPABILITY_UPDATE}: back to native");
+                    selections.drop_loadout(&thread, &cause).await?;
                     self.bindings.remove(&thread);
                     rebound.notices.push(notice(&thread, None));
                     rebound.dropped.push(thread);

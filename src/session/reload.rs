@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::method::{THREAD_CAPABILITY_UPDATED, ThreadCapabilityUpdated};
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use serde_json::{Map, Value, json};
@@ -16,7 +17,7 @@ use crate::interceptors::initialize::UpstreamInfo;
 use crate::loadouts::merge_config;
 use crate::lowering::Levers;
 use crate::router::Rebound;
-use crate::selections::{LoadoutRecord, session_file};
+use crate::selections::{Happening, LoadoutRecord, session_file};
 
 /// Codex unloads an idle thread within milliseconds; one that takes this long is kept by somebody else.
 const UNLOADED_WITHIN: Duration = Duration::from_secs(3);
@@ -27,7 +28,46 @@ const GIVE_UP_AFTER: Duration = Duration::from_millis(200);
 /// How often to look whether it has.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
 
+/// Threads that are unloaded with one of them.
+#[derive(Debug, Default)]
+pub(super) struct Family {
+    /// Those that are loaded, parents before children.
+    pub(super) unload: Vec<String>,
+    /// Those that Codex takes to the archive with them.
+    pub(super) along: Vec<String>,
+    /// Of those that are loaded, what the children are told when they are loaded again.
+    pub(super) load: Vec<Told>,
+}
+
 impl Work {
+    /// What has to be unloaded so that a thread is. Where that takes the archive, Codex takes along
+    /// what the thread spawned.
+    pub(super) async fn unloaded_with(
+        &self,
+        thread: &str,
+        upstream: &UpstreamInfo,
+    ) -> Result<Family, LoadoutError> {
+        let mut family = Family::default();
+        if self.is_loaded(thread).await? {
+            family.unload.push(thread.to_owned());
+        }
+        if family.unload.is_empty() || Levers::of(upstream.version).unload_on_unsubscribe {
+            return Ok(family);
+        }
+        for child in self.bindings.family(thread).into_iter().skip(1) {
+            if let Some(binding) = self.bindings.get(&child)
+                && self.is_loaded(&child).await?
+            {
+                let cause = format!("unloaded with {thread}");
+                let told = self.told_as_it_is(&child, binding, cause, upstream).await?;
+                family.load.push(told);
+                family.unload.push(child);
+            }
+        }
+        family.along = self.taken_along(&family.unload, upstream).await?;
+        Ok(family)
+    }
+
     /// Makes Codex let go of threads, which keep their history; tells those it let go of.
     pub(super) async fn unload_all(
         &self,
@@ -155,6 +195,7 @@ impl Work {
             thread,
             mut binding,
             lowered,
+            cause,
         } = told;
         if let Some(now) = self.bindings.get(&thread) {
             // Codex may have told more since the gates were closed.
@@ -170,7 +211,10 @@ impl Work {
                 let loadout = binding.loadout.clone();
                 let restored =
                     tokio::task::spawn_blocking(move || loadouts.restore(&loadout)).await;
-                restored.unwrap_or_else(|_| Ok(Vec::new()))?;
+                let healed = restored.unwrap_or_else(|_| Ok(Vec::new()))?;
+                self.loadouts.note_healed(Some(&thread), &healed).await;
+                self.lead_to_root(&thread, &binding.loadout, upstream)
+                    .await?;
                 merge_config(&of_host, lowered)?
             }
             None => of_host,
@@ -194,6 +238,12 @@ impl Work {
         self.is_loaded(&thread).await?;
         tracing::debug!(thread, version = %upstream.version, "bound anew");
         if let Some(lowered) = lowered {
+            if let Some(cause) = cause {
+                let happening = Happening::new(AuditEvent::Rebind, cause)
+                    .to_thread(&thread)
+                    .with_digest(&binding.loadout.receipt.digest);
+                self.loadouts.note(happening).await;
+            }
             rebound
                 .notices
                 .push(notice(&thread, Some(&binding.loadout)));

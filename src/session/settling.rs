@@ -5,52 +5,70 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use codex_loadout_protocol::LoadoutError;
+use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::selection::FIELD;
 use serde_json::json;
 
+use super::forks::MadeFork;
 use super::work::{Pending, Work};
 use crate::crash_point::crash_point;
 use crate::interceptors::thread;
 use crate::loadouts::Binding;
-use crate::router::Ticket;
+use crate::router::{Settled, Ticket};
 use crate::selections::{Lineage, LoadoutRecord, ThreadRecord};
 use crate::wire::{Frame, answer_frame, insert_into_result};
 
+/// What was under way when a loadout could not be recorded.
+const RECORDING: &str = "recording the loadout";
 /// Codex is busy with a new thread for a while after it has answered (about 20 ms, 0.169).
 const QUIET: Duration = Duration::from_millis(30);
 
 impl Work {
-    /// Codex answered: records what it made, and gives the answer for the host and whether the
-    /// thread has a loadout.
-    pub async fn settle(&self, ticket: Ticket, response: Frame) -> (Bytes, bool) {
+    /// Codex answered: records what it made, and gives the answer for the host and what the thread is
+    /// to it; `None`: a fork is to be set apart first.
+    pub async fn settle(&self, ticket: Ticket, response: Frame) -> Option<(Bytes, Settled)> {
         let Some((_, pending)) = self.pending.remove(&ticket) else {
-            return (response.into_bytes(), false);
+            return Some((response.into_bytes(), Settled::Native));
         };
         let Some(thread_id) = thread::named_in_result(&response) else {
             // Codex refused; a root that was made for nobody goes.
-            if let Pending::Start(loadout, _) = pending {
-                self.loadouts.discard(loadout).await;
+            match pending {
+                Pending::Start(loadout, ..) => self.loadouts.discard(loadout).await,
+                Pending::Apart(apart) => self.never_made(*apart).await,
+                Pending::Resume(..) | Pending::Drop { .. } | Pending::Fork { .. } => {}
             }
-            return (response.into_bytes(), false);
+            return Some((response.into_bytes(), Settled::Native));
         };
         crash_point("answer: before record");
-        let recorded = self.record(&thread_id, pending).await;
+        let recorded = match pending {
+            Pending::Apart(apart) => {
+                let fork = MadeFork::new(thread_id, response, *apart);
+                self.made(ticket, fork).await;
+                return None;
+            }
+            Pending::Start(..)
+            | Pending::Resume(..)
+            | Pending::Drop { .. }
+            | Pending::Fork { .. } => self.record(&thread_id, pending).await,
+        };
         crash_point("answer: after record");
-        match recorded {
-            Ok(None) => (response.into_bytes(), false),
+        Some(match recorded {
+            Ok(None) => (response.into_bytes(), Settled::Native),
             Ok(Some(record)) => match with_receipt(&response, &record) {
-                Ok(answer) => (answer, true),
-                Err(error) => (refusal(&response, &error), true),
+                Ok(answer) => (answer, Settled::Loadout),
+                Err(error) => (refusal(&response, &error), Settled::Loadout),
             },
             Err(error) => {
                 tracing::error!(%error, thread_id, "a loadout could not be recorded");
+                let thread = Some(thread_id.clone());
+                self.note_refusal(RECORDING, thread, &error).await;
                 // A thread whose loadout is not on disk is never shown to the host.
                 let unload = json!({ "threadId": thread_id });
                 let _: Result<serde_json::Value, _> =
                     self.asker.ask("thread/unsubscribe", &unload).await;
-                (refusal(&response, &error), false)
+                (refusal(&response, &error), Settled::Native)
             }
-        }
+        })
     }
 
     async fn record(
@@ -60,22 +78,28 @@ impl Work {
     ) -> Result<Option<ThreadRecord>, LoadoutError> {
         let selections = self.loadouts.selections().await?;
         match pending {
-            Pending::Start(loadout, binding) => {
+            Pending::Start(loadout, binding, event) => {
                 let record = ThreadRecord {
                     thread_id: thread_id.to_owned(),
                     lineage: Lineage::Started,
                     inherited_from: None,
                     loadout,
                 };
-                selections.put_thread(&record).await?;
+                let cause = match event {
+                    AuditEvent::Fork => thread::FORK,
+                    _ => thread::START,
+                };
+                selections.put_thread(&record, event, cause).await?;
                 self.bindings.set(thread_id, binding);
                 if record.loadout.root.is_some() {
                     self.prepare_for_the_next(&record.loadout);
                 }
                 Ok(Some(record))
             }
-            Pending::Resume(record, binding) => {
-                selections.put_thread(&record).await?;
+            Pending::Resume(record, binding, event) => {
+                selections
+                    .put_thread(&record, event, thread::RESUME)
+                    .await?;
                 if let Some(mut binding) = binding {
                     binding.parent.clone_from(&spawned_by(&record));
                     self.bindings.set(thread_id, binding);
@@ -83,7 +107,8 @@ impl Work {
                 Ok(Some(record))
             }
             Pending::Drop { thread_id } => {
-                selections.delete_thread(&thread_id).await?;
+                let cause = format!("{}: back to native", thread::RESUME);
+                selections.drop_loadout(&thread_id, &cause).await?;
                 self.bindings.remove(&thread_id);
                 Ok(None)
             }
@@ -99,6 +124,8 @@ impl Work {
                 self.bindings.set(thread_id, binding);
                 Ok(Some(record))
             }
+            // Recorded when it has its root.
+            Pending::Apart(_) => Ok(None),
         }
     }
 
@@ -172,12 +199,12 @@ fn spawned_by(record: &ThreadRecord) -> Option<String> {
     record.inherited_from.clone().filter(|_| spawned)
 }
 
-fn with_receipt(response: &Frame, record: &ThreadRecord) -> Result<Bytes, LoadoutError> {
+pub(super) fn with_receipt(response: &Frame, record: &ThreadRecord) -> Result<Bytes, LoadoutError> {
     let receipt =
         serde_json::to_string(&record.loadout.receipt).unwrap_or_else(|_| "null".to_owned());
     Ok(insert_into_result(response.bytes(), FIELD, &receipt)?)
 }
 
-fn refusal(response: &Frame, error: &LoadoutError) -> Bytes {
+pub(super) fn refusal(response: &Frame, error: &LoadoutError) -> Bytes {
     answer_frame(&response.id(), "error", &error.to_json_rpc().to_string())
 }

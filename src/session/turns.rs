@@ -11,6 +11,7 @@ use super::work::Work;
 use crate::catalog::Catalog;
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::loadouts::{Binding, cwd_of, read_params};
+use crate::lowering::{Lowered, drift, summary};
 use crate::router::{Prepared, Ticket};
 use crate::wire::Frame;
 
@@ -58,12 +59,21 @@ impl Work {
         thread: &str,
         upstream: &UpstreamInfo,
     ) -> Result<Vec<Told>, LoadoutError> {
+        self.stale_of(self.bindings.family(thread), upstream).await
+    }
+
+    pub(super) async fn stale_of(
+        &self,
+        members: Vec<String>,
+        upstream: &UpstreamInfo,
+    ) -> Result<Vec<Told>, LoadoutError> {
         let mut stale = Vec::new();
-        for member in self.bindings.family(thread) {
+        for member in members {
             let Some(binding) = self.bindings.get(&member) else {
                 continue;
             };
-            self.loadouts.check_snapshots(&binding.loadout).await?;
+            let healed = self.loadouts.check_snapshots(&binding.loadout).await?;
+            self.loadouts.note_healed(Some(&member), &healed).await;
             let catalog = self.catalog(upstream, &binding.cwd).await?;
             if binding.next_cwd.is_none() && is_checked(&binding, &catalog) {
                 continue;
@@ -83,10 +93,12 @@ impl Work {
                 }
                 continue;
             }
+            let cause = cause_of(&binding, &lowered);
             stale.push(Told {
                 thread: member,
                 binding,
                 lowered: Some(lowered),
+                cause: Some(cause),
             });
         }
         Ok(stale)
@@ -125,6 +137,18 @@ impl Work {
     /// A thread is no longer loaded.
     pub fn unloaded(&self, thread: &str) {
         self.bindings.remove(thread);
+    }
+}
+
+/// Why a thread is told anew.
+fn cause_of(binding: &Binding, now: &Lowered) -> String {
+    let drift = match &binding.config {
+        Some(told) => format!("new: {}", summary(&drift(told, &now.config))),
+        None => "loaded without its loadout".to_owned(),
+    };
+    match &binding.next_cwd {
+        Some(next) => format!("{drift}; it may be moving to `{}`", next.display()),
+        None => drift,
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::opening::{Standing, renewed};
 use super::rebind::{Change, Rebind, Then, Told};
+use super::reload::Family;
 use super::work::Work;
 use crate::loadouts::{Binding, read_params};
 use crate::router::{Prepared, Ticket};
@@ -30,29 +31,30 @@ impl Work {
             .loadouts
             .recorded(&thread_id, &upstream.codex_home)
             .await;
-        let Standing { before, root } = self.standing(recorded, &thread_id, &upstream).await?;
-        let tell = |load: Vec<Told>, unload: Vec<String>, change, receipt| Rebind {
-            request: frame.id(),
-            unload,
-            // A thread whose root is its own has spawned none.
-            along: Vec::new(),
-            change,
-            load,
-            then: Then::Tell(receipt),
-        };
-        if selection.is_none() && before.is_none() && root.is_none() {
-            let rebind = tell(Vec::new(), Vec::new(), None, None);
+        let standing = self.standing(recorded, &thread_id, &upstream).await?;
+        if selection.is_none() && standing.is_native() {
+            let rebind = Rebind {
+                request: frame.id(),
+                unload: Vec::new(),
+                along: Vec::new(),
+                change: None,
+                load: Vec::new(),
+                then: Then::Tell(None),
+            };
             return Ok(self.when_quiet(ticket, rebind));
         }
-        if let Some(root) = &root {
-            self.root_must_be_its_own(&thread_id, root).await?;
-        }
-        let loaded = self.is_loaded(&thread_id).await?;
+        let place = self.place(&thread_id, &standing).await?;
+        let Standing { before, .. } = standing;
+        let Family {
+            unload,
+            along,
+            mut load,
+        } = self.unloaded_with(&thread_id, &upstream).await?;
+        let loaded = unload.contains(&thread_id);
         let cwd = match self.bindings.get(&thread_id) {
             Some(binding) => binding.cwd,
             None => self.cwd_in_codex(&thread_id).await?,
         };
-        let unload: Vec<String> = loaded.then(|| thread_id.clone()).into_iter().collect();
         let told = |loadout: &LoadoutRecord, lowered| {
             let binding = self.bindings.get(&thread_id).unwrap_or_else(|| Binding {
                 config: None,
@@ -71,35 +73,43 @@ impl Work {
                     ..binding
                 },
                 lowered,
+                cause: None,
             }
         };
-        let rebind = match selection {
+        let (change, itself, receipt) = match selection {
             None => {
-                let load = before.as_ref().filter(|_| loaded);
-                let load = load.map(|record| told(&record.loadout, None));
-                let change = Change::Native {
-                    thread: thread_id.clone(),
-                    root,
-                };
-                tell(load.into_iter().collect(), unload, Some(change), None)
+                let itself = before.as_ref().map(|record| told(&record.loadout, None));
+                let thread = thread_id.clone();
+                (Change::Native { thread, place }, itself, None)
             }
             Some(selection) => {
                 let catalog = self.catalog_for(&selection, &upstream, &cwd).await?;
                 let (loadout, lowered, digest) = self
                     .loadouts
-                    .renew(selection, root, &catalog, &upstream)
+                    .renew(selection, place.clone(), &catalog, &upstream, |_| Ok(()))
                     .await?;
-                let load = loaded.then(|| told(&loadout, Some(lowered)));
+                let itself = told(&loadout, Some(lowered));
                 let receipt = Box::new(loadout.receipt.clone());
-                let record = renewed(thread_id.clone(), before, loadout);
-                let change = Change::To(digest, Box::new(record));
-                tell(
-                    load.into_iter().collect(),
-                    unload,
-                    Some(change),
-                    Some(receipt),
-                )
+                let record = Box::new(renewed(thread_id.clone(), before, loadout));
+                let loadout = digest;
+                let change = Change::To {
+                    loadout,
+                    record,
+                    place,
+                };
+                (change, Some(itself), Some(receipt))
             }
+        };
+        if loaded && let Some(itself) = itself {
+            load.insert(0, itself);
+        }
+        let rebind = Rebind {
+            request: frame.id(),
+            unload,
+            along,
+            change: Some(change),
+            load,
+            then: Then::Tell(receipt),
         };
         Ok(self.when_quiet(ticket, rebind))
     }

@@ -5,21 +5,24 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use codex_loadout_protocol::LoadoutError;
+use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::method::THREAD_CAPABILITY_PROVE;
 use dashmap::DashMap;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::beginnings::Beginnings;
+use super::forks::{Apart, MadeFork};
 use super::rebind::Rebind;
 use crate::catalog::CatalogCache;
 use crate::connection::{Asker, UpstreamCommand};
 use crate::control::Control;
 use crate::crash_point::crash_point;
 use crate::interceptors::initialize::UpstreamInfo;
+use crate::interceptors::thread;
 use crate::loadouts::{Binding, Bindings, Loadouts};
 use crate::router::{Prepared, RequestKind, Ticket};
-use crate::selections::{LoadoutRecord, ThreadRecord};
+use crate::selections::{Happening, LoadoutRecord, ThreadRecord};
 use crate::wire::{Frame, answer_frame};
 
 /// A Codex and its arguments.
@@ -43,6 +46,8 @@ pub struct Work {
     pub(super) codex: CodexCommand,
     /// What becomes of a request when Codex has answered it.
     pub(super) pending: DashMap<Ticket, Pending>,
+    /// Forks that Codex has made and that are to have a root of their own.
+    pub(super) made_forks: DashMap<Ticket, MadeFork>,
     /// What is to be done for a request once the threads it concerns are quiet.
     pub(super) rebinds: DashMap<Ticket, Rebind>,
     /// What the loaded threads were told.
@@ -54,10 +59,11 @@ pub struct Work {
 /// What is made durable when Codex has said yes, and what the thread was told.
 #[derive(Debug)]
 pub(super) enum Pending {
-    /// A new thread with a loadout of its own.
-    Start(LoadoutRecord, Binding),
-    /// The same thread with this loadout; no binding: it stays loaded, and as it was told before.
-    Resume(ThreadRecord, Option<Binding>),
+    /// A new thread with a loadout of its own, by a start or a fork.
+    Start(LoadoutRecord, Binding, AuditEvent),
+    /// The same thread with its loadout or another one; no binding: it stays loaded, and as it was
+    /// told before.
+    Resume(ThreadRecord, Option<Binding>, AuditEvent),
     /// The same thread without one.
     Drop { thread_id: String },
     /// A new thread with its source's loadout.
@@ -66,6 +72,8 @@ pub(super) enum Pending {
         loadout: LoadoutRecord,
         binding: Binding,
     },
+    /// A new thread with another loadout than its source's, or none.
+    Apart(Box<Apart>),
 }
 
 impl Work {
@@ -90,6 +98,7 @@ impl Work {
             control,
             codex,
             pending: DashMap::new(),
+            made_forks: DashMap::new(),
             rebinds: DashMap::new(),
             bindings,
             beginnings: Beginnings::default(),
@@ -120,14 +129,33 @@ impl Work {
             RequestKind::Turn => self.before_turn(ticket, &frame).await,
             RequestKind::Update => self.update(ticket, &frame).await,
         };
-        prepared.unwrap_or_else(|error| {
-            tracing::info!(method = frame.method(), kind = error.kind.as_str(), %error, "refused");
-            Prepared::Reply(answer_frame(
-                &frame.id(),
-                "error",
-                &error.to_json_rpc().to_string(),
-            ))
-        })
+        match prepared {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                if kind != RequestKind::Own {
+                    let thread = thread::named_in_params(&frame);
+                    self.note_refusal(frame.method(), thread, &error).await;
+                }
+                let error = error.to_json_rpc().to_string();
+                Prepared::Reply(answer_frame(&frame.id(), "error", &error))
+            }
+        }
+    }
+
+    /// Writes down that a request about a thread, or for a new one, was refused.
+    pub(super) async fn note_refusal(
+        &self,
+        method: &str,
+        thread: Option<String>,
+        error: &LoadoutError,
+    ) {
+        tracing::info!(method, kind = error.kind.as_str(), %error, "refused");
+        let happening = Happening::refusal(method, error);
+        let happening = match thread {
+            Some(thread) => happening.to_thread(thread),
+            None => happening,
+        };
+        self.loadouts.note(happening).await;
     }
 
     pub(super) fn forward(&self, ticket: Ticket, request: Bytes, pending: Pending) -> Prepared {

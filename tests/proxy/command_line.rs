@@ -27,6 +27,7 @@ fn help_is_what_the_readme_says() {
         "threads",
         "show",
         "convert",
+        "audit",
     ] {
         let mut command = std::process::Command::new(PROXY);
         // `app-server --help` is Codex's own.

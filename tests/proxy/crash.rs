@@ -177,6 +177,86 @@ async fn at_every_step_of_a_rebind_and_an_update() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn at_every_step_of_a_fork_with_another_loadout_and_of_a_source_that_changes() {
+    let stage = Stage::standard().await;
+    let (selection, of_source) = planning();
+    let (other, of_fork) = review();
+    let host = stage.host().await;
+    let (source, _) = stage.start(&host, selection).await;
+    stage.check(&host, &source, &of_source).await;
+    host.shutdown().await.unwrap();
+    let mut known = 1;
+    for step in [
+        "forward",
+        "answer: before record",
+        "fork: before unload",
+        "fork: after unload",
+        "root: after the session file",
+        "fork: after record",
+    ] {
+        let host = doomed(&stage, step).await;
+        let fork = json!({ "threadId": source, "capabilitySelection": other });
+        assert!(
+            host.request("thread/fork", fork).await.is_err(),
+            "{step}: it did not end"
+        );
+        drop(host);
+        let host = stage.host().await;
+        let all = threads(&host).await;
+        // Codex may have got the request right before the end.
+        assert!(all.len() > known || step == "forward", "{step}: no fork");
+        known = all.len();
+        // A fork that nobody was told of has what was asked for it all the same.
+        for thread in all.iter().filter(|thread| **thread != source) {
+            host.request("thread/resume", json!({ "threadId": thread }))
+                .await
+                .unwrap();
+            stage.check(&host, thread, &of_fork).await;
+        }
+        host.shutdown().await.unwrap();
+    }
+
+    let host = stage.host().await;
+    let fork = host
+        .request("thread/fork", json!({ "threadId": source }))
+        .await
+        .unwrap();
+    host.shutdown().await.unwrap();
+    for step in [
+        "rebind: after unload",
+        "root: after the session file",
+        "rebind: after the root",
+        "rebind: after change",
+        "rebind: after load",
+    ] {
+        let host = doomed(&stage, step).await;
+        let update = json!({ "threadId": source, "capabilitySelection": other });
+        host.request("thread/resume", json!({ "threadId": source }))
+            .await
+            .unwrap();
+        assert!(
+            host.request("thread/capability/update", update)
+                .await
+                .is_err(),
+            "{step}: it did not end"
+        );
+        drop(host);
+        check_all(&stage, step, &[&of_source, &of_fork]).await;
+        let host = stage.host().await;
+        let named = json!({ "threadId": id_of(&fork) });
+        host.request("thread/resume", named).await.unwrap();
+        stage.check(&host, &id_of(&fork), &of_source).await;
+        // The source shares its root again, and the next step finds it so.
+        let back = json!({ "threadId": source, "capabilitySelection": { "skills": ["planning"] } });
+        host.request("thread/resume", back).await.unwrap();
+        host.request("thread/fork", json!({ "threadId": source }))
+            .await
+            .unwrap();
+        host.shutdown().await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn before_a_spawned_thread_is_recorded() {
     let stage = Stage::standard().await;
     let (selection, promise) = planning();

@@ -362,3 +362,55 @@ async fn a_plugin_that_comes_later_is_kept_out_of_restrict() {
     noticed().await;
     stage.check(&host, &thread, &promise).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_codex_is_made_to_find_while_a_turn_begins_is_not_shown() {
+    let stage = Stage::standard().await;
+    let host = stage.host().await;
+    let (thread, _) = stage.start(&host, json!({ "skills": ["planning"] })).await;
+    let promise = Promise::of_skills(&["planning"]);
+    stage.check(&host, &thread, &promise).await;
+    for round in 0..12_u64 {
+        let name = format!("newcomer-{round}");
+        let mark = host.mark();
+        let turn = async {
+            host.turn(&thread, &format!("Round {round}."))
+                .await
+                .unwrap();
+        };
+        // A host of its own kind asks Codex to look at the disk, at one moment or another.
+        let find = async {
+            tokio::time::sleep(std::time::Duration::from_millis(round / 2)).await;
+            stage
+                .home
+                .add_skill(".agents/skills", &Skill::new(&name))
+                .unwrap();
+            let look = json!({ "cwds": [stage.home.project()], "forceReload": true });
+            host.request("skills/list", look).await.unwrap();
+        };
+        tokio::join!(turn, find);
+        let last = stage
+            .model
+            .last_for(|request| request.thread.as_ref() == Some(&thread))
+            .unwrap();
+        assert_eq!(promise.breaches(&last.seen()), Vec::<String>::new());
+        let body = last.body.to_string();
+        assert!(!body.contains("newcomer-"), "round {round}");
+        assert!(body.contains(&format!("Round {round}.")));
+        // Whatever was undone, the host heard of one turn.
+        let begun = host.messages()[mark..]
+            .iter()
+            .filter(|message| message["method"] == "turn/started")
+            .count();
+        assert_eq!(begun, 1);
+    }
+    // Nothing that was said before was lost.
+    let last = stage
+        .model
+        .last_for(|request| request.thread.as_ref() == Some(&thread))
+        .unwrap();
+    for round in 0..12 {
+        let said = format!("\"Round {round}.\"");
+        assert_eq!(last.body.to_string().matches(&said).count(), 1, "{said}");
+    }
+}

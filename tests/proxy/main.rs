@@ -5,6 +5,7 @@
     reason = "clippy lets tests do it, but not what tests call"
 )]
 
+mod audit;
 mod claude;
 mod command_line;
 mod convert;
@@ -13,6 +14,7 @@ mod drift;
 mod drop_in;
 mod faults;
 mod frames;
+mod independence;
 mod load;
 mod methods;
 mod persistence;

@@ -169,6 +169,10 @@ async fn without_its_database_a_loadout_is_recovered_from_codexs_session_file() 
         let again = &resumed["capabilitySelection"];
         assert_eq!(again["digest"], receipt["digest"]);
         assert_eq!(warnings(again), ["recovered"]);
+        let audit = json!({ "threadId": thread });
+        let audit = host.request("capability/audit/list", audit).await.unwrap();
+        assert_eq!(audit["data"][0]["event"], "recovered");
+        assert_eq!(audit["data"][0]["digest"], receipt["digest"]);
         stage.check(&host, thread, &promise).await;
     }
 }

@@ -83,4 +83,20 @@ async fn a_changed_snapshot_is_healed_or_refused() {
         assert_eq!(error.data["kind"], "tampered", "{method}");
         assert!(!error.data["hint"].as_str().unwrap().is_empty());
     }
+    let audit = host
+        .request("capability/audit/list", json!({}))
+        .await
+        .unwrap();
+    let of = |event: &str| {
+        let entries = audit["data"].as_array().unwrap().iter();
+        let threads = entries.filter(|entry| entry["event"] == event);
+        threads
+            .map(|entry| entry["threadId"].clone())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(
+        of("healed"),
+        [json!(thread), serde_json::Value::Null, json!(living)]
+    );
+    assert_eq!(of("tampered"), [json!(thread), json!(thread)]);
 }

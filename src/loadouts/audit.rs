@@ -1,0 +1,56 @@
+//! What happens to loadouts, written down.
+//!
+//! What comes with a record is written in the record's transaction: no loadout
+//! without its entry, and where neither can be written the request is refused.
+//! Everything else (a refusal, a re-bind, a healed snapshot) is decided whether or
+//! not it can be written down: a failure is logged, and the thread is as narrow as
+//! it was decided to be. It waits no longer than the database does (5 s).
+
+use std::path::PathBuf;
+
+use codex_loadout_protocol::LoadoutError;
+use codex_loadout_protocol::audit::{AuditEntry, AuditEvent, CapabilityAuditListParams};
+use codex_loadout_protocol::method::Page;
+
+use super::keeper::Loadouts;
+use crate::selections::Happening;
+
+impl Loadouts {
+    /// Writes down what happened, as far as that can be done.
+    pub async fn note(&self, happening: Happening) {
+        let noted = async {
+            let selections = self.selections().await?;
+            Ok::<(), LoadoutError>(selections.note(&happening).await?)
+        };
+        if let Err(error) = noted.await {
+            tracing::warn!(%error, ?happening, "not in the audit");
+        }
+    }
+
+    /// Writes down that snapshots were brought back from their sources, of a thread or for a new one.
+    pub async fn note_healed(&self, thread: Option<&str>, sources: &[PathBuf]) {
+        for source in sources {
+            let cause = format!("the snapshot of `{}`", source.display());
+            let happening = Happening::new(AuditEvent::Healed, cause);
+            self.note(match thread {
+                Some(thread) => happening.to_thread(thread),
+                None => happening,
+            })
+            .await;
+        }
+    }
+
+    /// A page of the audit, the oldest first.
+    ///
+    /// # Errors
+    /// `loadoutLost` if it can't be read.
+    pub async fn audit(
+        &self,
+        wanted: &CapabilityAuditListParams,
+    ) -> Result<Page<AuditEntry>, LoadoutError> {
+        match self.existing_selections().await? {
+            Some(selections) => Ok(selections.audit(wanted).await?),
+            None => Ok(Page::whole(Vec::new())),
+        }
+    }
+}

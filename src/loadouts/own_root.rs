@@ -1,0 +1,195 @@
+//! Which root a thread has, and giving it one of its own.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
+
+use super::keeper::{Loadouts, blocking, parse_root};
+use super::launch::is_our_root;
+use super::spares;
+use crate::crash_point::crash_point;
+use crate::selections::session_file::{self, SessionMeta};
+use crate::selections::{Lineage, ThreadRecord, root_file, session_root};
+
+/// Where a renewed loadout lies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// Nowhere: the thread has no root, and can't get one.
+    Nowhere,
+    /// At the root the thread has, where it takes the place of what lies there.
+    At(String),
+    /// At a new root: that of the thread has others too.
+    New,
+}
+
+impl Loadouts {
+    /// Whether other threads may have a thread's root, so that what lies at it can't be swapped.
+    ///
+    /// # Errors
+    /// `loadoutLost` if the records can't be read.
+    pub async fn is_shared(
+        &self,
+        thread: &str,
+        record: Option<&ThreadRecord>,
+        root: &str,
+    ) -> Result<bool, LoadoutError> {
+        // Where this one's record was lost, those of its forks and children may be lost too.
+        if record.is_none_or(|record| record.lineage == Lineage::Recovered) {
+            return Ok(true);
+        }
+        let threads = self.selections().await?.threads_of_root(root).await?;
+        Ok(threads.iter().any(|other| other != thread))
+    }
+
+    /// A root of its own that holds nothing, for a thread that goes back to native.
+    ///
+    /// # Errors
+    /// `conversionFailed` if it can't be made.
+    pub async fn new_empty_root(self: &Arc<Self>) -> Result<String, LoadoutError> {
+        let loadouts = self.clone();
+        blocking(move || {
+            let store = loadouts.store()?;
+            let root = store.create_root(store.publish_loadout(&[])?)?.to_string();
+            root_file::write(&store.roots(), &root, None)?;
+            Ok(root)
+        })
+        .await
+    }
+
+    /// Removes a root that no thread was given.
+    pub async fn discard_root(self: &Arc<Self>, root: String) {
+        let loadouts = self.clone();
+        let removed = blocking(move || {
+            spares::remove_root(loadouts.store()?, &root);
+            Ok(())
+        });
+        // What could not be removed was said.
+        let _ = removed.await;
+    }
+
+    /// Makes sure that Codex's session file of a thread names this root, if it names one of ours. For
+    /// a thread that is not loaded: its record decides, and the file follows, whatever was cut short.
+    /// Tells whether it names one.
+    ///
+    /// # Errors
+    /// `unsupportedUpstream` if the file is not in the shape that this version knows.
+    pub async fn lead_to_root(
+        &self,
+        thread_id: &str,
+        codex_home: &Path,
+        root: &str,
+    ) -> Result<bool, LoadoutError> {
+        let Some((path, meta)) = session_meta(thread_id, codex_home).await? else {
+            return Ok(false);
+        };
+        let Some(named) = self.own_root(&meta) else {
+            return Ok(false);
+        };
+        if named == root {
+            return Ok(true);
+        }
+        let place = self.store()?.root_path(&parse_root(root)?);
+        let (thread, root) = (thread_id.to_owned(), root.to_owned());
+        blocking(move || {
+            // A root that is not there is silently empty for Codex.
+            if !place.is_dir() {
+                return Err(cannot_lead(
+                    &thread,
+                    &format!("`{}` is gone", place.display()),
+                ));
+            }
+            tracing::info!(
+                thread,
+                from = named,
+                to = root,
+                "its session file names another root now"
+            );
+            session_root::rename_root(&path, &named, &root)
+                .map_err(|error| cannot_lead(&thread, &error.to_string()))?;
+            crash_point("root: after the session file");
+            Ok(true)
+        })
+        .await
+    }
+
+    /// As [`Self::lead_to_root`], and the thread must have one.
+    ///
+    /// # Errors
+    /// As there, and `unsupportedUpstream` if its session file names no root.
+    pub async fn give_root(
+        &self,
+        thread_id: &str,
+        codex_home: &Path,
+        root: &str,
+    ) -> Result<(), LoadoutError> {
+        match self.lead_to_root(thread_id, codex_home, root).await? {
+            true => Ok(()),
+            false => Err(cannot_lead(thread_id, "Codex keeps no root for it")),
+        }
+    }
+
+    /// Gives a fork its own root if somebody was about to and did not live to; tells the root.
+    pub(super) async fn finish_fork(
+        &self,
+        fork: &str,
+        source: &str,
+        codex_home: &Path,
+    ) -> Result<Option<String>, LoadoutError> {
+        let Some(selections) = self.existing_selections().await? else {
+            return Ok(None);
+        };
+        let Some(root) = selections.unfinished_fork(source, fork).await? else {
+            return Ok(None);
+        };
+        self.give_root(fork, codex_home, &root).await?;
+        selections.end_forking(&root).await?;
+        Ok(Some(root))
+    }
+
+    /// The root of ours that Codex's session file names for a thread.
+    ///
+    /// # Errors
+    /// `conversionFailed` if looking for it fails.
+    pub async fn root_of(
+        &self,
+        thread_id: &str,
+        codex_home: &Path,
+    ) -> Result<Option<String>, LoadoutError> {
+        let found = session_meta(thread_id, codex_home).await?;
+        Ok(found.and_then(|(_, meta)| self.own_root(&meta)))
+    }
+
+    pub(super) fn own_root(&self, meta: &SessionMeta) -> Option<String> {
+        let root = meta
+            .roots
+            .iter()
+            .find(|root| is_our_root(self.state_home(), root))?;
+        Some(root.file_name()?.to_string_lossy().into_owned())
+    }
+}
+
+/// Codex's session file of a thread, and its first line.
+pub(super) async fn session_meta(
+    thread_id: &str,
+    codex_home: &Path,
+) -> Result<Option<(PathBuf, SessionMeta)>, LoadoutError> {
+    let (thread_id, codex_home) = (thread_id.to_owned(), codex_home.to_owned());
+    blocking(move || {
+        let path = session_file::find(&codex_home, &thread_id);
+        Ok(path.and_then(|path| {
+            let meta = session_file::read_meta(&path).ok()?;
+            Some((path, meta))
+        }))
+    })
+    .await
+}
+
+fn cannot_lead(thread: &str, why: &str) -> LoadoutError {
+    LoadoutError::new(
+        ErrorKind::UnsupportedUpstream,
+        format!("thread `{thread}` can't be given a root of its own: {why}"),
+    )
+    .with_hint("Start a new thread with the selection.")
+    .with_items(vec![ErrorItem::named(thread)])
+}

@@ -1,0 +1,110 @@
+//! What a thread was told, held against what it would be told now.
+
+use serde_json::{Map, Value};
+
+/// Names that are told before the rest is counted.
+const NAMED: usize = 8;
+
+/// What has to be told anew, by its place in the config; empty if everything that would be told now was
+/// told. A rule too many shuts nothing in: what it was for is gone.
+#[must_use]
+pub fn drift(told: &Map<String, Value>, now: &Map<String, Value>) -> Vec<String> {
+    let mut places = Vec::new();
+    compare(told, now, "", &mut places);
+    places
+}
+
+/// Drift in a sentence's length. It says places and names, and no values.
+#[must_use]
+pub fn summary(drift: &[String]) -> String {
+    let named = drift[..drift.len().min(NAMED)].join(", ");
+    match drift.len().saturating_sub(NAMED) {
+        0 => named,
+        more => format!("{named}, and {more} more"),
+    }
+}
+
+fn compare(
+    told: &Map<String, Value>,
+    now: &Map<String, Value>,
+    folder: &str,
+    places: &mut Vec<String>,
+) {
+    for (key, now) in now {
+        let place = match folder {
+            "" => key.clone(),
+            folder => format!("{folder}.{key}"),
+        };
+        match (told.get(key), now) {
+            (Some(Value::Object(told)), Value::Object(now)) => compare(told, now, &place, places),
+            // Lists of rules: each counts by itself.
+            (told, Value::Array(now)) if now.iter().all(Value::is_object) => {
+                let told = told.and_then(Value::as_array);
+                let is_new = |rule: &&Value| told.is_none_or(|told| !told.contains(rule));
+                places.extend(now.iter().filter(is_new).map(|rule| of_rule(&place, rule)));
+            }
+            (told, now) if told == Some(now) => {}
+            _ => places.push(place),
+        }
+    }
+}
+
+/// A rule goes by what it is about.
+fn of_rule(place: &str, rule: &Value) -> String {
+    let about = rule["name"].as_str().or(rule["path"].as_str());
+    about.map_or_else(|| place.to_owned(), |about| format!("{place} `{about}`"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn between(told: Value, now: Value) -> Vec<String> {
+        drift(told.as_object().unwrap(), now.as_object().unwrap())
+    }
+
+    #[test]
+    fn a_newcomer_is_named_and_what_is_gone_is_not() {
+        let deny = |names: &[&str]| -> Value {
+            let rules = names
+                .iter()
+                .map(|name| json!({ "name": name, "enabled": false }));
+            json!({ "skills": { "config": rules.collect::<Vec<_>>(), "bundled": { "enabled": false } } })
+        };
+        assert!(between(deny(&["a", "b"]), deny(&["b", "a"])).is_empty());
+        assert!(between(deny(&["a", "b"]), deny(&["a"])).is_empty());
+        assert_eq!(
+            between(deny(&["a"]), deny(&["a", "new"])),
+            ["skills.config `new`"]
+        );
+        assert_eq!(
+            between(json!({}), deny(&[])),
+            ["skills"],
+            "what was never told"
+        );
+        let server = |enabled: bool| json!({ "mcp_servers": { "s": { "enabled": enabled, "env": { "TOKEN": "s3cret" } } } });
+        assert!(between(server(false), server(false)).is_empty());
+        assert_eq!(
+            between(server(true), server(false)),
+            ["mcp_servers.s.enabled"]
+        );
+        assert_eq!(
+            between(json!({ "mcp_servers": {} }), server(false)),
+            ["mcp_servers.s"]
+        );
+        // The tools of a server are no rules: fewer would be another set.
+        let tools = |tools: &[&str]| json!({ "mcp_servers": { "s": { "enabled_tools": tools } } });
+        assert_eq!(
+            between(tools(&["a", "b"]), tools(&["a"])),
+            ["mcp_servers.s.enabled_tools"]
+        );
+    }
+
+    #[test]
+    fn a_summary_ends() {
+        let names: Vec<String> = (0..10).map(|number| number.to_string()).collect();
+        assert_eq!(summary(&names), "0, 1, 2, 3, 4, 5, 6, 7, and 2 more");
+        assert_eq!(summary(&names[..2]), "0, 1");
+    }
+}
