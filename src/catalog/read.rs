@@ -43,7 +43,7 @@ pub(super) async fn read_catalog(
         asker.ask::<SkillsAnswer>(SKILLS_LIST, &skills),
         asker.ask::<PluginsAnswer>(which_plugins, &plugins),
         asker.ask::<ConfigAnswer>(CONFIG_READ, &config),
-        asker.ask::<HooksAnswer>(HOOKS_LIST, &hooks),
+        told_hooks(asker, &hooks),
     )?;
     let hooks = hooks
         .data
@@ -72,6 +72,14 @@ pub(super) async fn read_catalog(
     assembled
         .await
         .map_err(|error| AskError::Plugins(error.to_string()))
+}
+
+/// A Codex that does not tell of hooks has none that could be trusted.
+async fn told_hooks(asker: &Asker, params: &Value) -> Result<HooksAnswer, AskError> {
+    match asker.ask(HOOKS_LIST, params).await {
+        Err(AskError::Refused { .. }) => Ok(HooksAnswer::default()),
+        told => told,
+    }
 }
 
 fn assemble(

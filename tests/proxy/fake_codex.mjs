@@ -8,6 +8,8 @@ const answers = {
   initialize: { userAgent: "lab/0.169.0 (Linux)", codexHome: process.env.CODEX_HOME },
   "skills/list": { data: [{ cwd: "/", skills: [], errors: [] }] },
   "plugin/installed": { marketplaces: [] },
+  "plugin/list": { marketplaces: [] },
+  "hooks/list": { data: [] },
   "config/read": { config: {} },
   "thread/loaded/list": { data: [] },
 };

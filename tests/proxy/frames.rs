@@ -45,6 +45,8 @@ async fn record(version: &str) -> BTreeMap<String, Value> {
     let questions = [
         ("skills/list", json!({ "cwds": [cwd] })),
         ("plugin/installed", json!({ "cwds": [cwd] })),
+        ("plugin/list", json!({ "cwds": [cwd] })),
+        ("hooks/list", json!({ "cwds": [cwd] })),
         ("config/read", json!({ "cwd": cwd })),
         ("thread/loaded/list", json!({})),
         ("thread/read", json!({ "threadId": thread })),
