@@ -13,7 +13,7 @@ use crate::report::{Code, Finding, Location};
 
 mod links;
 
-/// Why the bundle can't be used.
+/// Why the bundle can't be used, and what of its links is worth a note.
 pub(crate) fn check(
     bundle: &Tree,
     supports: &Texts,

@@ -6,40 +6,41 @@
 //! *Architecture invariant:* nothing here touches a file, a clock, a process or the network, and
 //! nothing of a plugin is ever run. Only [`target`] knows what a platform's files look like.
 //!
-//! In reading order: what comes in ([`source`], `discovery`), what is asked for ([`options`]), the
-//! parts (`components`), their texts (`text`), the platform ([`target`]), what comes out ([`report`]).
+//! In reading order: what comes in ([`source`], [`marketplace`], `discovery`), what is asked for ([`options`]),
+//! what all is called (`naming`), the parts (`components`) with their `frontmatter` and `text`, the platform
+//! ([`target`]), how it comes together (`convert`, `gates`), what comes out ([`report`], [`error`]).
 
 pub mod source;
 
-pub mod options;
-
-mod paths;
-
-pub mod names;
-
-pub mod report;
-
-pub mod target;
-
-mod context;
-
-mod text;
-
-mod components;
+pub mod marketplace;
 
 mod detect;
 
 mod discovery;
 
+mod paths;
+
+pub mod options;
+
+pub mod names;
+
 mod naming;
+
+mod context;
+
+mod components;
+
+mod frontmatter;
+
+mod text;
+
+pub mod target;
 
 mod convert;
 
 mod gates;
 
-pub mod marketplace;
-
-mod frontmatter;
+pub mod report;
 
 pub mod error;
 

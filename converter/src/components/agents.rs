@@ -64,7 +64,7 @@ pub(crate) fn convert(
     );
     let read_only = work.tools();
     let mut instructions = work.preface();
-    instructions.push_str(body.body.trim());
+    instructions.push_str(body.body.trim_end().trim_start_matches(['\n', '\r']));
     if instructions.trim().is_empty() {
         // A role without instructions is refused.
         instructions.clone_from(&description.body);

@@ -89,10 +89,15 @@ pub(crate) fn convert(context: &Context<'_>) -> ConvertedServers {
     let plugin = context.plugin;
     let names = names(plugin, context.options);
     let mut converted = ConvertedServers::default();
-    for (index, source) in plugin.servers.iter().enumerate() {
-        let later = plugin.servers[index + 1..]
-            .iter()
-            .find(|later| later.name == source.name);
+    let last: BTreeMap<&str, &ServerSource> = plugin
+        .servers
+        .iter()
+        .map(|server| (server.name.as_str(), server))
+        .collect();
+    for source in &plugin.servers {
+        let later = last
+            .get(source.name.as_str())
+            .filter(|later| !std::ptr::eq(**later, source));
         let place = Location::new(&source.file, source.line);
         let result = match later {
             // As Claude Code merges: what comes later wins.

@@ -151,6 +151,7 @@ fn forked(agent: &str, body: &str) -> String {
     format!(
         "\nSpawn the {agent} with exactly the task between the two lines below, wait for it, and report its result; do not do the task yourself. \
          It does not see this skill: give it the absolute path of each file that the task names.\n\n---\n\n{}\n\n---\n",
-        body.trim()
+        // Spaces before the first line may make it code.
+        body.trim_end().trim_start_matches(['\n', '\r'])
     )
 }

@@ -187,7 +187,12 @@ impl Run<'_> {
             manifest: &manifest,
         };
         let (bundle, mut failures) = assembly::assemble(&made, naming, &context);
-        failures.extend(gates::check(&bundle, &supports, naming, &context));
+        let (failed, noted): (Vec<Finding>, Vec<Finding>) =
+            gates::check(&bundle, &supports, naming, &context)
+                .into_iter()
+                .partition(|finding| finding.code.fails());
+        failures.extend(failed);
+        warnings.extend(noted);
 
         let inventory = Inventory::new(found, plugin);
         let mut accounts: Vec<Account> = parts.into_iter().map(|part| part.account).collect();

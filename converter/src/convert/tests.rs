@@ -6,6 +6,7 @@ use serde_json::json;
 use super::*;
 use crate::discovery::CLAUDE_MANIFEST;
 use crate::discovery::tests::tree;
+use crate::options::BundleRoot;
 use crate::report::{Kind, Report};
 use crate::target::Codex;
 
@@ -553,4 +554,43 @@ fn large_plugins_take_as_long_as_they_are_large() {
         "8 times the parts: {small:?}, then {large:?}"
     );
     assert!(begun.elapsed().as_secs() < 60);
+}
+
+fn any_plugin() -> impl proptest::strategy::Strategy<Value = Vec<(String, String)>> {
+    let path = "(skills/|commands/|agents/|more/|hooks/|\\.x/)?([aAb: é]{1,3}/){0,3}(SKILL\\.md|a\\.md|A\\.md|b\\.md|x\\.sh|hooks\\.json)";
+    let name = "(name: [aAb:/. é]{1,4}\n)?";
+    let header = "(description: [a-z:\"' @{\\[]{0,9}\n)?(tools: [A-Z, (]{0,6}\n)?(context: fork\n)?(disable-model-invocation: yes\n)?";
+    let body = "([a-z ]{0,5}|\\[x\\]\\([./ab]{0,6}(SKILL\\.md)?\\)|`[./ab]{0,5}a\\.md`|@\\.\\./a\\.md|/p:[aAb]|\\$ARGUMENTS|\\$\\{CLAUDE_PLUGIN_ROOT\\}/a\\.md|\n){0,6}";
+    let text = (name, header, body)
+        .prop_map(|(name, header, body)| format!("---\n{name}{header}---\n{body}"));
+    let json = "\\{\"hooks\": \\{\"(Stop|PreToolUse|X)\": \\[(\\{\"hooks\": \\[\\{\"type\": \"(command|http)\", \"command\": \"x\"\\}, \\{\\}\\]\\}|1)?\\]\\}\\}";
+    let content = prop_oneof![6 => text, 1 => body, 1 => json];
+    proptest::collection::vec((path, content), 0..12)
+}
+
+use proptest::prelude::*;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+    #[test]
+    fn any_plugin_is_converted_or_refused(files in any_plugin(), declared in "(skills|commands|agents)", folder in "(\\./more|\\.|\\./a\\.md|\\./commands)", at in any::<bool>()) {
+        let manifest = json!({"name": "p", declared: folder}).to_string();
+        let mut files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+        files.push((CLAUDE_MANIFEST, &manifest));
+        let root = if at { BundleRoot::At("/bundles/p".to_owned()) } else { BundleRoot::Portable };
+        let options = Options { root, ..Options::default() };
+        let source = source(&files);
+        match convert(&source, &options, &Codex) {
+            Ok(conversion) => {
+                let usable = conversion.report.failures.is_empty();
+                prop_assert_eq!(usable, !conversion.bundle.is_empty());
+                let broken = conversion.report.failures.iter().find(|failure| {
+                    matches!(failure.code, Code::SkillRejected | Code::FolderNameDiffers | Code::LinkBroken)
+                });
+                prop_assert_eq!(broken, None);
+                prop_assert_eq!(convert(&source, &options, &Codex).unwrap().report, conversion.report);
+            }
+            Err(error) => prop_assert!(matches!(error, ConversionError::Json { .. }), "{}", error),
+        }
+    }
 }

@@ -12,13 +12,14 @@ use crate::options::BundleRoot;
 use crate::paths::{folder_of, join};
 use crate::report::{Code, Finding, Location};
 
-/// Links that lead nowhere, but for those that led nowhere before.
+/// Links that lead nowhere, but for those that led nowhere before. A folder that is empty now, since all that
+/// lay in it has moved, is worth a note only.
 pub(super) fn check(bundle: &Tree, texts: &[Made<'_>], context: &Context<'_>) -> Vec<Finding> {
     let root = match &context.options.root {
         BundleRoot::At(root) => Some(root.as_str()),
         BundleRoot::Portable => None,
     };
-    let mut failures = Vec::new();
+    let mut found = Vec::new();
     for text in texts {
         let broken = broken(bundle, text.bundle_file, root);
         if broken.is_empty() {
@@ -26,14 +27,23 @@ pub(super) fn check(bundle: &Tree, texts: &[Made<'_>], context: &Context<'_>) ->
         }
         let before = self::broken(&context.source.tree, text.source_file, None);
         for link in broken.difference(&before) {
-            failures.push(Finding::new(
-                Code::LinkBroken,
+            let folder = folder_of(text.bundle_file);
+            let was_folder = path_of(folder, link, root)
+                .flatten()
+                .is_some_and(|path| context.source.tree.has_folder(&path));
+            let code = if was_folder {
+                Code::DanglingLink
+            } else {
+                Code::LinkBroken
+            };
+            found.push(Finding::new(
+                code,
                 Location::new(text.source_file, 1),
                 format!("the link to `{link}` leads nowhere in the bundle"),
             ));
         }
     }
-    failures
+    found
 }
 
 /// Links of a file to files of its tree that are not there.
@@ -56,20 +66,26 @@ fn broken(tree: &Tree, path: &str, root: Option<&str>) -> BTreeSet<String> {
 }
 
 fn leads_somewhere(tree: &Tree, folder: &str, link: &str, root: Option<&str>) -> bool {
+    match path_of(folder, link, root) {
+        None => true,
+        Some(path) => path.is_some_and(|path| tree.get(&path).is_some() || tree.has_folder(&path)),
+    }
+}
+
+/// The path of the tree that a link means; within, `None` if it leads out of the tree. `None` if it means no path:
+/// addresses, anchors, absolute paths, words with braces.
+fn path_of(folder: &str, link: &str, root: Option<&str>) -> Option<Option<String>> {
     let path = link.split(['#', '?']).next().unwrap_or_default();
     let path = path.replace("%20", " ");
-    let path = match root.and_then(|root| path.strip_prefix(root)) {
-        Some(inside) => join("", inside),
-        // Addresses, anchors, absolute paths and words with braces are no paths of the tree.
-        None if path.is_empty()
-            || path.starts_with(['/', '~', '$', '<', '{'])
-            || path.contains(':') =>
-        {
-            return true;
-        }
-        None => join(folder, &path),
-    };
-    path.is_some_and(|path| tree.get(&path).is_some() || tree.under(&path).next().is_some())
+    let in_bundle = root
+        .and_then(|root| path.strip_prefix(root))
+        .filter(|inside| inside.is_empty() || inside.starts_with('/'));
+    if let Some(inside) = in_bundle {
+        return Some(join("", inside));
+    }
+    let is_path =
+        !path.is_empty() && !path.starts_with(['/', '~', '$', '<', '{']) && !path.contains(':');
+    is_path.then(|| join(folder, &path))
 }
 
 #[cfg(test)]

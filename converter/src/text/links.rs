@@ -16,6 +16,10 @@ pub(super) fn run(work: &mut Work<'_>) {
         let path = decoded(written);
         let source = work.resolve(&path);
         let Some(source) = source.filter(|source| work.exists(source)) else {
+            // A word alone need not be meant as a path.
+            if !path.contains(['/', '.']) {
+                continue;
+            }
             work.find(
                 link.start,
                 Code::DanglingLink,
@@ -51,11 +55,9 @@ pub(super) fn run(work: &mut Work<'_>) {
 /// The path of a link that leads to a file near the text: no address, no anchor, no placeholder.
 fn relative_path(link: &str) -> Option<&str> {
     let path = &link[..link.find(['#', '?']).unwrap_or(link.len())];
-    let is_word = !path.contains(['/', '.']);
     let is_placeholder = path.contains(['$', '{', '<', '*', '[', '|']) || path.contains("...");
     let first = path.split('/').next().unwrap_or(path);
     let skip = path.is_empty()
-        || is_word
         || is_placeholder
         || path.starts_with(['/', '~', '\\'])
         || first.contains(':')

@@ -3,6 +3,7 @@
 use super::Role;
 use super::preamble;
 use super::work::Work;
+use crate::discovery::{ancestors, skill_file};
 use crate::options::BundleRoot;
 use crate::paths::{folder_of, join, relative};
 use crate::report::Code;
@@ -43,14 +44,8 @@ impl Work<'_> {
         match self.text.role {
             Role::Skill { folder, .. } => folder,
             Role::Command { .. } | Role::Agent => folder_of(self.text.file),
-            Role::Support => self
-                .context
-                .plugin
-                .skills
-                .iter()
-                .map(|skill| skill.folder.as_str())
-                .filter(|folder| is_below(self.text.file, folder))
-                .max_by_key(|folder| folder.len())
+            Role::Support => ancestors(self.text.file)
+                .find(|folder| self.context.source.tree.get(&skill_file(folder)).is_some())
                 .unwrap_or_else(|| folder_of(self.text.file)),
         }
     }
@@ -116,12 +111,4 @@ impl Work<'_> {
             self.notes.plugin_folder = Some(self.context.plugin.name.clone());
         }
     }
-}
-
-/// Whether a path lies in a folder; everything lies in the root.
-fn is_below(path: &str, folder: &str) -> bool {
-    folder.is_empty()
-        || path
-            .strip_prefix(folder)
-            .is_some_and(|rest| rest.starts_with('/'))
 }

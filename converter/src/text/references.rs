@@ -261,15 +261,6 @@ fn skill_call(work: &mut Work<'_>, at: usize) {
 /// `plugin:skill` without a slash: already what the platform calls it, unless the skill has a new name.
 fn qualified(work: &mut Work<'_>) {
     let body = work.body();
-    let is_renamed = work
-        .context
-        .names
-        .plugins
-        .values()
-        .any(|names| names.skills.iter().any(|(old, new)| old != new));
-    if !is_renamed {
-        return;
-    }
     for (colon, _) in body.match_indices(':') {
         let lead = words::lead(body, colon, 128);
         let plugin = lead
