@@ -12,7 +12,9 @@ use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use lab::{Client, Home, HomeBuilder, Model, Promise, RequestError, Skill, Table, VERSIONS};
+use lab::{
+    Client, Home, HomeBuilder, Model, Plugin, Promise, RequestError, Skill, Table, VERSIONS,
+};
 use serde_json::{Value, json};
 
 /// How long Codex may take to notice a new skill.
@@ -184,6 +186,22 @@ impl Check<'_> {
         Ok(child)
     }
 
+    /// A plugin that was made for Claude, from its marketplace: a command and an agent.
+    async fn claude(&self) -> Result<Outcome> {
+        let params =
+            json!({ "cwd": self.home.project(), "capabilitySelection": { "plugins": ["forge"] } });
+        let promise = Promise::of_skills(&["forge:prd"]);
+        let (thread, seen) = self.open_as("thread/start", params, &promise).await?;
+        let agents = match seen {
+            Outcome::Exact => self.model.seen(&thread)?.agents,
+            _ => return Ok(seen),
+        };
+        if agents.iter().any(|agent| agent == "forge:reviewer") {
+            return Ok(Outcome::Exact);
+        }
+        Ok(Outcome::Narrower)
+    }
+
     async fn restart(&mut self) -> Result<()> {
         let host = Self::connect(self.home, self.proxy).await?;
         std::mem::replace(&mut self.host, host).kill9().await?;
@@ -217,6 +235,7 @@ impl Check<'_> {
         let child = json!({ "threadId": child });
         outcomes.push(self.open("thread/resume", child).await?.1);
         outcomes.extend(self.independence().await?);
+        outcomes.push(self.claude().await?);
         Ok(outcomes)
     }
 }
@@ -246,6 +265,15 @@ fn worse(one: Outcome, other: Outcome) -> Outcome {
     }
 }
 
+fn forge() -> Plugin {
+    let command = "---\ndescription: Writes a PRD\n---\nWrite a PRD for $ARGUMENTS.\n";
+    let agent = "---\nname: reviewer\ndescription: Reviews\n---\nYou review.\n";
+    Plugin::new("forge")
+        .for_claude()
+        .file("commands/prd.md", command)
+        .file("agents/reviewer.md", agent)
+}
+
 fn refused(data: &Value) -> Outcome {
     Outcome::Refused(data["kind"].as_str().unwrap_or("by Codex").to_owned())
 }
@@ -268,6 +296,7 @@ async fn main() -> Result<ExitCode> {
         ("source changes", 14),
         ("parent changes", 14),
         ("all resumed", 14),
+        ("Claude plugin", 14),
     ]);
     let mut wrong = false;
     for version in VERSIONS {
@@ -277,6 +306,7 @@ async fn main() -> Result<ExitCode> {
         let model = Model::start().await?;
         let home = HomeBuilder::standard()?
             .codex_version(version)
+            .offered_plugin(forge())
             .build(model.url())?;
         let mut check = Check {
             home: &home,
