@@ -60,6 +60,7 @@ impl Work {
         let Some(source) = source_thread(&params) else {
             return Ok(Prepared::Pass(frame.bytes().clone()));
         };
+        self.alone.begin(ticket, &source).await;
         let recorded = self
             .loadouts
             .recorded(&source, &upstream.codex_home)

@@ -8,6 +8,7 @@
 //! is made durable of its answer; `turns` is the check before a turn, `rebind` and
 //! `reload` what follows where it fails, `second_look` the one when it has begun, `update` the host's own wish.
 
+mod alone;
 mod beginnings;
 mod connection;
 mod forks;

@@ -148,6 +148,7 @@ impl Work {
 
     /// Records the loadouts of spawned threads.
     pub async fn adopt(&self, parent: &str, children: &[String]) {
+        let _alone = self.alone.with(parent).await;
         crash_point("spawn: before record");
         let adopted = async {
             let selections = self.loadouts.selections().await?;
