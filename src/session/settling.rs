@@ -9,7 +9,7 @@ use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::selection::FIELD;
 use serde_json::json;
 
-use super::forks::MadeFork;
+use super::apart::MadeFork;
 use super::work::{Pending, Work};
 use crate::crash_point::crash_point;
 use crate::interceptors::thread;

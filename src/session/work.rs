@@ -12,8 +12,8 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::alone::Alone;
+use super::apart::{Apart, MadeFork};
 use super::beginnings::Beginnings;
-use super::forks::{Apart, MadeFork};
 use super::rebind::Rebind;
 use crate::catalog::CatalogCache;
 use crate::connection::{Asker, UpstreamCommand};
