@@ -271,7 +271,7 @@ impl Router {
                     self.beginning
                         .insert(claimed.frame.id(), (thread.clone(), announced));
                     if announced {
-                        self.expect_turn(&claimed);
+                        self.expect_turn(&claimed, effects);
                     }
                 }
                 effects.push(Effect::ToUpstream(request));

@@ -26,14 +26,18 @@ pub(super) struct Look {
 
 impl Router {
     /// The request goes to Codex: from here on, what that says of the thread waits.
-    pub(super) fn expect_turn(&mut self, claimed: &Claimed) {
+    pub(super) fn expect_turn(&mut self, claimed: &Claimed, effects: &mut Vec<Effect>) {
         if let Some(thread) = claimed
             .thread
             .clone()
             .filter(|_| self.hears_turns && self.undoes_turns)
             && claimed.frame.method() == thread::TURN_START
-            && !self.looks.contains_key(&thread)
         {
+            if self.looks.contains_key(&thread) {
+                // One turn may take both inputs: it could not be undone for one alone.
+                self.let_begin(&thread, effects);
+                return;
+            }
             let look = Look {
                 claimed: claimed.clone(),
                 answered: false,

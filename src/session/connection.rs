@@ -145,19 +145,29 @@ impl Session {
         let mut effects = Vec::new();
         match done {
             Done::Prepared(ticket, prepared) => {
-                self.router.on_prepared(ticket, prepared, &mut effects)
+                if !matches!(prepared, Prepared::Forward { .. } | Prepared::Rebind { .. }) {
+                    self.work.done(ticket);
+                }
+                self.router.on_prepared(ticket, prepared, &mut effects);
             }
             Done::Settled {
                 ticket,
                 answer,
                 settled,
-            } => self
-                .router
-                .on_settled(ticket, answer, settled, &mut effects),
+            } => {
+                self.work.done(ticket);
+                self.router
+                    .on_settled(ticket, answer, settled, &mut effects);
+            }
             Done::Made(ticket) => self.router.on_made(ticket, &mut effects),
             Done::Looked(ticket, undone) => self.router.on_looked(ticket, undone, &mut effects),
             Done::Adopted(children) => self.router.on_adopted(&children, &mut effects),
-            Done::Rebound(ticket, rebound) => self.router.on_rebound(ticket, rebound, &mut effects),
+            Done::Rebound(ticket, rebound) => {
+                if !matches!(rebound.then, Prepared::Forward { .. }) {
+                    self.work.done(ticket);
+                }
+                self.router.on_rebound(ticket, rebound, &mut effects);
+            }
             Done::Forgotten => {}
         }
         self.carry_out(effects);
@@ -239,6 +249,7 @@ impl Session {
                     });
                 }
                 Effect::Abandoned { ticket } => {
+                    self.work.done(ticket);
                     self.work_on(
                         || Done::Forgotten,
                         |work| async move {

@@ -5,9 +5,12 @@
 //! time ([`work`]) goes on beside it and comes back as an event.
 //!
 //! `opening` and `forks` are what a start, resume or fork becomes, `settling` what
-//! is made durable of its answer; `turns` is the check before a turn, `rebind` and
-//! `reload` what follows where it fails, `second_look` the one when it has begun, `update` the host's own wish.
+//! is made durable of its answer, `apart` how a fork gets another loadout. `turns`
+//! is the check before a turn, `rebind` and `reload` what follows where it fails,
+//! `second_look` the check when it has begun, `update` the host's own wish.
 
+mod alone;
+mod apart;
 mod beginnings;
 mod connection;
 mod forks;

@@ -75,6 +75,7 @@ impl Work {
         let Some(thread_id) = source_thread(&params) else {
             return Ok(Prepared::Pass(frame.bytes().clone()));
         };
+        self.alone.begin(ticket, &thread_id).await;
         let recorded = self
             .loadouts
             .recorded(&thread_id, &upstream.codex_home)

@@ -9,7 +9,7 @@ use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::selection::FIELD;
 use serde_json::json;
 
-use super::forks::MadeFork;
+use super::apart::MadeFork;
 use super::work::{Pending, Work};
 use crate::crash_point::crash_point;
 use crate::interceptors::thread;
@@ -148,6 +148,7 @@ impl Work {
 
     /// Records the loadouts of spawned threads.
     pub async fn adopt(&self, parent: &str, children: &[String]) {
+        let _alone = self.alone.with(parent).await;
         crash_point("spawn: before record");
         let adopted = async {
             let selections = self.loadouts.selections().await?;

@@ -26,6 +26,7 @@ impl Work {
             thread_id,
             capability_selection: selection,
         } = read_update(&params)?;
+        self.alone.begin(ticket, &thread_id).await;
         let upstream = self.upstream().await?;
         let recorded = self
             .loadouts

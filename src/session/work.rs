@@ -11,8 +11,9 @@ use dashmap::DashMap;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
+use super::alone::Alone;
+use super::apart::{Apart, MadeFork};
 use super::beginnings::Beginnings;
-use super::forks::{Apart, MadeFork};
 use super::rebind::Rebind;
 use crate::catalog::CatalogCache;
 use crate::connection::{Asker, UpstreamCommand};
@@ -53,6 +54,7 @@ pub struct Work {
     /// What the loaded threads were told.
     pub(super) bindings: Arc<Bindings>,
     pub(super) beginnings: Beginnings,
+    pub(super) alone: Alone,
     pub(super) getting_ready: Mutex<Option<AbortHandle>>,
 }
 
@@ -102,8 +104,14 @@ impl Work {
             rebinds: DashMap::new(),
             bindings,
             beginnings: Beginnings::default(),
+            alone: Alone::default(),
             getting_ready: Mutex::default(),
         }
+    }
+
+    /// A request is done with, whatever came of it.
+    pub fn done(&self, ticket: Ticket) {
+        self.alone.done(ticket);
     }
 
     /// Codex answered `initialize`.

@@ -107,7 +107,10 @@ async fn a_fork_may_have_another_loadout_than_its_source_or_none() {
         .iter()
         .filter(|message| message.to_string().contains(&wide))
         .map(|message| message["method"].as_str().unwrap().to_owned())
-        .filter(|method| method != "thread/tokenUsage/updated")
+        // A thread that is loaded may be told of again later.
+        .filter(|method| {
+            !["thread/tokenUsage/updated", "thread/goal/cleared"].contains(&method.as_str())
+        })
         .collect();
     let status = "mcpServer/startupStatus/updated";
     assert_eq!(heard, ["thread/started", status, status]);
@@ -210,6 +213,35 @@ async fn source_and_fork_change_alone_whichever_does_first() {
     let host = check_after_restart(&stage, host, &threads).await;
     update(&host, &source, Value::Null).await;
     stage.check(&host, &source, &native()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fork_and_a_change_of_its_source_may_be_asked_for_at_once() {
+    let stage = Stage::standard().await;
+    let host = stage.host().await;
+    for by_path in [false, true] {
+        let source = source(&stage, &host).await;
+        let named = match by_path {
+            true => json!({ "threadId": "", "path": session_path(&host, &source).await }),
+            false => json!({ "threadId": source }),
+        };
+        let change = json!({ "threadId": source, "capabilitySelection": review().0 });
+        let (forked, updated) = tokio::join!(
+            host.request("thread/fork", named),
+            host.request("thread/capability/update", change)
+        );
+        updated.unwrap();
+        let fork = id_of(&forked.unwrap());
+        stage.check(&host, &source, &review().1).await;
+        // By path, nothing says that the two are about one thread: the change may have come first.
+        let read = json!({ "threadId": fork });
+        let read = host.request("thread/capability/read", read).await.unwrap();
+        let skills = read["capabilitySelection"]["skills"].to_string();
+        let after_it = skills.contains("repo-review");
+        assert!(by_path || !after_it);
+        let of_fork = if after_it { review().1 } else { planning().1 };
+        stage.check(&host, &fork, &of_fork).await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,0 +1,191 @@
+//! A fork that is to have another loadout than its source, set apart from it before the host hears of
+//! it: Codex has made it with as little as can be, lets go of it, its session file is led to a root of
+//! its own, and Codex loads it with its loadout. What can't be set apart is deleted.
+
+use bytes::Bytes;
+use codex_loadout_protocol::LoadoutError;
+use codex_loadout_protocol::audit::AuditEvent;
+use serde_json::{Value, json};
+
+use super::rebind::Told;
+use super::settling::{refusal, with_receipt};
+use super::work::Work;
+use crate::connection::AskError;
+use crate::crash_point::crash_point;
+use crate::interceptors::thread::FORK;
+use crate::loadouts::Binding;
+use crate::router::{Prepared, Rebound, Settled, Ticket};
+use crate::selections::{Happening, Lineage, LoadoutRecord, ThreadRecord};
+use crate::wire::{Frame, Id};
+
+/// A fork that is to have a root of its own.
+#[derive(Debug)]
+pub(super) struct Apart {
+    /// The thread it is forked from.
+    pub(super) source: String,
+    /// The root.
+    pub(super) root: String,
+    /// Its loadout; `None`: it is native.
+    pub(super) loadout: Option<LoadoutRecord>,
+    /// What it is told when it is loaded again.
+    pub(super) binding: Binding,
+}
+
+/// A fork that Codex has made, on its way to its own root.
+#[derive(Debug)]
+pub(super) struct MadeFork {
+    thread: String,
+    /// Codex's answer.
+    response: Frame,
+    apart: Apart,
+}
+
+impl MadeFork {
+    pub(super) fn new(thread: String, response: Frame, apart: Apart) -> Self {
+        Self {
+            thread,
+            response,
+            apart,
+        }
+    }
+}
+
+impl Work {
+    /// Codex refused the fork.
+    pub(super) async fn never_made(&self, apart: Apart) {
+        self.end_forking(apart.root).await;
+    }
+
+    /// There is no fork that is to have this root.
+    async fn end_forking(&self, root: String) {
+        let ended = async {
+            let selections = self.loadouts.selections().await?;
+            Ok::<(), LoadoutError>(selections.end_forking(&root).await?)
+        };
+        if let Err(error) = ended.await {
+            tracing::warn!(%error, "the note of a fork that is none stays behind");
+        }
+        self.loadouts.discard_root(root).await;
+    }
+
+    /// Codex has made the fork: once it has said all it has to say about that, the router is to keep
+    /// the host from hearing more.
+    pub(super) async fn made(&self, ticket: Ticket, fork: MadeFork) {
+        // An answer comes behind what Codex said before.
+        if let Err(error) = self.is_loaded(&fork.thread).await {
+            tracing::debug!(%error, "Codex may be gone");
+        }
+        self.made_forks.insert(ticket, fork);
+    }
+
+    /// The id of the request that made a fork.
+    #[must_use]
+    pub fn forked_by(&self, ticket: Ticket) -> Id {
+        let made = self.made_forks.get(&ticket);
+        made.map_or_else(|| Id::from_json("null"), |fork| fork.response.id())
+    }
+
+    /// Gives the fork its own root, and the answer for the host.
+    pub async fn set_apart(&self, ticket: Ticket) -> (Bytes, Settled) {
+        let Some((_, fork)) = self.made_forks.remove(&ticket) else {
+            return (Bytes::new(), Settled::Hidden);
+        };
+        let MadeFork {
+            thread: made,
+            response,
+            apart,
+        } = fork;
+        let (source, root) = (apart.source.clone(), apart.root.clone());
+        match self.lead_apart(&made, apart).await {
+            Ok(None) => (response.into_bytes(), Settled::Native),
+            Ok(Some(record)) => match with_receipt(&response, &record) {
+                Ok(answer) => (answer, Settled::Loadout),
+                Err(error) => (refusal(&response, &error), Settled::Loadout),
+            },
+            Err(error) => {
+                tracing::warn!(%error, made, "a fork could not be set apart from its source");
+                self.note_refusal(FORK, Some(source), &error).await;
+                self.unmake(&made, root).await;
+                (refusal(&response, &error), Settled::Hidden)
+            }
+        }
+    }
+
+    async fn lead_apart(
+        &self,
+        thread: &str,
+        apart: Apart,
+    ) -> Result<Option<ThreadRecord>, LoadoutError> {
+        let Apart {
+            source,
+            root,
+            loadout,
+            binding,
+        } = apart;
+        let upstream = self.upstream().await?;
+        let _excluding = self.beginnings.exclude().await;
+        crash_point("fork: before unload");
+        let unload = [thread.to_owned()];
+        let (_, unloaded) = self.unload_all(&unload, &[], &upstream).await;
+        unloaded?;
+        crash_point("fork: after unload");
+        let home = &upstream.codex_home;
+        self.loadouts.give_root(thread, home, &root).await?;
+        let record = loadout.map(|loadout| ThreadRecord {
+            thread_id: thread.to_owned(),
+            // It inherits nothing: the loadout is its own.
+            lineage: Lineage::Started,
+            inherited_from: None,
+            loadout,
+        });
+        let selections = self.loadouts.selections().await?;
+        match &record {
+            Some(record) => {
+                let cause = format!("fork of {source}, with a loadout of its own");
+                selections
+                    .put_thread(record, AuditEvent::Fork, &cause)
+                    .await?;
+            }
+            None => {
+                let cause = format!("fork of {source}, without a loadout");
+                let happening = Happening::new(AuditEvent::Fork, cause).to_thread(thread);
+                self.loadouts.note(happening).await;
+            }
+        }
+        selections.end_forking(&root).await?;
+        crash_point("fork: after record");
+        let lowered = match &record {
+            Some(record) => {
+                let catalog = self.catalog(&upstream, &binding.cwd).await?;
+                Some(
+                    self.loadouts
+                        .told_now(&record.loadout, &catalog, &upstream)?,
+                )
+            }
+            None => None,
+        };
+        let told = Told {
+            thread: thread.to_owned(),
+            binding,
+            lowered,
+            cause: None,
+        };
+        // The host hears of it by the answer.
+        let mut unheard = Rebound::only(Prepared::Reply(Bytes::new()));
+        self.load(told, &upstream, &mut unheard).await?;
+        Ok(record)
+    }
+
+    /// A fork that has its source's root and should not is no thread of anybody's.
+    async fn unmake(&self, thread: &str, root: String) {
+        let named = json!({ "threadId": thread });
+        let deleted: Result<Value, AskError> = self.asker.ask("thread/delete", &named).await;
+        self.bindings.remove(thread);
+        self.forget(thread).await;
+        match deleted {
+            Ok(_) => self.end_forking(root).await,
+            // Its root stays for whoever finds it: the note, or its record, leads there.
+            Err(error) => tracing::warn!(%error, thread, "a fork that failed could not be deleted"),
+        }
+    }
+}
