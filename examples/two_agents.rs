@@ -50,24 +50,10 @@ fn agents() -> [Agent; 3] {
         promise: Promise::of_skills(&["linear:issue-writing", "planning"])
             .server("team-notes", &["search_notes"]),
     };
-    let users_skills = [
-        "dependency-upgrade",
-        "github:pull-request",
-        "house-style",
-        "incident-debugging",
-        "linear:issue-writing",
-        "planning",
-        "release-notes",
-        "repo-review",
-    ];
     let native = Agent {
         name: "native",
         selection: None,
-        promise: Promise::of_skills(&users_skills)
-            .and_bundled_skills()
-            .server("github", &github)
-            .server("linear", &["create_issue", "search_issues"])
-            .server("team-notes", &["search_notes", "write_note"]),
+        promise: Promise::native(),
     };
     [review, planning, native]
 }

@@ -158,46 +158,17 @@ pub(super) fn find_plugin<'a>(
     }
 }
 
-/// A skill of one plugin, by its bare or its full name.
-pub(super) fn find_skill_of<'a>(
-    plugin: &'a InstalledPlugin,
+/// The full name of a skill or agent of one plugin, of its bare or its full name.
+pub(super) fn full_name<'a>(
+    what: &'static str,
+    plugin: &str,
     name: &str,
-) -> Result<&'a PluginSkill, Problem> {
-    let full = format!("{}:{name}", plugin.name);
-    let skills = &plugin.parts().skills;
-    skills
-        .iter()
-        .find(|skill| skill.name == name || skill.name == full)
-        .ok_or_else(|| {
-            Problem::unknown(
-                "skill in that plugin named",
-                name,
-                plugin
-                    .parts()
-                    .skills
-                    .iter()
-                    .map(|skill| skill.name.as_str()),
-            )
-        })
-}
-
-/// An agent of one plugin, by its bare or its full name.
-pub(super) fn find_agent_of<'a>(
-    plugin: &'a InstalledPlugin,
-    name: &str,
-) -> Result<&'a PluginAgent, Problem> {
-    let full = format!("{}:{name}", plugin.name);
-    let agents = &plugin.parts().agents;
-    agents
-        .iter()
-        .find(|agent| agent.name == name || agent.name == full)
-        .ok_or_else(|| {
-            Problem::unknown(
-                "agent in that plugin named",
-                name,
-                agents.iter().map(|agent| agent.name.as_str()),
-            )
-        })
+    known: impl Iterator<Item = &'a str> + Clone,
+) -> Result<String, Problem> {
+    let full = format!("{plugin}:{name}");
+    let found = known.clone().find(|known| *known == name || *known == full);
+    let unknown = || Problem::unknown(what, name, known);
+    found.map(str::to_owned).ok_or_else(unknown)
 }
 
 /// An agent by its name, or by its name without the plugin's if only one has it.

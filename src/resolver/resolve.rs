@@ -100,41 +100,29 @@ impl<'a> Resolver<'a> {
                 return None;
             }
         };
+        let parts = plugin.parts();
+        let mut named = |what, list: &[String], known: Vec<&str>| -> BTreeSet<String> {
+            let full = |name: &String| {
+                let found = names::full_name(what, &plugin.name, name, known.iter().copied());
+                found.map_err(|problem| problems.push(problem)).ok()
+            };
+            list.iter().filter_map(full).collect()
+        };
+        let all_skills = parts.skills.iter().map(|skill| skill.name.as_str());
         let skills = match &choice.skills {
+            Some(list) => named("skill in that plugin named", list, all_skills.collect()),
             // What the user switched off inside a plugin stays off unless it is named.
-            None => plugin
-                .parts()
+            None => parts
                 .skills
                 .iter()
                 .filter(|skill| skill.enabled)
                 .map(|skill| skill.name.clone())
                 .collect(),
-            Some(names) => names
-                .iter()
-                .filter_map(|name| {
-                    names::find_skill_of(plugin, name)
-                        .map_err(|problem| problems.push(problem))
-                        .ok()
-                })
-                .map(|skill| skill.name.clone())
-                .collect(),
         };
+        let agents = parts.agents.iter().map(|agent| agent.name.as_str());
         let agents = match &choice.agents {
-            None => plugin
-                .parts()
-                .agents
-                .iter()
-                .map(|agent| agent.name.clone())
-                .collect(),
-            Some(names) => names
-                .iter()
-                .filter_map(|name| {
-                    names::find_agent_of(plugin, name)
-                        .map_err(|problem| problems.push(problem))
-                        .ok()
-                })
-                .map(|agent| agent.name.clone())
-                .collect(),
+            Some(list) => named("agent in that plugin named", list, agents.collect()),
+            None => agents.map(str::to_owned).collect(),
         };
         for server in choice.mcp_servers.iter().flatten() {
             if let Err(problem) = names::check_server_of(plugin, &server.name) {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use lab::{HomeBuilder, Plugin, Promise};
 use serde_json::{Value, json};
 
-use crate::stage::{Stage, id_of, native, spawn_child_as, warnings};
+use crate::stage::{Stage, id_of, spawn_child_as, warnings};
 
 /// A command, a skill, an agent, an MCP server and files that they need, all in Claude's words.
 pub(crate) const FORGE: [(&str, &str); 7] = [
@@ -216,7 +216,7 @@ fn natively_left() -> Promise {
 }
 
 fn extended() -> Promise {
-    native()
+    Promise::native()
         .and_skills(&["forge:audit", "forge:prd"])
         .server("forge", &["strike"])
 }

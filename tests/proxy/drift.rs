@@ -300,7 +300,7 @@ async fn another_loadout_for_a_thread_that_lives_and_back_to_native() {
 
     let dropped = update(Value::Null).await.unwrap();
     assert_eq!(dropped, json!({ "capabilitySelection": null }));
-    stage.check(&host, &thread, &crate::stage::native()).await;
+    stage.check(&host, &thread, &Promise::native()).await;
     host.shutdown().await.unwrap();
     let host = stage.host().await;
     let resumed = host

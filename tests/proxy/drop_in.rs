@@ -5,10 +5,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use lab::{Client, Process};
+use lab::{Client, Process, Promise};
 use serde_json::{Value, json};
 
-use crate::stage::{Stage, id_of, native};
+use crate::stage::{Stage, id_of};
 
 /// The real Codex with both its pipes written down.
 struct Tapped {
@@ -180,7 +180,9 @@ async fn a_thread_without_a_selection_is_native_beside_one_that_has_one() {
         .await
         .unwrap();
     assert_eq!(started.get("capabilitySelection"), None);
-    stage.check(&host, &id_of(&started), &native()).await;
+    stage
+        .check(&host, &id_of(&started), &Promise::native())
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

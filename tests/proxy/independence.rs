@@ -6,7 +6,7 @@ use std::time::Duration;
 use lab::{Client, Promise};
 use serde_json::{Value, json};
 
-use crate::stage::{GITHUB_TOOLS, Stage, id_of, native, spawn_child, warnings};
+use crate::stage::{GITHUB_TOOLS, Stage, id_of, spawn_child, warnings};
 
 /// A loadout, and what a thread with it sees. Each is wider than the others in something.
 fn planning() -> (Value, Promise) {
@@ -120,7 +120,7 @@ async fn a_fork_may_have_another_loadout_than_its_source_or_none() {
     let forked = fork(&host, &source, Value::Null).await;
     let without = id_of(&forked);
     assert_eq!(forked.get("capabilitySelection"), None);
-    stage.check(&host, &without, &native()).await;
+    stage.check(&host, &without, &Promise::native()).await;
     stage.check(&host, &source, &planning().1).await;
     // A fork of the fork has what that has.
     let grandchild = host
@@ -133,7 +133,7 @@ async fn a_fork_may_have_another_loadout_than_its_source_or_none() {
     let threads = [
         (source.as_str(), &planning().1),
         (&wide, &review().1),
-        (&without, &native()),
+        (&without, &Promise::native()),
         (&grandchild, &review().1),
     ];
     let host = check_after_restart(&stage, host, &threads).await;
@@ -207,12 +207,12 @@ async fn source_and_fork_change_alone_whichever_does_first() {
     let threads = [
         (source.as_str(), &review().1),
         (&forks[1], &release().1),
-        (&third, &native()),
+        (&third, &Promise::native()),
     ];
-    stage.check(&host, &third, &native()).await;
+    stage.check(&host, &third, &Promise::native()).await;
     let host = check_after_restart(&stage, host, &threads).await;
     update(&host, &source, Value::Null).await;
-    stage.check(&host, &source, &native()).await;
+    stage.check(&host, &source, &Promise::native()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

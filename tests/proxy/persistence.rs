@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use lab::{Client, Promise};
 use serde_json::{Value, json};
 
-use crate::stage::{GITHUB_TOOLS, Stage, id_of, native, spawn_child, warnings};
+use crate::stage::{GITHUB_TOOLS, Stage, id_of, spawn_child, warnings};
 
 fn review() -> (Value, Promise) {
     let selection = json!({ "plugins": ["github@internal"], "skills": ["repo-review"] });
@@ -62,7 +62,7 @@ async fn a_loadout_is_back_after_kill_9_by_id_and_by_path_for_resume_and_fork() 
     stage.check(&host, &other, &planning().1).await;
     let native_again = resume(&host, &id_of(&plain)).await;
     assert_eq!(native_again.get("capabilitySelection"), None);
-    stage.check(&host, &id_of(&plain), &native()).await;
+    stage.check(&host, &id_of(&plain), &Promise::native()).await;
     host.shutdown().await.unwrap();
 
     let host = stage.host().await;
@@ -208,7 +208,7 @@ async fn what_cannot_be_brought_back_is_refused_until_the_host_decides() {
         .await
         .unwrap();
     assert_eq!(dropped.get("capabilitySelection"), None);
-    stage.check(&host, &thread, &native()).await;
+    stage.check(&host, &thread, &Promise::native()).await;
 }
 
 /// Removes a store, whose folders are read-only.
@@ -260,7 +260,7 @@ async fn another_loadout_on_resume_and_back_to_native() {
     )
     .await
     .unwrap();
-    stage.check(&host, &thread, &native()).await;
+    stage.check(&host, &thread, &Promise::native()).await;
     host.shutdown().await.unwrap();
     let host = stage.host().await;
     assert_eq!(

@@ -3,7 +3,7 @@
 use lab::Promise;
 use serde_json::{Value, json};
 
-use crate::stage::{GITHUB_TOOLS, LINEAR_TOOLS, NOTES_TOOLS, Stage, native, warnings};
+use crate::stage::{GITHUB_TOOLS, LINEAR_TOOLS, NOTES_TOOLS, Stage, warnings};
 
 /// A selection, what the model is to see, and the codes of the receipt's warnings.
 type Case = (Value, Promise, &'static [&'static str]);
@@ -99,7 +99,7 @@ async fn restrict_cuts_the_users_own_set_down() {
     ];
     let plugin_skills = ["github:pull-request", "linear:issue-writing"];
     let cases: Vec<Case> = vec![
-        (json!({ "mode": "restrict" }), native(), &[]),
+        (json!({ "mode": "restrict" }), Promise::native(), &[]),
         (
             json!({ "mode": "restrict", "plugins": [] }),
             Promise::of_skills(&all)
@@ -135,35 +135,19 @@ async fn restrict_cuts_the_users_own_set_down() {
 async fn extend_adds_to_the_users_own_set() {
     let stage = Stage::standard().await;
     let cases: Vec<Case> = vec![
-        (json!({ "mode": "extend" }), native(), &[]),
+        (json!({ "mode": "extend" }), Promise::native(), &[]),
         (
             json!({ "mode": "extend", "plugins": ["sentry@internal"] }),
-            with_skill("sentry:error-triage").server("sentry", &["search_events"]),
+            Promise::native()
+                .and_skills(&["sentry:error-triage"])
+                .server("sentry", &["search_events"]),
             &["enabledForThread"],
         ),
         (
             json!({ "mode": "extend", "skills": ["sentry:error-triage"] }),
-            with_skill("sentry:error-triage"),
+            Promise::native().and_skills(&["sentry:error-triage"]),
             &[],
         ),
     ];
     check_all(&stage, cases).await;
-}
-
-fn with_skill(name: &str) -> Promise {
-    Promise::of_skills(&[
-        "dependency-upgrade",
-        "github:pull-request",
-        "house-style",
-        "incident-debugging",
-        "linear:issue-writing",
-        "planning",
-        "release-notes",
-        "repo-review",
-        name,
-    ])
-    .and_bundled_skills()
-    .server("github", &GITHUB_TOOLS)
-    .server("linear", &LINEAR_TOOLS)
-    .server("team-notes", &NOTES_TOOLS)
 }

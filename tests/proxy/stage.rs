@@ -88,24 +88,6 @@ pub(crate) fn id_of(opened: &Value) -> String {
     opened["thread"]["id"].as_str().unwrap().to_owned()
 }
 
-/// What a native thread of the standard home sees.
-pub(crate) fn native() -> Promise {
-    Promise::of_skills(&[
-        "dependency-upgrade",
-        "github:pull-request",
-        "house-style",
-        "incident-debugging",
-        "linear:issue-writing",
-        "planning",
-        "release-notes",
-        "repo-review",
-    ])
-    .and_bundled_skills()
-    .server("github", &GITHUB_TOOLS)
-    .server("linear", &LINEAR_TOOLS)
-    .server("team-notes", &NOTES_TOOLS)
-}
-
 /// The codes of a receipt's warnings.
 pub(crate) fn warnings(receipt: &Value) -> Vec<String> {
     receipt["warnings"]

@@ -32,6 +32,25 @@ impl Promise {
         }
     }
 
+    /// What a thread without a selection has in the standard home ([`crate::HomeBuilder::standard`]).
+    #[must_use]
+    pub fn native() -> Self {
+        Self::of_skills(&[
+            "dependency-upgrade",
+            "github:pull-request",
+            "house-style",
+            "incident-debugging",
+            "linear:issue-writing",
+            "planning",
+            "release-notes",
+            "repo-review",
+        ])
+        .and_bundled_skills()
+        .server("github", &["comment", "list_pull_requests", "read_diff"])
+        .server("linear", &["create_issue", "search_issues"])
+        .server("team-notes", &["search_notes", "write_note"])
+    }
+
     /// And these skills.
     #[must_use]
     pub fn and_skills(mut self, skills: &[&str]) -> Self {
