@@ -10,7 +10,7 @@ use codex_loadout_protocol::method::{
     ThreadCapabilityProof, ThreadLoadout,
 };
 use codex_loadout_protocol::selection::FIELD;
-use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError, Receipt};
+use codex_loadout_protocol::{CapabilitySelection, LoadoutError, Receipt};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -20,7 +20,7 @@ use super::table::columns;
 use crate::connection::{BriefCodex, UpstreamCommand};
 use crate::control::Control;
 use crate::doctor::{self, Finding};
-use crate::loadouts::{Loadouts, Recorded};
+use crate::loadouts::Loadouts;
 use crate::proof::{self, Subject};
 use crate::settings;
 
@@ -206,26 +206,14 @@ fn thread_row(thread: &ThreadLoadout) -> Vec<String> {
 
 pub(super) async fn show(arguments: Show) -> Result<String> {
     let loadouts = Loadouts::new(settings::state_home()?);
-    let receipt = match loadouts
+    let recorded = loadouts
         .recorded(&arguments.thread, &settings::codex_home())
-        .await?
-    {
-        Recorded::Loadout(record) => record.loadout.receipt,
-        Recorded::Native => return Err(no_loadout(&arguments.thread).into()),
-    };
+        .await?;
+    let receipt = recorded.or_unknown(&arguments.thread)?.loadout.receipt;
     if arguments.output.json {
         return pretty(&json!({ FIELD: receipt }));
     }
     Ok(self::receipt(&receipt))
-}
-
-fn no_loadout(thread: &str) -> LoadoutError {
-    LoadoutError::new(
-        ErrorKind::UnknownCapability,
-        format!("no loadout is recorded for thread `{thread}`"),
-    )
-    .with_hint("`codex-loadout threads` lists those that have one.")
-    .with_items(vec![ErrorItem::named(thread)])
 }
 
 /// Asks a Codex of our own.

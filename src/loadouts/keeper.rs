@@ -191,6 +191,17 @@ impl Loadouts {
         {
             return Ok(Vec::new());
         }
+        self.bring_back(record).await
+    }
+
+    /// [`Self::restore`], where it holds up nobody.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn bring_back(
+        self: &Arc<Self>,
+        record: &Arc<LoadoutRecord>,
+    ) -> Result<Vec<PathBuf>, LoadoutError> {
         let (loadouts, record) = (self.clone(), record.clone());
         blocking(move || loadouts.restore(&record)).await
     }

@@ -61,12 +61,25 @@ impl Loadouts {
         let mut params = read_params(request)?;
         check_environments(&params)?;
         crash_point("start: before publish");
-        let (plan, _) = self.publish(&selection, catalog).await?;
+        let (record, lowered, _) = self.draft(selection, catalog, upstream).await?;
         crash_point("start: after publish");
-        let lowered = self.lower(&plan, catalog, upstream)?;
         // Refused before a root is made for it.
         let config = merged_config(&params, &lowered)?;
         let of_host = roots_of_host(&params, lowered.mode)?;
+        let (record, path) = self.with_root(record).await?;
+        params.set(ROOTS, roots_json(&path, of_host));
+        launch(request, params, Some(config), record, lowered)
+    }
+
+    /// A new loadout, snapshotted and lowered, without a root.
+    async fn draft(
+        self: &Arc<Self>,
+        selection: CapabilitySelection,
+        catalog: &Catalog,
+        upstream: &UpstreamInfo,
+    ) -> Result<(LoadoutRecord, Lowered, Digest), LoadoutError> {
+        let (plan, loadout) = self.publish(&selection, catalog).await?;
+        let lowered = self.lower(&plan, catalog, upstream)?;
         let record = LoadoutRecord {
             root: None,
             receipt: receipt_on(&plan, catalog, upstream.version),
@@ -76,17 +89,7 @@ impl Loadouts {
             cwd: catalog.cwd.clone(),
             recorded_at: unix_now(),
         };
-        let (record, path) = self.with_root(record).await?;
-        let binding = binding(&params, &record, lowered);
-        params.remove(FIELD);
-        params.set("config", config);
-        params.set(ROOTS, roots_json(&path, of_host));
-        let request = replace_params(request.bytes(), &params)?;
-        Ok(Launch {
-            request,
-            record,
-            binding,
-        })
+        Ok((record, lowered, loadout))
     }
 
     /// A loadout for a thread of our own, with a root that is to be discarded.
@@ -99,26 +102,19 @@ impl Loadouts {
         catalog: &Catalog,
         upstream: &UpstreamInfo,
     ) -> Result<(LoadoutRecord, Lowered, PathBuf), LoadoutError> {
-        let record = match trial {
+        let (record, lowered) = match trial {
             Trial::Selection(selection) => {
-                let (plan, _) = self.publish(&selection, catalog).await?;
-                LoadoutRecord {
-                    root: None,
-                    receipt: receipt_on(&plan, catalog, upstream.version),
-                    selection: *selection,
-                    plan,
-                    codex_home: upstream.codex_home.clone(),
-                    cwd: catalog.cwd.clone(),
-                    recorded_at: unix_now(),
-                }
+                let (record, lowered, _) = self.draft(*selection, catalog, upstream).await?;
+                (record, lowered)
             }
             Trial::Recorded(mut record) => {
                 record.root = None;
                 let loadouts = self.clone();
-                blocking(move || loadouts.restore(&record).map(|_| *record)).await?
+                let record = blocking(move || loadouts.restore(&record).map(|_| *record)).await?;
+                let lowered = self.lower(&record.plan, catalog, upstream)?;
+                (record, lowered)
             }
         };
-        let lowered = self.lower(&record.plan, catalog, upstream)?;
         let (record, root) = self.with_root(record).await?;
         Ok((record, lowered, root))
     }
@@ -153,7 +149,7 @@ impl Loadouts {
         catalog: &Catalog,
         upstream: &UpstreamInfo,
     ) -> Result<Launch, LoadoutError> {
-        let mut params = read_params(request)?;
+        let params = read_params(request)?;
         check_environments(&params)?;
         let loadouts = self.clone();
         let restored = blocking(move || Ok((loadouts.restore(&record)?, record)));
@@ -182,18 +178,9 @@ impl Loadouts {
         record.receipt.warnings.dedup();
         record.cwd.clone_from(&catalog.cwd);
         let config = merged_config(&params, &lowered)?;
-        let binding = binding(&params, &record, lowered);
-        params.remove(FIELD);
         // Codex lets this kind of fork inherit its loaded source's config, and refuses another.
-        if !is_prediction(&params) {
-            params.set("config", config);
-        }
-        let request = replace_params(request.bytes(), &params)?;
-        Ok(Launch {
-            request,
-            record,
-            binding,
-        })
+        let config = Some(config).filter(|_| !is_prediction(&params));
+        launch(request, params, config, record, lowered)
     }
 
     /// A resume or fork with another loadout than the recorded one.
@@ -215,16 +202,7 @@ impl Loadouts {
             .renew(selection, place, catalog, upstream, checked)
             .await?;
         let config = merged_config(&params, &lowered)?;
-        let binding = binding(&params, &record, lowered);
-        let mut params = params;
-        params.remove(FIELD);
-        params.set("config", config);
-        let request = replace_params(request.bytes(), &params)?;
-        let launch = Launch {
-            request,
-            record,
-            binding,
-        };
+        let launch = launch(request, params, Some(config), record, lowered)?;
         Ok((launch, loadout))
     }
 
@@ -242,21 +220,12 @@ impl Loadouts {
         upstream: &UpstreamInfo,
         checked: impl FnOnce(&Lowered) -> Result<(), LoadoutError>,
     ) -> Result<(LoadoutRecord, Lowered, Digest), LoadoutError> {
-        let (plan, loadout) = self.publish(&selection, catalog).await?;
-        if place == Place::Nowhere && plan.bundles.iter().any(|bundle| bundle.mount.is_some()) {
+        let (mut record, lowered, loadout) = self.draft(selection, catalog, upstream).await?;
+        let mut bundles = record.plan.bundles.iter();
+        if place == Place::Nowhere && bundles.any(|bundle| bundle.mount.is_some()) {
             return Err(no_root());
         }
-        let lowered = self.lower(&plan, catalog, upstream)?;
         checked(&lowered)?;
-        let mut record = LoadoutRecord {
-            root: None,
-            receipt: receipt_on(&plan, catalog, upstream.version),
-            selection,
-            plan,
-            codex_home: upstream.codex_home.clone(),
-            cwd: catalog.cwd.clone(),
-            recorded_at: unix_now(),
-        };
         match place {
             Place::Nowhere => {}
             Place::At(root) => record.root = Some(root),
@@ -385,6 +354,26 @@ pub fn resumable_params(params: &RawObject<'_>) -> Map<String, Value> {
         (!value.is_null()).then(|| ((*field).to_owned(), value))
     });
     given.collect()
+}
+
+/// The request with a loadout in the place of our field; without `config`, it keeps its own.
+fn launch(
+    request: &Frame,
+    mut params: RawObject<'_>,
+    config: Option<String>,
+    record: LoadoutRecord,
+    lowered: Lowered,
+) -> Result<Launch, LoadoutError> {
+    let binding = binding(&params, &record, lowered);
+    params.remove(FIELD);
+    if let Some(config) = config {
+        params.set("config", config);
+    }
+    Ok(Launch {
+        request: replace_params(request.bytes(), &params)?,
+        record,
+        binding,
+    })
 }
 
 fn binding(params: &RawObject<'_>, record: &LoadoutRecord, lowered: Lowered) -> Binding {

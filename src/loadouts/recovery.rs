@@ -5,7 +5,7 @@ use std::path::Path;
 use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::method::{ThreadCapabilityListParams, ThreadLoadout};
 use codex_loadout_protocol::receipt::Warning;
-use codex_loadout_protocol::{LoadoutError, Receipt};
+use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError, Receipt};
 
 use super::keeper::{Loadouts, lost};
 use super::own_root::session_meta;
@@ -22,6 +22,26 @@ pub enum Recorded {
     Loadout(Box<ThreadRecord>),
     /// It never had one.
     Native,
+}
+
+impl Recorded {
+    /// The record of a thread that has to have one.
+    ///
+    /// # Errors
+    /// `unknownCapability` if it has none.
+    pub fn or_unknown(self, thread: &str) -> Result<ThreadRecord, LoadoutError> {
+        match self {
+            Self::Loadout(record) => Ok(*record),
+            Self::Native => Err(LoadoutError::new(
+                ErrorKind::UnknownCapability,
+                format!("no loadout is recorded for thread `{thread}`"),
+            )
+            .with_hint(
+                "`thread/capability/list` (or `codex-loadout threads`) shows those that have one.",
+            )
+            .with_items(vec![ErrorItem::named(thread)])),
+        }
+    }
 }
 
 impl Loadouts {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use codex_loadout_protocol::method::ThreadCapabilityProof;
-use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError, Seen};
+use codex_loadout_protocol::{CapabilitySelection, ErrorKind, LoadoutError, Seen};
 use serde_json::{Value, json};
 
 use super::compare::differences;
@@ -14,7 +14,7 @@ use super::endpoint::Endpoint;
 use crate::catalog::{CatalogCache, mention_only};
 use crate::connection::{BriefCodex, UpstreamCommand};
 use crate::interceptors::thread::{START, TURN_COMPLETED};
-use crate::loadouts::{Loadouts, Recorded, Trial};
+use crate::loadouts::{Loadouts, Trial};
 use crate::lowering::trial_request;
 use crate::selections::LoadoutRecord;
 
@@ -60,13 +60,10 @@ async fn on(
     let (trial, cwd) = match subject {
         Subject::Selection(selection, cwd) => (Trial::Selection(selection), cwd),
         Subject::Thread(thread, cwd) => {
-            match loadouts.recorded(&thread, &upstream.codex_home).await? {
-                Recorded::Loadout(record) => {
-                    let cwd = cwd.unwrap_or_else(|| record.loadout.cwd.clone());
-                    (Trial::Recorded(Box::new(record.loadout)), cwd)
-                }
-                Recorded::Native => return Err(no_loadout(&thread)),
-            }
+            let recorded = loadouts.recorded(&thread, &upstream.codex_home).await?;
+            let loadout = recorded.or_unknown(&thread)?.loadout;
+            let cwd = cwd.unwrap_or_else(|| loadout.cwd.clone());
+            (Trial::Recorded(Box::new(loadout)), cwd)
         }
     };
     let catalogs = CatalogCache::default();
@@ -153,13 +150,4 @@ fn has_ended(codex: &BriefCodex) -> bool {
         .said()
         .iter()
         .any(|frame| frame.method() == TURN_COMPLETED)
-}
-
-fn no_loadout(thread: &str) -> LoadoutError {
-    LoadoutError::new(
-        ErrorKind::UnknownCapability,
-        format!("no loadout is recorded for thread `{thread}`"),
-    )
-    .with_hint("`thread/capability/list` (or `codex-loadout threads`) shows those that have one.")
-    .with_items(vec![ErrorItem::named(thread)])
 }

@@ -34,6 +34,7 @@ mod routing;
 mod second_look;
 
 pub use effect::{Effect, Prepared, Rebound, RequestKind, Settled, Ticket};
+pub(crate) use refusals::internal_error;
 pub use routing::Router;
 
 #[cfg(test)]

@@ -33,6 +33,16 @@ pub(super) fn busy_error(id: &Id, thread: &str) -> Bytes {
     answer_frame(id, "error", &error.to_json_rpc().to_string())
 }
 
+/// The answer to a request at which the proxy itself failed.
+pub(crate) fn internal_error(id: &Id) -> Bytes {
+    let error = serde_json::json!({
+        "code": INTERNAL_ERROR,
+        "message": "codex-loadout failed at this request; its log on stderr says where",
+        "data": { "origin": ORIGIN },
+    });
+    answer_frame(id, "error", &error.to_string())
+}
+
 /// The one answer to a request that Codex did not live to give.
 pub(super) fn gone_error(id: &Id) -> Bytes {
     let error = serde_json::json!({

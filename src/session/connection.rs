@@ -13,11 +13,10 @@ use tokio::process::Child;
 
 use super::work::Work;
 use crate::connection::{Asker, Inbox, Outbox, Upstream, write_frames};
-use crate::router::{Effect, Prepared, Rebound, RequestKind, Router, Settled, Ticket};
-use crate::wire::{Frame, Id, answer_frame};
-
-/// JSON-RPC's code for an internal error.
-const INTERNAL_ERROR: i64 = -32603;
+use crate::router::{
+    Effect, Prepared, Rebound, RequestKind, Router, Settled, Ticket, internal_error,
+};
+use crate::wire::{Frame, Id};
 
 /// Work that is done, on its way back to the router.
 enum Done {
@@ -318,12 +317,6 @@ fn settling_failed(ticket: Ticket, id: &Id) -> impl FnOnce() -> Done + Send + us
         answer,
         settled: Settled::Loadout,
     }
-}
-
-fn internal_error(id: &Id) -> Bytes {
-    let error = serde_json::json!({ "code": INTERNAL_ERROR,
-        "message": "codex-loadout failed at this request; its log on stderr says where" });
-    answer_frame(id, "error", &error.to_string())
 }
 
 use signals::Signals;

@@ -207,11 +207,7 @@ impl Work {
         let of_host = of_host.unwrap_or_default();
         let config = match &lowered {
             Some(lowered) => {
-                let loadouts = self.loadouts.clone();
-                let loadout = binding.loadout.clone();
-                let restored =
-                    tokio::task::spawn_blocking(move || loadouts.restore(&loadout)).await;
-                let healed = restored.unwrap_or_else(|_| Ok(Vec::new()))?;
+                let healed = self.loadouts.bring_back(&binding.loadout).await?;
                 self.loadouts.note_healed(Some(&thread), &healed).await;
                 self.lead_to_root(&thread, &binding.loadout, upstream)
                     .await?;

@@ -105,7 +105,7 @@ async fn exit_codes_and_hints() {
     check(
         stage.verb(&["show", "nobody"]),
         1,
-        "hint: `codex-loadout threads` lists those that have one.",
+        "(or `codex-loadout threads`) shows those that have one.",
     );
     check(stage.verb(&["list", "--bogus"]), 2, "--bogus");
     check(stage.verb(&["resolve"]), 2, "SELECTION.json");
