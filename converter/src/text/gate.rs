@@ -62,7 +62,8 @@ fn tokens<'t>(work: &Work<'_>, text: &'t str, scan: &Scan) -> Vec<(usize, &'t st
         }
     }
     for (at, _) in text.match_indices('/') {
-        if is_prose(at)
+        // Where a link leads is no call.
+        if scan.place(at) == Place::Prose
             && words::before(text, at)
                 .is_none_or(|c| c.is_whitespace() || matches!(c, '(' | '"' | '*'))
             && let Some(call) = known_call(work, text, at)

@@ -108,7 +108,15 @@ fn text() -> impl Strategy<Value = String> {
 /// Pieces apart from each other, as authors write them.
 /// What is begun and not ended may take in what comes after it, and is left out.
 fn spaced_text() -> impl Strategy<Value = String> {
-    let half = ["${CLAUDE_PLUGIN_ROOT:-", "Skill(", "Task(", "Agent("];
+    let half = [
+        "${CLAUDE_PLUGIN_ROOT:-",
+        "Skill(",
+        "Task(",
+        "Agent(",
+        "`",
+        "``",
+        "```",
+    ];
     let whole: Vec<&str> = PIECES
         .iter()
         .copied()
