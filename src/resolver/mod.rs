@@ -8,6 +8,7 @@ mod conversions;
 mod listing;
 mod names;
 mod plan;
+mod planning;
 mod receipt;
 mod resolve;
 mod validate;
