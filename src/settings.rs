@@ -22,6 +22,16 @@ pub fn state_home() -> Result<PathBuf, NoHome> {
         .ok_or(NoHome)
 }
 
+/// Where a plugin of Claude's may keep data of its own: in the state folder, since Codex's own folder
+/// for that is the user's.
+///
+/// # Errors
+/// As [`state_home`].
+pub fn data_folder(plugin_id: &str) -> Result<PathBuf, NoHome> {
+    let name = plugin_id.replace(['@', '/'], "-");
+    Ok(state_home()?.join("data").join(name))
+}
+
 /// `$CODEX_HOME`, else `~/.codex`, as Codex itself finds it.
 #[must_use]
 pub fn codex_home() -> PathBuf {

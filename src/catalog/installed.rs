@@ -13,6 +13,7 @@ use super::converted::Conversions;
 use super::mention_only::is_mention_only;
 use super::model::{Conversion, InstalledPlugin, Parts, PluginServer, PluginSkill};
 use super::plugin_folder::PluginFolder;
+use crate::settings;
 
 /// The version Codex reports, if its folder is there; else what Codex would take:
 /// `local`, or the last by name.
@@ -43,7 +44,6 @@ const TRUSTED: &str = "trusted";
 
 /// What Codex told, besides the list of plugins.
 pub(super) struct Told<'a> {
-    pub(super) codex_home: &'a Path,
     /// The skills of plugins.
     pub(super) skills: &'a [ListedSkill],
     pub(super) config: &'a Config,
@@ -91,10 +91,8 @@ pub(super) fn read_plugin(
         hooks,
         ..Parts::default()
     };
-    let data_folder = told
-        .codex_home
-        .join("plugins/data")
-        .join(plugin.id.replace('@', "-"));
+    // Without a state folder nothing can be given to a thread anyway.
+    let data_folder = settings::data_folder(&plugin.id).unwrap_or_default();
     let input = ConversionInput {
         plugin: plugin.name.clone(),
         data_folder,

@@ -96,7 +96,6 @@ fn assemble(
         .into_iter()
         .partition(|skill| skill.plugin_id.is_some() || skill.path.starts_with(&cache));
     let told = Told {
-        codex_home,
         skills: &of_plugins,
         config: &config,
         hooks: &hooks,

@@ -96,10 +96,13 @@ impl Digests {
         let read_at = Instant::now();
         let tree = read(bundle)?;
         let digest = tree.digest();
-        if let Some(store) = store
-            && store.keep_tree(&tree, digest)?
-        {
-            healed.push(bundle.source.clone());
+        if let Some(store) = store {
+            if store.keep_tree(&tree, digest)? {
+                healed.push(bundle.source.clone());
+            }
+            if let Some(input) = &bundle.conversion {
+                make_data_folder(&tree, &input.data_folder);
+            }
         }
         // A watch misses nothing; times may hide a change that follows at once.
         if watch.is_some() || stamp.is_settled(SystemTime::now()) {
@@ -131,6 +134,18 @@ pub(super) fn read(bundle: &Bundle) -> Result<Tree, LoadoutError> {
         LoadoutError::new(ErrorKind::ConversionFailed, error.to_string())
             .with_hint("Move the skill nearer to the plugin's folder, or reinstall the plugin.")
     })
+}
+
+/// What a plugin of Claude's is told to keep data in is there when it runs.
+fn make_data_folder(tree: &Tree, folder: &Path) {
+    let name = folder.to_string_lossy();
+    let finder = memchr::memmem::Finder::new(name.as_bytes());
+    let is_named = tree
+        .iter()
+        .any(|(_, file)| finder.find(&file.bytes).is_some());
+    if is_named && let Err(error) = std::fs::create_dir_all(folder) {
+        tracing::warn!(folder = %folder.display(), %error, "a plugin's folder for data can't be made");
+    }
 }
 
 fn converted(tree: Tree, input: &ConversionInput) -> Result<Tree, LoadoutError> {

@@ -13,7 +13,7 @@ pub(crate) const FORGE: [(&str, &str); 7] = [
         "commands/prd.md",
         "---\ndescription: Writes a PRD\nargument-hint: <idea>\n---\n\nWrite a PRD for: $ARGUMENTS\n\n\
          @${CLAUDE_PLUGIN_ROOT}/shared/rules.md\n\nRun:\n\n```bash\nsh ${CLAUDE_PLUGIN_ROOT}/scripts/go.sh\n```\n\n\
-         Then use `/forge:audit`, and let Task(subagent_type=\"reviewer\") look at it.\n",
+         Keep notes in `${CLAUDE_PLUGIN_DATA}/notes.md`. Then use `/forge:audit`, and let Task(subagent_type=\"reviewer\") look at it.\n",
     ),
     (
         "skills/audit/SKILL.md",
@@ -103,6 +103,11 @@ async fn a_chosen_claude_plugin_is_there_with_all_its_parts() {
     };
     assert_eq!(read("shared/rules.md"), "Be brief.\n");
     assert_eq!(read("scripts/go.sh"), "echo gone\n");
+    let data = stage.home.path().join(".codex-loadout/data/forge-internal");
+    assert!(
+        text.contains(data.to_str().unwrap()) && data.is_dir(),
+        "{text}"
+    );
 
     let child = spawn_child_as(&host, &thread, "forge:reviewer").await;
     stage.model.wait_for_thread(&child).await.unwrap();
