@@ -11,7 +11,10 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
-const TARGETS: [(&str, fn(&[u8])); 4] = [
+/// The body of a fuzz target.
+type Target = fn(&[u8]);
+
+const TARGETS: [(&str, Target); 4] = [
     ("frontmatter", fuzz::frontmatter),
     ("references", fuzz::references),
     ("manifests", fuzz::manifests),
@@ -19,7 +22,7 @@ const TARGETS: [(&str, fn(&[u8])); 4] = [
 ];
 
 /// All seeds, by the name of their target.
-fn seeds() -> Vec<(&'static str, fn(&[u8]), Vec<u8>)> {
+fn seeds() -> Vec<(&'static str, Target, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds");
     let mut seeds = Vec::new();
     for (name, target) in TARGETS {
@@ -41,7 +44,7 @@ fn seeds_are_converted_or_refused() {
 }
 
 /// A seed that something happened to: cut, doubled, and with bytes of others in it.
-fn spoiled() -> impl Strategy<Value = (fn(&[u8]), Vec<u8>)> {
+fn spoiled() -> impl Strategy<Value = (Target, Vec<u8>)> {
     let seeds = seeds();
     let pieces: Vec<Vec<u8>> = seeds.iter().map(|(.., seed)| seed.clone()).collect();
     let change = (
