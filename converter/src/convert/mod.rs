@@ -260,7 +260,7 @@ fn report(
     let strict = context.options.strict;
     failures.extend(
         found()
-            .filter(|finding| strict || finding.code.fails())
+            .filter(|finding| finding.code.fails() || strict && finding.code.loses())
             .cloned(),
     );
     by_place(&mut failures);

@@ -443,19 +443,23 @@ fn what_fails_a_plugin() {
 }
 
 #[test]
-fn strict_fails_what_is_otherwise_said() {
-    let source = source(&[(
-        "skills/s/SKILL.md",
-        "---\ndescription: d\nmodel: opus\n---\n",
-    )]);
-    for (strict, failures) in [(false, vec![]), (true, vec!["model-dropped"])] {
+fn strict_fails_warnings_and_no_notes() {
+    let loses = "---\ndescription: d\nmodel: opus\n---\n$ARGUMENTS";
+    let is_noted = "---\nargument-hint: x\n---\nDo $ARGUMENTS with TodoWrite.";
+    for (text, strict, failures) in [
+        (loses, false, vec![]),
+        (loses, true, vec!["model-dropped"]),
+        (is_noted, true, vec![]),
+    ] {
+        let source = source(&[("skills/s/SKILL.md", text)]);
         let options = Options {
             strict,
             ..Options::default()
         };
         let conversion = convert(&source, &options, &Codex).unwrap();
-        assert_eq!(codes(&conversion.report.failures), failures);
-        assert_eq!(conversion.bundle.is_empty(), strict);
+        assert_eq!(codes(&conversion.report.failures), failures, "{text}");
+        assert!(!conversion.report.components[0].warnings.is_empty());
+        assert_eq!(conversion.bundle.is_empty(), !failures.is_empty());
     }
 }
 
