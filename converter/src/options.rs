@@ -21,7 +21,8 @@ pub struct Options {
     pub taken_servers: Vec<String>,
     /// Names that MCP servers of this plugin run under, decided elsewhere, by the names they would have.
     pub renamed_servers: BTreeMap<String, String>,
-    /// Whether any warning fails the conversion.
+    /// Whether a warning fails the conversion: a finding by which a part is less than it was, or may be
+    /// ([`Code::loses`](crate::report::Code::loses)). Notes of what is only said in other words are none.
     pub strict: bool,
 }
 

@@ -101,6 +101,8 @@ pub(crate) struct HookSource {
     pub(crate) group: usize,
     /// The handler.
     pub(crate) handler: Value,
+    /// Whether the author wrote it for the target: it needs no conversion.
+    pub(crate) is_native: bool,
 }
 
 /// An MCP server's definition.

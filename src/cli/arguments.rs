@@ -149,7 +149,10 @@ pub(super) struct Convert {
     /// Replace bundles that are there already
     #[arg(long)]
     pub(super) force: bool,
-    /// Let any warning fail its plugin
+    /// Let a warning fail its plugin
+    ///
+    /// A warning is what the report lists as lossy or dropped: a part that is less than it was, or may
+    /// be. Its notes, of what is only written in another way, are none.
     #[arg(long)]
     pub(super) strict: bool,
     /// A TOML file with other names for skills: `[plugins.NAME.skills]`, then `old = "new"`

@@ -9,7 +9,7 @@ use codex_loadout_converter::{ConversionError, Source};
 use crate::bundle::{Tree, TreeFile};
 use crate::materializer::{Limits, ReadError, read_tree};
 
-/// More names than this are not looked at to find a marketplace's plugins.
+/// More files and folders than this are not looked at to find a marketplace's plugins.
 const NAMES: usize = 200_000;
 /// Deeper folders are not looked at for that.
 const DEPTH: usize = 32;
@@ -134,9 +134,14 @@ fn read(folder: &Path, name: String, add: impl FnOnce(&mut Source)) -> Found {
 /// The names of all files, and the content of the marketplace's: a plugin whose files can't be read is
 /// no reason not to find its neighbours.
 fn sketch(folder: &Path) -> Tree {
-    let mut names = Vec::new();
-    list(folder, "", DEPTH, &mut names);
-    names
+    let mut sketch = Sketch {
+        root: folder,
+        left: NAMES,
+        names: Vec::new(),
+    };
+    sketch.list(folder, "", DEPTH);
+    sketch
+        .names
         .into_iter()
         .map(|name| {
             let bytes = if name.ends_with("marketplace.json") {
@@ -149,20 +154,43 @@ fn sketch(folder: &Path) -> Tree {
         .collect()
 }
 
-fn list(folder: &Path, prefix: &str, depth: usize, names: &mut Vec<String>) {
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let Ok(name) = entry.file_name().into_string() else {
-            continue;
+struct Sketch<'a> {
+    root: &'a Path,
+    /// So many more files and folders are looked at.
+    left: usize,
+    names: Vec<String>,
+}
+
+impl Sketch<'_> {
+    fn list(&mut self, folder: &Path, prefix: &str, depth: usize) {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
+            if name == ".git" || self.left == 0 {
+                continue;
+            }
+            self.left -= 1;
+            let path = format!("{prefix}{name}");
+            let Some(real) = self.inside(&entry.path()) else {
+                continue;
+            };
+            if !real.is_dir() {
+                self.names.push(path);
+            } else if depth > 0 && !folder.starts_with(&real) {
+                self.list(&real, &format!("{path}/"), depth - 1);
+            }
+        }
+    }
+
+    /// Where a path really leads, if that is in the folder.
+    fn inside(&self, path: &Path) -> Option<PathBuf> {
+        let real = if path.is_symlink() {
+            path.canonicalize().ok()?
+        } else {
+            path.to_owned()
         };
-        if name == ".git" || names.len() >= NAMES {
-            continue;
-        }
-        let path = format!("{prefix}{name}");
-        if !entry.path().is_dir() {
-            names.push(path);
-        } else if depth > 0 {
-            list(&entry.path(), &format!("{path}/"), depth - 1, names);
-        }
+        real.starts_with(self.root).then_some(real)
     }
 }
 
@@ -203,6 +231,20 @@ mod tests {
             }
         ));
         assert!(matches!(&found[2], Found::Elsewhere { reason, .. } if reason.contains("github")));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_round_and_out_are_not_followed_to_find_plugins() {
+        let home = tempfile::tempdir().unwrap();
+        let root = home.path().canonicalize().unwrap();
+        write(&root, "a/x.md", "");
+        for (target, link) in [("..", "a/up"), ("..", "a/again"), ("/", "out"), ("a", "b")] {
+            std::os::unix::fs::symlink(target, root.join(link)).unwrap();
+        }
+        let sketch = sketch(&root);
+        let names: Vec<&str> = sketch.iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["a/x.md", "b/x.md"]);
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub struct Request {
     pub out: PathBuf,
     /// Whether bundles that are there are replaced.
     pub replace: bool,
-    /// Whether any warning fails a plugin.
+    /// Whether a warning (not a note) fails its plugin.
     pub strict: bool,
     /// Other names for skills.
     pub aliases: Aliases,

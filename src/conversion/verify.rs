@@ -63,7 +63,9 @@ pub async fn verify(
     };
     let mut all = Vec::new();
     for (number, (place, bundle)) in bundles.iter().enumerate() {
-        let missing = verifying.one(&number.to_string(), place, bundle).await;
+        // Codex runs in another folder.
+        let place = std::path::absolute(place)?;
+        let missing = verifying.one(&number.to_string(), &place, bundle).await;
         all.push(missing.with_context(|| format!("`{}` can't be verified", place.display()))?);
     }
     verifying.host.end().await;

@@ -247,6 +247,27 @@ mod tests {
         ));
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn links_that_multiply_folders_are_too_many() {
+        let folder = tempfile::tempdir().unwrap();
+        for level in 0..24 {
+            let level_folder = folder.path().join(format!("l{level}"));
+            fs::create_dir(&level_folder).unwrap();
+            for link in ["a", "b"] {
+                let below = format!("../l{}", level + 1);
+                std::os::unix::fs::symlink(below, level_folder.join(link)).unwrap();
+            }
+        }
+        fs::create_dir(folder.path().join("l24")).unwrap();
+        let limits = Limits {
+            files: 1000,
+            bytes: 1,
+        };
+        let error = read_tree(folder.path(), limits).unwrap_err().to_string();
+        assert!(error.ends_with("holds more than 1000 folders"), "{error}");
+    }
+
     #[test]
     fn a_stamp_changes_with_the_folder_and_settles() {
         let folder = folder();

@@ -8,7 +8,7 @@ use super::error::ReadError;
 /// What a bundle may hold.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Files, at most.
+    /// Files, at most; and as many folders.
     pub files: usize,
     /// Bytes of all files together, at most.
     pub bytes: u64,
@@ -52,6 +52,7 @@ pub(super) fn walk(
         root: &real,
         limits,
         files: 0,
+        folders: 0,
         bytes: 0,
         visit,
     };
@@ -62,6 +63,7 @@ struct Walk<'a> {
     root: &'a Path,
     limits: Limits,
     files: usize,
+    folders: usize,
     bytes: u64,
     visit: &'a mut dyn FnMut(Found<'_>) -> Result<(), ReadError>,
 }
@@ -74,6 +76,11 @@ impl Walk<'_> {
         name: &str,
         above: &mut Vec<PathBuf>,
     ) -> Result<(), ReadError> {
+        self.folders += 1;
+        // Links to folders of links can make many folders of a few.
+        if self.folders > self.limits.files {
+            return Err(self.too_large(format!("{} folders", self.limits.files)));
+        }
         (self.visit)(Found::Folder(path))?;
         let entries = fs::read_dir(path).map_err(ReadError::unreadable(path))?;
         for entry in entries {
@@ -119,6 +126,13 @@ impl Walk<'_> {
         }
     }
 
+    fn too_large(&self, limit: String) -> ReadError {
+        ReadError::TooLarge {
+            path: self.root.to_owned(),
+            limit,
+        }
+    }
+
     fn entry(
         &mut self,
         real: &Path,
@@ -144,15 +158,11 @@ impl Walk<'_> {
         }
         self.files += 1;
         self.bytes += metadata.len();
-        let too_large = |limit| ReadError::TooLarge {
-            path: self.root.to_owned(),
-            limit,
-        };
         if self.files > self.limits.files {
-            return Err(too_large(format!("{} files", self.limits.files)));
+            return Err(self.too_large(format!("{} files", self.limits.files)));
         }
         if self.bytes > self.limits.bytes {
-            return Err(too_large(format!("{} bytes", self.limits.bytes)));
+            return Err(self.too_large(format!("{} bytes", self.limits.bytes)));
         }
         (self.visit)(Found::File {
             name,

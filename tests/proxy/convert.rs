@@ -40,6 +40,13 @@ fn convert(plugin: &Path, out: &Path, more: &[&str]) -> Output {
         .unwrap()
 }
 
+/// An absolute path as a relative one.
+fn from_here(path: &Path) -> PathBuf {
+    let here = std::env::current_dir().unwrap();
+    let up: PathBuf = here.components().skip(1).map(|_| "..").collect();
+    up.join(path.strip_prefix("/").unwrap())
+}
+
 fn printed(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
@@ -186,7 +193,7 @@ fn strict_and_aliases_count() {
     fs::write(&aliases, "[plugins.forge.skills]\naudit = \"check\"\n").unwrap();
     let output = convert(
         &plugin,
-        &out,
+        &from_here(&out),
         &["--aliases", aliases.to_str().unwrap(), "--verify"],
     );
     assert!(

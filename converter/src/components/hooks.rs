@@ -91,7 +91,7 @@ pub(crate) fn convert(context: &Context<'_>) -> ConvertedHooks {
         context,
         signs: signs::of_plugin(&context.source.tree),
         adapter: &adapter,
-        servers: super::servers::names(context.plugin, context.options),
+        servers: super::servers::names(context.plugin, context.options, context.target),
     };
     let mut events: IndexMap<&str, Vec<Group>> = IndexMap::new();
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();

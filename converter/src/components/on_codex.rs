@@ -112,6 +112,7 @@ esac
         matcher: Some(matcher.to_owned()),
         group,
         handler,
+        is_native: false,
     };
     let run = "bash \"${CLAUDE_PLUGIN_ROOT}/guard.sh\"";
     let plugin = Plugin {

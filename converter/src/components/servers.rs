@@ -11,7 +11,7 @@ use crate::context::Context;
 use crate::options::Options;
 use crate::report::{Account, Code, Finding, Kind, Location, Outcome};
 use crate::source::{Plugin, ServerSource};
-use crate::target::{Codex, Target};
+use crate::target::Target;
 
 mod definition;
 mod fields;
@@ -38,7 +38,12 @@ const FILE: &str = ".mcp.json";
 ///
 /// Names are global to a thread, so a taken one gets the plugin's name in front; what was decided
 /// elsewhere counts.
-pub(crate) fn names(plugin: &Plugin, options: &Options) -> BTreeMap<String, String> {
+pub(crate) fn names(
+    plugin: &Plugin,
+    options: &Options,
+    target: &dyn Target,
+) -> BTreeMap<String, String> {
+    let allowed = |name: &str| allowed(name, target);
     let mut taken: BTreeSet<String> = options.taken_servers.iter().cloned().collect();
     let mut names = BTreeMap::new();
     // Names that may stay are given first: a mended name must not push out a good one.
@@ -50,7 +55,9 @@ pub(crate) fn names(plugin: &Plugin, options: &Options) -> BTreeMap<String, Stri
         if names.contains_key(&server.name) {
             continue;
         }
-        let free = free_name(&server.name, &plugin.name, &taken);
+        let bare = allowed(&server.name);
+        let prefixed = allowed(&format!("{}-{}", plugin.name, server.name));
+        let free = free_name(bare, prefixed, &taken);
         let name = options.renamed_servers.get(&free).cloned().unwrap_or(free);
         taken.insert(name.clone());
         names.insert(server.name.clone(), name);
@@ -58,9 +65,7 @@ pub(crate) fn names(plugin: &Plugin, options: &Options) -> BTreeMap<String, Stri
     names
 }
 
-fn free_name(name: &str, plugin: &str, taken: &BTreeSet<String>) -> String {
-    let bare = allowed(name);
-    let prefixed = allowed(&format!("{plugin}-{name}"));
+fn free_name(bare: String, prefixed: String, taken: &BTreeSet<String>) -> String {
     let numbered = (2..).map(|number| format!("{prefixed}-{number}"));
     [bare, prefixed.clone()]
         .into_iter()
@@ -70,8 +75,7 @@ fn free_name(name: &str, plugin: &str, taken: &BTreeSet<String>) -> String {
 }
 
 /// A name made of allowed characters only.
-fn allowed(name: &str) -> String {
-    let target = Codex;
+fn allowed(name: &str, target: &dyn Target) -> String {
     let mended: String = name
         .chars()
         .map(|c| if target.is_server_name(c) { c } else { '-' })
@@ -87,7 +91,7 @@ fn allowed(name: &str) -> String {
 /// Converts every server of a plugin.
 pub(crate) fn convert(context: &Context<'_>) -> ConvertedServers {
     let plugin = context.plugin;
-    let names = names(plugin, context.options);
+    let names = names(plugin, context.options, context.target);
     let mut converted = ConvertedServers::default();
     let last: BTreeMap<&str, &ServerSource> = plugin
         .servers

@@ -67,7 +67,7 @@ pub fn names(
     let found = found(source, target)?;
     let naming = naming::name(source, &found.plugin, options, target);
     let mut names = naming.names;
-    names.servers = servers::names(&found.plugin, options);
+    names.servers = servers::names(&found.plugin, options, target);
     Ok((found.plugin.name, names))
 }
 
@@ -83,7 +83,7 @@ pub fn convert(
     let found = found(source, target)?;
     let plugin = &found.plugin;
     let mut naming = naming::name(source, plugin, options, target);
-    naming.names.servers = servers::names(plugin, options);
+    naming.names.servers = servers::names(plugin, options, target);
     let mut names: Names = options.neighbours.clone();
     names
         .plugins
@@ -260,7 +260,7 @@ fn report(
     let strict = context.options.strict;
     failures.extend(
         found()
-            .filter(|finding| strict || finding.code.fails())
+            .filter(|finding| finding.code.fails() || strict && finding.code.loses())
             .cloned(),
     );
     by_place(&mut failures);

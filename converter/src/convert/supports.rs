@@ -9,7 +9,7 @@ use crate::components::Converted;
 use crate::context::{Context, relocated};
 use crate::discovery::ancestors;
 use crate::frontmatter;
-use crate::naming::{Naming, utf8};
+use crate::naming::{Naming, Unreadable};
 use crate::report::{Code, Finding, Location};
 use crate::source::CommandText;
 use crate::text::{self, Role, Text};
@@ -59,14 +59,17 @@ pub(super) fn convert(
         if !is_text || done.contains(path.as_str()) || texts.contains_key(&path) {
             continue;
         }
-        let (support, findings, reads) = support(&path, file, context);
+        let (support, findings, reads) = match crate::naming::text(file) {
+            Ok(whole) => support(&path, file, whole, context),
+            Err(why) => (None, vec![left(&path, why)], BTreeSet::new()),
+        };
         let owner = ancestors(&path).find_map(|folder| owners.get(folder));
         match owner.and_then(|index| parts.get_mut(*index)) {
             Some(part) => part.account.warnings.extend(findings),
             None => warnings.extend(findings),
         }
         waiting.extend(reads.into_iter().filter(|path| !texts.contains_key(path)));
-        texts.insert(path, support);
+        texts.extend(support.map(|support| (path, support)));
     }
     texts
 }
@@ -82,27 +85,23 @@ fn consumed<'a>(naming: &'a Naming<'_>) -> BTreeSet<&'a str> {
     skills.chain(commands).collect()
 }
 
+/// What is said of a text that is left as it is.
+fn left(path: &str, why: Unreadable) -> Finding {
+    let (code, line, why) = match why {
+        Unreadable::TooLarge(why) => (Code::TextTooLarge, 1, why),
+        Unreadable::NotUtf8 { line } => (Code::TextNotUtf8, line, "it is not UTF-8".to_owned()),
+    };
+    let message = format!("{why}: it was left as it is");
+    Finding::new(code, Location::new(path, line), message)
+}
+
 fn support(
     path: &str,
     file: &TreeFile,
+    whole: &str,
     context: &Context<'_>,
-) -> (Support, Vec<Finding>, BTreeSet<String>) {
+) -> (Option<Support>, Vec<Finding>, BTreeSet<String>) {
     let bundle_file = relocated(context.moved, path);
-    let whole = match utf8(file) {
-        Ok(whole) => whole,
-        Err(line) => {
-            let finding = Finding::new(
-                Code::TextNotUtf8,
-                Location::new(path, line),
-                "it is not UTF-8, so it was left as it is",
-            );
-            let support = Support {
-                bundle_file,
-                file: file.clone(),
-            };
-            return (support, vec![finding], BTreeSet::new());
-        }
-    };
     let document = frontmatter::read(whole);
     let converted = text::convert(
         Text {
@@ -122,5 +121,5 @@ fn support(
             executable: file.executable,
         },
     };
-    (support, converted.findings, converted.reads)
+    (Some(support), converted.findings, converted.reads)
 }

@@ -21,7 +21,7 @@ impl Finder<'_> {
         // The author has decided for Codex: Claude's hooks are accounted for, and left out.
         if let Some(declared) = manifests.declared_for_codex("hooks") {
             self.hooks_of(&declared, &mut read)?;
-            let for_codex = self.found.plugin.hooks.len();
+            let for_codex = self.mark_native();
             self.hooks_for_claude(&mut read)?;
             let others = self.found.plugin.hooks.split_off(for_codex);
             for hook in others {
@@ -35,7 +35,18 @@ impl Finder<'_> {
             }
             return Ok(());
         }
-        self.hooks_for_claude(&mut read)
+        self.hooks_for_claude(&mut read)?;
+        if manifests.are_for_codex_alone() {
+            self.mark_native();
+        }
+        Ok(())
+    }
+
+    /// All hooks found so far are written for Codex; gives their number.
+    fn mark_native(&mut self) -> usize {
+        let hooks = &mut self.found.plugin.hooks;
+        hooks.iter_mut().for_each(|hook| hook.is_native = true);
+        hooks.len()
     }
 
     fn hooks_for_claude(&mut self, read: &mut BTreeSet<String>) -> Result<(), ConversionError> {
@@ -122,6 +133,7 @@ impl Finder<'_> {
                 matcher: matcher.map(str::to_owned),
                 group: index,
                 handler: handler.clone(),
+                is_native: false,
             });
         }
     }

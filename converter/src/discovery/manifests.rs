@@ -138,6 +138,11 @@ impl Manifests {
         self.claude.is_none() && self.entry.is_none() && self.codex.is_none()
     }
 
+    /// Whether the author has written for Codex and not for Claude.
+    pub(super) fn are_for_codex_alone(&self) -> bool {
+        self.claude.is_none() && self.codex.is_some()
+    }
+
     /// Whether only what the entry lists of a kind counts, default folders left aside.
     pub(super) fn entry_alone_lists(&self, key: &str) -> bool {
         self.entry_alone
@@ -188,8 +193,8 @@ impl Manifests {
         for (key, value) in fills {
             manifest.entry(key).or_insert(value);
         }
-        let text = |key: &str| {
-            [Some(&manifest), codex.as_ref()]
+        let text_of = |manifests: [Option<&Map<String, Value>>; 2], key: &str| {
+            manifests
                 .into_iter()
                 .flatten()
                 .filter_map(|map| map.get(key)?.as_str())
@@ -197,10 +202,13 @@ impl Manifests {
                 .find(|text| !text.is_empty())
                 .map(str::to_owned)
         };
+        // Claude's users know its name; what it is for, the author has told Codex.
+        let name = text_of([Some(&manifest), codex.as_ref()], "name");
+        let own = |key: &str| text_of([codex.as_ref(), Some(&manifest)], key);
         Plugin {
-            name: text("name").unwrap_or_else(|| source.folder.clone()),
-            version: text("version"),
-            description: text("description"),
+            name: name.unwrap_or_else(|| source.folder.clone()),
+            version: own("version"),
+            description: own("description"),
             codex_manifest: codex.clone(),
             manifest: manifest.clone(),
             ..Plugin::default()

@@ -314,12 +314,23 @@ fn hooks_are_merged_each_handler_with_its_line() {
 #[test]
 fn the_authors_own_choice_of_hooks_counts() {
     let claude = "{\"hooks\": {\"Stop\": [{\"hooks\": [{\"type\": \"command\"}]}]}}";
-    for (own, kept, dropped) in [
-        (json!({"name": "p"}), 1, 0),
-        (json!({"name": "p", "hooks": {}}), 0, 1),
-        (json!({"name": "p", "hooks": "./hooks/hooks.json"}), 1, 0),
+    for (own, kept, dropped, native) in [
+        (json!({"name": "p"}), 1, 0, false),
+        (json!({"name": "p", "hooks": {}}), 0, 1, true),
+        (
+            json!({"name": "p", "hooks": "./hooks/hooks.json"}),
+            1,
+            0,
+            true,
+        ),
     ] {
         let own = own.to_string();
+        let for_codex_alone = discover(&Source {
+            tree: tree(&[("hooks/hooks.json", claude), (CODEX_MANIFEST, &own)]),
+            ..Source::default()
+        });
+        let hooks = for_codex_alone.unwrap().plugin.hooks;
+        assert!(hooks.iter().all(|hook| hook.is_native), "{own}");
         let found = found(
             &[("hooks/hooks.json", claude), (CODEX_MANIFEST, &own)],
             &json!({}),
@@ -330,6 +341,8 @@ fn the_authors_own_choice_of_hooks_counts() {
             (kept, dropped),
             "{own}"
         );
+        let hooks = &found.plugin.hooks;
+        assert!(hooks.iter().all(|hook| hook.is_native == native), "{own}");
         assert!(codes(&found).contains(&"author-codex-manifest-used"));
         assert_eq!(found.plugin.name, "p");
     }

@@ -1,4 +1,5 @@
-//! Files called `SKILL.md` that are no skills of the plugin: Codex would load each of them, so they get another name.
+//! Files that are no parts of the plugin, and that Codex would make some of: each `SKILL.md` it finds is a skill to
+//! it, and when it installs a bundle, so is each text among the commands. They get other names.
 
 use std::collections::BTreeSet;
 
@@ -8,11 +9,47 @@ use crate::discovery::{SKILL_FILE, is_hidden};
 use crate::paths::{file_name, folder_of};
 use crate::report::{Code, Finding, Location};
 
-/// What they are called instead.
+/// What a `SKILL.md` is called instead.
 const ASIDE: &str = "SKILL.not-loaded.md";
 
 impl Namer<'_, '_> {
     pub(super) fn set_aside(&mut self) {
+        self.skill_files();
+        self.command_files();
+    }
+
+    fn command_files(&mut self) {
+        let folder = self.target.migrated_folder();
+        let moved = &self.naming.moved;
+        let others: Vec<&str> = self
+            .source
+            .tree
+            .under(folder)
+            .map(|(path, _)| path)
+            .filter(|path| path.ends_with(".md") && relocated(moved, path) == **path)
+            .collect();
+        let Some(first) = others.first() else { return };
+        let mut aside = format!("{folder}-not-loaded");
+        while self.source.tree.has_folder(&aside) {
+            aside.push('_');
+        }
+        self.naming.findings.push(Finding::new(
+            Code::CommandFileSetAside,
+            Location::new(*first, 1),
+            format!(
+                "{} of the texts in `{folder}` are no commands of the plugin; they lie in `{aside}`, since each would be made a skill when the bundle is installed",
+                others.len()
+            ),
+        ));
+        self.naming.moved.extend(others.iter().map(|path| {
+            (
+                (*path).to_owned(),
+                format!("{aside}{}", &path[folder.len()..]),
+            )
+        }));
+    }
+
+    fn skill_files(&mut self) {
         let skills: BTreeSet<&str> = self
             .naming
             .skills

@@ -139,20 +139,18 @@ impl<'a> Namer<'a, '_> {
 
     /// Reads a component's file; one that is no text is accounted for.
     fn text(&mut self, kind: Kind, name: &str, path: &str) -> Option<&'a str> {
-        let file = self.source.tree.get(path)?;
-        match utf8(file) {
-            Ok(text) => Some(text),
-            Err(line) => {
-                self.naming.accounts.push(dropped(
-                    kind,
-                    name,
-                    Location::new(path, line),
-                    Code::NotUtf8,
-                    "its file is not UTF-8: save it as that",
-                ));
-                None
+        let (code, line, reason) = match text(self.source.tree.get(path)?) {
+            Ok(text) => return Some(text),
+            Err(Unreadable::TooLarge(reason)) => (Code::ComponentTooLarge, 1, reason),
+            Err(Unreadable::NotUtf8 { line }) => {
+                let reason = "its file is not UTF-8: save it as that";
+                (Code::NotUtf8, line, reason.to_owned())
             }
-        }
+        };
+        let at = Location::new(path, line);
+        let account = dropped(kind, name, at, code, &reason);
+        self.naming.accounts.push(account);
+        None
     }
 
     /// The bundle's file of a skill with this name.
@@ -187,13 +185,34 @@ impl<'a> Namer<'a, '_> {
     }
 }
 
-/// A file as text; otherwise the first line that is none.
-pub(crate) fn utf8(file: &TreeFile) -> Result<&str, usize> {
-    std::str::from_utf8(&file.bytes).map_err(|error| {
-        1 + file.bytes[..error.valid_up_to()]
+/// A larger text is none that someone wrote for a model, and would take long. In bytes.
+const LARGEST: usize = 4 << 20;
+
+/// Why a file can't be read as a text.
+#[derive(Debug)]
+pub(crate) enum Unreadable {
+    /// It is larger than texts are: a sentence that says so.
+    TooLarge(String),
+    /// It is not UTF-8 from this line on.
+    NotUtf8 { line: usize },
+}
+
+/// A file as text.
+///
+/// # Errors
+/// [`Unreadable`] if it is none.
+pub(crate) fn text(file: &TreeFile) -> Result<&str, Unreadable> {
+    if file.bytes.len() > LARGEST {
+        return Err(Unreadable::TooLarge(format!(
+            "it has {} bytes, and a text of more than {LARGEST} is not converted",
+            file.bytes.len()
+        )));
+    }
+    std::str::from_utf8(&file.bytes).map_err(|error| Unreadable::NotUtf8 {
+        line: 1 + file.bytes[..error.valid_up_to()]
             .iter()
             .filter(|byte| **byte == b'\n')
-            .count()
+            .count(),
     })
 }
 

@@ -17,6 +17,7 @@ impl Namer<'_, '_> {
             .iter()
             .flat_map(|skill| ancestors(&skill.folder))
             .collect();
+        let mut read = Vec::new();
         for skill in &plugin.skills {
             let file = skill_file(&skill.folder);
             let by_folder = if skill.folder.is_empty() {
@@ -33,13 +34,18 @@ impl Namer<'_, '_> {
                     .repairs
                     .push((1, "it has no frontmatter: one was made".to_owned()));
             }
-            let at = Location::new(&file, document.header.line("name"));
             let claude_name = document
                 .header
                 .text("name")
                 .map(|name| clean(&name))
                 .filter(|name| !name.is_empty())
                 .unwrap_or_else(|| by_folder.to_owned());
+            read.push((skill, file, document, claude_name));
+        }
+        // Of two of one name, the one whose folder is called so has it.
+        read.sort_by_key(|(skill, .., name)| file_name(&skill.folder) != name);
+        for (skill, file, document, claude_name) in read {
+            let at = Location::new(&file, document.header.line("name"));
             let mut findings = Vec::new();
             let name = self.alias(&claude_name, at.clone(), &mut findings);
             match self.claim(&name, Kind::Skill) {

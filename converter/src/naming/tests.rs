@@ -134,6 +134,28 @@ fn who_lies_where() {
         ),
         (
             vec![
+                ("skills/a/SKILL.md", "---\nname: b\n---\n"),
+                ("skills/b/SKILL.md", ""),
+            ],
+            vec!["b @ skills/b/SKILL.md"],
+            vec!["skills/a/SKILL.md > skills/a/SKILL.not-loaded.md"],
+            vec!["duplicate-skill-name", "skill-file-set-aside"],
+        ),
+        (
+            vec![
+                ("commands/a/SKILL.md", ""),
+                ("commands/a/more.md", ""),
+                ("commands/b.txt", ""),
+            ],
+            vec!["a @ skills/a/SKILL.md"],
+            vec![
+                "commands/a/SKILL.md > skills/a/SKILL.md",
+                "commands/a/more.md > commands-not-loaded/a/more.md",
+            ],
+            vec!["command-file-set-aside"],
+        ),
+        (
+            vec![
                 ("skills/a/SKILL.md", ""),
                 ("skills/b/SKILL.md", "---\nname: A\n---\n"),
             ],
@@ -172,8 +194,8 @@ fn who_lies_where() {
                 "a-command @ skills/a-command/SKILL.md",
                 "a @ skills/a/SKILL.md",
             ],
-            vec![],
-            vec!["command-shadowed"],
+            vec!["commands/a.md > commands-not-loaded/a.md"],
+            vec!["command-file-set-aside", "command-shadowed"],
         ),
         (
             vec![("commands/a/b.md", ""), ("commands/a-b.md", "")],

@@ -63,6 +63,8 @@ codes! {
     NestedSkillDropped = "nested-skill-dropped", Loss;
     /// Files called `SKILL.md` that are no skills of the plugin got another name.
     SkillFileSetAside = "skill-file-set-aside", Note;
+    /// Texts among the commands that are none of the plugin's lie in another folder.
+    CommandFileSetAside = "command-file-set-aside", Note;
     /// Two skills of one name.
     DuplicateSkillName = "duplicate-skill-name", Loss;
     /// Two agents of one name.
@@ -99,6 +101,8 @@ codes! {
     AgentFieldDropped = "agent-field-dropped", Loss;
     /// A dependency is not among the neighbours.
     DependencyMissing = "dependency-missing", Loss;
+    /// A text is too large to be converted and was left as it is.
+    TextTooLarge = "text-too-large", Loss;
     /// A text is not UTF-8 and was left as it is.
     TextNotUtf8 = "text-not-utf8", Loss;
     /// Not supported: a program on the path.
@@ -123,6 +127,8 @@ codes! {
     UnsupportedUserConfig = "component-unsupported:userConfig", Loss;
     /// Not supported: a workflow.
     UnsupportedWorkflow = "component-unsupported:workflow", Loss;
+    /// A component's text is too large to be converted.
+    ComponentTooLarge = "component-too-large", Failure;
     /// A component's file is not UTF-8.
     NotUtf8 = "not-utf8", Failure;
     /// Two names differ only by case, or only by characters that no folder can have.

@@ -41,7 +41,9 @@ impl Report {
             write!(f, " {version}")?;
         }
         if !self.failures.is_empty() {
-            return writeln!(f, ": can't be used, {} failures", self.failures.len());
+            let count = self.failures.len();
+            let noun = if count == 1 { "failure" } else { "failures" };
+            return writeln!(f, ": can't be used, {count} {noun}");
         }
         writeln!(
             f,
@@ -197,7 +199,7 @@ mod tests {
         assert_eq!(
             head,
             [
-                "p 1.2.3: can't be used, 1 failures",
+                "p 1.2.3: can't be used, 1 failure",
                 "  failed",
                 "    skill-rejected  skills/a/SKILL.md:1",
                 "      too long",

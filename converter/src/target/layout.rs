@@ -26,6 +26,9 @@ pub trait Layout {
     /// Why a skill's file would not be loaded, or not under its name; empty: it would.
     fn check_skill(&self, plugin: &str, name: &str, text: &str) -> Vec<String>;
 
+    /// The folder whose texts the platform makes skills of by itself when it installs a bundle.
+    fn migrated_folder(&self) -> &'static str;
+
     /// The file of an agent with this name.
     fn agent_file(&self, name: &str) -> String;
     /// What that file says.

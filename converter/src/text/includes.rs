@@ -42,21 +42,22 @@ pub(super) fn run(work: &mut Work<'_>) {
         if matches!(place, Place::Block(_) | Place::Link) || !may_begin(body, at) {
             continue;
         }
-        let token = token(body, at + 1);
-        let Some(target) = target(work, at, token.clone(), place) else {
+        let written = Written::at(body, at + 1);
+        let Some(target) = target(work, at, &written, place) else {
             continue;
         };
-        let range = at..token.end;
+        let range = at..written.end;
         match target {
-            Target::Plugin(path) => plugin_file(work, range, &path),
+            Target::Plugin(path) => plugin_file(work, range, &path, &body[written.part]),
             Target::Project(path) => {
-                let named = work.as_code(&range, &path);
+                let part = &body[written.part];
+                let named = work.as_code(&range, &format!("{path}{part}"));
                 put(work, range, &named, " of the project");
             }
             Target::Argument(words) => {
                 put(work, range, &format!("the file named by {words}"), "");
             }
-            Target::Pattern => pattern(work, at, token),
+            Target::Pattern => pattern(work, at, written.path),
             Target::Missing => work.find(
                 at,
                 Code::IncludeUnresolved,
@@ -75,6 +76,61 @@ fn may_begin(body: &str, at: usize) -> bool {
                 '`' | '(' | '[' | '"' | '\'' | '*' | ':' | '|' | '>' | '“' | '—'
             )
     })
+}
+
+/// What stands after an `@`.
+struct Written {
+    /// The path.
+    path: Range<usize>,
+    /// What part of the file is meant: `#L10-20`, `:10-20`, or nothing.
+    part: Range<usize>,
+    /// Where all of it ends.
+    end: usize,
+}
+
+impl Written {
+    fn at(body: &str, start: usize) -> Self {
+        if let Some(path) = quoted(body, start) {
+            return Self {
+                part: path.end..path.end,
+                end: path.end + 1,
+                path,
+            };
+        }
+        let token = token(body, start);
+        let path = match body[token.clone()].find('#') {
+            Some(length) => start..start + length,
+            None => token.clone(),
+        };
+        let end = lines(body, token.end).unwrap_or(token.end);
+        Self {
+            part: path.end..end,
+            end,
+            path,
+        }
+    }
+}
+
+/// The path in `@"two words.md"`.
+fn quoted(body: &str, start: usize) -> Option<Range<usize>> {
+    let inside = words::tail(body, start, 512).strip_prefix('"')?;
+    let length = inside.find(['"', '\n'])?;
+    let is_closed = inside[length..].starts_with('"') && length > 0;
+    is_closed.then(|| start + 1..start + 1 + length)
+}
+
+/// Where `:10-20` after a path ends.
+fn lines(body: &str, at: usize) -> Option<usize> {
+    let digits = |at: usize| words::run(body, at, 9, |c| c.is_ascii_digit());
+    let first = digits(at + body[at..].strip_prefix(':').map(|_| 1)?);
+    if first.is_empty() {
+        return None;
+    }
+    let end = match words::after(body, first.end) {
+        Some('-') => digits(first.end + 1).end,
+        _ => first.end,
+    };
+    (!words::after(body, end).is_some_and(words::is_word)).then_some(end)
 }
 
 /// The path after the `@`, without the punctuation of the sentence.
@@ -102,13 +158,14 @@ fn token(body: &str, start: usize) -> Range<usize> {
 }
 
 /// What an include leads to; `None` if it isn't one.
-fn target(work: &mut Work<'_>, at: usize, token: Range<usize>, place: Place) -> Option<Target> {
+fn target(work: &mut Work<'_>, at: usize, whole: &Written, place: Place) -> Option<Target> {
     let body = work.body();
+    let token = whole.path.clone();
     let written = &body[token.clone()];
     if written.is_empty() {
         return None;
     }
-    let goes_on = goes_on(body, token.end);
+    let goes_on = goes_on(body, whole.end);
     if written.starts_with('$') && variable_at(body, token.start).is_none() {
         if goes_on || place != Place::Prose {
             return None;
@@ -249,7 +306,7 @@ fn pattern(work: &mut Work<'_>, at: usize, token: Range<usize>) {
     }
 }
 
-fn plugin_file(work: &mut Work<'_>, range: Range<usize>, path: &str) {
+fn plugin_file(work: &mut Work<'_>, range: Range<usize>, path: &str, part: &str) {
     if !work.edits.is_free(range.clone()) {
         return;
     }
@@ -260,10 +317,14 @@ fn plugin_file(work: &mut Work<'_>, range: Range<usize>, path: &str) {
     match &located.words {
         Some(words) => {
             let around = work.with_ticks(range);
-            put(work, around, words, "");
+            let words = match part {
+                "" => words.clone(),
+                part => format!("{words} (`{part}`)"),
+            };
+            put(work, around, &words, "");
         }
         None => {
-            let named = work.as_code(&range, &located.code);
+            let named = work.as_code(&range, &format!("{}{part}", located.code));
             put(work, range, &named, "");
         }
     }

@@ -1,8 +1,9 @@
 //! Paths in backticks: written anew where the text or what it names has moved, or where a path is seen from
-//! the plugin's root, which a reader of a skill is not told.
+//! the plugin's root, which a reader of a skill is not told. In plain words, only those that would lead nowhere now.
 
 use super::links::decoded;
 use super::reads::is_text;
+use super::scan::Place;
 use super::work::Work;
 use crate::discovery::{ancestors, skill_file};
 use crate::paths::{folder_of, join, relative};
@@ -22,8 +23,37 @@ const PARTS: [&str; 3] = ["skills/", "commands/", "agents/"];
 /// What follows a path that is named in words.
 const IN_WORDS: &str = " in the folder of the plugin";
 
-/// Rewrites paths that are all there is between two backticks.
+/// Rewrites the paths.
 pub(super) fn run(work: &mut Work<'_>) {
+    between_backticks(work);
+    plain(work);
+}
+
+/// Paths that stand between spaces.
+fn plain(work: &mut Work<'_>) {
+    let mut at = 0;
+    for word in work.body().split_inclusive(char::is_whitespace) {
+        let bare = word.trim_start_matches(['(', '"', '\'', '*']);
+        let start = at + word.len() - bare.len();
+        at += word.len();
+        let is_end = |c: char| c.is_whitespace() || ".,;:!?)\"'*".contains(c);
+        let path = bare.trim_end_matches(is_end);
+        if !path.contains('/') || work.place(start) != Place::Prose {
+            continue;
+        }
+        let leads_nowhere = |source: &String| {
+            work.bundle_path(source) != *source || work.resolve(path).as_ref() == Some(source)
+        };
+        if let Some(source) = named(work, path).filter(leads_nowhere) {
+            let located = work.locate(start, &source);
+            let said = located.words.unwrap_or(located.code);
+            work.replace(start..start + path.len(), &said);
+        }
+    }
+}
+
+/// Paths that are all there is between two backticks.
+fn between_backticks(work: &mut Work<'_>) {
     let body = work.body();
     for span in &work.scan.spans {
         let range = span.content.clone();

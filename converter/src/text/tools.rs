@@ -82,8 +82,17 @@ fn one(
     let is_call = rest.starts_with('(') && !rest.starts_with("(s)");
     let begins_span =
         matches!(place, Place::Span(index) if work.scan.spans[index].content.start == word.start);
-    if begins_span && is_call && tool.words.is_none() {
-        unavailable(work, word.start, tool);
+    let in_prose = place == Place::Prose && !tool.ordinary;
+    if is_call && (begins_span || in_prose) {
+        if tool.words.is_none() {
+            unavailable(work, word.start, tool);
+        } else if !tool.ordinary && !is_signature(rest) {
+            work.find_first(
+                word.start,
+                Code::ClaudeSpecificText,
+                format!("a call of the tool `{}` is left as it is", tool.name),
+            );
+        }
     }
     let around = match place {
         Place::Block(_) | Place::Link => return,
@@ -126,6 +135,11 @@ fn one(
             format!("the tool `{}` is named in words", tool.name),
         );
     }
+}
+
+/// `Name()` speaks of the tool; `Name({…})` calls it.
+fn is_signature(rest: &str) -> bool {
+    rest.starts_with("()")
 }
 
 fn unavailable(work: &mut Work<'_>, at: usize, tool: &ToolWords) {

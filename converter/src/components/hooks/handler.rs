@@ -81,11 +81,14 @@ pub(super) fn convert(
         event,
         findings: Vec::new(),
     };
-    let reach = read_matcher(&mut draft)?;
-    match handler
+    let kind = handler
         .get("type")
-        .map(|kind| kind.as_str().unwrap_or_default())
-    {
+        .map(|kind| kind.as_str().unwrap_or_default());
+    if source.is_native && matches!(kind, Some("command" | "mcp_tool")) {
+        return as_written(&mut draft);
+    }
+    let reach = read_matcher(&mut draft)?;
+    match kind {
         Some("command") | None => run(&mut draft, reach),
         Some("mcp_tool") => call(&mut draft, reach.as_ref()),
         Some("http") => draft.refuse(
@@ -97,6 +100,20 @@ pub(super) fn convert(
             draft.refuse(Code::HookTypeUnsupported, message)
         }
     }
+}
+
+/// A handler that is written for Codex: only its paths are put in.
+fn as_written(draft: &mut Draft<'_, '_>) -> Result<Handler, Vec<Finding>> {
+    let context = draft.plugin.context;
+    let mut definition = draft.handler.clone();
+    definition.remove("timeout");
+    if let Some(command) = draft.text("command") {
+        let exports = command::exports(context, false);
+        let command = command::placed(command, context);
+        definition.insert("command".to_owned(), json!(format!("{exports}{command}")));
+    }
+    let matcher = draft.source.matcher.clone();
+    finish(draft, matcher, definition, false)
 }
 
 /// What the matcher reaches, if the event has tools.

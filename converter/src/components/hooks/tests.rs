@@ -16,6 +16,7 @@ pub(super) fn hook(event: &str, matcher: Option<&str>, handler: Value) -> HookSo
         matcher: matcher.map(ToOwned::to_owned),
         group: 0,
         handler,
+        is_native: false,
     }
 }
 
@@ -57,6 +58,59 @@ fn codes(account: &Account) -> Vec<&'static str> {
 }
 
 const RUN: &str = "\"${CLAUDE_PLUGIN_ROOT}\"/hooks/run.sh";
+
+#[test]
+fn a_hook_written_for_codex_goes_through_unchanged() {
+    let script = "echo '{\"decision\": \"block\"}'; jq .transcript_path; cd $CLAUDE_PROJECT_DIR";
+    for (event, matcher, handler) in [
+        (
+            "Stop",
+            None,
+            json!({"type": "command", "command": RUN, "timeout": 15}),
+        ),
+        (
+            "PreToolUse",
+            Some("apply_patch"),
+            json!({"type": "command", "command": RUN, "new": 1}),
+        ),
+        (
+            "PostToolUse",
+            Some("^Read$"),
+            json!({"type": "mcp_tool", "server": "x", "tool": "t"}),
+        ),
+    ] {
+        let native = HookSource {
+            is_native: true,
+            ..hook(event, matcher, handler.clone())
+        };
+        let result = converted(vec![native], script, &Options::default());
+        let group = &result.file.unwrap()["hooks"][event][0];
+        assert_eq!(group["hooks"], json!([handler]), "{event}");
+        assert_eq!(group.get("matcher").and_then(Value::as_str), matcher);
+        assert!(result.files.is_empty(), "{event}");
+        assert_eq!(codes(&result.accounts[0]), Vec::<&str>::new());
+    }
+    // What loses Codex's whole file, and what it does not know, stays out here too.
+    for (event, handler, code) in [
+        (
+            "Setup",
+            json!({"type": "command", "command": RUN}),
+            "hook-event-unsupported",
+        ),
+        (
+            "Stop",
+            json!({"type": "http", "url": "x"}),
+            "hook-http-dropped",
+        ),
+    ] {
+        let native = HookSource {
+            is_native: true,
+            ..hook(event, None, handler)
+        };
+        let result = converted(vec![native], "", &Options::default());
+        assert_eq!(codes(&result.accounts[0]), [code]);
+    }
+}
 
 #[test]
 fn a_hook_that_works_unaided_goes_through_unchanged() {

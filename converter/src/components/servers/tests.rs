@@ -8,6 +8,7 @@ use super::*;
 use crate::names::Names;
 use crate::options::BundleRoot;
 use crate::source::Source;
+use crate::target::Codex;
 
 fn server(name: &str, definition: Value) -> ServerSource {
     ServerSource {
@@ -262,6 +263,7 @@ fn names_are_free_and_allowed() {
             "ok_1",
         ]),
         &options,
+        &Codex,
     );
     let pairs: Vec<(&str, &str)> = names
         .iter()

@@ -25,6 +25,10 @@ impl Layout for Codex {
         "skills"
     }
 
+    fn migrated_folder(&self) -> &'static str {
+        "commands"
+    }
+
     /// What no file system takes becomes `-`; a folder whose name begins with a dot would not be searched.
     fn skill_folder(&self, name: &str) -> String {
         let folder: String = name

@@ -88,6 +88,18 @@ fn paths_in_backticks() {
             "skills/shared/rules.md",
             "skills/shared/rules.md",
         ),
+        (
+            "(see ../docs/guide.md, or git/push).",
+            "(see ../docs/guide.md, or git/push).",
+            "(see ../../docs/guide.md, or git/push).",
+            "(see /b/docs/guide.md, or git/push).",
+        ),
+        (
+            "See commands/idea.md.",
+            "See ../idea/SKILL.md.",
+            "See ./SKILL.md.",
+            "See /b/skills/idea/SKILL.md.",
+        ),
     ] {
         assert_eq!(last(&here.skill(written).body), in_skill, "{written}");
         assert_eq!(last(&here.command(written).body), in_command, "{written}");

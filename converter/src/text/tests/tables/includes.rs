@@ -1,0 +1,229 @@
+//! `@path`.
+
+use super::check;
+use crate::text::tests::world::World;
+
+#[test]
+fn includes() {
+    let world = World::small().at("/b");
+    check(
+        |body| world.skill(body),
+        &[
+            (
+                "@../shared/rules.md",
+                "Read `/b/skills/shared/rules.md` now.",
+                &[],
+            ),
+            (
+                "1. @reference.md\n",
+                "1. Read `/b/skills/prd/reference.md` now.\n",
+                &[],
+            ),
+            (
+                "Follow @../shared/rules.md, then stop.",
+                "Follow `/b/skills/shared/rules.md`, then stop.",
+                &[],
+            ),
+            (
+                "(see `@../shared/rules.md`)",
+                "(see `/b/skills/shared/rules.md`)",
+                &[],
+            ),
+            (
+                "See @references/deep.md.",
+                "See `/b/skills/prd/references/deep.md`.",
+                &[],
+            ),
+            (
+                "@${CLAUDE_SKILL_DIR}/reference.md",
+                "Read `/b/skills/prd/reference.md` now.",
+                &[],
+            ),
+            (
+                "@${CLAUDE_PLUGIN_ROOT}/docs/guide.md",
+                "Read `/b/docs/guide.md` now.",
+                &[],
+            ),
+            ("Use @docs/guide.md", "Use `/b/docs/guide.md`", &[]),
+            (
+                "@CLAUDE.md",
+                "Read `CLAUDE.md` of the project now.",
+                &["claude-specific-text"],
+            ),
+            (
+                "Check @package.json and @docs/plan.md.",
+                "Check `package.json` and `docs/plan.md`.",
+                &[],
+            ),
+            (
+                "@${CLAUDE_PROJECT_DIR}/x.md",
+                "Read `x.md` of the project now.",
+                &[],
+            ),
+            (
+                "@~/.config/x.toml",
+                "Read `~/.config/x.toml` of the project now.",
+                &[],
+            ),
+            (
+                "| @reference.md |\n|---|",
+                "| `/b/skills/prd/reference.md` |\n|---|",
+                &[],
+            ),
+            (
+                "<rules>\n@../shared/rules.md\n</rules>",
+                "<rules>\nRead `/b/skills/shared/rules.md` now.\n</rules>",
+                &[],
+            ),
+            (
+                "**@../shared/rules.md**",
+                "**`/b/skills/shared/rules.md`**",
+                &[],
+            ),
+            (
+                "Fill @../shared/{name}.md, @${CLAUDE_SKILL_DIR}/references/*.md",
+                "Fill /b/skills/shared/{name}.md, /b/skills/prd/references/*.md",
+                &[],
+            ),
+            (
+                "@../none/{name}.md",
+                "@../none/{name}.md",
+                &["include-unresolved"],
+            ),
+            ("`@../path/to/file.md`", "`@../path/to/file.md`", &[]),
+            // Not includes.
+            (
+                "mail me@example.md or a@b.md",
+                "mail me@example.md or a@b.md",
+                &[],
+            ),
+            (
+                "@dataclass and @app.route(\"/x\") and @media print",
+                "@dataclass and @app.route(\"/x\") and @media print",
+                &[],
+            ),
+            (
+                "npm i @scope/pkg @types/node @a/b-c",
+                "npm i @scope/pkg @types/node @a/b-c",
+                &[],
+            ),
+            (
+                "@alice, @bob: ask @platform-team",
+                "@alice, @bob: ask @platform-team",
+                &[],
+            ),
+            (
+                "`@docs/features/auth.md` and `@source.md`",
+                "`@docs/features/auth.md` and `@source.md`",
+                &[],
+            ),
+            (
+                "```\n@../shared/rules.md\n```",
+                "```\n@../shared/rules.md\n```",
+                &[],
+            ),
+            ("@ and @@ and @.", "@ and @@ and @.", &[]),
+            // Gates.
+            (
+                "x\n@../shared/none.md",
+                "x\n@../shared/none.md",
+                &["include-unresolved"],
+            ),
+            (
+                "@${CLAUDE_PLUGIN_ROOT}/none.md",
+                "@/b/none.md",
+                &["include-unresolved", "dangling-link"],
+            ),
+            (
+                "@references/none.md",
+                "@references/none.md",
+                &["include-unresolved"],
+            ),
+            ("@./none.md", "@./none.md", &["include-unresolved"]),
+            (
+                "@\"two words.md\"",
+                "Read `/b/skills/prd/two words.md` now.",
+                &[],
+            ),
+            (
+                "a @\"../prd/two words.md\" b",
+                "a `/b/skills/prd/two words.md` b",
+                &[],
+            ),
+            (
+                "@\"../gone x.md\"",
+                "@\"../gone x.md\"",
+                &["include-unresolved"],
+            ),
+            (
+                "see @\"Jane Doe\" and @\"",
+                "see @\"Jane Doe\" and @\"",
+                &[],
+            ),
+            (
+                "@../shared/rules.md#L10-20",
+                "Read `/b/skills/shared/rules.md#L10-20` now.",
+                &[],
+            ),
+            (
+                "a @../shared/rules.md:10-20, `@../shared/rules.md:7`",
+                "a `/b/skills/shared/rules.md:10-20`, `/b/skills/shared/rules.md:7`",
+                &[],
+            ),
+            (
+                "@reference.md#top",
+                "Read `/b/skills/prd/reference.md#top` now.",
+                &[],
+            ),
+            ("a @src/main.rs:10-20: x", "a `src/main.rs:10-20`: x", &[]),
+            ("@../none.md:3", "@../none.md:3", &["include-unresolved"]),
+            (
+                "@../../../out.md",
+                "@../../../out.md",
+                &["include-unresolved"],
+            ),
+        ],
+    );
+    let read = world.skill("@../shared/rules.md [d](references/deep.md) `docs/guide.md` ${CLAUDE_PLUGIN_ROOT}/scripts/run.sh");
+    assert_eq!(
+        Vec::from_iter(read.reads),
+        [
+            "docs/guide.md",
+            "skills/prd/references/deep.md",
+            "skills/shared/rules.md"
+        ]
+    );
+    let line = world.skill("a\n\nb @../none.md").findings[0]
+        .location
+        .clone();
+    assert_eq!(line.to_string(), "skills/prd/SKILL.md:3");
+}
+
+#[test]
+fn includes_of_commands_and_agents() {
+    let world = World::small().at("/b");
+    check(
+        |body| world.command(body),
+        &[
+            ("@README.md", "Read `README.md` of the project now.", &[]),
+            ("@../docs/guide.md", "Read `/b/docs/guide.md` now.", &[]),
+        ],
+    );
+    let world = World::small();
+    check(
+        |body| world.agent(body),
+        &[(
+            "Follow `@../skills/shared/rules.md` always",
+            "Follow `skills/shared/rules.md` in the folder of the plugin `forge` always",
+            &["path-not-absolute"],
+        )],
+    );
+    check(
+        |body| world.agent(body),
+        &[(
+            "See @../docs/guide.md#L1",
+            "See `docs/guide.md` in the folder of the plugin `forge` (`#L1`)",
+            &["path-not-absolute"],
+        )],
+    );
+}

@@ -1,0 +1,79 @@
+//! `/plugin:skill`.
+
+use super::check;
+use crate::text::tests::world::World;
+
+#[test]
+fn references() {
+    let world = World::small();
+    let unknown: &[&str] = &["unresolved-reference"];
+    check(
+        |body| world.skill(body),
+        &[
+            ("Run /forge:idea now.", "Run $forge:idea now.", &[]),
+            (
+                "`/forge:idea {x}` or **/other:plan**",
+                "`$forge:idea {x}` or **$other:plan**",
+                &[],
+            ),
+            (
+                "| `/forge:prd <n>` |\n|---|",
+                "| `$forge:prd <n>` |\n|---|",
+                &[],
+            ),
+            (
+                "/forge:old and forge:old",
+                "$forge:new-name and forge:new-name",
+                &[],
+            ),
+            ("/forge:git:push", "$forge:git:push", &[]),
+            (
+                "Use /idea, `/prd x` (or /git:push).",
+                "Use $forge:idea, `$forge:prd x` (or $forge:git:push).",
+                &[],
+            ),
+            ("/forge:none", "/forge:none", unknown),
+            ("/strange:thing", "/strange:thing", unknown),
+            (
+                "Skill(forge:prd), `Skill(skill=\"other:plan\", args=\"x\")`",
+                "`$forge:prd`, `$other:plan x`",
+                &[],
+            ),
+            ("Skill(none:x)", "Skill(none:x)", unknown),
+            ("<li>/forge:idea</li>", "<li>$forge:idea</li>", &[]),
+            // Not references.
+            ("```\n/forge:idea\n```", "```\n/forge:idea\n```", &[]),
+            (
+                "src/idea, /idea/x.md, https://a.b/idea ~/idea ./idea",
+                "src/idea, /idea/x.md, https://a.b/idea ~/idea ./idea",
+                &[],
+            ),
+            (
+                "/clear and /compact and /help",
+                "/clear and /compact and /help",
+                &[],
+            ),
+            (
+                "and/or 1/2/2024 </idea> /idea/ s/idea/x/",
+                "and/or 1/2/2024 </idea> /idea/ s/idea/x/",
+                &[],
+            ),
+            (
+                "GET /status, the `/status` endpoint",
+                "GET /status, the `/status` endpoint",
+                &[],
+            ),
+            (
+                "`docker -v /data:ro`, /data:ro, http://localhost:80/x",
+                "`docker -v /data:ro`, /data:ro, http://localhost:80/x",
+                &[],
+            ),
+            (
+                "`run /idea` and [x](/idea)",
+                "`run /idea` and [x](/idea)",
+                &[],
+            ),
+            ("the forge:prd skill", "the forge:prd skill", &[]),
+        ],
+    );
+}
