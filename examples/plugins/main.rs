@@ -104,7 +104,10 @@ async fn measure(corpus: &Corpus, model: &Model, codex: &Path) -> Result<Row> {
     for one in &converted {
         match &one.outcome {
             Outcome::Written { place, conversion } => bundles.push((place, conversion)),
-            Outcome::Failed(report) => row.problems.push(format!("{}: {report}", one.name)),
+            Outcome::Failed(report) => {
+                row.source.add(Tally::of_source(report));
+                row.problems.push(format!("{}: {report}", one.name));
+            }
             Outcome::Broken { message, .. } => {
                 row.problems.push(format!("{}: {message}", one.name));
             }
