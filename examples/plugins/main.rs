@@ -200,7 +200,7 @@ async fn main() -> Result<ExitCode> {
         total.refused
     );
     println!(
-        "Claude's own words in texts, outside of code: {} in the source, {} left with a warning, {} left without",
+        "Claude's own words in texts, outside of blocks of code: {} in the source, {} left with a warning, {} left without",
         total.leftovers.source,
         total.leftovers.reported,
         total.leftovers.unreported.len()
