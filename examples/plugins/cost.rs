@@ -1,8 +1,9 @@
 //! How long the conversion takes, in memory, and how that grows.
 
+use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 use codex_loadout::bundle::TreeFile;
 use codex_loadout_converter::names::Names;
 use codex_loadout_converter::target::Codex;
@@ -57,8 +58,7 @@ fn convert_corpus(sources: &[Source]) -> Result<()> {
             .collect::<Result<_, _>>()?,
     };
     for source in sources {
-        let report = convert(source, &options, &Codex)?.report;
-        ensure!(report.failures.is_empty(), "{report}");
+        black_box(convert(source, &options, &Codex)?);
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::corpus::Corpus;
 /// Words that a text for Codex has no use for.
 const WORDS: [&str; 4] = ["${CLAUDE_", "subagent_type", "$ARGUMENTS", "Task("];
 
-/// Where such words stand outside of code.
+/// Where such words stand outside of blocks of code.
 #[derive(Debug, Default)]
 pub(crate) struct Leftovers {
     /// In the texts that were converted.
@@ -115,9 +115,9 @@ fn instructions(role: &str) -> String {
         .join("\n\n")
 }
 
-/// Every such word outside of code.
+/// Every such word outside of blocks of code.
 fn words(text: &str, known: &Names) -> Vec<String> {
-    let prose = without_code(text);
+    let prose = without_blocks(text);
     let mut found = Vec::new();
     for word in WORDS {
         // "Task(s)" is no call.
@@ -142,7 +142,8 @@ fn words(text: &str, known: &Names) -> Vec<String> {
     found
 }
 
-fn without_code(text: &str) -> String {
+/// Code inside a line stays: authors write their calls so.
+fn without_blocks(text: &str) -> String {
     let (header, body) = match text
         .strip_prefix("---\n")
         .and_then(|rest| rest.find("\n---\n"))
@@ -153,7 +154,7 @@ fn without_code(text: &str) -> String {
     let mut prose = header.to_owned();
     let mut after = 0;
     for (event, range) in Parser::new_ext(body, Options::ENABLE_TABLES).into_offset_iter() {
-        if matches!(event, Event::Code(_) | Event::Start(Tag::CodeBlock(_))) {
+        if matches!(event, Event::Start(Tag::CodeBlock(_))) {
             prose.push_str(body.get(after..range.start).unwrap_or_default());
             prose.push(' ');
             after = range.end;

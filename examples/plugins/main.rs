@@ -104,7 +104,10 @@ async fn measure(corpus: &Corpus, model: &Model, codex: &Path) -> Result<Row> {
     for one in &converted {
         match &one.outcome {
             Outcome::Written { place, conversion } => bundles.push((place, conversion)),
-            Outcome::Failed(report) => row.problems.push(format!("{}: {report}", one.name)),
+            Outcome::Failed(report) => {
+                row.source.add(Tally::of_source(report));
+                row.problems.push(format!("{}: {report}", one.name));
+            }
             Outcome::Broken { message, .. } => {
                 row.problems.push(format!("{}: {message}", one.name));
             }
@@ -197,7 +200,7 @@ async fn main() -> Result<ExitCode> {
         total.refused
     );
     println!(
-        "Claude's own words in texts, outside of code: {} in the source, {} left with a warning, {} left without",
+        "Claude's own words in texts, outside of blocks of code: {} in the source, {} left with a warning, {} left without",
         total.leftovers.source,
         total.leftovers.reported,
         total.leftovers.unreported.len()
