@@ -270,9 +270,15 @@ fn agents_become_roles() {
             vec!["tools-not-enforced"],
         ),
         (
+            "tools: Read\ndescription: d",
+            "Change nothing: write no file",
+            "xx",
+            vec!["tools-not-enforced"],
+        ),
+        (
             "tools: [Read, \"Bash(git:*)\"]\ndescription: d",
             "name",
-            "sandbox",
+            "Change nothing",
             vec!["tools-not-enforced"],
         ),
         (
