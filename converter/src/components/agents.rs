@@ -63,7 +63,7 @@ pub(crate) fn convert(
         context,
     );
     let read_only = work.tools();
-    let mut instructions = work.preface();
+    let mut instructions = work.preface(read_only);
     instructions.push_str(body.body.trim_end().trim_start_matches(['\n', '\r']));
     if instructions.trim().is_empty() {
         // A role without instructions is refused.
@@ -115,7 +115,7 @@ impl Work<'_> {
         self.findings.push(finding);
     }
 
-    /// Whether the agent may change nothing: the one restriction that can be enforced.
+    /// Whether the agent may change nothing. No Codex up to 0.169 holds a role to it, so it is told, too.
     fn tools(&mut self) -> bool {
         let allowed = self.header.list("tools");
         let forbidden = self.header.list("disallowedTools");
@@ -134,7 +134,7 @@ impl Work<'_> {
                 .iter()
                 .all(|tool| named(&forbidden, tool) || (!everything && !named(&allowed, tool)));
         let what = if read_only {
-            "it can't write anything; apart from that its tools are those of the thread"
+            "its tools are those of the thread: that it may change nothing, it is only told"
         } else {
             "its tools are those of the thread"
         };
@@ -157,8 +157,11 @@ impl Work<'_> {
     }
 
     /// What stands above the agent's own text.
-    fn preface(&mut self) -> String {
+    fn preface(&mut self, read_only: bool) -> String {
         let mut text = String::new();
+        if read_only {
+            text.push_str("Change nothing: write no file, and run no command that does.\n\n");
+        }
         let skills = self.header.list("skills");
         if !skills.is_empty() {
             let calls: Vec<String> = skills.iter().map(|skill| self.skill(skill)).collect();

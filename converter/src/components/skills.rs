@@ -6,7 +6,7 @@ use super::header::{Files, Prepared, prepare};
 use super::{Converted, description};
 use crate::context::Context;
 use crate::naming::NamedSkill;
-use crate::paths::folder_of;
+use crate::paths::{folder_of, in_folder};
 use crate::report::{Account, Code, Finding, Kind, Location, Outcome};
 use crate::text::{self, Role, Text};
 
@@ -117,7 +117,7 @@ impl Whole<'_> {
 
     fn policy(&self, context: &Context<'_>, findings: &mut Vec<Finding>) -> (String, TreeFile) {
         let name = context.target.policy_file();
-        let source = join(self.policy_from, name);
+        let source = in_folder(self.policy_from, name);
         let existing = context
             .source
             .tree
@@ -132,17 +132,9 @@ impl Whole<'_> {
             context.target.mention_only(None)
         });
         (
-            join(folder_of(self.files.bundle), name),
+            in_folder(folder_of(self.files.bundle), name),
             TreeFile::plain(content.unwrap_or_default()),
         )
-    }
-}
-
-fn join(folder: &str, path: &str) -> String {
-    if folder.is_empty() {
-        path.to_owned()
-    } else {
-        format!("{folder}/{path}")
     }
 }
 

@@ -59,7 +59,7 @@ pub(super) fn convert(
         if !is_text || done.contains(path.as_str()) || texts.contains_key(&path) {
             continue;
         }
-        let (support, findings, reads) = match crate::naming::text(file) {
+        let (support, findings, reads) = match crate::naming::text(&file.bytes) {
             Ok(whole) => support(&path, file, whole, context),
             Err(why) => (None, vec![left(&path, why)], BTreeSet::new()),
         };

@@ -270,9 +270,15 @@ fn agents_become_roles() {
             vec!["tools-not-enforced"],
         ),
         (
+            "tools: Read\ndescription: d",
+            "Change nothing: write no file",
+            "xx",
+            vec!["tools-not-enforced"],
+        ),
+        (
             "tools: [Read, \"Bash(git:*)\"]\ndescription: d",
             "name",
-            "sandbox",
+            "Change nothing",
             vec!["tools-not-enforced"],
         ),
         (
@@ -543,6 +549,9 @@ fn what_is_too_large_for_a_text_is_not_converted() {
         assert_eq!(own.failures[0].location, Location::new(path, 1));
         assert!(own.failures[0].message.contains("5500000 bytes"), "{own}");
     }
+    let manifest = json!({"name": "p", "commands": {"c": {"content": large}}}).to_string();
+    let inline = converted(&[(CLAUDE_MANIFEST, &manifest)]).report;
+    assert_eq!(codes(&inline.failures), ["component-too-large"]);
 }
 
 #[test]

@@ -29,14 +29,7 @@ impl Finder<'_> {
     }
 
     fn agents_in(&mut self, folder: &str, seen: &mut BTreeSet<String>) {
-        let files: Vec<&str> = self
-            .source
-            .tree
-            .under(folder)
-            .map(|(path, _)| path)
-            .filter(|path| path.ends_with(".md"))
-            .collect();
-        for path in files {
+        for path in self.files_in(folder, ".md") {
             let name = path.get(folder.len()..).unwrap_or(path);
             self.agent(name.trim_start_matches('/'), path.to_owned(), seen);
         }

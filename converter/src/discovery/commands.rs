@@ -48,13 +48,7 @@ impl Finder<'_> {
     }
 
     fn commands_in(&mut self, folder: &str, seen: &mut BTreeSet<String>) {
-        let files: Vec<&str> = self
-            .source
-            .tree
-            .under(folder)
-            .map(|(path, _)| path)
-            .filter(|path| path.ends_with(".md"))
-            .collect();
+        let files = self.files_in(folder, ".md");
         // A folder with a `SKILL.md` is one command, named as the folder.
         let whole: BTreeSet<&str> = files
             .iter()

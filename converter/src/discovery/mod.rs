@@ -96,7 +96,13 @@ struct Finder<'a> {
     servers: BTreeMap<String, usize>,
 }
 
-impl Finder<'_> {
+impl<'a> Finder<'a> {
+    /// Every file in a folder, however deep, whose name ends so.
+    fn files_in(&self, folder: &str, ending: &str) -> Vec<&'a str> {
+        let files = self.source.tree.under(folder).map(|(path, _)| path);
+        files.filter(|path| path.ends_with(ending)).collect()
+    }
+
     fn has(&self, path: &str) -> bool {
         self.source.tree.get(path).is_some()
     }
@@ -144,9 +150,5 @@ pub(crate) fn dropped(kind: Kind, name: &str, at: Location, code: Code, reason: 
 
 /// Path of a skill's file.
 pub(crate) fn skill_file(folder: &str) -> String {
-    if folder.is_empty() {
-        SKILL_FILE.to_owned()
-    } else {
-        format!("{folder}/{SKILL_FILE}")
-    }
+    crate::paths::in_folder(folder, SKILL_FILE)
 }

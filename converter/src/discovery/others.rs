@@ -75,14 +75,7 @@ impl Finder<'_> {
     }
 
     fn files(&mut self, kind: &'static str, folder: &str, ending: &str) {
-        let files: Vec<&str> = self
-            .source
-            .tree
-            .under(folder)
-            .map(|(path, _)| path)
-            .filter(|path| path.ends_with(ending))
-            .collect();
-        for path in files {
+        for path in self.files_in(folder, ending) {
             let name = file_name(path);
             let name = name.strip_suffix(ending).unwrap_or(name);
             self.other(kind, name, path, 1);

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::Namer;
 use crate::context::relocated;
 use crate::discovery::{SKILL_FILE, is_hidden};
-use crate::paths::{file_name, folder_of};
+use crate::paths::{file_name, folder_of, in_folder};
 use crate::report::{Code, Finding, Location};
 
 /// What a `SKILL.md` is called instead.
@@ -91,13 +91,5 @@ impl Namer<'_, '_> {
             ));
         }
         self.naming.moved.extend(new_paths);
-    }
-}
-
-fn in_folder(folder: &str, name: &str) -> String {
-    if folder.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{folder}/{name}")
     }
 }

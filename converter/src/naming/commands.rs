@@ -14,7 +14,10 @@ impl<'a> Namer<'a, '_> {
         for command in &plugin.commands {
             let (file, text) = match &command.text {
                 CommandText::File(file) => (file, self.text(Kind::Command, &command.name, file)),
-                CommandText::Inline { file, content } => (file, Some(content.as_str())),
+                CommandText::Inline { file, content } => {
+                    let bytes = content.as_bytes();
+                    (file, self.read(Kind::Command, &command.name, file, bytes))
+                }
             };
             if let Some(text) = text {
                 self.command(command, file, with_header(command, frontmatter::read(text)));

@@ -10,8 +10,6 @@ mod tests;
 
 use std::collections::BTreeMap;
 
-use codex_loadout_bundle::TreeFile;
-
 use crate::discovery::dropped;
 use crate::frontmatter::Document;
 use crate::names::PluginNames;
@@ -139,7 +137,12 @@ impl<'a> Namer<'a, '_> {
 
     /// Reads a component's file; one that is no text is accounted for.
     fn text(&mut self, kind: Kind, name: &str, path: &str) -> Option<&'a str> {
-        let (code, line, reason) = match text(self.source.tree.get(path)?) {
+        let file = self.source.tree.get(path)?;
+        self.read(kind, name, path, &file.bytes)
+    }
+
+    fn read(&mut self, kind: Kind, name: &str, path: &str, bytes: &'a [u8]) -> Option<&'a str> {
+        let (code, line, reason) = match text(bytes) {
             Ok(text) => return Some(text),
             Err(Unreadable::TooLarge(reason)) => (Code::ComponentTooLarge, 1, reason),
             Err(Unreadable::NotUtf8 { line }) => {
@@ -197,19 +200,19 @@ pub(crate) enum Unreadable {
     NotUtf8 { line: usize },
 }
 
-/// A file as text.
+/// The bytes of a file as text.
 ///
 /// # Errors
 /// [`Unreadable`] if it is none.
-pub(crate) fn text(file: &TreeFile) -> Result<&str, Unreadable> {
-    if file.bytes.len() > LARGEST {
+pub(crate) fn text(bytes: &[u8]) -> Result<&str, Unreadable> {
+    if bytes.len() > LARGEST {
         return Err(Unreadable::TooLarge(format!(
             "it has {} bytes, and a text of more than {LARGEST} is not converted",
-            file.bytes.len()
+            bytes.len()
         )));
     }
-    std::str::from_utf8(&file.bytes).map_err(|error| Unreadable::NotUtf8 {
-        line: 1 + file.bytes[..error.valid_up_to()]
+    std::str::from_utf8(bytes).map_err(|error| Unreadable::NotUtf8 {
+        line: 1 + bytes[..error.valid_up_to()]
             .iter()
             .filter(|byte| **byte == b'\n')
             .count(),

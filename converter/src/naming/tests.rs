@@ -1,5 +1,7 @@
 //! Who is called what, and what has to move for it.
 
+use codex_loadout_bundle::TreeFile;
+
 use super::*;
 use crate::discovery::discover;
 use crate::discovery::tests::tree;

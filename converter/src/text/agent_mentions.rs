@@ -23,6 +23,52 @@ pub(super) fn run(work: &mut Work<'_>) {
     addressed(work);
     named(work);
     built_in(work);
+    bare(work);
+}
+
+/// "the **reviewer** agent" of the plugin, "the Explore agent".
+fn bare(work: &mut Work<'_>) {
+    let body = work.body();
+    for (at, _) in body.match_indices("agent") {
+        let lead = words::lead(body, at, 128);
+        let subs = ["sub-", "sub"].iter();
+        let marked = subs.fold(lead, |lead, sub| lead.strip_suffix(sub).unwrap_or(lead));
+        let Some(marked) = marked.strip_suffix(' ') else {
+            continue;
+        };
+        let end = at - (lead.len() - marked.len());
+        let bare = marked.trim_end_matches(['*', '`']);
+        let name = bare
+            .rsplit(|c| !words::is_name(c))
+            .next()
+            .unwrap_or_default();
+        let stop = end - (marked.len() - bare.len());
+        let range = stop - name.len()..stop;
+        let around = match work.place(range.start) {
+            Place::Block(_) | Place::Link => continue,
+            Place::Span(_) if work.with_ticks(range.clone()) == range => continue,
+            _ => words::with_stars(body, work.with_ticks(range.clone())),
+        };
+        let above = &bare[..bare.len() - name.len()];
+        let is_part = above.ends_with([':', '/', '@', '$']);
+        let agent = if around != range || name.contains('-') {
+            work.own_agent(name)
+        } else if above.ends_with("the ") {
+            work.built_in(name)
+        } else {
+            None
+        };
+        let (Some(agent), Some(noun), false) = (agent, noun(body, end), is_part) else {
+            continue;
+        };
+        let lead = lead_in(body, around.start);
+        if lead.verb && !body[noun.clone()].ends_with('s') {
+            let said = said(body, &lead, &agent);
+            work.replace(lead.start..noun.end, &said);
+        } else {
+            work.replace(around, &format!("`{}`", agent.role));
+        }
+    }
 }
 
 /// `@agent-plugin:x`.

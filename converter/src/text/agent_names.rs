@@ -68,6 +68,16 @@ impl Work<'_> {
         })
     }
 
+    /// One of the plugin's own agents, by its bare name.
+    pub(super) fn own_agent(&self, name: &str) -> Option<Agent> {
+        let role = self.agent_of(&self.context.plugin.name, name)?;
+        Some(Agent {
+            role,
+            besides: None,
+            known: true,
+        })
+    }
+
     /// The agent a name means, or the one for any task in its place.
     pub(super) fn agent_or_any(&self, written: &str) -> Agent {
         self.agent(written).unwrap_or_else(|| {

@@ -97,7 +97,7 @@ fn one(
     let around = match place {
         Place::Block(_) | Place::Link => return,
         Place::Span(_) if work.with_ticks(word.clone()) == word => return,
-        _ => with_stars(body, work.with_ticks(word)),
+        _ => words::with_stars(body, work.with_ticks(word)),
     };
     let rest = words::tail(body, around.end, 24);
     let is_tool = rest
@@ -148,16 +148,6 @@ fn unavailable(work: &mut Work<'_>, at: usize, tool: &ToolWords) {
         Code::ToolUnavailable,
         format!("there is no counterpart of the tool `{}`", tool.name),
     );
-}
-
-/// Bold marks that hold only the name go with it.
-fn with_stars(body: &str, range: Range<usize>) -> Range<usize> {
-    let bold = body[..range.start].ends_with("**") && body[range.end..].starts_with("**");
-    if bold {
-        range.start - 2..range.end + 2
-    } else {
-        range
-    }
 }
 
 /// The words for a tool.

@@ -11,6 +11,21 @@ fn agents() {
         |body| world.skill(body),
         &[
             (
+                "This invokes the **reviewer** agent.",
+                "This invokes the `forge:reviewer` agent.",
+                &[],
+            ),
+            (
+                "Use the **reviewer** agent to look, then launch 3 `reviewer` agents.",
+                "Spawn the `forge:reviewer` agent to look, then launch 3 `forge:reviewer` agents.",
+                &[],
+            ),
+            (
+                "Run a forge-tester subagent. Use the Explore agent; explore agent options; a plan agent, the reviewer agent.",
+                "Spawn the `forge:forge-tester` agent. Spawn the `explorer` agent; explore agent options; a plan agent, the reviewer agent.",
+                &[],
+            ),
+            (
                 "Launch `Task(subagent_type=\"general-purpose\")` with this:",
                 "Spawn the `default` agent with this:",
                 &[],
