@@ -66,10 +66,12 @@ pub fn look(folder: &Path) -> Result<Vec<Found>, FolderError> {
         if is_plugin(&folder) || inner.is_empty() {
             return Ok(vec![read(&folder, name, |_| {})]);
         }
-        let inner = inner.into_iter();
-        return Ok(inner
-            .map(|name| read(&folder.join(&name), name, |_| {}))
-            .collect());
+        let mut found = Vec::new();
+        for name in inner {
+            // One of them may be a marketplace.
+            found.extend(look(&folder.join(name))?);
+        }
+        return Ok(found);
     };
     let found = market.entries.iter().map(|entry| match &entry.place {
         Place::Here(inner) => read(&folder.join(inner), entry.name.clone(), |source| {
@@ -96,11 +98,17 @@ const OF_PLUGINS: [&str; 8] = [
     ".mcp.json",
 ];
 
+/// What makes a folder a marketplace.
+const MARKETPLACES: [&str; 2] = [
+    ".claude-plugin/marketplace.json",
+    ".agents/plugins/marketplace.json",
+];
+
 fn is_plugin(folder: &Path) -> bool {
     OF_PLUGINS.iter().any(|part| folder.join(part).exists())
 }
 
-/// Folders that say that they are plugins, by name.
+/// Folders that say that they are plugins or marketplaces, by name.
 fn plugins_in(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries
@@ -108,6 +116,7 @@ fn plugins_in(folder: &Path) -> Vec<String> {
             OF_PLUGINS
                 .iter()
                 .take(2)
+                .chain(&MARKETPLACES)
                 .any(|manifest| entry.path().join(manifest).is_file())
         })
         .filter_map(|entry| entry.file_name().into_string().ok())
@@ -258,6 +267,12 @@ mod tests {
             );
         }
         write(home.path(), "c/README.md", "");
+        write(
+            home.path(),
+            "d/.agents/plugins/marketplace.json",
+            r#"{"name":"d","plugins":[{"name":"inner","source":"./inner"}]}"#,
+        );
+        write(home.path(), "d/inner/commands/go.md", "");
         let found = look(home.path()).unwrap();
         let names: Vec<&str> = found
             .iter()
@@ -266,7 +281,7 @@ mod tests {
                 other => panic!("{other:?}"),
             })
             .collect();
-        assert_eq!(names, ["a", "b"]);
+        assert_eq!(names, ["a", "b", "inner"]);
         write(home.path(), "skills/s/SKILL.md", "");
         assert_eq!(look(home.path()).unwrap().len(), 1);
     }
