@@ -20,6 +20,8 @@ pub mod resolver;
 
 pub mod lowering;
 
+pub mod gate;
+
 pub mod materializer;
 
 pub mod selections;

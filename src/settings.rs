@@ -1,7 +1,7 @@
 //! What the environment says: the one place that reads it for folders.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Names the folder that holds the state.
 pub const HOME_VARIABLE: &str = "CODEX_LOADOUT_HOME";
@@ -44,4 +44,19 @@ fn variable(name: &str) -> Option<PathBuf> {
     env::var_os(name)
         .filter(|value| !value.is_empty())
         .map(PathBuf::from)
+}
+
+/// Makes a folder that only its owner can enter; one that is there stays as it is.
+///
+/// # Errors
+/// What the system says if it can't be made.
+pub fn private_folder(folder: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::DirBuilderExt;
+        builder.mode(0o700);
+    }
+    builder.create(folder)
 }

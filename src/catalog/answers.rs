@@ -143,10 +143,20 @@ pub(super) struct Config {
 impl Config {
     /// Whether the user has plugins switched on at all.
     pub(super) fn plugins_are_on(&self) -> bool {
+        self.is_on("plugins")
+    }
+
+    /// Whether the user has hooks switched on at all.
+    pub(super) fn hooks_are_on(&self) -> bool {
+        self.is_on("hooks") && self.is_on("codex_hooks")
+    }
+
+    /// Whether a feature is on that is unless it is switched off.
+    fn is_on(&self, feature: &str) -> bool {
         let switch = self
             .features
             .as_ref()
-            .and_then(|features| features.get("plugins"));
+            .and_then(|features| features.get(feature));
         switch.and_then(Value::as_bool).unwrap_or(true)
     }
 }

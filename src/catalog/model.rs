@@ -24,6 +24,8 @@ pub struct Catalog {
     pub servers: BTreeMap<String, ConfigServer>,
     /// Codex's keys of the hooks outside plugins that are switched on, sorted.
     pub hooks: Vec<String>,
+    /// Whether the user has hooks switched on at all.
+    pub hooks_are_on: bool,
 }
 
 /// Codex's word for where a skill was found (`skills/list`, `scope`).

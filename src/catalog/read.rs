@@ -118,6 +118,7 @@ fn assemble(
     installed.dedup_by(|a, b| a.id == b.id);
     let mut host: Vec<HostSkill> = of_host.into_iter().map(host_skill).collect();
     host.sort_by(|a, b| (&a.name, &a.path).cmp(&(&b.name, &b.path)));
+    let hooks_are_on = config.hooks_are_on();
     let servers = config
         .mcp_servers
         .unwrap_or_default()
@@ -144,6 +145,7 @@ fn assemble(
     Catalog {
         cwd: cwd.to_owned(),
         hooks: of_host_hooks,
+        hooks_are_on,
         skills: host,
         newcomers: Vec::new(),
         plugins: installed,

@@ -3,6 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+use crate::gate;
+
 /// The verbs that are ours; any other word is Codex's.
 pub(super) const OWN_VERBS: [&str; 9] = [
     "list", "resolve", "prove", "threads", "show", "convert", "audit", "doctor", "help",
@@ -59,6 +61,8 @@ pub(super) enum Invocation {
     },
     /// A verb or an option of ours: clap reads it.
     Own,
+    /// Be the hook that asks at this socket whether a turn goes on.
+    Gate(PathBuf),
     /// `app-server` with a listener that the proxy can't stand in front of.
     UnsupportedListener(String),
 }
@@ -66,6 +70,11 @@ pub(super) enum Invocation {
 /// Reads a command line, without the program's name.
 #[must_use]
 pub(super) fn read(arguments: &[OsString]) -> Invocation {
+    if let [verb, socket] = arguments
+        && verb == gate::VERB
+    {
+        return Invocation::Gate(PathBuf::from(socket));
+    }
     let Some(at) = first_word(arguments) else {
         let own_option = |word: &OsString| {
             ["--help", "-h", "--version", "-V"]
@@ -238,6 +247,15 @@ mod tests {
             "--help",
         ] {
             assert_eq!(invocation(line), Invocation::Own, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_hook_is_called_with_its_socket() {
+        let socket = Invocation::Gate(PathBuf::from("/s"));
+        assert_eq!(invocation("loadout-gate /s"), socket);
+        for line in ["loadout-gate", "loadout-gate /s x"] {
+            assert_eq!(invocation(line), handed_over(line), "{line}");
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use anyhow::Result;
@@ -12,6 +13,8 @@ use super::arguments::{Arguments, Verb};
 use super::invocation::{self, Invocation};
 use super::{app_server, audit, convert, hand_over, verbs};
 use crate::connection::UpstreamCommand;
+#[cfg(unix)]
+use crate::gate;
 
 /// Names what is logged to stderr, in the syntax of `tracing`; nothing by default: stderr is Codex's.
 const LOG_VARIABLE: &str = "CODEX_LOADOUT_LOG";
@@ -29,6 +32,7 @@ pub fn main() -> ExitCode {
     let done = match invocation::read(&arguments) {
         Invocation::Proxy { codex, arguments } => app_server::run(codex, &arguments),
         Invocation::HandOver { codex, arguments } => hand_over::run(codex, &arguments),
+        Invocation::Gate(socket) => hook(&socket),
         Invocation::UnsupportedListener(listener) => {
             say_error(&format!(
                 "`--listen {listener}` is not supported: hosts there would reach Codex past codex-loadout"
@@ -42,6 +46,19 @@ pub fn main() -> ExitCode {
         explain(&error);
         ExitCode::from(FAILED)
     })
+}
+
+/// Codex waits for what is printed.
+#[cfg(unix)]
+fn hook(socket: &Path) -> Result<ExitCode> {
+    print(&gate::ask(socket, std::io::stdin()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Nobody is told to call it so.
+#[cfg(not(unix))]
+fn hook(_: &Path) -> Result<ExitCode> {
+    Ok(ExitCode::from(USAGE))
 }
 
 fn log_to_stderr() {

@@ -132,7 +132,7 @@ impl Verifying {
         };
         let plan = resolve(&CapabilitySelection::from_json(&selection)?, &catalog)?;
         let levers = Levers::of(self.host.info().version);
-        let mut lowered = lower(&plan, &catalog, levers, |_| place.to_owned())?;
+        let mut lowered = lower(&plan, &catalog, levers, None, |_| place.to_owned())?;
         lowered.idle_servers();
         let root = self.home.root_of(number, place)?;
         Ok(trial_request(

@@ -4,7 +4,7 @@
 //! whether a thread is still kept to its loadout follows from what it was told
 //! and what it would be told now.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -34,9 +34,28 @@ pub struct Binding {
     pub settings: Option<Value>,
     /// The thread that spawned it.
     pub parent: Option<String>,
+    /// Skills that a turn of it would have shown and that are not of its loadout: Codex knows of them,
+    /// whether they are on disk or not.
+    pub kept_out: BTreeSet<String>,
 }
 
 impl Binding {
+    /// A thread in this folder that is told nothing of ours.
+    #[must_use]
+    pub fn new(loadout: Arc<LoadoutRecord>, cwd: PathBuf) -> Self {
+        Self {
+            config: None,
+            loadout,
+            host_params: Map::new(),
+            checked: None,
+            cwd,
+            next_cwd: None,
+            settings: None,
+            parent: None,
+            kept_out: BTreeSet::new(),
+        }
+    }
+
     /// Whether the thread is kept to its loadout: everything it would be told now, it was told.
     #[must_use]
     pub fn covers(&self, now: &Map<String, Value>) -> bool {
@@ -104,13 +123,8 @@ mod tests {
     fn binding(config: Value, parent: Option<&str>) -> Binding {
         Binding {
             config: config.as_object().cloned(),
-            loadout: Arc::new(loadout(1)),
-            host_params: Map::new(),
-            checked: None,
-            cwd: PathBuf::from("/project"),
-            next_cwd: None,
-            settings: None,
             parent: parent.map(str::to_owned),
+            ..Binding::new(Arc::new(loadout(1)), PathBuf::from("/project"))
         }
     }
 

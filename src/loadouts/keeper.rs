@@ -11,7 +11,11 @@ use super::digests::{self, Digests};
 use super::spares::{self, Spares};
 use crate::bundle::Digest;
 use crate::catalog::Catalog;
+#[cfg(unix)]
+use crate::gate::Door;
 use crate::interceptors::initialize::CodexVersion;
+#[cfg(unix)]
+use crate::lowering::OPEN_GATE;
 use crate::lowering::{Levers, lower, untested};
 use crate::materializer::{RootId, Store, Verdict};
 use crate::resolver::{self, Plan};
@@ -25,6 +29,8 @@ pub struct Loadouts {
     selections: OnceCell<Selections>,
     digests: Digests,
     pub(super) spares: Spares,
+    #[cfg(unix)]
+    door: OnceLock<Door>,
 }
 
 impl Loadouts {
@@ -37,7 +43,31 @@ impl Loadouts {
             selections: OnceCell::new(),
             digests: Digests::default(),
             spares: Spares::default(),
+            #[cfg(unix)]
+            door: OnceLock::new(),
         }
+    }
+
+    /// Turns of its threads wait at this door from now on.
+    #[cfg(unix)]
+    pub fn guard(&self, door: Door) {
+        // Threads that are loaded know the first one.
+        let _ = self.door.set(door);
+    }
+
+    /// What a turn waits for. Where there is no door, for nothing: so that a trial's thread is told the same.
+    #[cfg(unix)]
+    pub(super) fn gate_command(&self) -> Option<&str> {
+        match self.door.get() {
+            Some(door) => door.command(),
+            None => Some(OPEN_GATE),
+        }
+    }
+
+    /// Elsewhere there is no gate yet.
+    #[cfg(not(unix))]
+    pub(super) fn gate_command(&self) -> Option<&str> {
+        None
     }
 
     /// The store, made if there is none.
@@ -85,7 +115,9 @@ impl Loadouts {
     ) -> Result<Receipt, LoadoutError> {
         let mut plan = resolver::resolve(selection, catalog)?;
         // A plan that this Codex has no levers for is refused here as it would be at a start.
-        lower(&plan, catalog, Levers::of(version), |_| PathBuf::new())?;
+        lower(&plan, catalog, Levers::of(version), None, |_| {
+            PathBuf::new()
+        })?;
         if !self.digests.fill_known(&mut plan, None) {
             let loadouts = self.clone();
             plan = blocking(move || loadouts.digests.fill(&mut plan, None).map(|_| plan)).await?;
@@ -213,6 +245,14 @@ impl Loadouts {
         }
     }
 
+    /// Removes the door that turns waited at.
+    #[cfg(unix)]
+    pub fn close_door(&self) {
+        if let Some(door) = self.door.get() {
+            door.close();
+        }
+    }
+
     /// Removes the root of a thread that was never made.
     pub async fn discard(self: &Arc<Self>, loadout: LoadoutRecord) {
         let loadouts = self.clone();
@@ -224,7 +264,9 @@ impl Loadouts {
         let _ = removed.await;
     }
 
-    pub(super) fn state_home(&self) -> &Path {
+    /// The state folder.
+    #[must_use]
+    pub fn state_home(&self) -> &Path {
         &self.state_home
     }
 }

@@ -319,7 +319,8 @@ impl Loadouts {
             let digest = plan.bundles.get(bundle).and_then(|bundle| bundle.digest);
             digest.map_or_else(PathBuf::new, |digest| store.tree_path(&digest))
         };
-        lower(plan, catalog, Levers::of(upstream.version), snapshot)
+        let levers = Levers::of(upstream.version);
+        lower(plan, catalog, levers, self.gate_command(), snapshot)
     }
 }
 
@@ -379,13 +380,8 @@ fn launch(
 fn binding(params: &RawObject<'_>, record: &LoadoutRecord, lowered: Lowered) -> Binding {
     Binding {
         config: Some(lowered.config),
-        loadout: Arc::new(record.clone()),
         host_params: resumable_params(params),
-        checked: None,
-        cwd: record.cwd.clone(),
-        next_cwd: None,
-        settings: None,
-        parent: None,
+        ..Binding::new(Arc::new(record.clone()), record.cwd.clone())
     }
 }
 

@@ -3,6 +3,7 @@
 use codex_loadout_converter::target::hook_trust::{SESSION_SOURCE, hook_hash, hook_key};
 use serde_json::{Map, Value, json};
 
+use super::gate;
 use super::server_definition::name_place;
 use crate::bundle::KEPT_AT;
 use crate::resolver::PlannedHook;
@@ -13,36 +14,54 @@ const ROOT_VARIABLES: [&str; 2] = ["PLUGIN_ROOT", "CLAUDE_PLUGIN_ROOT"];
 /// `config.hooks` of a thread: each hook, and that it may run. Codex 0.144 to 0.169 compare a hook's
 /// trust with a hash of its definition; so both can be given at once, at start, resume and fork.
 ///
-/// `hooks` come with the place of their plugin's snapshot.
+/// `hooks` come with the place of their plugin's snapshot; `gate` is the command of the hook that guards
+/// the thread.
 pub(super) fn for_config<'a>(
     hooks: impl Iterator<Item = (&'a PlannedHook, String)>,
+    gate: Option<&str>,
 ) -> Map<String, Value> {
-    let mut events: Map<String, Value> = Map::new();
-    let mut state = Map::new();
+    let mut config = Hooks::default();
+    if let Some(command) = gate {
+        config.add(gate::EVENT, None, gate::handler(command));
+    }
     for (hook, place) in hooks {
         let handler = placed(&hook.handler, &place);
-        let Some(hash) = hook_hash(&hook.event, hook.matcher.as_deref(), &handler) else {
+        config.add(&hook.event, hook.matcher.as_deref(), handler);
+    }
+    let mut events = config.events;
+    if !config.state.is_empty() {
+        events.insert("state".to_owned(), Value::Object(config.state));
+    }
+    events
+}
+
+#[derive(Default)]
+struct Hooks {
+    events: Map<String, Value>,
+    state: Map<String, Value>,
+}
+
+impl Hooks {
+    fn add(&mut self, event: &str, matcher: Option<&str>, handler: Map<String, Value>) {
+        let Some(hash) = hook_hash(event, matcher, &handler) else {
             // Codex would not take it either.
-            continue;
+            return;
         };
-        let groups = events
-            .entry(hook.event.clone())
+        let groups = self
+            .events
+            .entry(event)
             .or_insert_with(|| Value::Array(Vec::new()));
         let Some(groups) = groups.as_array_mut() else {
-            continue;
+            return;
         };
-        let key = hook_key(SESSION_SOURCE, &hook.event, groups.len(), 0);
-        state.insert(key, json!({ "trusted_hash": hash }));
+        let key = hook_key(SESSION_SOURCE, event, groups.len(), 0);
+        self.state.insert(key, json!({ "trusted_hash": hash }));
         let mut group = json!({ "hooks": [handler] });
-        if let Some(matcher) = &hook.matcher {
-            group["matcher"] = matcher.as_str().into();
+        if let Some(matcher) = matcher {
+            group["matcher"] = matcher.into();
         }
         groups.push(group);
     }
-    if !state.is_empty() {
-        events.insert("state".to_owned(), Value::Object(state));
-    }
-    events
 }
 
 /// The handler with the place of its plugin. A converted one names it; any other takes it from variables.

@@ -40,6 +40,21 @@ impl Lowered {
         }
     }
 
+    /// Keeps skills of these names out, wherever they lie.
+    pub fn keep_out<'a>(&mut self, names: impl IntoIterator<Item = &'a String>) {
+        let rules: Vec<Value> = names
+            .into_iter()
+            .map(|name| json!({ "name": name, "enabled": false }))
+            .collect();
+        if !rules.is_empty() {
+            let rules = json!({ "skills": { "config": rules } });
+            add(
+                &mut self.config,
+                rules.as_object().cloned().unwrap_or_default(),
+            );
+        }
+    }
+
     /// What this says and what the other says: for a thread that may be in either of two folders.
     pub fn and(&mut self, other: Self) {
         add(&mut self.config, other.config);
@@ -81,7 +96,8 @@ fn add(config: &mut Map<String, Value>, more: Map<String, Value>) {
 
 /// Lowers a plan for a thread whose user has this set at this moment.
 ///
-/// `snapshot` says where the tree of a bundle lies in the store.
+/// `snapshot` says where the tree of a bundle lies in the store; `gate` is the command that a turn waits
+/// for, where newcomers could be shown by it.
 ///
 /// # Errors
 /// `unsupportedUpstream` if the plan needs a lever that this Codex lacks: it was made with another one.
@@ -89,11 +105,14 @@ pub fn lower(
     plan: &Plan,
     catalog: &Catalog,
     levers: Levers,
+    gate: Option<&str>,
     snapshot: impl Fn(usize) -> PathBuf,
 ) -> Result<Lowered, LoadoutError> {
+    let keeps_out = matches!(plan.host_skills, Scope::Only(_));
     let mut lowering = Lowering {
         plan,
         catalog,
+        gate: gate.filter(|_| keeps_out && levers.gate && catalog.hooks_are_on),
         config: Map::new(),
         skill_rules: Vec::new(),
         gone_servers: Vec::new(),
@@ -152,6 +171,7 @@ pub fn trial_request(lowered: Lowered, root: &Path, cwd: &Path, url: &str) -> Va
 struct Lowering<'a> {
     plan: &'a Plan,
     catalog: &'a Catalog,
+    gate: Option<&'a str>,
     config: Map<String, Value>,
     skill_rules: Vec<Value>,
     gone_servers: Vec<String>,
@@ -174,14 +194,19 @@ impl Lowering<'_> {
     }
 
     /// Plugins come as snapshots in the thread's root; the user's own plugins and connectors stay out,
-    /// whatever is installed later, and so do hooks, unless some of a chosen plugin's run.
+    /// whatever is installed later, and so do hooks, one by one where some of a chosen plugin's run, or
+    /// one of ours. A loaded thread gets no hook that comes later (Codex 0.157 to 0.169).
     fn switch_features_off(&mut self) {
         for feature in ["plugins", "apps"] {
             self.set(&["features", feature], false);
         }
-        if self.active_hooks().next().is_none() {
+        if self.active_hooks().next().is_none() && self.gate.is_none() {
             self.set(&["features", "hooks"], false);
             return;
+        }
+        if self.gate.is_some() {
+            // Also where the host's own config says no.
+            self.set(&["features", "hooks"], true);
         }
         for key in &self.catalog.hooks {
             self.set(&["hooks", "state", key, "enabled"], false);
@@ -401,7 +426,7 @@ impl Lowering<'_> {
             let place = snapshot(hook.bundle);
             (hook, place.to_string_lossy().into_owned())
         });
-        let hooks = hooks::for_config(placed);
+        let hooks = hooks::for_config(placed, self.gate);
         for (event, groups) in hooks {
             match groups {
                 Value::Object(state) => {

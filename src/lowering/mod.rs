@@ -5,6 +5,7 @@
 //! nobody else notices.
 
 mod drift;
+mod gate;
 mod hooks;
 mod host_config;
 mod levers;
@@ -12,6 +13,7 @@ mod lower;
 mod server_definition;
 
 pub use drift::{drift, summary};
+pub use gate::{GateInput, OPEN_GATE, blocked, has_gate, is_said_of_gate};
 pub use host_config::{HostConfig, MergeMode};
 pub use levers::{Levers, NEWEST_TESTED, OLDEST_TESTED, untested};
 pub use lower::{Lowered, lower, roots_json, trial_request};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use codex_loadout_protocol::{CapabilitySelection, ErrorKind, LoadoutError};
 use serde_json::{Value, json};
 
-use super::{Levers, Lowered, lower};
+use super::{Levers, Lowered, has_gate, lower};
 use crate::bundle::KEPT_AT;
 use crate::catalog::{Catalog, Conversion, Parts, PluginAgent, PluginHook};
 use crate::interceptors::initialize::CodexVersion;
@@ -16,7 +16,7 @@ fn lowered_on(selection: Value, minor: u32, now: &Catalog) -> Result<Lowered, Lo
     let selection = CapabilitySelection::from_json(&selection.to_string())?;
     let plan = resolve(&selection, &test_catalog())?;
     let levers = Levers::of(CodexVersion::new(0, minor, 0));
-    lower(&plan, now, levers, |bundle| {
+    lower(&plan, now, levers, None, |bundle| {
         PathBuf::from(format!("/store/{bundle}"))
     })
 }
@@ -43,6 +43,68 @@ fn replace_shuts_everything_out_and_lets_the_chosen_in_by_value() {
             "mcpServers": ["github", { "name": "notes", "tools": ["search"] }, "off"],
         }))
     );
+}
+
+#[test]
+fn a_turn_waits_at_the_gate_where_newcomers_are_kept_out() {
+    let told = |selection: Value, minor, now: &Catalog, gate| {
+        let selection = CapabilitySelection::from_json(&selection.to_string()).unwrap();
+        let plan = resolve(&selection, &test_catalog()).unwrap();
+        let levers = Levers::of(CodexVersion::new(0, minor, 0));
+        lower(&plan, now, levers, gate, |_| PathBuf::new()).unwrap()
+    };
+    let mut now = test_catalog();
+    now.hooks = vec!["/home/config.toml:stop:0:0".to_owned()];
+    let guarded = told(json!({}), 169, &now, Some("ask"));
+    let config = Value::Object(guarded.config.clone());
+    assert_eq!(config["features"]["hooks"], true);
+    insta::assert_json_snapshot!("gate", config["hooks"]);
+    assert!(has_gate(&guarded.config));
+    let named = told(
+        json!({ "mode": "restrict", "skills": [] }),
+        157,
+        &now,
+        Some("ask"),
+    );
+    assert!(has_gate(&named.config));
+    let config = Value::Object(named.config);
+    assert_eq!(
+        config["features"].get("hooks"),
+        None,
+        "the user's own run on"
+    );
+    assert_eq!(config["hooks"]["state"].as_object().unwrap().len(), 1);
+
+    let mut off = now.clone();
+    off.hooks_are_on = false;
+    for (selection, minor, now, gate) in [
+        (json!({}), 169, &now, None),
+        (json!({}), 169, &off, Some("ask")),
+        (json!({}), 150, &now, Some("ask")),
+        (json!({ "mode": "restrict" }), 169, &now, Some("ask")),
+        (
+            json!({ "mode": "extend", "skills": ["planning"] }),
+            169,
+            &now,
+            Some("ask"),
+        ),
+    ] {
+        let lowered = told(selection.clone(), minor, now, gate);
+        assert!(!has_gate(&lowered.config), "{selection} on 0.{minor}");
+    }
+}
+
+#[test]
+fn names_that_are_kept_out_are_told_once() {
+    let mut lowered = lowered_on(json!({}), 169, &test_catalog()).unwrap();
+    let before = lowered.config["skills"]["config"].as_array().unwrap().len();
+    lowered.keep_out(&["ghost".to_owned(), "doubled".to_owned()]);
+    let rules = lowered.config["skills"]["config"].as_array().unwrap();
+    assert_eq!(rules.len(), before + 1);
+    assert_eq!(rules[before], json!({ "name": "ghost", "enabled": false }));
+    let mut open = lowered_on(json!({ "mode": "restrict" }), 169, &test_catalog()).unwrap();
+    open.keep_out(&["ghost".to_owned()]);
+    assert_eq!(open.config["skills"]["config"][0]["name"], "ghost");
 }
 
 #[test]
@@ -175,7 +237,7 @@ fn agents_and_trusted_hooks_of_a_bundle_are_given_with_their_place() {
         let plan = resolve(&selection, &catalog).unwrap();
         let levers = Levers::of(CodexVersion::new(0, 169, 0));
         let snapshot = |bundle| PathBuf::from(format!("/store/{bundle}"));
-        Value::Object(lower(&plan, now, levers, snapshot).unwrap().config)
+        Value::Object(lower(&plan, now, levers, None, snapshot).unwrap().config)
     };
     let trusted = json!({ "plugins": ["github"], "mcpServers": [], "hooks": "trusted" });
     insta::assert_json_snapshot!("agents_and_hooks", told(trusted.clone(), &catalog));

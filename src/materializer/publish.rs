@@ -164,18 +164,3 @@ fn sync_folder(folder: &Path) -> Result<(), StoreError> {
     let _ = folder;
     Ok(())
 }
-
-/// Makes a folder that only its owner can enter; one that is there stays as it is.
-pub(super) fn private_folder(folder: &Path) -> Result<(), StoreError> {
-    if folder.is_dir() {
-        return Ok(());
-    }
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        builder.mode(0o700);
-    }
-    builder.create(folder).map_err(StoreError::at(folder))
-}

@@ -3,6 +3,7 @@
 //! ```text
 //! $CODEX_LOADOUT_HOME/                 0700
 //! ├── CACHEDIR.TAG                     backup programs pass the folder over
+//! ├── doors/                           where turns of its threads wait (`gate`)
 //! ├── store-v1/                        the number is that of this layout
 //! │   ├── trees/<sha256>/…             one bundle; files 0444 or 0555, folders 0555; converted texts
 //! │   │                                name this very folder, which the digest passes over
@@ -28,6 +29,7 @@ use super::root::{RootId, link};
 use super::walk::Limits;
 use crate::bundle::{Digest, Tree};
 use crate::freshness::Watch;
+use crate::settings::private_folder;
 
 /// The text that marks a folder as a cache, by the Cache Directory Tagging Specification.
 const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n";
@@ -64,7 +66,7 @@ impl Store {
             staging: DashMap::new(),
             watched: DashMap::new(),
         };
-        publish::private_folder(home)?;
+        private_folder(home).map_err(StoreError::at(home))?;
         for folder in [
             store.trees(),
             store.loadouts(),

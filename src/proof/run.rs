@@ -15,7 +15,7 @@ use crate::catalog::{CatalogCache, mention_only};
 use crate::connection::{BriefCodex, UpstreamCommand};
 use crate::interceptors::thread::{START, TURN_COMPLETED};
 use crate::loadouts::{Loadouts, Trial};
-use crate::lowering::trial_request;
+use crate::lowering::{is_said_of_gate, trial_request};
 use crate::selections::LoadoutRecord;
 
 /// MCP servers may take their time to start; Codex itself gives up on them earlier.
@@ -134,7 +134,9 @@ async fn shown(
     let ran = said.iter().filter(|frame| frame.method() == "hook/started");
     let hooks = ran.filter_map(|frame| {
         let message: Value = serde_json::from_slice(frame.bytes()).ok()?;
-        Some(message["params"]["run"]["eventName"].as_str()?.to_owned())
+        // The gate is ours, and in no loadout.
+        let params = Some(&message["params"]).filter(|params| !is_said_of_gate(params))?;
+        Some(params["run"]["eventName"].as_str()?.to_owned())
     });
     Ok((Seen::of(&body), hooks.collect()))
 }

@@ -124,6 +124,7 @@ pub(crate) fn catalog() -> Catalog {
         ],
         newcomers: Vec::new(),
         hooks: Vec::new(),
+        hooks_are_on: true,
         plugins: vec![
             blocked,
             plugin(

@@ -88,6 +88,11 @@ pub enum Effect {
         /// Codex's `turn/started`.
         started: Frame,
     },
+    /// A turn that is looked at was seen to run: it does not wait at the gate.
+    TurnGoesOn {
+        /// The thread.
+        thread: String,
+    },
     /// A turn of a thread with a loadout has begun, or will not: what it may show is settled.
     TurnBegan {
         /// The thread.

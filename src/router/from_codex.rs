@@ -3,12 +3,14 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::Value;
 
 use super::effect::{Effect, Settled, Ticket};
 use super::refusals::gone_error;
 use super::routing::{Router, Settling};
 use crate::interceptors::{announcement, catalog, initialize, thread};
-use crate::lowering::Levers;
+use crate::lowering::{Levers, is_said_of_gate};
 use crate::wire::{Frame, FrameKind, Id};
 
 impl Router {
@@ -157,6 +159,9 @@ impl Router {
 
     pub(super) fn on_message(&mut self, frame: Frame, effects: &mut Vec<Effect>) {
         if !self.quiet.is_empty() && self.is_unheard(&frame) {
+            return;
+        }
+        if !self.loaded.is_empty() && is_of_the_gate(&frame) {
             return;
         }
         let frame = match self.looks.is_empty() {
@@ -336,4 +341,18 @@ impl Router {
             .parse()
             .ok()
     }
+}
+
+/// Whether a frame tells of our own hook. That it ended a turn, the host may know: it is told why there.
+fn is_of_the_gate(frame: &Frame) -> bool {
+    #[derive(Deserialize)]
+    struct Message {
+        params: Value,
+    }
+    if !["hook/started", "hook/completed"].contains(&frame.method()) {
+        return false;
+    }
+    serde_json::from_slice::<Message>(frame.bytes()).is_ok_and(|message| {
+        is_said_of_gate(&message.params) && message.params["run"]["status"] != "blocked"
+    })
 }

@@ -5,7 +5,8 @@
 //! native thread makes it find meanwhile, could be shown. It asks the model only
 //! later (18 to 100 ms behind `turn/started`, Codex 0.144 to 0.169). So what Codex
 //! says of the thread waits until a second look has been taken. Where that finds
-//! something new, the turn is undone, unheard, and the request begins anew. Codex
+//! something new, the turn is undone, unheard, and the request begins anew. Where
+//! Codex waits at the gate, the look lasts until it has asked there. Codex
 //! before 0.157 can't take a single turn out of the history: there is no second
 //! look then.
 
@@ -95,6 +96,12 @@ impl Router {
             self.let_begin(&thread, effects);
             return Err(frame);
         }
+        if look.taken && is_said_by_a_turn(frame.method()) && frame.method() != thread::TURN_STARTED
+        {
+            effects.push(Effect::TurnGoesOn {
+                thread: thread.clone(),
+            });
+        }
         look.held.push(frame);
         Ok(())
     }
@@ -152,6 +159,11 @@ fn is_said_by_a_turn(method: &str) -> bool {
 
 /// What Codex says of a turn that is undone, and nobody hears.
 fn is_about_a_turn(method: &str) -> bool {
-    let more = ["thread/status/", "thread/tokenUsage/", "thread/revert"];
+    let more = [
+        "hook/",
+        "thread/status/",
+        "thread/tokenUsage/",
+        "thread/revert",
+    ];
     is_said_by_a_turn(method) || more.iter().any(|about| method.starts_with(about))
 }

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use codex_loadout_protocol::method::{METHODS, THREAD_CAPABILITY_UPDATE};
 use proptest::prelude::*;
+use serde_json::{Value, json};
 
 use super::{Effect, Prepared, Rebound, Router, Settled, Ticket};
 use crate::wire::Frame;
@@ -167,6 +168,7 @@ fn told(effects: Vec<Effect>) -> Vec<String> {
         Effect::Abandoned {
             ticket: Ticket(number),
         } => format!("abandoned {number}"),
+        Effect::TurnGoesOn { thread } => format!("turn of {thread} goes on"),
         Effect::TurnBegan { thread } => format!("turn of {thread} began"),
         Effect::SettingsAsked { thread, .. } => format!("settings asked for {thread}"),
         Effect::Settings { thread, .. } => format!("settings of {thread}"),
@@ -410,7 +412,7 @@ fn a_turn_waits_until_its_thread_is_known_to_be_kept_to_its_loadout() {
     let started = r#"{"method":"turn/started","params":{"threadId":"t1","turn":{"id":"u"}}}"#;
     assert_eq!(script.codex(started), ["turn of t1 began", "second look 2"]);
     let item = r#"{"method":"item/started","params":{"threadId":"t1"}}"#;
-    assert_eq!(script.codex(item), NONE);
+    assert_eq!(script.codex(item), ["turn of t1 goes on"]);
     assert_eq!(script.host(interrupt), NONE);
     assert!(!script.router.all_forwarded());
     assert_eq!(
@@ -476,6 +478,7 @@ fn a_turn_that_is_undone_is_not_heard_of_and_begins_anew() {
             "rebind 2".to_owned()
         ]
     );
+    // Unheard as well: the thread is being bound anew.
     assert_eq!(script.codex(ended), NONE);
     script.rebound(2, Prepared::Pass(bytes(turn)));
     // The same once more, with the same id.
@@ -493,6 +496,42 @@ fn a_turn_that_is_undone_is_not_heard_of_and_begins_anew() {
         Some(&"to host: refused".to_owned())
     );
     assert!(script.router.all_forwarded());
+}
+
+#[test]
+fn of_our_own_hook_is_heard_only_that_it_ended_a_turn() {
+    let mut script = Script::new(true);
+    let said = |method: &str, run: Value| {
+        json!({ "method": method, "params": { "threadId": "t1", "run": run } }).to_string()
+    };
+    let status = "codex-loadout: is the loadout whole?";
+    let ours = [
+        said(
+            "hook/started",
+            json!({ "statusMessage": status, "status": "running" }),
+        ),
+        said(
+            "hook/completed",
+            json!({ "statusMessage": status, "status": "completed" }),
+        ),
+    ];
+    let others = [
+        said(
+            "hook/started",
+            json!({ "statusMessage": null, "status": "running" }),
+        ),
+        said(
+            "hook/completed",
+            json!({ "statusMessage": status, "status": "blocked" }),
+        ),
+    ];
+    script.thread(1, "t1");
+    for text in &ours {
+        assert_eq!(script.codex(text), NONE);
+    }
+    for text in others {
+        assert_eq!(script.codex(&text), [format!("to host: {text}")]);
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use codex_loadout_protocol::{CapabilitySelection, Receipt};
 use serde::{Deserialize, Serialize};
 
-use crate::resolver::Plan;
+use crate::resolver::{Plan, Scope};
 
 /// A loadout as it was given to a thread.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,23 @@ pub struct LoadoutRecord {
     pub cwd: PathBuf,
     /// When, in Unix seconds.
     pub recorded_at: i64,
+}
+
+impl LoadoutRecord {
+    /// Whether a skill may be in the list that the model reads.
+    ///
+    /// A `restrict` that leaves plugins as they are also leaves those that are installed later.
+    #[must_use]
+    pub fn may_show(&self, skill: &str) -> bool {
+        let of_plugins = self
+            .receipt
+            .plugins
+            .iter()
+            .flat_map(|plugin| &plugin.skills);
+        let mut single = self.receipt.skills.iter().map(|skill| &skill.name);
+        let open = self.plan.host_plugins == Scope::All && skill.contains(':');
+        open || single.any(|name| name == skill) || of_plugins.into_iter().any(|name| name == skill)
+    }
 }
 
 /// How a thread came by its loadout.

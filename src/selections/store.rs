@@ -18,6 +18,7 @@ use sqlx::{Row, sqlite::SqliteRow};
 use super::audit::Happening;
 use super::record::ThreadRecord;
 use super::root_file::RootFileError;
+use crate::settings::private_folder;
 
 /// The number in the name is that of a layout that no migration leads to.
 const FILE: &str = "state-v1.sqlite3";
@@ -263,14 +264,7 @@ async fn take_turn(path: &Path) -> std::io::Result<std::fs::File> {
 
 /// The folder is its owner's alone, and so is the file: records hold definitions of MCP servers.
 fn prepare(state_home: &Path, file: &Path) -> std::io::Result<()> {
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::DirBuilderExt;
-        builder.mode(0o700);
-    }
-    builder.create(state_home)?;
+    private_folder(state_home)?;
     let mut options = std::fs::OpenOptions::new();
     options.create(true).append(true);
     #[cfg(unix)]

@@ -95,6 +95,11 @@ impl Beginnings {
         });
     }
 
+    /// Whether a turn of the thread is beginning.
+    pub(super) fn is_under_way(&self, thread: &str) -> bool {
+        self.under_way.contains_key(thread)
+    }
+
     /// The turn has begun.
     pub(super) fn began(&self, thread: &str) {
         self.under_way.remove(thread);

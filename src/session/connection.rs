@@ -10,9 +10,11 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::process::Child;
+use tokio::sync::mpsc;
 
 use super::work::Work;
 use crate::connection::{Asker, Inbox, Outbox, Upstream, write_frames};
+use crate::gate::Question;
 use crate::router::{
     Effect, Prepared, Rebound, RequestKind, Router, Settled, Ticket, internal_error,
 };
@@ -33,7 +35,7 @@ enum Done {
     Forgotten,
 }
 
-/// Stands between a host and a Codex until the Codex has ended.
+/// Stands between a host and a Codex until the Codex has ended. `questions` are what is asked at the gate.
 ///
 /// # Errors
 /// What the system says when the end of Codex can't be waited for.
@@ -41,6 +43,7 @@ pub async fn run<R, W>(
     host_input: R,
     host_output: W,
     upstream: Upstream,
+    mut questions: mpsc::UnboundedReceiver<Question>,
     work: impl FnOnce(Arc<Asker>) -> Work,
 ) -> std::io::Result<ExitStatus>
 where
@@ -85,6 +88,7 @@ where
                 }
             },
             Some(done) = session.jobs.next(), if !session.jobs.is_empty() => session.on_done(done),
+            Some(question) = questions.recv() => session.on_question(question),
             () = session.codex.room(), if !codex_has_room => {}
             () = session.host.room(), if !host_has_room => {}
             signal = signals.next() => signals::forward(&child, signal),
@@ -138,6 +142,16 @@ impl Session {
             self.router.on_upstream(frame, &mut effects);
         }
         self.carry_out(effects);
+    }
+
+    fn on_question(&mut self, question: Question) {
+        self.work_on(
+            || Done::Forgotten,
+            |work| async move {
+                work.judge(question).await;
+                Done::Forgotten
+            },
+        );
     }
 
     fn on_done(&mut self, done: Done) {
@@ -214,8 +228,13 @@ impl Session {
                     let id = request.id();
                     let failed =
                         move || Done::Looked(ticket, Some(Prepared::Reply(internal_error(&id))));
+                    let began = self.work.began(&started);
                     self.work_on(failed, |work| async move {
-                        Done::Looked(ticket, work.look_again(ticket, request, &started).await)
+                        let undone = match began {
+                            Some(began) => work.look_again(ticket, request, began).await,
+                            None => None,
+                        };
+                        Done::Looked(ticket, undone)
                     });
                 }
                 Effect::Adopt { parent, children } => {
@@ -258,6 +277,7 @@ impl Session {
                     );
                 }
                 Effect::TurnBegan { thread } => self.work.turn_began(&thread),
+                Effect::TurnGoesOn { thread } => self.work.turn_goes_on(&thread),
                 Effect::SettingsAsked { thread, frame } => {
                     self.work.settings_asked(&thread, &frame);
                 }

@@ -141,14 +141,8 @@ impl Work {
                     root: self.loadouts.new_empty_root().await?,
                     loadout: None,
                     binding: Binding {
-                        config: None,
-                        loadout: source.loadout.into(),
                         host_params: resumable_params(&wish.params),
-                        checked: None,
-                        cwd,
-                        next_cwd: None,
-                        settings: None,
-                        parent: None,
+                        ..Binding::new(source.loadout.into(), cwd)
                     },
                 };
                 (request, apart)

@@ -86,6 +86,8 @@ impl Work {
                 let there = self.loadouts.told_now(&binding.loadout, &there, upstream)?;
                 lowered.and(there);
             }
+            let kept_out = binding.kept_out.iter();
+            lowered.keep_out(kept_out.filter(|name| !binding.loadout.may_show(name)));
             if binding.covers(&lowered.config) {
                 if binding.next_cwd.is_none() {
                     self.bindings

@@ -3,7 +3,7 @@
 use codex_loadout_protocol::method::ThreadCapabilityUpdateParams;
 use codex_loadout_protocol::selection::FIELD;
 use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::opening::{Standing, renewed};
 use super::rebind::{Change, Rebind, Then, Told};
@@ -57,16 +57,10 @@ impl Work {
             None => self.cwd_in_codex(&thread_id).await?,
         };
         let told = |loadout: &LoadoutRecord, lowered| {
-            let binding = self.bindings.get(&thread_id).unwrap_or_else(|| Binding {
-                config: None,
-                loadout: loadout.clone().into(),
-                host_params: Map::new(),
-                checked: None,
-                cwd: cwd.clone(),
-                next_cwd: None,
-                settings: None,
-                parent: None,
-            });
+            let binding = self
+                .bindings
+                .get(&thread_id)
+                .unwrap_or_else(|| Binding::new(loadout.clone().into(), cwd.clone()));
             Told {
                 thread: thread_id.clone(),
                 binding: Binding {

@@ -14,6 +14,7 @@ use tokio::task::AbortHandle;
 use super::alone::Alone;
 use super::apart::{Apart, MadeFork};
 use super::beginnings::Beginnings;
+use super::gatekeeping::Looks;
 use super::rebind::Rebind;
 use crate::catalog::CatalogCache;
 use crate::connection::{Asker, UpstreamCommand};
@@ -54,6 +55,8 @@ pub struct Work {
     /// What the loaded threads were told.
     pub(super) bindings: Arc<Bindings>,
     pub(super) beginnings: Beginnings,
+    /// Turns that are looked at.
+    pub(super) looks: Arc<Looks>,
     pub(super) alone: Alone,
     pub(super) getting_ready: Mutex<Option<AbortHandle>>,
 }
@@ -104,6 +107,7 @@ impl Work {
             rebinds: DashMap::new(),
             bindings,
             beginnings: Beginnings::default(),
+            looks: Arc::default(),
             alone: Alone::default(),
             getting_ready: Mutex::default(),
         }

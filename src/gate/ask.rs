@@ -1,0 +1,57 @@
+//! The hook: this program as Codex runs it before a turn.
+
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use serde_json::json;
+
+use super::question::Verdict;
+use crate::lowering::{GateInput, blocked};
+
+/// Reads what Codex tells a hook, asks at the socket, and gives what the hook has to print: nothing if
+/// the turn goes on.
+#[must_use]
+pub fn ask(socket: &Path, mut told: impl Read) -> String {
+    let mut text = String::new();
+    let verdict = told
+        .read_to_string(&mut text)
+        .and_then(|_| put(socket, &text));
+    match verdict {
+        Ok(Verdict::Go) => String::new(),
+        Ok(Verdict::Hold) => blocked(
+            "codex-loadout: something has changed underneath, and this turn would have shown it. Send it again.",
+        ),
+        Err(error) => blocked(&format!(
+            "codex-loadout: whether this turn keeps to its loadout can't be asked ({error})."
+        )),
+    }
+}
+
+/// Asks, and waits for the answer.
+pub(super) fn put(socket: &Path, told: &str) -> io::Result<Verdict> {
+    let told: GateInput = serde_json::from_str(told)?;
+    // What the user wrote stands there too, and is nobody's concern.
+    let question = json!({ "session_id": told.session_id, "turn_id": told.turn_id,
+        "transcript_path": told.transcript_path });
+    let mut stream = UnixStream::connect(socket)?;
+    stream.write_all(format!("{question}\n").as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(serde_json::from_str(&answer)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_nobody_can_be_asked_the_turn_ends() {
+        let told = r#"{"session_id":"s","turn_id":"t"}"#;
+        for told in [told, "garbage", ""] {
+            let printed = ask(Path::new("/none/gate"), told.as_bytes());
+            let printed: serde_json::Value = serde_json::from_str(&printed).unwrap();
+            assert_eq!(printed["decision"], "block", "{told}");
+        }
+    }
+}

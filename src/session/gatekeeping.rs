@@ -1,0 +1,279 @@
+//! Who answers at the gate: the look at a turn that has begun, or, where nobody looks, what Codex wrote
+//! down of the turn.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
+use dashmap::DashMap;
+use tokio::sync::oneshot;
+
+use super::work::Work;
+use crate::gate::{Question, Shown, Verdict, shown};
+use crate::loadouts::Binding;
+use crate::lowering::has_gate;
+use crate::selections::session_file;
+
+/// What a turn shows stands in the session file before the hook runs (0.144 to 0.169); longer than this
+/// nobody waits for it.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(2);
+/// How often to look again at what will be there in a moment.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
+
+/// The looks of one connection, by thread.
+#[derive(Debug, Default)]
+pub(super) struct Looks(DashMap<String, Look>);
+
+#[derive(Debug)]
+struct Look {
+    turn: String,
+    /// Takes the question; gone when none is waited for.
+    takes: Option<oneshot::Sender<Question>>,
+}
+
+/// A look at a turn whose question is to come. The look ends when this goes.
+#[derive(Debug)]
+pub(super) struct Expected {
+    looks: Arc<Looks>,
+    thread: String,
+    asked: oneshot::Receiver<Question>,
+}
+
+impl Expected {
+    /// The question; `None` if the turn goes on without one.
+    pub(super) async fn question(&mut self) -> Option<Question> {
+        (&mut self.asked).await.ok()
+    }
+
+    /// The turn is not to go on: whoever asks is held.
+    pub(super) fn hold(&mut self) {
+        self.asked.close();
+    }
+}
+
+impl Drop for Expected {
+    fn drop(&mut self) {
+        self.looks.0.remove(&self.thread);
+    }
+}
+
+impl Looks {
+    fn expect(self: &Arc<Self>, thread: &str, turn: &str) -> Expected {
+        let (takes, asked) = oneshot::channel();
+        let look = Look {
+            turn: turn.to_owned(),
+            takes: Some(takes),
+        };
+        self.0.insert(thread.to_owned(), look);
+        Expected {
+            looks: self.clone(),
+            thread: thread.to_owned(),
+            asked,
+        }
+    }
+
+    /// The turn was seen to run: it does not wait at the gate.
+    fn expect_none(&self, thread: &str) {
+        if let Some(mut look) = self.0.get_mut(thread) {
+            look.takes = None;
+        }
+    }
+
+    /// Hands a question over to the look at its turn. It comes back if nobody looks.
+    async fn hand_over(
+        &self,
+        mut question: Question,
+        is_beginning: impl Fn(&str) -> bool,
+    ) -> Option<Question> {
+        loop {
+            let look = self.0.get_mut(&question.thread);
+            let looked_at = match look.filter(|look| look.turn == question.turn) {
+                Some(mut look) => match look.takes.take() {
+                    Some(takes) => {
+                        // A look that holds takes none: dropped, the question is answered so.
+                        drop(takes.send(question));
+                        return None;
+                    }
+                    // The look is just ending.
+                    None => true,
+                },
+                None => false,
+            };
+            // That the turn has begun may not be heard yet.
+            if !looked_at && !is_beginning(&question.thread) {
+                return Some(question);
+            }
+            question = wait(question).await;
+        }
+    }
+}
+
+async fn wait(question: Question) -> Question {
+    tokio::time::sleep(LOOK_EVERY).await;
+    question
+}
+
+impl Work {
+    /// A turn has begun and is looked at: what is asked of it at the gate, if its thread has one, is for
+    /// that look.
+    pub(super) fn expect_question(&self, thread: &str, turn: &str) -> Option<Expected> {
+        let binding = self.bindings.get(thread)?;
+        let gated = binding.config.as_ref().is_some_and(has_gate);
+        gated.then(|| self.looks.expect(thread, turn))
+    }
+
+    /// A turn that is looked at was seen to run.
+    pub fn turn_goes_on(&self, thread: &str) {
+        self.looks.expect_none(thread);
+    }
+
+    /// Sees to it that a question is answered.
+    pub async fn judge(&self, question: Question) {
+        let is_beginning = |thread: &str| self.beginnings.is_under_way(thread);
+        let Some(question) = self.looks.hand_over(question, is_beginning).await else {
+            return;
+        };
+        let newcomers = self.newcomers(&question).await;
+        if newcomers.is_empty() {
+            question.answer(Verdict::Go);
+            return;
+        }
+        let error = LoadoutError::new(
+            ErrorKind::ThreadBusy,
+            "skills came in while a turn began that no request of the host's had begun",
+        )
+        .with_hint("They are kept out before the next turn: begin one.")
+        .with_items(newcomers.into_iter().map(ErrorItem::named).collect());
+        let thread = question.thread.clone();
+        question.answer(Verdict::Hold);
+        self.note_refusal("a turn", Some(thread), &error).await;
+    }
+
+    /// What a turn shows of skills that are not of its thread's loadout. From here on the thread is kept
+    /// from them by name: Codex may know of a skill whose file is gone again.
+    pub(super) async fn newcomers(&self, question: &Question) -> BTreeSet<String> {
+        let Some(binding) = self.binding_of(question).await else {
+            tracing::debug!(thread = question.thread, "a turn without a loadout");
+            return BTreeSet::new();
+        };
+        let mut shown = self.shown(question).await;
+        shown.retain(|name| !binding.loadout.may_show(name));
+        if !shown.is_empty() {
+            tracing::info!(thread = question.thread, ?shown, "a turn would show more");
+            self.bindings.change(&question.thread, |binding| {
+                binding.kept_out.extend(shown.iter().cloned());
+                binding.checked = None;
+            });
+        }
+        shown
+    }
+
+    /// A spawned thread's first turn begins before it is announced: it has its parent's loadout.
+    async fn binding_of(&self, question: &Question) -> Option<Binding> {
+        if let Some(binding) = self.bindings.get(&question.thread) {
+            return Some(binding);
+        }
+        let file = question.session_file.clone()?;
+        let meta = tokio::task::spawn_blocking(move || session_file::read_meta(&file));
+        let parent = meta.await.ok()?.ok()?.parent?;
+        self.bindings.get(&parent)
+    }
+
+    async fn shown(&self, question: &Question) -> BTreeSet<String> {
+        let Some(file) = &question.session_file else {
+            return BTreeSet::new();
+        };
+        let deadline = Instant::now() + WRITTEN_WITHIN;
+        loop {
+            let (file, turn) = (file.clone(), question.turn.clone());
+            let found = tokio::task::spawn_blocking(move || shown(&file, &turn)).await;
+            match found {
+                Ok(Ok(Shown::Skills(skills))) => return skills,
+                Ok(Ok(Shown::NotYet)) if Instant::now() < deadline => {
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
+                unknown => {
+                    tracing::warn!(
+                        ?unknown,
+                        thread = question.thread,
+                        "what a turn shows can't be read"
+                    );
+                    return BTreeSet::new();
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lowering::GateInput;
+    use futures_util::FutureExt;
+
+    fn question(turn: &str) -> (Question, oneshot::Receiver<Verdict>) {
+        let (answer, answered) = oneshot::channel();
+        let input = GateInput {
+            session_id: "thread".to_owned(),
+            turn_id: turn.to_owned(),
+            transcript_path: None,
+        };
+        (Question::new(input, answer), answered)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_finds_the_look_at_its_turn() {
+        let looks = Arc::<Looks>::default();
+        let never = |_: &str| false;
+        let (alone, _answered) = question("one");
+        assert!(looks.hand_over(alone, never).await.is_some());
+
+        let mut expected = looks.expect("thread", "one");
+        let (other, _answered) = question("two");
+        assert!(
+            looks.hand_over(other, never).await.is_some(),
+            "another turn"
+        );
+        let (asked, answered) = question("one");
+        assert!(looks.hand_over(asked, never).await.is_none());
+        let asked = expected.question().await.unwrap();
+        asked.answer(Verdict::Go);
+        assert_eq!(answered.await, Ok(Verdict::Go));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_waits_for_the_beginning_to_be_heard() {
+        let looks = Arc::<Looks>::default();
+        let (asked, _answered) = question("one");
+        let mut handed = Box::pin(looks.hand_over(asked, |_| true));
+        assert!(handed.as_mut().now_or_never().is_none());
+        let mut expected = looks.expect("thread", "one");
+        assert!(handed.await.is_none());
+        assert!(expected.question().await.is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_look_that_holds_holds_who_asks_and_one_that_ends_lets_others_answer() {
+        let looks = Arc::<Looks>::default();
+        let never = |_: &str| false;
+        let mut expected = looks.expect("thread", "one");
+        expected.hold();
+        let (held, answered) = question("one");
+        assert!(looks.hand_over(held, never).await.is_none());
+        assert!(answered.await.is_err(), "dropped: held");
+        drop(expected);
+
+        let mut expected = looks.expect("thread", "one");
+        looks.expect_none("thread");
+        assert!(expected.question().await.is_none());
+        let (asked, _answered) = question("one");
+        let mut handed = Box::pin(looks.hand_over(asked, never));
+        assert!(
+            handed.as_mut().now_or_never().is_none(),
+            "it is just ending"
+        );
+        drop(expected);
+        assert!(handed.await.is_some());
+    }
+}
