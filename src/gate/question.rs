@@ -1,11 +1,12 @@
 //! What is asked at the gate, and answered.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use crate::lowering::GateInput;
+use crate::selections::session_file;
 
 /// Whether a turn goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,8 @@ pub enum Verdict {
 pub struct Question {
     /// The thread.
     pub thread: String,
+    /// The first thread of the line that it was spawned in, or itself.
+    pub line: String,
     /// The turn.
     pub turn: String,
     /// The thread's session file; an ephemeral thread has none.
@@ -34,10 +37,11 @@ impl Question {
     #[must_use]
     pub fn new(input: GateInput, answer: oneshot::Sender<Verdict>) -> Self {
         let session_file = input.transcript_path.map(PathBuf::from);
-        let of_file = session_file.as_deref().and_then(thread_of);
+        let of_file = session_file.as_deref().and_then(session_file::thread_of);
         Self {
             // All threads of a line go by the first one's id; each has a session file of its own.
-            thread: of_file.unwrap_or(input.session_id),
+            thread: of_file.unwrap_or(&input.session_id).to_owned(),
+            line: input.session_id,
             turn: input.turn_id,
             session_file,
             answer,
@@ -49,13 +53,6 @@ impl Question {
         // Codex may have given the turn up meanwhile.
         let _ = self.answer.send(verdict);
     }
-}
-
-/// The thread's id ends the name of its session file (Codex 0.144 to 0.169).
-fn thread_of(session_file: &Path) -> Option<String> {
-    let name = session_file.file_stem()?.to_str()?;
-    let id = name.get(name.len().checked_sub(36)?..)?;
-    uuid::Uuid::try_parse(id).ok().map(|_| id.to_owned())
 }
 
 #[cfg(test)]
@@ -77,6 +74,8 @@ mod tests {
         let id = "01a1fe34-17bc-7062-825f-7e21a914f628";
         let file = format!("/c/sessions/2026/11/21/rollout-2026-11-21T13-03-09-{id}.jsonl");
         assert_eq!(thread(Some(&file)), id);
+        let reverted = file.replace(".jsonl", "_01a1fe52-1374-76d1-a989-da1143e67545.jsonl");
+        assert_eq!(thread(Some(&reverted)), id);
         assert_eq!(thread(None), "first");
         assert_eq!(thread(Some("/c/other.jsonl")), "first");
     }

@@ -352,7 +352,15 @@ fn is_of_the_gate(frame: &Frame) -> bool {
     if !["hook/started", "hook/completed"].contains(&frame.method()) {
         return false;
     }
-    serde_json::from_slice::<Message>(frame.bytes()).is_ok_and(|message| {
-        is_said_of_gate(&message.params) && message.params["run"]["status"] != "blocked"
-    })
+    let Ok(Message { params }) = serde_json::from_slice(frame.bytes()) else {
+        return false;
+    };
+    let status = params["run"]["status"].as_str().unwrap_or_default();
+    if !is_said_of_gate(&params) || status == "blocked" {
+        return false;
+    }
+    if !["running", "completed"].contains(&status) {
+        tracing::error!(%params, "a turn went on without waiting at the gate");
+    }
+    true
 }

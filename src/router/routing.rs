@@ -292,7 +292,16 @@ impl Router {
         }
     }
 
-    pub(super) fn open_host_gate(&mut self, thread: &str, effects: &mut Vec<Effect>) {
+    /// Lets what the host sends on a thread wait until [`Self::open_host_gate`]; not if something of it
+    /// waits already.
+    pub fn hold_host(&mut self, thread: &str) -> bool {
+        let free = !self.host_gates.is_closed(thread);
+        self.host_gates.close(thread);
+        free
+    }
+
+    /// What the host has sent on a thread waits no longer.
+    pub fn open_host_gate(&mut self, thread: &str, effects: &mut Vec<Effect>) {
         for frame in self.host_gates.open(thread) {
             self.on_host(frame, effects);
         }

@@ -49,6 +49,12 @@ impl Router {
         }
     }
 
+    /// Whether a turn of the thread is beginning that is looked at.
+    #[must_use]
+    pub fn looks_at(&self, thread: &str) -> bool {
+        self.looks.contains_key(thread)
+    }
+
     /// Holds Codex's answer to a request whose turn is still to begin.
     pub(super) fn hold_answer(&mut self, thread: &str, answer: Frame) -> Result<(), Frame> {
         match self.looks.get_mut(thread) {

@@ -3,7 +3,8 @@
 //!
 //! Measured on Codex 0.144.1 and 0.169.0: the file appears with the thread's first
 //! turn; a fork has its source's roots; a spawned child has its parent's, but on
-//! 0.144 names the parent only; archiving moves the file.
+//! 0.144 names the parent only; archiving moves the file. A revert (0.157 to 0.169)
+//! begins another file of the same thread, which from then on is the one that counts.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
@@ -14,6 +15,9 @@ use url::Url;
 
 /// The first line holds the base instructions too; it is never longer than this.
 const LINE_LIMIT: u64 = 16 * 1024 * 1024;
+
+/// The characters of a thread's id, a UUID.
+const ID_LENGTH: usize = 36;
 
 /// What the first line of a session file says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -129,14 +133,30 @@ fn root_path(text: &str) -> Option<PathBuf> {
 #[must_use]
 pub fn find(codex_home: &Path, thread_id: &str) -> Option<PathBuf> {
     // An id ends up in a comparison of file names only, never in a path.
-    let ending = format!("-{thread_id}.jsonl");
     let sessions = codex_home.join("sessions");
     newest_first(&sessions)
         .iter()
         .flat_map(|year| newest_first(year))
         .flat_map(|month| newest_first(&month))
         .chain([codex_home.join("archived_sessions")])
-        .find_map(|day| file_ending(&day, &ending))
+        .find_map(|day| last_file_of(&day, thread_id))
+}
+
+/// The thread that a session file is of, by the file's name: `rollout-<time>-<id>.jsonl`, and
+/// `rollout-<time>-<id>_<another>.jsonl` once turns of it were reverted.
+#[must_use]
+pub fn thread_of(session_file: &Path) -> Option<&str> {
+    let (id, _) = parts_of(session_file)?;
+    Some(id)
+}
+
+/// The thread, and of which revert the file comes.
+fn parts_of(session_file: &Path) -> Option<(&str, &str)> {
+    let name = session_file.file_name()?.to_str()?;
+    let stem = name.strip_prefix("rollout-")?.strip_suffix(".jsonl")?;
+    let (first, revert) = stem.split_once('_').unwrap_or((stem, ""));
+    let id = first.get(first.len().checked_sub(ID_LENGTH)?..)?;
+    Some((id, revert))
 }
 
 /// Sub-folders by name, the last one first: most threads that are asked for are recent.
@@ -150,20 +170,22 @@ fn newest_first(folder: &Path) -> Vec<PathBuf> {
     folders
 }
 
-fn file_ending(folder: &Path, ending: &str) -> Option<PathBuf> {
+/// Each revert makes a file, and Codex goes by the last; their ids sort by time.
+fn last_file_of(folder: &Path, thread_id: &str) -> Option<PathBuf> {
     let entries = fs::read_dir(folder).ok()?.flatten();
-    entries.map(|entry| entry.path()).find(|path| {
-        let name = path
-            .file_name()
-            .and_then(|name| name.to_str())
-            .unwrap_or_default();
-        name.starts_with("rollout-") && name.ends_with(ending)
-    })
+    let of_thread = entries.map(|entry| entry.path()).filter_map(|path| {
+        let (id, revert) = parts_of(&path)?;
+        let revert = revert.to_owned();
+        (id == thread_id).then_some((revert, path))
+    });
+    of_thread.max().map(|(_, path)| path)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const LIVE: &str = "01a1fd83-1794-7723-ab89-1b61196c0ec1";
 
     #[test]
     fn roots_and_lineage_are_read_for_all_versions() {
@@ -202,12 +224,31 @@ mod tests {
             fs::write(&path, "{\"payload\":{\"id\":\"x\"}}\nnot json").unwrap();
             path
         };
-        let live = write("sessions/2026/11/21/rollout-2026-11-21T05-27-04-live.jsonl");
-        let archived = write("archived_sessions/rollout-2026-11-20T05-27-04-old.jsonl");
-        assert_eq!(find(home.path(), "live"), Some(live.clone()));
-        assert_eq!(find(home.path(), "old"), Some(archived));
-        assert_eq!(find(home.path(), "ive"), None);
-        assert_eq!(find(home.path(), "../live"), None);
+        let [live, old, other] = ["1", "2", "3"].map(|end| format!("{}{end}", &LIVE[1..]));
+        let live_file = |day: &str, revert: &str| {
+            write(&format!(
+                "sessions/2026/11/{day}/rollout-2026-11-{day}T05-27-04-{live}{revert}.jsonl"
+            ))
+        };
+        let first = live_file("20", "");
+        let archived = write(&format!(
+            "archived_sessions/rollout-2026-11-20T05-27-04-{old}.jsonl"
+        ));
+        assert_eq!(find(home.path(), &live), Some(first));
+        assert_eq!(find(home.path(), &old), Some(archived));
+        assert_eq!(find(home.path(), &other), None);
+        assert_eq!(find(home.path(), &live[1..]), None);
+        assert_eq!(find(home.path(), &format!("../{live}")), None);
+        // Turns were reverted, on the same day and on a later one.
+        for (day, revert) in [("20", "_b"), ("20", "_c"), ("21", "_d")] {
+            let last = live_file(day, revert);
+            assert_eq!(thread_of(&last), Some(live.as_str()));
+            assert_eq!(find(home.path(), &live), Some(last));
+        }
+        live_file("20", "_a");
+        let live = find(home.path(), &live).unwrap();
+        assert_eq!(thread_of(Path::new("/rollout-short.jsonl")), None);
+        assert_eq!(thread_of(Path::new(&format!("/{LIVE}.jsonl"))), None);
         assert_eq!(read_meta(&live).unwrap().thread_id, "x");
         assert!(matches!(
             read_meta(&home.path().join("none")),

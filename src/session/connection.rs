@@ -32,6 +32,8 @@ enum Done {
     Looked(Ticket, Option<Prepared>),
     Adopted(Vec<String>),
     Rebound(Ticket, Rebound),
+    /// Nothing of the host's waits any longer for what was decided at the gate.
+    Judged(String),
     Forgotten,
 }
 
@@ -145,13 +147,21 @@ impl Session {
     }
 
     fn on_question(&mut self, question: Question) {
-        self.work_on(
-            || Done::Forgotten,
-            |work| async move {
-                work.judge(question).await;
-                Done::Forgotten
-            },
-        );
+        let thread = question.thread.clone();
+        let alone = !self.router.looks_at(&thread);
+        if alone {
+            // Not every host lets Codex say so.
+            self.work.turn_began(&thread);
+        }
+        let held = alone && self.router.hold_host(&thread);
+        let judged = move || match held {
+            true => Done::Judged(thread),
+            false => Done::Forgotten,
+        };
+        self.work_on(judged.clone(), |work| async move {
+            work.judge(question, held).await;
+            judged()
+        });
     }
 
     fn on_done(&mut self, done: Done) {
@@ -181,6 +191,7 @@ impl Session {
                 }
                 self.router.on_rebound(ticket, rebound, &mut effects);
             }
+            Done::Judged(thread) => self.router.open_host_gate(&thread, &mut effects),
             Done::Forgotten => {}
         }
         self.carry_out(effects);

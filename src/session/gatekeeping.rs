@@ -2,6 +2,7 @@
 //! down of the turn.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -128,36 +129,51 @@ impl Work {
         self.looks.expect_none(thread);
     }
 
-    /// Sees to it that a question is answered.
-    pub async fn judge(&self, question: Question) {
+    /// Sees to it that a question is answered. A turn that nobody looks at and that ends here is taken
+    /// out of the history, if nothing of the host's reaches its thread meanwhile.
+    pub async fn judge(&self, question: Question, may_undo: bool) {
         let is_beginning = |thread: &str| self.beginnings.is_under_way(thread);
         let Some(question) = self.looks.hand_over(question, is_beginning).await else {
             return;
         };
-        let newcomers = self.newcomers(&question).await;
-        if newcomers.is_empty() {
-            question.answer(Verdict::Go);
-            return;
-        }
-        let error = LoadoutError::new(
-            ErrorKind::ThreadBusy,
-            "skills came in while a turn began that no request of the host's had begun",
-        )
-        .with_hint("They are kept out before the next turn: begin one.")
-        .with_items(newcomers.into_iter().map(ErrorItem::named).collect());
-        let thread = question.thread.clone();
+        let (thread, newcomers) = (question.thread.clone(), self.newcomers(&question).await);
+        let error = match newcomers {
+            Some(newcomers) if newcomers.is_empty() => {
+                question.answer(Verdict::Go);
+                return;
+            }
+            Some(newcomers) => LoadoutError::new(
+                ErrorKind::ThreadBusy,
+                "skills came in while a turn began that no request of the host's had begun",
+            )
+            .with_hint("They are kept out before the next turn: begin one.")
+            .with_items(newcomers.into_iter().map(ErrorItem::named).collect()),
+            None => LoadoutError::new(
+                ErrorKind::LoadoutLost,
+                format!("a turn of thread `{thread}` began, and its loadout is not known here"),
+            )
+            .with_hint("Resume the thread, then begin the turn again."),
+        };
+        let turn = question.turn.clone();
         question.answer(Verdict::Hold);
+        if may_undo {
+            // Not before Codex has told the host why it ends.
+            self.wait_until_idle(&thread).await;
+            self.take_back(&thread, &turn).await;
+        }
         self.note_refusal("a turn", Some(thread), &error).await;
     }
 
     /// What a turn shows of skills that are not of its thread's loadout. From here on the thread is kept
-    /// from them by name: Codex may know of a skill whose file is gone again.
-    pub(super) async fn newcomers(&self, question: &Question) -> BTreeSet<String> {
-        let Some(binding) = self.binding_of(question).await else {
-            tracing::debug!(thread = question.thread, "a turn without a loadout");
-            return BTreeSet::new();
+    /// from them by name: Codex may know of a skill whose file is gone again. `None` if it is not known
+    /// which loadout that is.
+    pub(super) async fn newcomers(&self, question: &Question) -> Option<BTreeSet<String>> {
+        let Some(file) = &question.session_file else {
+            // An ephemeral thread, or a trial's.
+            return Some(BTreeSet::new());
         };
-        let mut shown = self.shown(question).await;
+        let binding = self.binding_of(question, file).await?;
+        let mut shown = self.shown(question, file).await;
         shown.retain(|name| !binding.loadout.may_show(name));
         if !shown.is_empty() {
             tracing::info!(thread = question.thread, ?shown, "a turn would show more");
@@ -166,27 +182,25 @@ impl Work {
                 binding.checked = None;
             });
         }
-        shown
+        Some(shown)
     }
 
     /// A spawned thread's first turn begins before it is announced: it has its parent's loadout.
-    async fn binding_of(&self, question: &Question) -> Option<Binding> {
+    async fn binding_of(&self, question: &Question, file: &Path) -> Option<Binding> {
         if let Some(binding) = self.bindings.get(&question.thread) {
             return Some(binding);
         }
-        let file = question.session_file.clone()?;
+        let file = file.to_owned();
         let meta = tokio::task::spawn_blocking(move || session_file::read_meta(&file));
-        let parent = meta.await.ok()?.ok()?.parent?;
-        self.bindings.get(&parent)
+        let parent = meta.await.ok()?.ok().and_then(|meta| meta.parent);
+        let of_parent = parent.and_then(|parent| self.bindings.get(&parent));
+        of_parent.or_else(|| self.bindings.get(&question.line))
     }
 
-    async fn shown(&self, question: &Question) -> BTreeSet<String> {
-        let Some(file) = &question.session_file else {
-            return BTreeSet::new();
-        };
+    async fn shown(&self, question: &Question, file: &Path) -> BTreeSet<String> {
         let deadline = Instant::now() + WRITTEN_WITHIN;
         loop {
-            let (file, turn) = (file.clone(), question.turn.clone());
+            let (file, turn) = (file.to_owned(), question.turn.clone());
             let found = tokio::task::spawn_blocking(move || shown(&file, &turn)).await;
             match found {
                 Ok(Ok(Shown::Skills(skills))) => return skills,

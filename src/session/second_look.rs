@@ -12,8 +12,8 @@ use crate::gate::Verdict;
 use crate::router::{Prepared, RequestKind, Ticket};
 use crate::wire::Frame;
 
-/// An interrupted turn ends within milliseconds; its history can't be changed before.
-const ENDS_WITHIN: Duration = Duration::from_secs(2);
+/// An interrupted turn ends within milliseconds on a machine that has nothing else to do; its history can't be changed before.
+const ENDS_WITHIN: Duration = Duration::from_secs(10);
 /// How long to wait before the history is tried again.
 const AGAIN_AFTER: Duration = Duration::from_millis(5);
 
@@ -54,15 +54,18 @@ impl Work {
             mut expected,
         } = began;
         let (thread, turn) = (thread.as_str(), turn.as_str());
+        let mut held = false;
         match self.is_stale(thread).await {
             Ok(false) => match &mut expected {
                 Some(expected) => {
                     let question = expected.question().await?;
-                    if self.newcomers(&question).await.is_empty() {
+                    let newcomers = self.newcomers(&question).await;
+                    if newcomers.is_some_and(|names| names.is_empty()) {
                         question.answer(Verdict::Go);
                         return None;
                     }
                     question.answer(Verdict::Hold);
+                    held = true;
                 }
                 None => return None,
             },
@@ -73,9 +76,15 @@ impl Work {
         if let Some(expected) = &mut expected {
             expected.hold();
         }
-        if let Err(error) = self.undo(thread, turn).await {
-            tracing::warn!(%error, thread, "a turn that was interrupted stays in the history");
+        tracing::info!(
+            thread,
+            turn,
+            "something has changed while the turn began: it is begun anew"
+        );
+        if !held {
+            self.interrupt(thread, turn).await;
         }
+        self.take_back(thread, turn).await;
         Some(self.prepare(ticket, RequestKind::Turn, request).await)
     }
 
@@ -85,29 +94,45 @@ impl Work {
         Ok(!stale.is_empty())
     }
 
-    /// Interrupts a turn and takes it out of the history: else what it would have shown would stand
-    /// there (seen on 0.163 and 0.169).
-    async fn undo(&self, thread: &str, turn: &str) -> Result<(), LoadoutError> {
-        tracing::info!(
-            thread,
-            turn,
-            "something has changed while the turn began: it is begun anew"
-        );
+    async fn interrupt(&self, thread: &str, turn: &str) {
         let named = json!({ "threadId": thread, "turnId": turn });
         let interrupted: Result<Value, AskError> = self.asker.ask("turn/interrupt", &named).await;
         if let Err(error) = interrupted {
             tracing::debug!(%error, thread, "not interrupted");
         }
+    }
+
+    /// Waits until a turn that is ending has ended, for a while: other hooks of the thread may run still.
+    pub(super) async fn wait_until_idle(&self, thread: &str) {
+        let named = json!({ "threadId": thread });
+        let deadline = Instant::now() + ENDS_WITHIN;
+        while Instant::now() < deadline {
+            let read: Result<Value, AskError> = self.asker.ask("thread/read", &named).await;
+            let status = read.map(|mut read| read["thread"]["status"]["type"].take());
+            if !status.is_ok_and(|status| status == "active") {
+                return;
+            }
+            tokio::time::sleep(AGAIN_AFTER).await;
+        }
+    }
+
+    /// Takes a turn that is ending out of the history: else what it would have shown would stand there
+    /// (seen on 0.163 and 0.169).
+    pub(super) async fn take_back(&self, thread: &str, turn: &str) {
         let before = json!({ "threadId": thread, "beforeTurnId": turn });
         let deadline = Instant::now() + ENDS_WITHIN;
         loop {
             let reverted: Result<Value, AskError> = self.asker.ask("thread/revert", &before).await;
             match reverted {
+                Ok(_) => return,
                 // It may be ending still.
                 Err(AskError::Refused { .. }) if Instant::now() < deadline => {
                     tokio::time::sleep(AGAIN_AFTER).await;
                 }
-                reverted => return Ok(reverted.map(|_| ())?),
+                Err(error) => {
+                    tracing::warn!(%error, thread, "a turn that was ended stays in the history");
+                    return;
+                }
             }
         }
     }

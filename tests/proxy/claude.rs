@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use lab::{HomeBuilder, Plugin, Promise};
 use serde_json::{Value, json};
 
-use crate::stage::{Stage, id_of, spawn_child_as, warnings};
+use crate::stage::{Stage, id_of, spawn_child_as, trust_hooks, warnings};
 
 /// A command, a skill, an agent, an MCP server and files that they need, all in Claude's words.
 pub(crate) const FORGE: [(&str, &str); 7] = [
@@ -296,25 +296,6 @@ async fn the_bundle_is_healed_when_it_was_changed() {
         .map(|entry| &entry["id"])
         .collect();
     assert!(ids.contains(&&json!("forge:prd")) && ids.contains(&&json!("forge:reviewer")));
-}
-
-/// Lets the user approve every hook that Codex lists, as its own interface does.
-async fn trust_hooks(stage: &Stage) {
-    let host = stage.host().await;
-    let folder = json!({ "cwds": [stage.home.project()] });
-    let listed = host.request("hooks/list", folder).await.unwrap();
-    let mut config = std::fs::read_to_string(config_of(stage)).unwrap();
-    for hook in listed["data"][0]["hooks"].as_array().unwrap() {
-        let hashes = hook["currentHash"].as_str().unwrap();
-        let (definition, content) = hashes.split_once('/').unwrap_or((hashes, ""));
-        let key = hook["key"].as_str().unwrap();
-        config += &format!("\n[hooks.state.{key:?}]\ntrusted_hash = {definition:?}\n");
-        if !content.is_empty() {
-            config += &format!("trusted_content_hash = {content:?}\n");
-        }
-    }
-    std::fs::write(config_of(stage), config).unwrap();
-    assert!(host.shutdown().await.unwrap().success());
 }
 
 fn config_of(stage: &Stage) -> PathBuf {

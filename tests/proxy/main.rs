@@ -14,6 +14,7 @@ mod drift;
 mod drop_in;
 mod faults;
 mod frames;
+mod gate;
 mod independence;
 mod load;
 mod methods;

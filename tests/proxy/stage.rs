@@ -132,3 +132,23 @@ async fn spawn(host: &Client, parent: &str, arguments: &Value) -> String {
         .unwrap()
         .to_owned()
 }
+
+/// Lets the user approve every hook that Codex lists, as its own interface does.
+pub(crate) async fn trust_hooks(stage: &Stage) {
+    let host = stage.host().await;
+    let folder = json!({ "cwds": [stage.home.project()] });
+    let listed = host.request("hooks/list", folder).await.unwrap();
+    let file = stage.home.codex_home().join("config.toml");
+    let mut config = std::fs::read_to_string(&file).unwrap();
+    for hook in listed["data"][0]["hooks"].as_array().unwrap() {
+        let hashes = hook["currentHash"].as_str().unwrap();
+        let (definition, content) = hashes.split_once('/').unwrap_or((hashes, ""));
+        let key = hook["key"].as_str().unwrap();
+        config += &format!("\n[hooks.state.{key:?}]\ntrusted_hash = {definition:?}\n");
+        if !content.is_empty() {
+            config += &format!("trusted_content_hash = {content:?}\n");
+        }
+    }
+    std::fs::write(file, config).unwrap();
+    assert!(host.shutdown().await.unwrap().success());
+}

@@ -1,0 +1,180 @@
+//! Turns wait at the gate: whatever came in after the check, the model is not asked with it.
+
+use std::time::Instant;
+
+use lab::{Client, Promise, Skill};
+use serde_json::{Value, json};
+
+use crate::stage::{Stage, trust_hooks};
+
+fn planning() -> (Value, Promise) {
+    (
+        json!({ "skills": ["planning"] }),
+        Promise::of_skills(&["planning"]),
+    )
+}
+
+/// Whether any request that the model got shows this skill.
+fn was_shown(stage: &Stage, skill: &str) -> bool {
+    let shows = |names: Vec<String>| names.iter().any(|name| name == skill);
+    let mut requests = stage.model.requests().into_iter();
+    requests.any(|request| shows(request.seen().skills))
+}
+
+/// Codex looks for skills at once, for all its threads.
+async fn reload_skills(stage: &Stage, host: &Client) {
+    let now = json!({ "cwds": [stage.home.project()], "forceReload": true });
+    host.request("skills/list", now).await.unwrap();
+}
+
+async fn refusals(host: &Client, thread: &str) -> Vec<Value> {
+    let page = host
+        .request("capability/audit/list", json!({ "threadId": thread }))
+        .await
+        .unwrap();
+    let entries = page["data"].as_array().unwrap().iter();
+    entries
+        .filter(|entry| entry["event"] == "refusal")
+        .cloned()
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_that_codex_begins_by_itself_waits_as_well() {
+    let stage = Stage::standard().await;
+    let host = stage.host().await;
+    let (selection, promise) = planning();
+    let (thread, _) = stage.start(&host, selection).await;
+    let input = |text: &str| {
+        json!({ "threadId": thread, "clientUserMessageId": text,
+            "input": [{ "type": "text", "text": text }] })
+    };
+    host.request("turn/start", input("HOLD")).await.unwrap();
+    stage.model.wait_for(1).await.unwrap();
+    host.request("thread/queue/add", input("Next."))
+        .await
+        .unwrap();
+    let newcomer = Skill::new("newcomer");
+    stage.home.add_skill(".agents/skills", &newcomer).unwrap();
+    reload_skills(&stage, &host).await;
+    let mark = host.mark();
+    stage.model.release();
+    // The host is told why its queued message was not answered.
+    let held = host
+        .wait_for(mark, |message| {
+            message["method"] == "hook/completed" && message["params"]["run"]["status"] == "blocked"
+        })
+        .await
+        .unwrap();
+    let why = held["params"]["run"]["entries"].to_string();
+    assert!(why.contains("Send it again"), "{why}");
+    let refusals = refusals(&host, &thread).await;
+    assert_eq!(refusals.len(), 1, "{refusals:?}");
+    assert!(!was_shown(&stage, "newcomer"));
+    stage.check(&host, &thread, &promise).await;
+    assert!(!was_shown(&stage, "newcomer"));
+}
+
+/// A user's own hook, which is trusted, runs before each turn: `command`.
+async fn stage_with_hook(command: &str) -> Stage {
+    let stage = Stage::standard().await;
+    let config = stage.home.codex_home().join("config.toml");
+    let mut text = std::fs::read_to_string(&config).unwrap();
+    text += &format!(
+        "\n[[hooks.UserPromptSubmit]]\n[[hooks.UserPromptSubmit.hooks]]\ntype = \"command\"\ncommand = '''{command}'''\n"
+    );
+    std::fs::write(&config, text).unwrap();
+    trust_hooks(&stage).await;
+    stage
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_users_own_hooks_run_where_they_are_left_and_nobody_hears_of_ours() {
+    let stage = stage_with_hook("echo the-word-of-the-user").await;
+    let host = stage.host().await;
+    for (selection, heard) in [
+        (json!({ "skills": ["planning"] }), false),
+        (json!({ "mode": "restrict", "skills": ["planning"] }), true),
+    ] {
+        let (thread, _) = stage.start(&host, selection.clone()).await;
+        let mark = host.mark();
+        host.turn(&thread, "What can you do?").await.unwrap();
+        let last = stage
+            .model
+            .last_for(|request| request.thread.as_deref() == Some(thread.as_str()))
+            .unwrap();
+        let word = last.body.to_string().contains("the-word-of-the-user");
+        assert_eq!(word, heard, "{selection}");
+        let hooks = host.messages()[mark..]
+            .iter()
+            .filter(|message| message["method"] == "hook/completed")
+            .count();
+        assert_eq!(hooks, usize::from(heard), "{selection}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_spawned_thread_waits_before_it_was_announced() {
+    // While the first thread's turn waits for this, the skill comes in, and Codex finds it.
+    let comes = "mkdir -p ~/.agents/skills/newcomer; printf -- '---\\nname: newcomer\\ndescription: Late.\\n---\\n' > ~/.agents/skills/newcomer/SKILL.md; sleep 3";
+    let stage = stage_with_hook(comes).await;
+    let host = stage.host().await;
+    let restricted = json!({ "mode": "restrict", "skills": ["planning"], "mcpServers": [] });
+    let (thread, _) = stage.start(&host, restricted).await;
+    let mark = host.mark();
+    host.turn(
+        &thread,
+        r#"CALL multi_agent_v1 spawn_agent {"message":"look"}"#,
+    )
+    .await
+    .unwrap();
+    let held = host
+        .wait_for(mark, |message| {
+            message["method"] == "hook/completed" && message["params"]["run"]["status"] == "blocked"
+        })
+        .await
+        .unwrap();
+    let child = held["params"]["threadId"].as_str().unwrap();
+    assert_ne!(child, thread);
+    assert_eq!(refusals(&host, child).await.len(), 1);
+    assert!(!was_shown(&stage, "newcomer"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_host_that_does_not_hear_of_turns_waits_no_longer_for_them() {
+    let stage = Stage::standard().await;
+    let host = Client::spawn(stage.proxy()).unwrap();
+    let quiet = json!({ "clientInfo": { "name": "lab", "title": "lab", "version": "0" },
+        "capabilities": { "experimentalApi": true, "optOutNotificationMethods": ["turn/started"] } });
+    host.request("initialize", quiet).await.unwrap();
+    host.notify("initialized", Value::Null).await.unwrap();
+    let (selection, promise) = planning();
+    let (thread, _) = stage.start(&host, selection).await;
+    let begin = Instant::now();
+    for _ in 0..3 {
+        stage.check(&host, &thread, &promise).await;
+    }
+    // Less than one beginning that is waited for in vain.
+    assert!(begin.elapsed().as_secs() < 5, "{:?}", begin.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_door_goes_with_the_proxy() {
+    let stage = Stage::standard().await;
+    let doors = stage.home.path().join(".codex-loadout/doors");
+    let host = stage.host().await;
+    let (selection, promise) = planning();
+    assert!(!doors.exists(), "a native thread needs none");
+    let (thread, _) = stage.start(&host, selection.clone()).await;
+    stage.check(&host, &thread, &promise).await;
+    assert_eq!(std::fs::read_dir(&doors).unwrap().count(), 1);
+    assert!(host.shutdown().await.unwrap().success());
+    assert_eq!(std::fs::read_dir(&doors).unwrap().count(), 0);
+    // One that is killed leaves its door; the next one sweeps.
+    for _ in 0..2 {
+        let host = stage.host().await;
+        stage.start(&host, selection.clone()).await;
+        assert_eq!(std::fs::read_dir(&doors).unwrap().count(), 1);
+        host.kill9().await.unwrap();
+    }
+}
