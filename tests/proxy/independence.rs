@@ -153,6 +153,34 @@ async fn session_path(host: &Client, thread: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_thread_whose_turns_were_reverted_changes_alone_as_well() {
+    let stage = Stage::standard().await;
+    let host = stage.host().await;
+    let source = source(&stage, &host).await;
+    let forked = host
+        .request("thread/fork", json!({ "threadId": source }))
+        .await
+        .unwrap();
+    let forked = id_of(&forked);
+    for thread in [&source, &forked] {
+        let path = session_path(&host, thread).await;
+        let turn = host.turn(thread, "Forget this.").await.unwrap();
+        let revert = json!({ "threadId": thread, "beforeTurnId": turn["id"] });
+        host.request("thread/revert", revert).await.unwrap();
+        assert_ne!(session_path(&host, thread).await, path, "another file");
+    }
+    update(&host, &forked, review().0).await;
+    let threads = [
+        (source.as_str(), &planning().1),
+        (forked.as_str(), &review().1),
+    ];
+    for (thread, promise) in threads {
+        stage.check(&host, thread, promise).await;
+    }
+    check_after_restart(&stage, host, &threads).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn source_and_fork_change_alone_whichever_does_first() {
     let stage = Stage::standard().await;
     let host = stage.host().await;
