@@ -138,6 +138,8 @@ pub(super) struct Config {
     pub(super) plugins: Option<BTreeMap<String, PluginConfig>>,
     #[serde(default)]
     pub(super) features: Option<BTreeMap<String, Value>>,
+    #[serde(default)]
+    pub(super) agents: Option<Map<String, Value>>,
 }
 
 impl Config {

@@ -9,6 +9,7 @@ use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use super::roles::role_folders;
 use crate::bundle::Digest;
 use crate::freshness::{Names, Targets};
 
@@ -48,6 +49,9 @@ pub(super) fn look(codex_home: &Path, cwd: &Path) -> Option<Seen> {
     let of_plugins = look.skills.len();
     look.deep(&codex_home.join("plugins/cache"), DEPTH)?;
     look.skills.truncate(of_plugins);
+    for folder in role_folders(codex_home, cwd) {
+        look.deep(&folder, DEPTH)?;
+    }
     for folder in cwd.ancestors().chain([user.as_path()]) {
         look.file(&folder.join(".git"));
         for config in [
@@ -170,7 +174,10 @@ fn tells_what_is_there(path: &Path) -> bool {
         .file_name()
         .and_then(|name| name.to_str())
         .unwrap_or_default();
-    name == "openai.yaml" || [".md", ".json"].iter().any(|end| name.ends_with(end))
+    name == "openai.yaml"
+        || [".md", ".json", ".toml"]
+            .iter()
+            .any(|end| name.ends_with(end))
 }
 
 #[cfg(unix)]
@@ -253,6 +260,8 @@ mod tests {
             ("project/.agents/skills/s/SKILL.md", "x"),
             ("project/sub/.codex/config.toml", "x"),
             ("project/.git", "x"),
+            ("codex/agents/sub/role.toml", "x"),
+            ("project/.codex/agents/role.toml", "x"),
         ] {
             write(path, text);
             let next = look(&at("codex"), &at("project/sub")).unwrap().sign;

@@ -12,12 +12,13 @@ mod newcomers;
 mod parts;
 mod plugin_folder;
 mod read;
+mod roles;
 mod skill_header;
 
 pub use cache::CatalogCache;
 pub use conversion::{ConversionInput, convert};
 pub use mention_only::mention_only;
 pub use model::{
-    Catalog, ConfigServer, Conversion, HostSkill, InstalledPlugin, Parts, PluginAgent, PluginHook,
-    PluginServer, PluginSkill, SkillScope,
+    Catalog, ConfigServer, Conversion, HostRole, HostSkill, InstalledPlugin, Parts, PluginAgent,
+    PluginHook, PluginServer, PluginSkill, SkillScope,
 };

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bundle::Digest;
+
 /// Everything that could be selected for a thread in one folder, at one moment.
 ///
 /// All lists are sorted, so that equal catalogs compare equal.
@@ -26,6 +28,19 @@ pub struct Catalog {
     pub hooks: Vec<String>,
     /// Whether the user has hooks switched on at all.
     pub hooks_are_on: bool,
+    /// Agent roles of the user's own, sorted by name.
+    pub roles: Vec<HostRole>,
+}
+
+/// An agent role outside plugins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostRole {
+    /// What it is spawned by.
+    pub name: String,
+    /// What the spawn tool tells of it.
+    pub description: String,
+    /// Of what it tells and of its file.
+    pub digest: Digest,
 }
 
 /// Codex's word for where a skill was found (`skills/list`, `scope`).

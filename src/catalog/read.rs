@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::answers::{
     CONFIG_READ, Config, ConfigAnswer, HOOKS_LIST, HooksAnswer, ListedHook, ListedSkill,
@@ -13,6 +13,7 @@ use super::converted::Conversions;
 use super::installed::{Told, installed_root, read_plugin};
 use super::model::{Catalog, ConfigServer, HostSkill, InstalledPlugin, SkillScope};
 use super::plugin_folder::MANIFESTS;
+use super::roles::{role_folders, roles};
 use crate::connection::{AskError, Asker};
 
 /// Reads everything that could be selected for a thread in this folder.
@@ -119,6 +120,10 @@ fn assemble(
     let mut host: Vec<HostSkill> = of_host.into_iter().map(host_skill).collect();
     host.sort_by(|a, b| (&a.name, &a.path).cmp(&(&b.name, &b.path)));
     let hooks_are_on = config.hooks_are_on();
+    let roles = roles(
+        config.agents.as_ref().unwrap_or(&Map::new()),
+        &role_folders(codex_home, cwd),
+    );
     let servers = config
         .mcp_servers
         .unwrap_or_default()
@@ -146,6 +151,7 @@ fn assemble(
         cwd: cwd.to_owned(),
         hooks: of_host_hooks,
         hooks_are_on,
+        roles,
         skills: host,
         newcomers: Vec::new(),
         plugins: installed,

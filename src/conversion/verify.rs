@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::catalog::{Catalog, Conversion, InstalledPlugin, Parts};
 use crate::connection::{BriefCodex, UpstreamCommand};
 use crate::interceptors::thread::START;
-use crate::lowering::{Levers, lower, trial_request};
+use crate::lowering::{Guards, Levers, lower, trial_request};
 use crate::proof::endpoint::Endpoint;
 use crate::resolver::resolve;
 use crate::throwaway::ThrowawayHome;
@@ -132,7 +132,9 @@ impl Verifying {
         };
         let plan = resolve(&CapabilitySelection::from_json(&selection)?, &catalog)?;
         let levers = Levers::of(self.host.info().version);
-        let mut lowered = lower(&plan, &catalog, levers, None, |_| place.to_owned())?;
+        let mut lowered = lower(&plan, &catalog, levers, Guards::default(), |_| {
+            place.to_owned()
+        })?;
         lowered.idle_servers();
         let root = self.home.root_of(number, place)?;
         Ok(trial_request(

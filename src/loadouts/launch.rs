@@ -18,7 +18,7 @@ use crate::catalog::Catalog;
 use crate::crash_point::crash_point;
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::interceptors::thread::RESUMABLE;
-use crate::lowering::{HostConfig, Levers, Lowered, MergeMode, lower, roots_json};
+use crate::lowering::{Guards, HostConfig, Levers, Lowered, MergeMode, lower, roots_json};
 use crate::resolver::{self, Plan};
 use crate::selections::{LoadoutRecord, root_file};
 use crate::wire::{Frame, RawObject, replace_params};
@@ -320,7 +320,12 @@ impl Loadouts {
             digest.map_or_else(PathBuf::new, |digest| store.tree_path(&digest))
         };
         let levers = Levers::of(upstream.version);
-        lower(plan, catalog, levers, self.gate_command(), snapshot)
+        let no_role = store.no_role();
+        let guards = Guards {
+            gate: self.gate_command(),
+            no_role: Some(&no_role),
+        };
+        lower(plan, catalog, levers, guards, snapshot)
     }
 }
 

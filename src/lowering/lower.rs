@@ -94,10 +94,21 @@ fn add(config: &mut Map<String, Value>, more: Map<String, Value>) {
     }
 }
 
+/// What stands between a thread and what is not of its loadout.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Guards<'a> {
+    /// The command that a turn waits for, where newcomers could be shown by it.
+    pub gate: Option<&'a str>,
+    /// A role file that says nothing.
+    pub no_role: Option<&'a Path>,
+}
+
+/// What the spawn tool tells of a role that is not of the loadout: Codex has no lever to hide it.
+const NO_ROLE: &str = "Not available here: the same as `default`.";
+
 /// Lowers a plan for a thread whose user has this set at this moment.
 ///
-/// `snapshot` says where the tree of a bundle lies in the store; `gate` is the command that a turn waits
-/// for, where newcomers could be shown by it.
+/// `snapshot` says where the tree of a bundle lies in the store.
 ///
 /// # Errors
 /// `unsupportedUpstream` if the plan needs a lever that this Codex lacks: it was made with another one.
@@ -105,14 +116,17 @@ pub fn lower(
     plan: &Plan,
     catalog: &Catalog,
     levers: Levers,
-    gate: Option<&str>,
+    guards: Guards<'_>,
     snapshot: impl Fn(usize) -> PathBuf,
 ) -> Result<Lowered, LoadoutError> {
     let keeps_out = matches!(plan.host_skills, Scope::Only(_));
     let mut lowering = Lowering {
         plan,
         catalog,
-        gate: gate.filter(|_| keeps_out && levers.gate && catalog.hooks_are_on),
+        gate: guards
+            .gate
+            .filter(|_| keeps_out && levers.gate && catalog.hooks_are_on),
+        no_role: guards.no_role,
         config: Map::new(),
         skill_rules: Vec::new(),
         gone_servers: Vec::new(),
@@ -172,6 +186,7 @@ struct Lowering<'a> {
     plan: &'a Plan,
     catalog: &'a Catalog,
     gate: Option<&'a str>,
+    no_role: Option<&'a Path>,
     config: Map<String, Value>,
     skill_rules: Vec<Value>,
     gone_servers: Vec<String>,
@@ -439,7 +454,21 @@ impl Lowering<'_> {
         }
     }
 
+    /// A role of the user's own can't be taken away, but it can be given another file: a loaded thread
+    /// gets no role that comes later, and a role of the same name in the thread's config wins, from
+    /// wherever the other comes (Codex 0.144 to 0.169).
     fn agents(&mut self, snapshot: impl Fn(usize) -> PathBuf) {
+        if let (Scope::Only(kept), Some(no_role)) = (&self.plan.host_roles, self.no_role) {
+            let catalog = self.catalog;
+            for role in catalog
+                .roles
+                .iter()
+                .filter(|role| !kept.contains(&role.name))
+            {
+                let nothing = json!({ "description": NO_ROLE, "config_file": no_role });
+                self.set(&["agents", &role.name], nothing);
+            }
+        }
         for agent in &self.plan.agents {
             let file = snapshot(agent.bundle).join(&agent.file);
             let role = json!({ "description": agent.description, "config_file": file });

@@ -1,14 +1,14 @@
 //! Tables: selections on one catalog, and what Codex is told.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use codex_loadout_protocol::{CapabilitySelection, ErrorKind, LoadoutError};
 use serde_json::{Value, json};
 
-use super::{Levers, Lowered, has_gate, lower};
-use crate::bundle::KEPT_AT;
-use crate::catalog::{Catalog, Conversion, Parts, PluginAgent, PluginHook};
+use super::{Guards, Levers, Lowered, has_gate, lower};
+use crate::bundle::{Digest, KEPT_AT};
+use crate::catalog::{Catalog, Conversion, HostRole, Parts, PluginAgent, PluginHook};
 use crate::interceptors::initialize::CodexVersion;
 use crate::resolver::{resolve, test_catalog};
 
@@ -16,7 +16,7 @@ fn lowered_on(selection: Value, minor: u32, now: &Catalog) -> Result<Lowered, Lo
     let selection = CapabilitySelection::from_json(&selection.to_string())?;
     let plan = resolve(&selection, &test_catalog())?;
     let levers = Levers::of(CodexVersion::new(0, minor, 0));
-    lower(&plan, now, levers, None, |bundle| {
+    lower(&plan, now, levers, Guards::default(), |bundle| {
         PathBuf::from(format!("/store/{bundle}"))
     })
 }
@@ -51,7 +51,11 @@ fn a_turn_waits_at_the_gate_where_newcomers_are_kept_out() {
         let selection = CapabilitySelection::from_json(&selection.to_string()).unwrap();
         let plan = resolve(&selection, &test_catalog()).unwrap();
         let levers = Levers::of(CodexVersion::new(0, minor, 0));
-        lower(&plan, now, levers, gate, |_| PathBuf::new()).unwrap()
+        let guards = Guards {
+            gate,
+            ..Guards::default()
+        };
+        lower(&plan, now, levers, guards, |_| PathBuf::new()).unwrap()
     };
     let mut now = test_catalog();
     now.hooks = vec!["/home/config.toml:stop:0:0".to_owned()];
@@ -91,6 +95,45 @@ fn a_turn_waits_at_the_gate_where_newcomers_are_kept_out() {
     ] {
         let lowered = told(selection.clone(), minor, now, gate);
         assert!(!has_gate(&lowered.config), "{selection} on 0.{minor}");
+    }
+}
+
+#[test]
+fn roles_of_the_users_own_are_led_nowhere_unless_they_are_named() {
+    let role = |name: &str| HostRole {
+        name: name.to_owned(),
+        description: "Its own words.".to_owned(),
+        digest: Digest::of_parts([name.as_bytes()]),
+    };
+    let mut catalog = test_catalog();
+    catalog.roles = vec![role("one"), role("two")];
+    let told = |selection: Value| {
+        let selection = CapabilitySelection::from_json(&selection.to_string()).unwrap();
+        let plan = resolve(&selection, &catalog).unwrap();
+        let guards = Guards {
+            no_role: Some(Path::new("/store/no-role.toml")),
+            ..Guards::default()
+        };
+        let levers = Levers::of(CodexVersion::new(0, 144, 1));
+        let lowered = lower(&plan, &catalog, levers, guards, |_| PathBuf::new()).unwrap();
+        lowered.config.get("agents").cloned()
+    };
+    let nothing = json!({ "description": "Not available here: the same as `default`.",
+        "config_file": "/store/no-role.toml" });
+    for (selection, agents) in [
+        (json!({}), Some(json!({ "one": nothing, "two": nothing }))),
+        (
+            json!({ "agents": ["two"] }),
+            Some(json!({ "one": nothing })),
+        ),
+        (json!({ "mode": "restrict" }), None),
+        (
+            json!({ "mode": "restrict", "agents": [] }),
+            Some(json!({ "one": nothing, "two": nothing })),
+        ),
+        (json!({ "mode": "extend", "agents": ["two"] }), None),
+    ] {
+        assert_eq!(told(selection.clone()), agents, "{selection}");
     }
 }
 
@@ -237,7 +280,11 @@ fn agents_and_trusted_hooks_of_a_bundle_are_given_with_their_place() {
         let plan = resolve(&selection, &catalog).unwrap();
         let levers = Levers::of(CodexVersion::new(0, 169, 0));
         let snapshot = |bundle| PathBuf::from(format!("/store/{bundle}"));
-        Value::Object(lower(&plan, now, levers, None, snapshot).unwrap().config)
+        Value::Object(
+            lower(&plan, now, levers, Guards::default(), snapshot)
+                .unwrap()
+                .config,
+        )
     };
     let trusted = json!({ "plugins": ["github"], "mcpServers": [], "hooks": "trusted" });
     insta::assert_json_snapshot!("agents_and_hooks", told(trusted.clone(), &catalog));

@@ -3,6 +3,7 @@
 //! ```text
 //! $CODEX_LOADOUT_HOME/                 0700
 //! ├── CACHEDIR.TAG                     backup programs pass the folder over
+//! ├── no-role.toml                     a role file that says nothing
 //! ├── doors/                           where turns of its threads wait (`gate`)
 //! ├── store-v1/                        the number is that of this layout
 //! │   ├── trees/<sha256>/…             one bundle; files 0444 or 0555, folders 0555; converted texts
@@ -32,6 +33,8 @@ use crate::freshness::Watch;
 use crate::settings::private_folder;
 
 /// The text that marks a folder as a cache, by the Cache Directory Tagging Specification.
+/// A comment: Codex takes a role's file without any setting.
+const NO_ROLE: &[u8] = b"# A role that is not of a thread's loadout is led here.\n";
 const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n";
 
 /// What a snapshot is found to be.
@@ -79,7 +82,17 @@ impl Store {
         if !tag.exists() {
             fs::write(&tag, CACHE_TAG).map_err(StoreError::at(&tag))?;
         }
+        let no_role = store.no_role();
+        if fs::read(&no_role).ok().as_deref() != Some(NO_ROLE) {
+            fs::write(&no_role, NO_ROLE).map_err(StoreError::at(&no_role))?;
+        }
         Ok(store)
+    }
+
+    /// A role file that says nothing: what a role that is not of a thread's loadout is led to.
+    #[must_use]
+    pub fn no_role(&self) -> PathBuf {
+        self.home.join("no-role.toml")
     }
 
     /// Keeps a tree under its digest. One that is there already is not written again.

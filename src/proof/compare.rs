@@ -7,11 +7,13 @@ use codex_loadout_protocol::selection::Mode;
 use codex_loadout_protocol::{CapabilitySelection, Receipt, Seen};
 
 /// Every difference, sorted. In `extend`, and for kinds that a `restrict` leaves alone, what comes on
-/// top of the receipt is the user's own. Skills that stand in no list before they are mentioned may be missing.
+/// top of the receipt is the user's own. Skills that stand in no list before they are mentioned may be missing,
+/// and roles of the user's own are listed whatever they bring.
 pub(super) fn differences(
     receipt: &Receipt,
     selection: &CapabilitySelection,
     mention_only: &BTreeSet<String>,
+    own_roles: &BTreeSet<String>,
     seen: &Seen,
     ran: &[String],
 ) -> Vec<Difference> {
@@ -87,8 +89,10 @@ pub(super) fn differences(
         differ(CapabilityKind::Agent, name, Problem::Missing);
     }
     if selection.mode == Mode::Replace {
-        let known =
-            |name: &String| agents.contains(name) || BUILT_IN_ROLES.contains(&name.as_str());
+        let known = |name: &String| {
+            let built_in = BUILT_IN_ROLES.contains(&name.as_str());
+            built_in || agents.contains(name) || own_roles.contains(name)
+        };
         for name in seen.agents.iter().filter(|name| !known(name)) {
             differ(CapabilityKind::Agent, name, Problem::Unexpected);
         }
@@ -154,7 +158,8 @@ mod tests {
         };
         let quiet = BTreeSet::from(["quiet".to_owned()]);
         let ran = ["stop".to_owned(), "sessionStart".to_owned()];
-        differences(&receipt, &selection, &quiet, &seen, &ran)
+        let own = BTreeSet::from(["own".to_owned()]);
+        differences(&receipt, &selection, &quiet, &own, &seen, &ran)
             .into_iter()
             .map(|difference| format!("{} {:?}", difference.name, difference.problem))
             .collect()
@@ -168,7 +173,12 @@ mod tests {
             ["sessionStart Unexpected"]
         );
         assert_eq!(
-            with_agents("replace", &["a", "p:b"], all.clone(), &["worker", "mine"]),
+            with_agents(
+                "replace",
+                &["a", "p:b"],
+                all.clone(),
+                &["worker", "mine", "own"]
+            ),
             [
                 "mine Unexpected",
                 "p:role Missing",

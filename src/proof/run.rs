@@ -85,12 +85,14 @@ async fn on(
     let LoadoutRecord {
         receipt, selection, ..
     } = record;
+    let own_roles = catalog.roles.iter().map(|role| role.name.clone()).collect();
     let unlisted = tokio::task::spawn_blocking(move || mention_only(&catalog)).await;
     Ok(ThreadCapabilityProof {
         differences: differences(
             &receipt,
             &selection,
             &unlisted.unwrap_or_default(),
+            &own_roles,
             &seen,
             &hooks,
         ),

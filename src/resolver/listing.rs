@@ -71,6 +71,14 @@ pub fn capabilities(catalog: &Catalog) -> Vec<Capability> {
         version: None,
         description: Some(skill.description.clone()),
     }));
+    found.extend(catalog.roles.iter().map(|role| Capability {
+        id: role.name.clone(),
+        kind: CapabilityKind::Agent,
+        source: CONFIG_QUALIFIER.to_owned(),
+        enabled: true,
+        version: None,
+        description: Some(role.description.clone()),
+    }));
     found.extend(servers(catalog));
     found.sort_by(|a, b| (a.kind, &a.id, &a.source).cmp(&(b.kind, &b.id, &b.source)));
     found

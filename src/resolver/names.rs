@@ -202,8 +202,9 @@ pub(super) fn find_agent<'a>(
     match fitting.as_slice() {
         [one] => Ok(*one),
         [] => {
-            let known = usable().map(|(_, agent)| agent.name.as_str());
-            Err(Problem::unknown("agent", name, known))
+            let of_plugins = usable().map(|(_, agent)| agent.name.as_str());
+            let own = catalog.roles.iter().map(|role| role.name.as_str());
+            Err(Problem::unknown("agent", name, of_plugins.chain(own)))
         }
         several => {
             let candidates = several

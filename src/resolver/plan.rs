@@ -27,6 +27,9 @@ pub struct Plan {
     pub host_plugins: Scope,
     /// What remains of the MCP servers that are the user's own: of the config and of native plugins.
     pub host_servers: Scope,
+    /// Which agent roles of the user's own it has.
+    #[serde(default)]
+    pub host_roles: Scope,
     /// Whether approved hooks of chosen plugins run.
     pub hooks: HookPolicy,
     /// The content it is made of.
@@ -38,6 +41,9 @@ pub struct Plan {
     /// Chosen agents, sorted by name: those of chosen plugins and single ones.
     #[serde(default)]
     pub agents: Vec<PlannedAgent>,
+    /// Chosen agent roles of the user's own, sorted.
+    #[serde(default)]
+    pub own_roles: Vec<String>,
     /// Hooks of the plugins that come as snapshots, in their order.
     #[serde(default)]
     pub plugin_hooks: Vec<PlannedHook>,
@@ -48,10 +54,11 @@ pub struct Plan {
 }
 
 /// What of the user's own set reaches the thread without being named in a root.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Scope {
     /// All that is enabled.
+    #[default]
     All,
     /// Of what there is, only these names; empty: none.
     Only(Vec<String>),

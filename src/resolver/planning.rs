@@ -35,6 +35,8 @@ impl Resolver<'_> {
             );
         }
         let mode = self.selection.mode;
+        let own_roles: Vec<String> = self.own_roles.iter().map(ToString::to_string).collect();
+        self.say_which_roles_stay(&own_roles);
         Plan {
             mode,
             profile: Vec::new(),
@@ -59,6 +61,8 @@ impl Resolver<'_> {
                     .map(|server| server.name.clone())
                     .collect()
             }),
+            host_roles: scope(mode, self.selection.agents.is_some(), || own_roles.clone()),
+            own_roles: own_roles.clone(),
             hooks: self.selection.hooks,
             bundles,
             plugins,
@@ -71,6 +75,28 @@ impl Resolver<'_> {
                 .into_iter()
                 .map(|(code, message)| Warning { code, message })
                 .collect(),
+        }
+    }
+
+    /// Roles of the user's own that are not of the loadout stay in the spawn tool's list.
+    fn say_which_roles_stay(&mut self, chosen: &[String]) {
+        let restricted = self.selection.mode == Mode::Restrict && self.selection.agents.is_some();
+        if self.selection.mode != Mode::Replace && !restricted {
+            return;
+        }
+        let roles = self.catalog.roles.iter().map(|role| &role.name);
+        let others: Vec<&str> = roles
+            .filter(|name| !chosen.contains(name))
+            .map(String::as_str)
+            .collect();
+        if !others.is_empty() {
+            self.warn(
+                "rolesStayListed",
+                format!(
+                    "Codex can't hide agent roles of your own: `{}` can be spawned, but bring in nothing",
+                    others.join("`, `")
+                ),
+            );
         }
     }
 

@@ -12,7 +12,7 @@ use codex_loadout_protocol::selection::HookPolicy;
 
 use super::plan::{Bundle, Plan, PlannedAgent, PlannedPlugin, PlannedServer, Scope, ServerOrigin};
 use crate::bundle::Digest;
-use crate::catalog::{Catalog, InstalledPlugin, Parts};
+use crate::catalog::{Catalog, HostRole, InstalledPlugin, Parts};
 
 /// `source` of a plugin that is taken from its marketplace.
 const FROM_MARKETPLACE: &str = "marketplace";
@@ -63,7 +63,7 @@ pub fn receipt(plan: &Plan, catalog: &Catalog) -> Receipt {
         plugins,
         skills,
         mcp_servers: servers,
-        agents: single_agents(plan),
+        agents: single_agents(plan, catalog),
         hooks: hooks(plan),
         inherited_from: None,
         warnings: plan.warnings.clone(),
@@ -88,18 +88,30 @@ fn hooks(plan: &Plan) -> Vec<HookReceipt> {
     hooks.collect()
 }
 
-/// Those outside the chosen plugins.
-fn single_agents(plan: &Plan) -> Vec<AgentReceipt> {
+/// Those outside the chosen plugins, sorted by name.
+fn single_agents(plan: &Plan, catalog: &Catalog) -> Vec<AgentReceipt> {
     let in_plugin =
         |agent: &PlannedAgent| plan.plugins.iter().any(|plugin| plugin.id == agent.source);
     let single = plan.agents.iter().filter(|agent| !in_plugin(agent));
-    single
-        .map(|agent| AgentReceipt {
-            name: agent.name.clone(),
-            source: agent.source.clone(),
-            digest: digest_text(plan.bundles.get(agent.bundle)),
-        })
-        .collect()
+    let single = single.map(|agent| AgentReceipt {
+        name: agent.name.clone(),
+        source: agent.source.clone(),
+        digest: digest_text(plan.bundles.get(agent.bundle)),
+    });
+    let own = own_roles(plan, catalog).map(|role| AgentReceipt {
+        name: role.name.clone(),
+        source: FROM_CONFIG.to_owned(),
+        digest: role.digest.to_string(),
+    });
+    let mut agents: Vec<AgentReceipt> = single.chain(own).collect();
+    agents.sort_by(|a, b| (&a.name, &a.source).cmp(&(&b.name, &b.source)));
+    agents
+}
+
+/// Roles of the user's own that were chosen.
+fn own_roles<'a>(plan: &'a Plan, catalog: &'a Catalog) -> impl Iterator<Item = &'a HostRole> {
+    let roles = catalog.roles.iter();
+    roles.filter(|role| plan.own_roles.contains(&role.name))
 }
 
 fn digest_text(bundle: Option<&Bundle>) -> String {
@@ -186,6 +198,7 @@ fn loadout_digest(plan: &Plan, catalog: &Catalog, servers: &[McpServerReceipt]) 
         ("skills", &plan.host_skills),
         ("plugins", &plan.host_plugins),
         ("servers", &plan.host_servers),
+        ("roles", &plan.host_roles),
     ] {
         // Which ones are kept stands with the ones that are kept; paths are no content.
         parts.push(format!(
@@ -215,6 +228,8 @@ fn loadout_digest(plan: &Plan, catalog: &Catalog, servers: &[McpServerReceipt]) 
         let digest = digest_text(plan.bundles.get(agent.bundle));
         format!("agent {} {} {digest}", agent.name, agent.source)
     }));
+    parts
+        .extend(own_roles(plan, catalog).map(|role| format!("role {} {}", role.name, role.digest)));
     parts.extend(plan.plugin_hooks.iter().map(|hook| {
         let handler = canonical(&hook.handler);
         format!(

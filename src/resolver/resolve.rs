@@ -47,6 +47,8 @@ pub(super) struct Resolver<'a> {
     pub(super) single_skills: BTreeMap<&'a str, (&'a InstalledPlugin, BTreeSet<String>)>,
     /// Agents of plugins that do not come as a whole, by their name and their plugin's id.
     pub(super) single_agents: BTreeMap<(&'a str, &'a str), (&'a InstalledPlugin, &'a PluginAgent)>,
+    /// Roles of the user's own.
+    pub(super) own_roles: BTreeSet<&'a str>,
     pub(super) servers: Vec<(FoundServer<'a>, Option<Vec<String>>)>,
     pub(super) warnings: BTreeSet<(String, String)>,
 }
@@ -60,6 +62,7 @@ impl<'a> Resolver<'a> {
             host_skills: BTreeMap::new(),
             single_skills: BTreeMap::new(),
             single_agents: BTreeMap::new(),
+            own_roles: BTreeSet::new(),
             servers: Vec::new(),
             warnings: BTreeSet::new(),
         };
@@ -182,8 +185,15 @@ impl<'a> Resolver<'a> {
     fn choose_agents(&mut self) -> Result<(), LoadoutError> {
         let mut problems = Vec::new();
         for name in self.selection.agents.iter().flatten() {
-            match names::find_agent(self.catalog, name) {
-                Ok((plugin, agent)) => match self.chosen.get_mut(plugin.id.as_str()) {
+            let mut roles = self.catalog.roles.iter();
+            let own = roles.find(|role| role.name == *name);
+            match (names::find_agent(self.catalog, name), own) {
+                (found, Some(own))
+                    if !found.as_ref().is_ok_and(|(_, agent)| agent.name == *name) =>
+                {
+                    self.own_roles.insert(own.name.as_str());
+                }
+                (Ok((plugin, agent)), _) => match self.chosen.get_mut(plugin.id.as_str()) {
                     Some(chosen) => {
                         chosen.agents.insert(agent.name.clone());
                     }
@@ -192,7 +202,7 @@ impl<'a> Resolver<'a> {
                         self.single_agents.insert(key, (plugin, agent));
                     }
                 },
-                Err(problem) => problems.push(problem),
+                (Err(problem), _) => problems.push(problem),
             }
         }
         names::report(problems)

@@ -125,6 +125,7 @@ pub(crate) fn catalog() -> Catalog {
         newcomers: Vec::new(),
         hooks: Vec::new(),
         hooks_are_on: true,
+        roles: Vec::new(),
         plugins: vec![
             blocked,
             plugin(

@@ -20,6 +20,7 @@ mod load;
 mod methods;
 mod persistence;
 mod proof;
+mod roles;
 mod selection;
 mod stage;
 mod tampering;
