@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+use crate::doctor::server;
 use crate::gate;
 
 /// The verbs that are ours; any other word is Codex's.
@@ -63,6 +64,8 @@ pub(super) enum Invocation {
     Own,
     /// Be the hook that asks at this socket whether a turn goes on.
     Gate(PathBuf),
+    /// Be the server that the doctor's checks give a thread.
+    ProbeServer,
     /// `app-server` with a listener that the proxy can't stand in front of.
     UnsupportedListener(String),
 }
@@ -74,6 +77,11 @@ pub(super) fn read(arguments: &[OsString]) -> Invocation {
         && verb == gate::VERB
     {
         return Invocation::Gate(PathBuf::from(socket));
+    }
+    if let [verb] = arguments
+        && verb == server::VERB
+    {
+        return Invocation::ProbeServer;
     }
     let Some(at) = first_word(arguments) else {
         let own_option = |word: &OsString| {
@@ -251,10 +259,11 @@ mod tests {
     }
 
     #[test]
-    fn the_hook_is_called_with_its_socket() {
+    fn what_we_call_ourselves_by_is_ours() {
+        assert_eq!(invocation("loadout-probe"), Invocation::ProbeServer);
         let socket = Invocation::Gate(PathBuf::from("/s"));
         assert_eq!(invocation("loadout-gate /s"), socket);
-        for line in ["loadout-gate", "loadout-gate /s x"] {
+        for line in ["loadout-gate", "loadout-gate /s x", "loadout-probe x"] {
             assert_eq!(invocation(line), handed_over(line), "{line}");
         }
     }

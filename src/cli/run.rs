@@ -13,6 +13,7 @@ use super::arguments::{Arguments, Verb};
 use super::invocation::{self, Invocation};
 use super::{app_server, audit, convert, hand_over, verbs};
 use crate::connection::UpstreamCommand;
+use crate::doctor::server;
 #[cfg(unix)]
 use crate::gate;
 
@@ -33,6 +34,9 @@ pub fn main() -> ExitCode {
         Invocation::Proxy { codex, arguments } => app_server::run(codex, &arguments),
         Invocation::HandOver { codex, arguments } => hand_over::run(codex, &arguments),
         Invocation::Gate(socket) => hook(&socket),
+        Invocation::ProbeServer => server::serve(std::io::stdin().lock(), std::io::stdout().lock())
+            .map(|()| ExitCode::SUCCESS)
+            .map_err(Into::into),
         Invocation::UnsupportedListener(listener) => {
             say_error(&format!(
                 "`--listen {listener}` is not supported: hosts there would reach Codex past codex-loadout"

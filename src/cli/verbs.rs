@@ -149,7 +149,7 @@ pub(super) async fn doctor(arguments: Doctor) -> Result<(String, bool)> {
         .map(|check| {
             let finding = serde_json::to_value(check.finding).unwrap_or_default();
             vec![
-                check.check.to_owned(),
+                check.check.clone(),
                 finding.as_str().unwrap_or_default().to_owned(),
                 check.detail.clone(),
             ]

@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// A user text to which the model answers by spawning a child.
+/// A user text to which the model answers by spawning a child; a word behind it is the child's role.
 pub(crate) const SPAWN: &str = "Spawn a child.";
 
 /// One thing the model was asked.
@@ -119,10 +119,14 @@ async fn respond(
 /// "done", or the call that spawns a child, once.
 fn answer_to(body: &Value) -> Value {
     let last = body["input"].as_array().and_then(|input| input.last());
-    let spawns = last.is_some_and(|item| item["content"][0]["text"] == SPAWN);
-    if spawns {
+    let text = last.and_then(|item| item["content"][0]["text"].as_str());
+    if let Some(role) = text.and_then(|text| text.strip_prefix(SPAWN)) {
+        let mut arguments = json!({ "message": "Look around." });
+        if !role.is_empty() {
+            arguments["agent_type"] = role.trim().into();
+        }
         return json!({ "type": "function_call", "id": "spawn", "call_id": "spawn", "namespace": "multi_agent_v1",
-            "name": "spawn_agent", "arguments": r#"{"message":"Look around."}"# });
+            "name": "spawn_agent", "arguments": arguments.to_string() });
     }
     json!({ "type": "message", "role": "assistant", "id": "done",
         "content": [{ "type": "output_text", "text": "done" }] })

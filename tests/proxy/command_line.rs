@@ -202,11 +202,17 @@ async fn the_doctor_says_what_holds_on_the_installed_codex() {
         [
             ("start", "exact"),
             ("fork", "exact"),
+            ("resume after a restart", "exact"),
             ("spawned thread", "exact"),
             ("a skill is added", "exact"),
             ("a skill is added before the first turn", "exact"),
-            ("resume after a restart", "exact"),
             ("spawned thread resumed", "exact"),
+            ("fork with another loadout", "exact"),
+            ("a fork's source changes", "exact"),
+            ("a spawned thread's parent changes", "exact"),
+            ("all of these resumed", "exact"),
+            ("a plugin made for Claude", "exact"),
+            ("a role of the user's own", "exact"),
         ]
     );
 }
