@@ -90,7 +90,7 @@ pub struct AgentReceipt {
     pub name: String,
     /// Where it came from.
     pub source: String,
-    /// `sha256:…` of the bundle that holds its role file.
+    /// `sha256:…` of the bundle that holds its role file; of a role of the user's own, of its text and file.
     pub digest: String,
 }
 

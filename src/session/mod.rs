@@ -7,8 +7,8 @@
 //! `opening` and `forks` are what a start, resume or fork becomes, `settling` what
 //! is made durable of its answer, `apart` how a fork gets another loadout. `turns`
 //! is the check before a turn, `rebind` and `reload` what follows where it fails,
-//! `second_look` the check when it has begun,
-//! `gatekeeping` what is answered when Codex asks at the gate, `update` the host's own wish.
+//! `second_look` the check when it has begun, `gatekeeping` what is answered when
+//! Codex asks at the gate, `update` the host's own wish.
 
 mod alone;
 mod apart;
