@@ -16,6 +16,8 @@ use crate::connection::UpstreamCommand;
 use crate::doctor::server;
 #[cfg(unix)]
 use crate::gate;
+#[cfg(unix)]
+use crate::lowering::BLOCKED;
 
 /// Names what is logged to stderr, in the syntax of `tracing`; nothing by default: stderr is Codex's.
 const LOG_VARIABLE: &str = "CODEX_LOADOUT_LOG";
@@ -52,11 +54,17 @@ pub fn main() -> ExitCode {
     })
 }
 
-/// Codex waits for what is printed.
+/// Codex waits for the exit code. Whatever goes wrong, it is the one that ends the turn.
 #[cfg(unix)]
 fn hook(socket: &Path) -> Result<ExitCode> {
-    print(&gate::ask(socket, std::io::stdin()))?;
-    Ok(ExitCode::SUCCESS)
+    let asked = std::panic::catch_unwind(|| gate::ask(socket, std::io::stdin()));
+    let reason = match asked {
+        Ok(Ok(())) => return Ok(ExitCode::SUCCESS),
+        Ok(Err(reason)) => reason,
+        Err(_) => "codex-loadout: the gate failed.".to_owned(),
+    };
+    say_error(&reason);
+    Ok(ExitCode::from(BLOCKED))
 }
 
 /// Nobody is told to call it so.

@@ -3,26 +3,31 @@
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::question::Verdict;
-use crate::lowering::{GateInput, blocked};
+use crate::lowering::GateInput;
 
-/// Reads what Codex tells a hook, asks at the socket, and gives what the hook has to print: nothing if
-/// the turn goes on.
-#[must_use]
-pub fn ask(socket: &Path, mut told: impl Read) -> String {
+/// Codex goes on without an answer after [`crate::lowering::GATE_TIMEOUT`]: nobody waits that long.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(crate::lowering::GATE_TIMEOUT - 10);
+
+/// Reads what Codex tells a hook, asks at the socket, and gives the reason if the turn is to end.
+///
+/// # Errors
+/// Why it ends.
+pub fn ask(socket: &Path, mut told: impl Read) -> Result<(), String> {
     let mut text = String::new();
     let verdict = told
         .read_to_string(&mut text)
         .and_then(|_| put(socket, &text));
     match verdict {
-        Ok(Verdict::Go) => String::new(),
-        Ok(Verdict::Hold) => blocked(
-            "codex-loadout: something has changed underneath, and this turn would have shown it. Send it again.",
+        Ok(Verdict::Go) => Ok(()),
+        Ok(Verdict::Hold) => Err(
+            "codex-loadout: something has changed underneath, and this turn would have shown it. Send it again.".to_owned(),
         ),
-        Err(error) => blocked(&format!(
+        Err(error) => Err(format!(
             "codex-loadout: whether this turn keeps to its loadout can't be asked ({error})."
         )),
     }
@@ -35,6 +40,7 @@ pub(super) fn put(socket: &Path, told: &str) -> io::Result<Verdict> {
     let question = json!({ "session_id": told.session_id, "turn_id": told.turn_id,
         "transcript_path": told.transcript_path });
     let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(Some(ANSWERED_WITHIN))?;
     stream.write_all(format!("{question}\n").as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
@@ -49,9 +55,8 @@ mod tests {
     fn where_nobody_can_be_asked_the_turn_ends() {
         let told = r#"{"session_id":"s","turn_id":"t"}"#;
         for told in [told, "garbage", ""] {
-            let printed = ask(Path::new("/none/gate"), told.as_bytes());
-            let printed: serde_json::Value = serde_json::from_str(&printed).unwrap();
-            assert_eq!(printed["decision"], "block", "{told}");
+            let reason = ask(Path::new("/none/gate"), told.as_bytes()).unwrap_err();
+            assert!(reason.contains("can't be asked"), "{told}: {reason}");
         }
     }
 }

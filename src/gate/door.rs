@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
@@ -16,9 +17,14 @@ use crate::settings::private_folder;
 /// Longest path of a socket, in bytes: macOS takes 103, Linux 107.
 const LONGEST_PATH: usize = 100;
 
+/// When nobody can be let in, as where too many files are open, it is tried again.
+const AGAIN_AFTER: Duration = Duration::from_millis(20);
+
 /// The proxy's side. It is opened when the first thread needs it.
 #[derive(Debug)]
 pub struct Door {
+    /// This program, where it was when it began: an update may take it from there.
+    program: io::Result<PathBuf>,
     folder: PathBuf,
     questions: mpsc::UnboundedSender<Question>,
     open: OnceLock<Option<Open>>,
@@ -36,6 +42,7 @@ impl Door {
     pub fn new(state_home: &Path) -> (Self, mpsc::UnboundedReceiver<Question>) {
         let (questions, asked) = mpsc::unbounded_channel();
         let door = Self {
+            program: std::env::current_exe(),
             folder: state_home.join("doors"),
             questions,
             open: OnceLock::new(),
@@ -74,12 +81,23 @@ impl Door {
         let listener = UnixListener::bind(&socket)?;
         let questions = self.questions.clone();
         tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(attend(stream, questions.clone()));
+            loop {
+                match listener.accept().await {
+                    Ok((stream, _)) => {
+                        tokio::spawn(attend(stream, questions.clone()));
+                    }
+                    Err(error) => {
+                        tracing::warn!(%error, "who asks at the gate has to wait");
+                        tokio::time::sleep(AGAIN_AFTER).await;
+                    }
+                }
             }
         });
-        let program = std::env::current_exe()?;
-        let command = format!("{} {VERB} {}", quoted(&program), quoted(&socket));
+        let program = self
+            .program
+            .as_ref()
+            .map_err(|error| io::Error::new(error.kind(), error.to_string()))?;
+        let command = format!("{} {VERB} {}", quoted(program), quoted(&socket));
         Ok(Open { socket, command })
     }
 

@@ -7,8 +7,9 @@
 //! the proxy looks in Codex's session file at what the turn shows ([`shown`]), lets
 //! it go on or ends it.
 //!
-//! Whatever goes wrong on the hook's side ends the turn: where nobody can be asked,
-//! nobody knows.
+//! Whatever the hook meets ends the turn: where nobody can be asked, nobody knows. Only
+//! where it can't be run at all does Codex go on; then the look that is taken at a turn's
+//! beginning is all there is, and it is logged.
 
 #[cfg(unix)]
 mod ask;

@@ -13,14 +13,14 @@ pub(super) const EVENT: &str = "UserPromptSubmit";
 /// Of our hook and no other; nobody sees it, what Codex says of this hook is not passed on.
 const STATUS: &str = "codex-loadout: is the loadout whole?";
 /// In seconds. Codex goes on when it has passed; so it is as long as Codex's own.
-const TIMEOUT: u64 = 600;
+pub const GATE_TIMEOUT: u64 = 600;
 
 /// A command that lets every turn pass: for a thread that nobody guards.
 pub const OPEN_GATE: &str = "true";
 
 /// The hook's handler.
 pub(super) fn handler(command: &str) -> Map<String, Value> {
-    let handler = json!({ "type": "command", "command": command, "timeout": TIMEOUT, "statusMessage": STATUS });
+    let handler = json!({ "type": "command", "command": command, "timeout": GATE_TIMEOUT, "statusMessage": STATUS });
     match handler {
         Value::Object(handler) => handler,
         _ => Map::new(),
@@ -53,11 +53,9 @@ pub struct GateInput {
     pub transcript_path: Option<String>,
 }
 
-/// What the hook prints so that the turn ends here.
-#[must_use]
-pub fn blocked(reason: &str) -> String {
-    json!({ "decision": "block", "reason": reason }).to_string()
-}
+/// The exit code with which the hook ends the turn; the reason stands on stderr. Not by what it prints:
+/// a shell's own words may stand before that. Codex goes on with any other code.
+pub const BLOCKED: u8 = 2;
 
 #[cfg(test)]
 mod tests {

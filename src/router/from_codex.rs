@@ -69,7 +69,10 @@ impl Router {
         let mut frame = frame;
         if let Some((thread, announced)) = self.beginning.remove(&id) {
             if !announced || thread::is_refused(&frame) {
-                self.let_begin(&thread, effects);
+                // A look that is being taken ends by itself.
+                if self.looks.get(&thread).is_some_and(|look| !look.taken) {
+                    self.let_begin(&thread, effects);
+                }
                 effects.push(Effect::TurnBegan { thread });
             } else {
                 match self.hold_answer(&thread, frame) {

@@ -108,7 +108,8 @@ impl Router {
     #[must_use]
     pub fn all_forwarded(&self) -> bool {
         let looking = self.looks.values().any(|look| look.taken);
-        self.preparing.is_empty() && self.rebinding.is_empty() && !looking
+        let waiting = !self.host_gates.is_empty();
+        self.preparing.is_empty() && self.rebinding.is_empty() && !looking && !waiting
     }
 
     /// The host sent a frame.

@@ -102,8 +102,7 @@ impl Router {
             self.let_begin(&thread, effects);
             return Err(frame);
         }
-        if look.taken && is_said_by_a_turn(frame.method()) && frame.method() != thread::TURN_STARTED
-        {
+        if look.taken && shows_that_it_runs(&frame) {
             effects.push(Effect::TurnGoesOn {
                 thread: thread.clone(),
             });
@@ -156,6 +155,14 @@ impl Router {
             self.open_host_gate(thread, effects);
         }
     }
+}
+
+/// Whether a turn is past the gate, or will never come to it. A history that is made shorter comes before.
+fn shows_that_it_runs(frame: &Frame) -> bool {
+    let of_turn = frame.method() == thread::TURN_COMPLETED
+        || frame.method() == thread::CLOSED
+        || frame.method().starts_with("item/");
+    of_turn && memchr::memmem::find(frame.bytes(), b"\"contextCompaction\"").is_none()
 }
 
 /// What Codex says only when a turn runs or ends.

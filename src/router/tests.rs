@@ -499,6 +499,29 @@ fn a_turn_that_is_undone_is_not_heard_of_and_begins_anew() {
 }
 
 #[test]
+fn a_turn_that_makes_its_history_shorter_first_is_still_to_come_to_the_gate() {
+    let mut script = Script::new(true);
+    script.thread(1, "t1");
+    let turn = r#"{"id":5,"method":"turn/start","params":{"threadId":"t1"}}"#;
+    script.host(turn);
+    script.prepared(2, Prepared::Pass(bytes(turn)));
+    script.codex(r#"{"id":5,"result":{"turn":{"id":"u"}}}"#);
+    script.codex(r#"{"method":"turn/started","params":{"threadId":"t1","turn":{"id":"u"}}}"#);
+    let shorter = r#"{"method":"item/started","params":{"threadId":"t1","item":{"type":"contextCompaction"}}}"#;
+    assert_eq!(script.codex(shorter), NONE);
+    // The answer to another request does not end the look.
+    let queue = r#"{"id":6,"method":"thread/queue/add","params":{"threadId":"t1"}}"#;
+    assert_eq!(script.host(queue), NONE);
+    assert!(!script.router.all_forwarded());
+    let closed = r#"{"method":"thread/closed","params":{"threadId":"t1"}}"#;
+    assert_eq!(script.codex(closed), ["turn of t1 goes on"]);
+    // The thread is gone, so what waited goes on as it came.
+    let told = script.looked(2, None);
+    assert_eq!(told.last(), Some(&format!("to Codex: {queue}")));
+    assert!(!script.router.looks_at("t1"));
+}
+
+#[test]
 fn of_our_own_hook_is_heard_only_that_it_ended_a_turn() {
     let mut script = Script::new(true);
     let said = |method: &str, run: Value| {

@@ -87,6 +87,7 @@ where
                 None => {
                     codex_open = false;
                     session.asker.upstream_gone();
+                    session.work.nobody_asks();
                 }
             },
             Some(done) = session.jobs.next(), if !session.jobs.is_empty() => session.on_done(done),

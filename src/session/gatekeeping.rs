@@ -47,9 +47,11 @@ impl Expected {
         (&mut self.asked).await.ok()
     }
 
-    /// The turn is not to go on: whoever asks is held.
+    /// The turn is not to go on: whoever asks, or has asked, is held.
     pub(super) fn hold(&mut self) {
         self.asked.close();
+        // Dropped, it is answered so.
+        let _ = self.asked.try_recv();
     }
 }
 
@@ -77,6 +79,12 @@ impl Looks {
     /// The turn was seen to run: it does not wait at the gate.
     fn expect_none(&self, thread: &str) {
         if let Some(mut look) = self.0.get_mut(thread) {
+            look.takes = None;
+        }
+    }
+
+    fn expect_no_more(&self) {
+        for mut look in self.0.iter_mut() {
             look.takes = None;
         }
     }
@@ -115,6 +123,42 @@ async fn wait(question: Question) -> Question {
     question
 }
 
+/// Why a turn may not go on.
+#[derive(Debug)]
+pub(super) struct Objection {
+    pub(super) error: LoadoutError,
+    /// Whether a turn that is begun anew may go on.
+    pub(super) begin_anew: bool,
+}
+
+impl Objection {
+    fn for_good(error: LoadoutError) -> Self {
+        Self {
+            error,
+            begin_anew: false,
+        }
+    }
+}
+
+fn not_known(thread: &str) -> LoadoutError {
+    let message = format!("a turn of thread `{thread}` began, and its loadout is not known here");
+    LoadoutError::new(ErrorKind::LoadoutLost, message)
+        .with_hint("Resume the thread, then begin the turn again.")
+}
+
+fn unreadable(thread: &str) -> LoadoutError {
+    let message =
+        format!("Codex's session file of thread `{thread}` does not say what its turn shows");
+    LoadoutError::new(ErrorKind::UnsupportedUpstream, message)
+        .with_hint("`codex-loadout doctor` shows what holds on this Codex.")
+}
+
+pub(super) fn still_in_the_history(thread: &str) -> LoadoutError {
+    let message = format!("a turn of thread `{thread}` that was ended is in its history still");
+    LoadoutError::new(ErrorKind::ThreadBusy, message)
+        .with_hint("Send the request again when the thread is idle.")
+}
+
 impl Work {
     /// A turn has begun and is looked at: what is asked of it at the gate, if its thread has one, is for
     /// that look.
@@ -129,91 +173,114 @@ impl Work {
         self.looks.expect_none(thread);
     }
 
+    /// Codex is gone: no turn of it will ask.
+    pub fn nobody_asks(&self) {
+        self.looks.expect_no_more();
+    }
+
     /// Sees to it that a question is answered. A turn that nobody looks at and that ends here is taken
-    /// out of the history, if nothing of the host's reaches its thread meanwhile.
+    /// out of the history, if nothing of the host's reaches its thread meanwhile; else before the next one.
     pub async fn judge(&self, question: Question, may_undo: bool) {
         let is_beginning = |thread: &str| self.beginnings.is_under_way(thread);
         let Some(question) = self.looks.hand_over(question, is_beginning).await else {
             return;
         };
-        let (thread, newcomers) = (question.thread.clone(), self.newcomers(&question).await);
-        let error = match newcomers {
-            Some(newcomers) if newcomers.is_empty() => {
-                question.answer(Verdict::Go);
-                return;
-            }
-            Some(newcomers) => LoadoutError::new(
-                ErrorKind::ThreadBusy,
-                "skills came in while a turn began that no request of the host's had begun",
-            )
-            .with_hint("They are kept out before the next turn: begin one.")
-            .with_items(newcomers.into_iter().map(ErrorItem::named).collect()),
-            None => LoadoutError::new(
-                ErrorKind::LoadoutLost,
-                format!("a turn of thread `{thread}` began, and its loadout is not known here"),
-            )
-            .with_hint("Resume the thread, then begin the turn again."),
+        let Err(objection) = self.permit(&question).await else {
+            question.answer(Verdict::Go);
+            return;
         };
-        let turn = question.turn.clone();
+        let (thread, turn) = (question.thread.clone(), question.turn.clone());
+        self.hold(&thread, &turn);
         question.answer(Verdict::Hold);
         if may_undo {
             // Not before Codex has told the host why it ends.
             self.wait_until_idle(&thread).await;
-            self.take_back(&thread, &turn).await;
+            if let Err(error) = self.take_back(&thread).await {
+                tracing::warn!(%error, thread, "a turn that was ended stays in the history");
+            }
         }
-        self.note_refusal("a turn", Some(thread), &error).await;
+        self.note_refusal("a turn", Some(thread), &objection.error)
+            .await;
     }
 
-    /// What a turn shows of skills that are not of its thread's loadout. From here on the thread is kept
-    /// from them by name: Codex may know of a skill whose file is gone again. `None` if it is not known
-    /// which loadout that is.
-    pub(super) async fn newcomers(&self, question: &Question) -> Option<BTreeSet<String>> {
+    /// A turn is ended: no other one may go on before it is out of the history.
+    pub(super) fn hold(&self, thread: &str, turn: &str) {
+        let first = self.held.entry(thread.to_owned());
+        first.or_insert_with(|| turn.to_owned());
+    }
+
+    /// Whether a turn may go on.
+    pub(super) async fn permit(&self, question: &Question) -> Result<(), Objection> {
+        let thread = &question.thread;
+        if self.held.contains_key(thread) {
+            return Err(Objection::for_good(still_in_the_history(thread)));
+        }
         let Some(file) = &question.session_file else {
             // An ephemeral thread, or a trial's.
-            return Some(BTreeSet::new());
+            return Ok(());
         };
-        let binding = self.binding_of(question, file).await?;
-        let mut shown = self.shown(question, file).await;
+        let binding = self.binding_of(question, file).await;
+        let binding = binding.ok_or_else(|| Objection::for_good(not_known(thread)))?;
+        let mut shown = self.shown(question, file).await?;
         shown.retain(|name| !binding.loadout.may_show(name));
-        if !shown.is_empty() {
-            tracing::info!(thread = question.thread, ?shown, "a turn would show more");
-            self.bindings.change(&question.thread, |binding| {
-                binding.kept_out.extend(shown.iter().cloned());
-                binding.checked = None;
-            });
+        if shown.is_empty() {
+            return Ok(());
         }
-        Some(shown)
+        tracing::info!(thread, ?shown, "a turn would show more");
+        // Codex may know of a skill whose file is gone again: it is kept out by its name from here on.
+        let begin_anew = !shown.is_subset(&binding.kept_out);
+        self.bindings.change(thread, |binding| {
+            binding.kept_out.extend(shown.iter().cloned());
+            binding.checked = None;
+        });
+        Err(Objection {
+            error: LoadoutError::new(
+                ErrorKind::ThreadBusy,
+                "skills that are not of the loadout came in while the turn began",
+            )
+            .with_hint("Send it again: they are kept out before the next turn.")
+            .with_items(shown.into_iter().map(ErrorItem::named).collect()),
+            begin_anew,
+        })
     }
 
     /// A spawned thread's first turn begins before it is announced: it has its parent's loadout.
+    /// One that Codex goes on with as soon as it is loaded may not be on record yet.
     async fn binding_of(&self, question: &Question, file: &Path) -> Option<Binding> {
-        if let Some(binding) = self.bindings.get(&question.thread) {
-            return Some(binding);
-        }
         let file = file.to_owned();
         let meta = tokio::task::spawn_blocking(move || session_file::read_meta(&file));
         let parent = meta.await.ok()?.ok().and_then(|meta| meta.parent);
-        let of_parent = parent.and_then(|parent| self.bindings.get(&parent));
-        of_parent.or_else(|| self.bindings.get(&question.line))
+        let deadline = Instant::now() + WRITTEN_WITHIN;
+        loop {
+            let of_line = [
+                Some(&question.thread),
+                parent.as_ref(),
+                Some(&question.line),
+            ];
+            let found = of_line
+                .into_iter()
+                .flatten()
+                .find_map(|thread| self.bindings.get(thread));
+            if found.is_some() || Instant::now() > deadline {
+                return found;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
     }
 
-    async fn shown(&self, question: &Question, file: &Path) -> BTreeSet<String> {
+    async fn shown(&self, question: &Question, file: &Path) -> Result<BTreeSet<String>, Objection> {
         let deadline = Instant::now() + WRITTEN_WITHIN;
         loop {
             let (file, turn) = (file.to_owned(), question.turn.clone());
             let found = tokio::task::spawn_blocking(move || shown(&file, &turn)).await;
             match found {
-                Ok(Ok(Shown::Skills(skills))) => return skills,
+                Ok(Ok(Shown::Skills(skills))) => return Ok(skills),
                 Ok(Ok(Shown::NotYet)) if Instant::now() < deadline => {
                     tokio::time::sleep(LOOK_EVERY).await;
                 }
                 unknown => {
-                    tracing::warn!(
-                        ?unknown,
-                        thread = question.thread,
-                        "what a turn shows can't be read"
-                    );
-                    return BTreeSet::new();
+                    tracing::warn!(?unknown, "what a turn shows can't be read");
+                    return Err(Objection::for_good(unreadable(&question.thread)));
                 }
             }
         }
@@ -276,6 +343,18 @@ mod tests {
         let (held, answered) = question("one");
         assert!(looks.hand_over(held, never).await.is_none());
         assert!(answered.await.is_err(), "dropped: held");
+        drop(expected);
+
+        let mut expected = looks.expect("thread", "one");
+        let (asked, answered) = question("one");
+        assert!(looks.hand_over(asked, never).await.is_none());
+        expected.hold();
+        assert!(answered.await.is_err(), "it had asked already");
+        drop(expected);
+
+        let mut expected = looks.expect("thread", "one");
+        looks.expect_no_more();
+        assert!(expected.question().await.is_none());
         drop(expected);
 
         let mut expected = looks.expect("thread", "one");

@@ -202,6 +202,7 @@ impl Work {
             binding.cwd = now.cwd;
             binding.next_cwd = now.next_cwd;
             binding.settings = now.settings;
+            binding.kept_out = now.kept_out;
         }
         let of_host = binding.host_params.get("config").map(Value::to_string);
         let of_host = of_host.unwrap_or_default();

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use codex_loadout_protocol::LoadoutError;
 use serde_json::{Value, json};
 
-use super::gatekeeping::Expected;
+use super::gatekeeping::{Expected, still_in_the_history};
 use super::work::Work;
 use crate::connection::AskError;
 use crate::gate::Verdict;
 use crate::router::{Prepared, RequestKind, Ticket};
-use crate::wire::Frame;
+use crate::wire::{Frame, answer_frame};
 
 /// An interrupted turn ends within milliseconds on a machine that has nothing else to do; its history can't be changed before.
 const ENDS_WITHIN: Duration = Duration::from_secs(10);
@@ -54,37 +54,54 @@ impl Work {
             mut expected,
         } = began;
         let (thread, turn) = (thread.as_str(), turn.as_str());
-        let mut held = false;
+        let mut asked = None;
+        let mut objection = None;
         match self.is_stale(thread).await {
-            Ok(false) => match &mut expected {
-                Some(expected) => {
-                    let question = expected.question().await?;
-                    let newcomers = self.newcomers(&question).await;
-                    if newcomers.is_some_and(|names| names.is_empty()) {
+            Ok(false) => {
+                let Some(expected) = &mut expected else {
+                    return None;
+                };
+                let question = expected.question().await?;
+                match self.permit(&question).await {
+                    Ok(()) => {
                         question.answer(Verdict::Go);
                         return None;
                     }
-                    question.answer(Verdict::Hold);
-                    held = true;
+                    Err(found) => objection = Some(found),
                 }
-                None => return None,
-            },
+                asked = Some(question);
+            }
             Ok(true) => {}
             // It can't be known whether the turn is right.
             Err(error) => tracing::warn!(%error, thread, "the second look failed"),
         }
-        if let Some(expected) = &mut expected {
-            expected.hold();
-        }
         tracing::info!(
             thread,
             turn,
-            "something has changed while the turn began: it is begun anew"
+            "something has changed while the turn began: it ends"
         );
-        if !held {
-            self.interrupt(thread, turn).await;
+        self.hold(thread, turn);
+        match asked {
+            Some(question) => question.answer(Verdict::Hold),
+            None => {
+                if let Some(expected) = &mut expected {
+                    expected.hold();
+                }
+                self.interrupt(thread, turn).await;
+            }
         }
-        self.take_back(thread, turn).await;
+        let taken_back = self.take_back(thread).await.err();
+        let for_good = objection.filter(|objection| !objection.begin_anew);
+        if let Some(error) = taken_back.or(for_good.map(|objection| objection.error)) {
+            self.note_refusal(request.method(), Some(thread.to_owned()), &error)
+                .await;
+            let error = error.to_json_rpc().to_string();
+            return Some(Prepared::Reply(answer_frame(
+                &request.id(),
+                "error",
+                &error,
+            )));
+        }
         Some(self.prepare(ticket, RequestKind::Turn, request).await)
     }
 
@@ -116,22 +133,31 @@ impl Work {
         }
     }
 
-    /// Takes a turn that is ending out of the history: else what it would have shown would stand there
-    /// (seen on 0.163 and 0.169).
-    pub(super) async fn take_back(&self, thread: &str, turn: &str) {
+    /// Takes a turn of a thread that was ended out of the history, if there is one: else what it would have
+    /// shown would stand there (seen on 0.163 and 0.169).
+    ///
+    /// # Errors
+    /// `threadBusy` if Codex does not let go of it in time. No turn goes on then.
+    pub(super) async fn take_back(&self, thread: &str) -> Result<(), LoadoutError> {
+        let Some(turn) = self.held.get(thread).map(|turn| turn.clone()) else {
+            return Ok(());
+        };
         let before = json!({ "threadId": thread, "beforeTurnId": turn });
         let deadline = Instant::now() + ENDS_WITHIN;
         loop {
             let reverted: Result<Value, AskError> = self.asker.ask("thread/revert", &before).await;
             match reverted {
-                Ok(_) => return,
+                Ok(_) => {
+                    self.held.remove(thread);
+                    return Ok(());
+                }
                 // It may be ending still.
                 Err(AskError::Refused { .. }) if Instant::now() < deadline => {
                     tokio::time::sleep(AGAIN_AFTER).await;
                 }
                 Err(error) => {
                     tracing::warn!(%error, thread, "a turn that was ended stays in the history");
-                    return;
+                    return Err(still_in_the_history(thread));
                 }
             }
         }

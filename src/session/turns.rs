@@ -27,6 +27,7 @@ impl Work {
         let Some(thread) = params.get_string("threadId") else {
             return Ok(pass());
         };
+        self.take_back(&thread).await?;
         let upstream = self.upstream().await?;
         let cwd = cwd_of(&params);
         if cwd.is_some() {

@@ -55,6 +55,8 @@ pub struct Work {
     /// What the loaded threads were told.
     pub(super) bindings: Arc<Bindings>,
     pub(super) beginnings: Beginnings,
+    /// Turns that were ended at the gate and are still in the history of their thread.
+    pub(super) held: DashMap<String, String>,
     /// Turns that are looked at.
     pub(super) looks: Arc<Looks>,
     pub(super) alone: Alone,
@@ -107,6 +109,7 @@ impl Work {
             rebinds: DashMap::new(),
             bindings,
             beginnings: Beginnings::default(),
+            held: DashMap::new(),
             looks: Arc::default(),
             alone: Alone::default(),
             getting_ready: Mutex::default(),
