@@ -286,10 +286,7 @@ async fn kill_9_of_codex_or_proxy_at_any_moment() {
         let start = host.request("thread/start", stage.params(selection.clone()));
         let kill = async {
             tokio::time::sleep(Duration::from_millis(round * 3)).await;
-            let sent = std::process::Command::new("kill")
-                .args(["-9", &victim.to_string()])
-                .status();
-            assert!(sent.unwrap().success());
+            kill(victim);
         };
         let (forked, started, ()) = tokio::join!(fork, start, kill);
         // What was answered was recorded: the host may go on with it.
@@ -306,7 +303,15 @@ async fn kill_9_of_codex_or_proxy_at_any_moment() {
 }
 
 #[cfg(target_os = "linux")]
-fn child_of(pid: u32) -> u32 {
+pub(crate) fn kill(pid: u32) {
+    let sent = std::process::Command::new("kill")
+        .args(["-9", &pid.to_string()])
+        .status();
+    assert!(sent.unwrap().success());
+}
+
+#[cfg(target_os = "linux")]
+pub(crate) fn child_of(pid: u32) -> u32 {
     let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
     children.split_whitespace().next().unwrap().parse().unwrap()
 }

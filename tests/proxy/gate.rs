@@ -1,10 +1,12 @@
 //! Turns wait at the gate: whatever came in after the check, the model is not asked with it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use lab::{Client, Promise, Skill};
 use serde_json::{Value, json};
 
+#[cfg(target_os = "linux")]
+use crate::crash::{child_of, kill};
 use crate::stage::{Stage, trust_hooks};
 
 fn planning() -> (Value, Promise) {
@@ -75,13 +77,13 @@ async fn a_turn_that_codex_begins_by_itself_waits_as_well() {
     assert!(!was_shown(&stage, "newcomer"));
 }
 
-/// A user's own hook, which is trusted, runs before each turn: `command`.
-async fn stage_with_hook(command: &str) -> Stage {
+/// A user's own hook, which is trusted: `command` at this event.
+async fn stage_with_hook(event: &str, command: &str) -> Stage {
     let stage = Stage::standard().await;
     let config = stage.home.codex_home().join("config.toml");
     let mut text = std::fs::read_to_string(&config).unwrap();
     text += &format!(
-        "\n[[hooks.UserPromptSubmit]]\n[[hooks.UserPromptSubmit.hooks]]\ntype = \"command\"\ncommand = '''{command}'''\n"
+        "\n[[hooks.{event}]]\n[[hooks.{event}.hooks]]\ntype = \"command\"\ncommand = '''{command}'''\n"
     );
     std::fs::write(&config, text).unwrap();
     trust_hooks(&stage).await;
@@ -90,7 +92,7 @@ async fn stage_with_hook(command: &str) -> Stage {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_users_own_hooks_run_where_they_are_left_and_nobody_hears_of_ours() {
-    let stage = stage_with_hook("echo the-word-of-the-user").await;
+    let stage = stage_with_hook("UserPromptSubmit", "echo the-word-of-the-user").await;
     let host = stage.host().await;
     for (selection, heard) in [
         (json!({ "skills": ["planning"] }), false),
@@ -117,7 +119,7 @@ async fn the_users_own_hooks_run_where_they_are_left_and_nobody_hears_of_ours() 
 async fn a_spawned_thread_waits_before_it_was_announced() {
     // While the first thread's turn waits for this, the skill comes in, and Codex finds it.
     let comes = "mkdir -p ~/.agents/skills/newcomer; printf -- '---\\nname: newcomer\\ndescription: Late.\\n---\\n' > ~/.agents/skills/newcomer/SKILL.md; sleep 3";
-    let stage = stage_with_hook(comes).await;
+    let stage = stage_with_hook("UserPromptSubmit", comes).await;
     let host = stage.host().await;
     let restricted = json!({ "mode": "restrict", "skills": ["planning"], "mcpServers": [] });
     let (thread, _) = stage.start(&host, restricted).await;
@@ -177,4 +179,26 @@ async fn the_door_goes_with_the_proxy() {
         assert_eq!(std::fs::read_dir(&doors).unwrap().count(), 1);
         host.kill9().await.unwrap();
     }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_codex_that_ends_before_it_asks_keeps_nobody_waiting() {
+    // It runs before ours, so that the turn has begun and nobody has asked.
+    let stage = stage_with_hook("SessionStart", "sleep 30").await;
+    let host = stage.host().await;
+    let restricted = json!({ "mode": "restrict", "skills": ["planning"], "mcpServers": [] });
+    let (thread, _) = stage.start(&host, restricted).await;
+    let input = json!([{ "type": "text", "text": "What can you do?" }]);
+    let turn = json!({ "threadId": thread, "input": input });
+    let begun = host.request("turn/start", turn);
+    let killed = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        kill(child_of(host.id().unwrap()));
+    };
+    let (begun, ()) = tokio::join!(begun, killed);
+    // What was held for the look is heard.
+    assert!(begun.unwrap()["turn"]["id"].is_string());
+    let ended = tokio::time::timeout(Duration::from_secs(10), host.shutdown()).await;
+    assert!(!ended.unwrap().unwrap().success());
 }
