@@ -237,6 +237,10 @@ impl Selections {
 async fn delete(connection: &mut SqliteConnection, thread_id: &str) -> Result<(), SelectionsError> {
     sqlx::query("DELETE FROM threads WHERE thread_id = $1")
         .bind(thread_id)
+        .execute(&mut *connection)
+        .await?;
+    sqlx::query("DELETE FROM held WHERE thread_id = $1")
+        .bind(thread_id)
         .execute(connection)
         .await?;
     Ok(())

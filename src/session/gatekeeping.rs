@@ -11,6 +11,7 @@ use dashmap::DashMap;
 use tokio::sync::oneshot;
 
 use super::work::Work;
+use crate::crash_point::crash_point;
 use crate::gate::{Question, Shown, Verdict, shown};
 use crate::loadouts::Binding;
 use crate::lowering::has_gate;
@@ -190,8 +191,9 @@ impl Work {
             return;
         };
         let (thread, turn) = (question.thread.clone(), question.turn.clone());
-        self.hold(&thread, &turn);
+        self.hold(&thread, &turn).await;
         question.answer(Verdict::Hold);
+        crash_point("gate: held");
         if may_undo {
             // Not before Codex has told the host why it ends.
             self.wait_until_idle(&thread).await;
@@ -203,10 +205,22 @@ impl Work {
             .await;
     }
 
-    /// A turn is ended: no other one may go on before it is out of the history.
-    pub(super) fn hold(&self, thread: &str, turn: &str) {
-        let first = self.held.entry(thread.to_owned());
-        first.or_insert_with(|| turn.to_owned());
+    /// A turn is ended: no other one may go on before it is out of the history, whoever sees to that.
+    pub(super) async fn hold(&self, thread: &str, turn: &str) {
+        self.must_be_taken_back(thread.to_owned(), turn.to_owned());
+        let noted = async {
+            let selections = self.loadouts.selections().await?;
+            selections.begin_holding(thread, turn).await?;
+            Ok::<(), LoadoutError>(())
+        };
+        if let Err(error) = noted.await {
+            tracing::error!(%error, thread, "that a turn was ended can't be noted");
+        }
+    }
+
+    /// An earlier turn of the thread takes this one with it.
+    pub(super) fn must_be_taken_back(&self, thread: String, turn: String) {
+        self.held.entry(thread).or_insert(turn);
     }
 
     /// Whether a turn may go on.

@@ -267,16 +267,22 @@ impl Work {
         }
     }
 
-    /// Brings back from Codex's archive what somebody put there to unload it, and did not live to.
+    /// Brings back from Codex's archive what somebody put there to unload it, and did not live to, and learns
+    /// which turns are still to be taken out of the history.
     pub async fn bring_back_leftovers(&self) {
         let brought = async {
             match self.loadouts.existing_selections().await? {
-                Some(selections) => self.bring_back(selections.unloading().await?).await,
+                Some(selections) => {
+                    for (thread, turn) in selections.held().await? {
+                        self.must_be_taken_back(thread, turn);
+                    }
+                    self.bring_back(selections.unloading().await?).await
+                }
                 None => Ok(()),
             }
         };
         if let Err(error) = brought.await {
-            tracing::warn!(%error, "threads may be left in Codex's archive");
+            tracing::warn!(%error, "what was left unfinished may stay so");
         }
     }
 

@@ -16,6 +16,8 @@ use crate::wire::{Frame, answer_frame};
 const ENDS_WITHIN: Duration = Duration::from_secs(10);
 /// How long to wait before the history is tried again.
 const AGAIN_AFTER: Duration = Duration::from_millis(5);
+/// How Codex 0.157 to 0.169 say that a turn is not in the history.
+const NO_SUCH_TURN: &str = "turn not found";
 
 /// A turn that has begun.
 #[derive(Debug)]
@@ -80,7 +82,7 @@ impl Work {
             turn,
             "something has changed while the turn began: it ends"
         );
-        self.hold(thread, turn);
+        self.hold(thread, turn).await;
         match asked {
             Some(question) => question.answer(Verdict::Hold),
             None => {
@@ -148,18 +150,38 @@ impl Work {
             let reverted: Result<Value, AskError> = self.asker.ask("thread/revert", &before).await;
             match reverted {
                 Ok(_) => {
-                    self.held.remove(thread);
+                    self.taken_back(thread).await;
                     return Ok(());
                 }
                 // It may be ending still.
                 Err(AskError::Refused { .. }) if Instant::now() < deadline => {
                     tokio::time::sleep(AGAIN_AFTER).await;
                 }
+                // Somebody took it out and did not live to say so.
+                Err(AskError::Refused { message, .. }) if message.starts_with(NO_SUCH_TURN) => {
+                    self.taken_back(thread).await;
+                    return Ok(());
+                }
                 Err(error) => {
                     tracing::warn!(%error, thread, "a turn that was ended stays in the history");
                     return Err(still_in_the_history(thread));
                 }
             }
+        }
+    }
+
+    async fn taken_back(&self, thread: &str) {
+        self.held.remove(thread);
+        let noted = async {
+            self.loadouts
+                .selections()
+                .await?
+                .end_holding(thread)
+                .await?;
+            Ok::<(), LoadoutError>(())
+        };
+        if let Err(error) = noted.await {
+            tracing::warn!(%error, thread, "a turn is taken out of the history once more later");
         }
     }
 }

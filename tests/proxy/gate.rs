@@ -16,11 +16,10 @@ fn planning() -> (Value, Promise) {
     )
 }
 
-/// Whether any request that the model got shows this skill.
-fn was_shown(stage: &Stage, skill: &str) -> bool {
-    let shows = |names: Vec<String>| names.iter().any(|name| name == skill);
+/// Whether any request that the model got holds this word, be it in the history.
+fn was_told(stage: &Stage, word: &str) -> bool {
     let mut requests = stage.model.requests().into_iter();
-    requests.any(|request| shows(request.seen().skills))
+    requests.any(|request| request.body.to_string().contains(word))
 }
 
 /// Codex looks for skills at once, for all its threads.
@@ -41,12 +40,9 @@ async fn refusals(host: &Client, thread: &str) -> Vec<Value> {
         .collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_turn_that_codex_begins_by_itself_waits_as_well() {
-    let stage = Stage::standard().await;
-    let host = stage.host().await;
-    let (selection, promise) = planning();
-    let (thread, _) = stage.start(&host, selection).await;
+/// A thread whose queued message is to be answered when a newcomer is there: it waits at the gate from now
+/// on. Gives how many messages the host had got by then.
+async fn queue_behind_a_newcomer(stage: &Stage, host: &Client, thread: &str) -> usize {
     let input = |text: &str| {
         json!({ "threadId": thread, "clientUserMessageId": text,
             "input": [{ "type": "text", "text": text }] })
@@ -58,9 +54,19 @@ async fn a_turn_that_codex_begins_by_itself_waits_as_well() {
         .unwrap();
     let newcomer = Skill::new("newcomer");
     stage.home.add_skill(".agents/skills", &newcomer).unwrap();
-    reload_skills(&stage, &host).await;
+    reload_skills(stage, host).await;
     let mark = host.mark();
     stage.model.release();
+    mark
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_that_codex_begins_by_itself_waits_as_well() {
+    let stage = Stage::standard().await;
+    let host = stage.host().await;
+    let (selection, promise) = planning();
+    let (thread, _) = stage.start(&host, selection).await;
+    let mark = queue_behind_a_newcomer(&stage, &host, &thread).await;
     // The host is told why its queued message was not answered.
     let held = host
         .wait_for(mark, |message| {
@@ -70,11 +76,32 @@ async fn a_turn_that_codex_begins_by_itself_waits_as_well() {
         .unwrap();
     let why = held["params"]["run"]["entries"].to_string();
     assert!(why.contains("Send it again"), "{why}");
-    let refusals = refusals(&host, &thread).await;
-    assert_eq!(refusals.len(), 1, "{refusals:?}");
-    assert!(!was_shown(&stage, "newcomer"));
+    host.wait_for(mark, |message| message["method"] == "thread/reverted")
+        .await
+        .unwrap();
     stage.check(&host, &thread, &promise).await;
-    assert!(!was_shown(&stage, "newcomer"));
+    assert!(!was_told(&stage, "newcomer"));
+    assert_eq!(refusals(&host, &thread).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_turn_that_was_ended_leaves_the_history_although_the_proxy_ended_with_it() {
+    let stage = Stage::standard().await;
+    let mut command = stage.proxy();
+    command.env("CODEX_LOADOUT_CRASH_AT", "gate: held");
+    let host = Client::spawn(command).unwrap();
+    host.initialize(true).await.unwrap();
+    let (selection, promise) = planning();
+    let (thread, _) = stage.start(&host, selection).await;
+    queue_behind_a_newcomer(&stage, &host, &thread).await;
+    while host.request("thread/loaded/list", json!({})).await.is_ok() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let host = stage.host().await;
+    let resume = json!({ "threadId": thread });
+    host.request("thread/resume", resume).await.unwrap();
+    stage.check(&host, &thread, &promise).await;
+    assert!(!was_told(&stage, "newcomer"));
 }
 
 /// A user's own hook, which is trusted: `command` at this event.
@@ -139,7 +166,7 @@ async fn a_spawned_thread_waits_before_it_was_announced() {
     let child = held["params"]["threadId"].as_str().unwrap();
     assert_ne!(child, thread);
     assert_eq!(refusals(&host, child).await.len(), 1);
-    assert!(!was_shown(&stage, "newcomer"));
+    assert!(!was_told(&stage, "newcomer"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
