@@ -12,7 +12,8 @@ use crate::gate::Verdict;
 use crate::router::{Prepared, RequestKind, Ticket};
 use crate::wire::{Frame, answer_frame};
 
-/// An interrupted turn ends within milliseconds on a machine that has nothing else to do; its history can't be changed before.
+/// An interrupted turn ends within milliseconds on a machine that has nothing else to do; its history
+/// can't be changed before.
 const ENDS_WITHIN: Duration = Duration::from_secs(10);
 /// How long to wait before the history is tried again.
 const AGAIN_AFTER: Duration = Duration::from_millis(5);
@@ -153,6 +154,8 @@ impl Work {
                     self.taken_back(thread).await;
                     return Ok(());
                 }
+                // Two may be at it.
+                Err(_) if !self.held.contains_key(thread) => return Ok(()),
                 // It may be ending still.
                 Err(AskError::Refused { .. }) if Instant::now() < deadline => {
                     tokio::time::sleep(AGAIN_AFTER).await;
