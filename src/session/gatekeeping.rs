@@ -261,6 +261,9 @@ impl Work {
     /// A spawned thread's first turn begins before it is announced: it has its parent's loadout.
     /// One that Codex goes on with as soon as it is loaded may not be on record yet.
     async fn binding_of(&self, question: &Question, file: &Path) -> Option<Binding> {
+        if let Some(binding) = self.bindings.get(&question.thread) {
+            return Some(binding);
+        }
         let file = file.to_owned();
         let meta = tokio::task::spawn_blocking(move || session_file::read_meta(&file));
         let parent = meta.await.ok()?.ok().and_then(|meta| meta.parent);
