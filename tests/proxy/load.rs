@@ -1,6 +1,6 @@
 //! Many threads with different loadouts, turns in parallel, and churn underneath.
 //!
-//! The long form: `LOAD_THREADS=60 LOAD_SECONDS=120 cargo test --test proxy load -- --nocapture`.
+//! The long form: `LOAD_THREADS=60 LOAD_SECONDS=120 cargo test --release --test proxy load:: -- --nocapture`.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
