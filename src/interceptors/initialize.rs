@@ -9,9 +9,15 @@ use crate::wire::Frame;
 /// The method.
 pub const METHOD: &str = "initialize";
 
-/// Whether the host asked for experimental API. Codex counts an absent field as no.
-#[must_use]
-pub fn wants_experimental_api(request: &Frame) -> bool {
+/// What the host says of itself; nothing where it is not to be read.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct HostCapabilities {
+    experimental_api: bool,
+    opt_out_notification_methods: Option<Vec<String>>,
+}
+
+fn capabilities(request: &Frame) -> HostCapabilities {
     #[derive(Default, Deserialize)]
     #[serde(default)]
     struct Message {
@@ -20,41 +26,25 @@ pub fn wants_experimental_api(request: &Frame) -> bool {
     #[derive(Default, Deserialize)]
     #[serde(default)]
     struct Params {
-        capabilities: Option<Capabilities>,
-    }
-    #[derive(Default, Deserialize)]
-    #[serde(default, rename_all = "camelCase")]
-    struct Capabilities {
-        experimental_api: bool,
+        capabilities: Option<HostCapabilities>,
     }
     serde_json::from_slice::<Message>(request.bytes())
         .ok()
         .and_then(|message| message.params.capabilities)
-        .is_some_and(|capabilities| capabilities.experimental_api)
+        .unwrap_or_default()
+}
+
+/// Whether the host asked for experimental API. Codex counts an absent field as no.
+#[must_use]
+pub fn wants_experimental_api(request: &Frame) -> bool {
+    capabilities(request).experimental_api
 }
 
 /// Whether the host wants no notifications with this method.
 #[must_use]
 pub fn opts_out_of(request: &Frame, method: &str) -> bool {
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Message {
-        params: Params,
-    }
-    #[derive(Default, Deserialize)]
-    #[serde(default)]
-    struct Params {
-        capabilities: Option<Capabilities>,
-    }
-    #[derive(Default, Deserialize)]
-    #[serde(default, rename_all = "camelCase")]
-    struct Capabilities {
-        opt_out_notification_methods: Option<Vec<String>>,
-    }
-    serde_json::from_slice::<Message>(request.bytes())
-        .ok()
-        .and_then(|message| message.params.capabilities?.opt_out_notification_methods)
-        .is_some_and(|methods| methods.iter().any(|opted| opted == method))
+    let opted_out = capabilities(request).opt_out_notification_methods;
+    opted_out.is_some_and(|methods| methods.iter().any(|opted| opted == method))
 }
 
 /// Which Codex answers, and where its home is.

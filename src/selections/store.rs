@@ -202,14 +202,11 @@ impl Selections {
     /// # Errors
     /// [`SelectionsError::Database`].
     pub async fn threads_of_root(&self, root: &str) -> Result<Vec<String>, SelectionsError> {
-        let rows = sqlx::query("SELECT thread_id FROM threads WHERE root = $1 ORDER BY thread_id")
+        let of_root = "SELECT thread_id FROM threads WHERE root = $1 ORDER BY thread_id";
+        Ok(sqlx::query_scalar(of_root)
             .bind(root)
             .fetch_all(&self.pool)
-            .await?;
-        Ok(rows
-            .iter()
-            .map(|row| row.try_get("thread_id"))
-            .collect::<Result<_, _>>()?)
+            .await?)
     }
 
     /// Removes the record of a thread that is gone; one that is not there is no error.

@@ -42,13 +42,8 @@ impl Selections {
     /// # Errors
     /// [`SelectionsError::Database`].
     pub async fn unloading(&self) -> Result<Vec<String>, SelectionsError> {
-        let rows = sqlx::query("SELECT thread_id FROM unloading ORDER BY thread_id")
-            .fetch_all(&self.pool)
-            .await?;
-        Ok(rows
-            .iter()
-            .map(|row| row.try_get("thread_id"))
-            .collect::<Result<_, _>>()?)
+        let threads = sqlx::query_scalar("SELECT thread_id FROM unloading ORDER BY thread_id");
+        Ok(threads.fetch_all(&self.pool).await?)
     }
 
     /// Notes that a turn is ended, and that it is to be taken out of its thread's history. An earlier one
@@ -88,13 +83,8 @@ impl Selections {
     /// # Errors
     /// [`SelectionsError::Database`].
     pub async fn held(&self) -> Result<Vec<(String, String)>, SelectionsError> {
-        let rows = sqlx::query("SELECT thread_id, turn_id FROM held ORDER BY thread_id")
-            .fetch_all(&self.pool)
-            .await?;
-        Ok(rows
-            .iter()
-            .map(|row| Ok((row.try_get("thread_id")?, row.try_get("turn_id")?)))
-            .collect::<Result<_, sqlx::Error>>()?)
+        let held = sqlx::query_as("SELECT thread_id, turn_id FROM held ORDER BY thread_id");
+        Ok(held.fetch_all(&self.pool).await?)
     }
 
     /// Notes that a fork of this thread is about to be made that is to have this root, and not its
