@@ -146,7 +146,7 @@ pub(super) struct Convert {
     /// How to print what became of each part
     #[arg(long, value_name = "FORM", value_enum, default_value_t)]
     pub(super) report: ReportForm,
-    /// Replace bundles that are there already
+    /// Replace earlier bundles of the same plugins; what is none is never touched
     #[arg(long)]
     pub(super) force: bool,
     /// Let a warning fail its plugin

@@ -17,8 +17,8 @@ const DEPTH: usize = 32;
 /// One plugin of a folder.
 #[derive(Debug)]
 pub enum Found {
-    /// Its files.
-    Here(Box<Source>),
+    /// Its files, and the folder they lie in.
+    Here(Box<Source>, PathBuf),
     /// Its files can't be read.
     Unreadable {
         /// Its name.
@@ -134,7 +134,7 @@ fn read(folder: &Path, name: String, add: impl FnOnce(&mut Source)) -> Found {
                 ..Source::default()
             };
             add(&mut source);
-            Found::Here(Box::new(source))
+            Found::Here(Box::new(source), folder.to_owned())
         }
         Err(error) => Found::Unreadable { name, error },
     }
@@ -229,7 +229,7 @@ mod tests {
         std::os::unix::fs::symlink("/etc", market.join("bad/out")).unwrap();
         let found = look(market).unwrap();
         assert!(
-            matches!(&found[0], Found::Here(source) if source.folder == "good" && source.tree.len() == 1)
+            matches!(&found[0], Found::Here(source, _) if source.folder == "good" && source.tree.len() == 1)
         );
         #[cfg(unix)]
         assert!(matches!(
@@ -277,7 +277,7 @@ mod tests {
         let names: Vec<&str> = found
             .iter()
             .map(|found| match found {
-                Found::Here(source) => source.folder.as_str(),
+                Found::Here(source, _) => source.folder.as_str(),
                 other => panic!("{other:?}"),
             })
             .collect();

@@ -6,6 +6,6 @@ mod run;
 mod verify;
 
 pub use folder::{FolderError, Found, look};
-pub use output::{OutputError, folder_name, write};
+pub use output::{OutputError, Replace, folder_name, write};
 pub use run::{Converted, Outcome, Request, convert_all};
 pub use verify::{Missing, verify};

@@ -8,12 +8,18 @@ use tempfile::TempDir;
 
 use crate::bundle::Tree;
 
+/// What makes a folder a bundle, and says whose.
+const MANIFEST: &str = ".codex-plugin/plugin.json";
+
 /// A bundle can't be written.
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
     /// Something else lies in its place.
     #[error("`{0}` is there already")]
     Taken(PathBuf),
+    /// What lies in its place is not an earlier bundle of the plugin.
+    #[error("`{0}` is not a bundle of this plugin, and is not replaced")]
+    NotOurs(PathBuf),
     /// The system refuses.
     #[error("`{path}` can't be written: {source}")]
     Unwritable {
@@ -45,15 +51,38 @@ pub fn folder_name(plugin: &str) -> String {
     if plain.is_empty() { "plugin" } else { plain }.to_owned()
 }
 
-/// Writes a bundle to `out/name`. Nothing else of `out` is touched; with `replace`, what lay there goes.
+/// What may be replaced.
+#[derive(Debug, Clone, Copy)]
+pub enum Replace<'a> {
+    /// Nothing.
+    Nothing,
+    /// An earlier bundle of the plugin, but not this folder, from which it was made.
+    Bundle {
+        /// The plugin's folder.
+        source: &'a Path,
+    },
+}
+
+/// Writes a bundle to `out/name`. Nothing else of `out` is touched.
 ///
 /// # Errors
-/// [`OutputError`]; then nothing of the bundle is to be seen.
-pub fn write(bundle: &Tree, out: &Path, name: &str, replace: bool) -> Result<PathBuf, OutputError> {
+/// [`OutputError`]; then nothing of the bundle is to be seen, and what lay there is as it was.
+pub fn write(
+    bundle: &Tree,
+    out: &Path,
+    name: &str,
+    replace: Replace<'_>,
+) -> Result<PathBuf, OutputError> {
     fs::create_dir_all(out).map_err(OutputError::at(out))?;
     let place = out.join(name);
-    if place.exists() && !replace {
-        return Err(OutputError::Taken(place));
+    if place.symlink_metadata().is_ok() {
+        match replace {
+            Replace::Nothing => return Err(OutputError::Taken(place)),
+            Replace::Bundle { source } if !is_bundle(&place, bundle, source) => {
+                return Err(OutputError::NotOurs(place));
+            }
+            Replace::Bundle { .. } => {}
+        }
     }
     let staging = TempDir::with_prefix_in(".codex-loadout-", out).map_err(OutputError::at(out))?;
     let fresh = staging.path().join("new");
@@ -66,6 +95,23 @@ pub fn write(bundle: &Tree, out: &Path, name: &str, replace: bool) -> Result<Pat
     }
     fs::rename(&fresh, &place).map_err(OutputError::at(&place))?;
     Ok(place)
+}
+
+/// Whether a folder is an earlier bundle of the same plugin: its manifest names it.
+fn is_bundle(place: &Path, bundle: &Tree, source: &Path) -> bool {
+    let name = |manifest: &[u8]| {
+        let manifest: serde_json::Value = serde_json::from_slice(manifest).ok()?;
+        manifest.get("name")?.as_str().map(str::to_owned)
+    };
+    let new = bundle.get(MANIFEST).and_then(|file| name(&file.bytes));
+    let old = fs::read(place.join(MANIFEST))
+        .ok()
+        .and_then(|text| name(&text));
+    let is_source = match (place.canonicalize(), source.canonicalize()) {
+        (Ok(place), Ok(source)) => source.starts_with(place),
+        _ => true,
+    };
+    !is_source && new.is_some() && new == old
 }
 
 fn write_file(path: &Path, bytes: &[u8], executable: bool) -> io::Result<()> {
@@ -90,23 +136,58 @@ mod tests {
     use crate::bundle::TreeFile;
 
     fn bundle(text: &str) -> Tree {
-        Tree::from_iter([("a/b.md".to_owned(), TreeFile::plain(text.to_owned()))])
+        let manifest = r#"{"name":"p"}"#.to_owned();
+        Tree::from_iter([
+            ("a/b.md".to_owned(), TreeFile::plain(text.to_owned())),
+            (MANIFEST.to_owned(), TreeFile::plain(manifest)),
+        ])
     }
 
     #[test]
-    fn what_is_there_goes_only_when_it_is_asked_for() {
+    fn an_earlier_bundle_goes_only_when_it_is_asked_for() {
         let out = tempfile::tempdir().unwrap();
-        let place = write(&bundle("1"), out.path(), "p", false).unwrap();
+        let source = tempfile::tempdir().unwrap();
+        let earlier = Replace::Bundle {
+            source: source.path(),
+        };
+        let place = write(&bundle("1"), out.path(), "p", Replace::Nothing).unwrap();
         fs::write(place.join("more"), "x").unwrap();
         assert!(matches!(
-            write(&bundle("2"), out.path(), "p", false),
+            write(&bundle("2"), out.path(), "p", Replace::Nothing),
             Err(OutputError::Taken(_))
         ));
         assert_eq!(fs::read_to_string(place.join("a/b.md")).unwrap(), "1");
-        write(&bundle("2"), out.path(), "p", true).unwrap();
+        write(&bundle("2"), out.path(), "p", earlier).unwrap();
         assert_eq!(fs::read_to_string(place.join("a/b.md")).unwrap(), "2");
         assert!(!place.join("more").exists());
         assert_eq!(fs::read_dir(out.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn nothing_but_a_bundle_of_the_plugin_is_replaced() {
+        let out = tempfile::tempdir().unwrap();
+        let place = out.path().join("p");
+        let elsewhere = tempfile::tempdir().unwrap();
+        for (manifest, source) in [
+            (None, elsewhere.path()),
+            (Some(r#"{"name":"other"}"#), elsewhere.path()),
+            (Some(r#"{"name":"p"}"#), place.as_path()),
+            (Some(r#"{"name":"p"}"#), &place.join("inner")),
+        ] {
+            fs::create_dir_all(place.join(".codex-plugin")).unwrap();
+            fs::create_dir_all(place.join("inner")).unwrap();
+            fs::write(place.join("thesis.txt"), "x").unwrap();
+            if let Some(manifest) = manifest {
+                fs::write(place.join(MANIFEST), manifest).unwrap();
+            }
+            let written = write(&bundle("2"), out.path(), "p", Replace::Bundle { source });
+            assert!(
+                matches!(written, Err(OutputError::NotOurs(_))),
+                "{manifest:?}"
+            );
+            assert!(place.join("thesis.txt").exists());
+            assert_eq!(fs::read_dir(out.path()).unwrap().count(), 1);
+        }
     }
 
     #[test]

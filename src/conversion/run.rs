@@ -8,7 +8,7 @@ use codex_loadout_converter::target::Codex;
 use codex_loadout_converter::{Conversion, ConversionError, Options, Report, convert, names};
 
 use super::folder::{FolderError, Found, look};
-use super::output::{OutputError, folder_name, write};
+use super::output::{OutputError, Replace, folder_name, write};
 use crate::materializer::ReadError;
 
 /// What is to be converted, and how.
@@ -18,7 +18,7 @@ pub struct Request {
     pub folder: PathBuf,
     /// Where the bundles go, one folder each.
     pub out: PathBuf,
-    /// Whether bundles that are there are replaced.
+    /// Whether earlier bundles of the same plugins are replaced.
     pub replace: bool,
     /// Whether a warning (not a note) fails its plugin.
     pub strict: bool,
@@ -101,7 +101,7 @@ pub fn convert_all(request: &Request) -> Result<Vec<Converted>, FolderError> {
 /// What the plugins' texts can refer to in each other.
 fn neighbours(found: &[Found], options: &Options) -> Names {
     let sources = found.iter().filter_map(|found| match found {
-        Found::Here(source) => Some(source),
+        Found::Here(source, _) => Some(source),
         Found::Unreadable { .. } | Found::Elsewhere { .. } => None,
     });
     Names {
@@ -112,8 +112,8 @@ fn neighbours(found: &[Found], options: &Options) -> Names {
 }
 
 fn one(found: Found, options: &Options, request: &Request, written: &mut Vec<String>) -> Converted {
-    let source = match found {
-        Found::Here(source) => source,
+    let (source, folder) = match found {
+        Found::Here(source, folder) => (source, folder),
         Found::Elsewhere { name, reason } => {
             return Converted {
                 name,
@@ -138,14 +138,19 @@ fn one(found: Found, options: &Options, request: &Request, written: &mut Vec<Str
     };
     let name = conversion.report.plugin.clone();
     let outcome = if conversion.report.failures.is_empty() {
-        place(conversion, request, written)
+        place(conversion, &folder, request, written)
     } else {
         Outcome::Failed(Box::new(conversion.report))
     };
     Converted { name, outcome }
 }
 
-fn place(conversion: Conversion, request: &Request, written: &mut Vec<String>) -> Outcome {
+fn place(
+    conversion: Conversion,
+    source: &Path,
+    request: &Request,
+    written: &mut Vec<String>,
+) -> Outcome {
     let name = folder_name(&conversion.report.plugin);
     // Two plugins of one name would be one folder.
     if written.contains(&name.to_lowercase()) {
@@ -154,7 +159,12 @@ fn place(conversion: Conversion, request: &Request, written: &mut Vec<String>) -
             "Give one of the two plugins another name.",
         );
     }
-    match write(&conversion.bundle, &request.out, &name, request.replace) {
+    let replace = if request.replace {
+        Replace::Bundle { source }
+    } else {
+        Replace::Nothing
+    };
+    match write(&conversion.bundle, &request.out, &name, replace) {
         Ok(place) => {
             written.push(name.to_lowercase());
             Outcome::Written {
