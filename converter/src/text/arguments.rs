@@ -47,6 +47,7 @@ pub(super) fn run(work: &mut Work<'_>) {
             } else {
                 words::capitalized(&said, words::begins_sentence(body, around.start))
             };
+            let said = words::set_off(body, &around, &said);
             work.replace(around, &said);
         } else {
             work.replace(range, &placeholder(work.text.role, meaning));
@@ -176,10 +177,10 @@ fn is_part(body: &str, range: &Range<usize>) -> bool {
     let before = words::before(body, range.start);
     let mut rest = body[range.end..].chars();
     let (after, next) = (rest.next(), rest.next());
-    let joins = |c: char| c.is_alphanumeric() || "/-_=#~<{[".contains(c);
+    let joins = |c: char| words::is_word(c) || "/-=#~<{[".contains(c);
     before.is_some_and(|c| joins(c) || c == '.')
-        || after.is_some_and(|c| c.is_alphanumeric() || "/_-=>}]".contains(c))
-        || after == Some('.') && next.is_some_and(char::is_alphanumeric)
+        || after.is_some_and(|c| words::is_word(c) || "/-=>}]".contains(c))
+        || after == Some('.') && next.is_some_and(words::is_word)
         || before.is_some_and(|c| "\"'“`".contains(c))
 }
 

@@ -3,6 +3,7 @@
 use super::Role;
 use super::calls;
 use super::edits::Edited;
+use super::references;
 use super::scan::{Place, Scan};
 use super::words;
 use super::work::Work;
@@ -46,7 +47,7 @@ fn tokens<'t>(work: &Work<'_>, text: &'t str, scan: &Scan) -> Vec<(usize, &'t st
         is_prompt && !words::after(text, at + "$ARGUMENTS".len()).is_some_and(words::is_word)
     });
     find("@../", &|at| {
-        words::before(text, at).is_none_or(char::is_whitespace)
+        words::before(text, at).is_none_or(|c| !is_path(c))
             && words::after(text, at + 4).is_some_and(|c| c.is_alphanumeric() || c == '.')
     });
     find("Task(", &|at| is_call(text, at, 5));
@@ -64,8 +65,7 @@ fn tokens<'t>(work: &Work<'_>, text: &'t str, scan: &Scan) -> Vec<(usize, &'t st
     for (at, _) in text.match_indices('/') {
         // Where a link leads is no call.
         if scan.place(at) == Place::Prose
-            && words::before(text, at)
-                .is_none_or(|c| c.is_whitespace() || matches!(c, '(' | '"' | '*'))
+            && words::before(text, at).is_none_or(|c| !is_path(c))
             && let Some(call) = known_call(work, text, at)
         {
             alive.push((at, call));
@@ -87,12 +87,16 @@ fn is_call(text: &str, at: usize, length: usize) -> bool {
     call.end.is_none() && matches!(words::unquoted(rest[..end].trim()), "subagent_type")
 }
 
+/// Whether what follows this character is the rest of a path or an address.
+fn is_path(c: char) -> bool {
+    c != '_' && words::is_word(c) || matches!(c, '/' | '.' | '-' | '\\' | '@' | '$' | '}')
+}
+
 /// `/plugin:skill` of a plugin and a skill that are known.
 fn known_call<'t>(work: &Work<'_>, text: &'t str, at: usize) -> Option<&'t str> {
-    let run = words::run(text, at + 1, 256, |c| words::is_name(c) || c == ':');
-    let written = text[run].trim_end_matches(['.', ':', '-']);
-    let (plugin, skill) = written.split_once(':')?;
-    let is_path = words::goes_on(text, at + 1 + written.len());
-    let known = work.context.names.plugins.get(plugin)?;
-    (!is_path && known.skills.contains_key(skill)).then_some(&text[at..at + 1 + written.len()])
+    references::names(text, at).into_iter().find_map(|name| {
+        let (plugin, skill) = text[name.clone()].split_once(':')?;
+        let known = work.is_skill(plugin, skill) && !words::goes_on(text, name.end);
+        known.then_some(&text[at..name.end])
+    })
 }

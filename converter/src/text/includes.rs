@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::Role;
 use super::arguments;
+use super::file_names::{is_package, looks_like_file, without_text_after};
 use super::reads;
 use super::scan::Place;
 use super::variables::variable_at;
@@ -11,14 +12,6 @@ use super::words;
 use super::work::Work;
 use crate::paths::{folder_of, join};
 use crate::report::Code;
-
-/// Endings of files that `@` is put before; what has none of them and isn't a known path is a user's name, a decorator, a package, …
-const FILE_ENDINGS: &[&str] = &[
-    "bash", "c", "cfg", "conf", "cpp", "cs", "css", "csv", "env", "go", "h", "hpp", "html", "ini",
-    "ipynb", "java", "js", "json", "jsonl", "jsx", "kt", "lock", "log", "md", "mdc", "mdx", "php",
-    "pdf", "png", "proto", "py", "rb", "rs", "rst", "scss", "sh", "sql", "svelte", "swift", "tf",
-    "toml", "ts", "tsx", "txt", "vue", "xml", "yaml", "yml", "zsh",
-];
 
 /// What an include leads to.
 enum Target {
@@ -52,17 +45,25 @@ pub(super) fn run(work: &mut Work<'_>) {
             Target::Project(path) => {
                 let part = &body[written.part];
                 let named = work.as_code(&range, &format!("{path}{part}"));
-                put(work, range, &named, " of the project");
+                let is_of_user = path.starts_with(['~', '/']);
+                put(
+                    work,
+                    range,
+                    &named,
+                    if is_of_user { "" } else { " of the project" },
+                );
             }
             Target::Argument(words) => {
                 put(work, range, &format!("the file named by {words}"), "");
             }
             Target::Pattern => pattern(work, at, written.path),
-            Target::Missing => work.find(
-                at,
-                Code::IncludeUnresolved,
-                format!("`{}` leads to no file of the plugin", &body[range]),
-            ),
+            Target::Missing => {
+                let written = &body[range.clone()];
+                let message = format!("`{written}` leads to no file of the plugin");
+                work.find(at, Code::IncludeUnresolved, message);
+                // It is said once: no other pass looks at it.
+                work.replace(range, written);
+            }
         }
     }
 }
@@ -73,8 +74,9 @@ fn may_begin(body: &str, at: usize) -> bool {
         c.is_whitespace()
             || matches!(
                 c,
-                '`' | '(' | '[' | '"' | '\'' | '*' | ':' | '|' | '>' | '“' | '—'
+                '`' | '(' | '[' | '"' | '\'' | '*' | '_' | '~' | ':' | ';' | '|' | '>' | '{'
             )
+            || !c.is_ascii() && !words::is_word(c)
     })
 }
 
@@ -150,11 +152,12 @@ fn token(body: &str, start: usize) -> Range<usize> {
         let name = words::run(body, start + 1, 64, words::is_word);
         end = if name.is_empty() { start } else { name.end };
     }
-    start
-        ..start
-            + body[start..end]
-                .trim_end_matches(['.', '-', '@', '#'])
-                .len()
+    let mut path = without_text_after(&body[start..end]);
+    // The marks of `_@x.md_` and `~~@x.md~~` are none of it.
+    if let Some(mark @ ('_' | '~')) = words::before(body, start - 1) {
+        path = path.trim_end_matches(mark);
+    }
+    start..start + path.trim_end_matches(['.', '-', '@', '#']).len()
 }
 
 /// What an include leads to; `None` if it isn't one.
@@ -207,6 +210,9 @@ fn target(work: &mut Work<'_>, at: usize, whole: &Written, place: Place) -> Opti
     }
     if !in_span && is_surely_beside(work, written) {
         return Some(Target::Missing);
+    }
+    if is_package(written) {
+        return None;
     }
     let is_path = written.starts_with("~/") || looks_like_file(written);
     (is_path && !in_span).then(|| Target::Project(written.trim_start_matches("./").to_owned()))
@@ -271,24 +277,20 @@ fn is_surely_beside(work: &Work<'_>, written: &str) -> bool {
     if !matches!(work.text.role, Role::Skill { .. } | Role::Support) {
         return false;
     }
-    if let Some(rest) = written.strip_prefix("./") {
-        return looks_like_file(rest);
-    }
+    let (path, is_here) = match written.strip_prefix("./") {
+        Some(rest) => (rest, true),
+        None => (written, false),
+    };
     let folder = work.skill_folder();
-    !folder.is_empty()
-        && looks_like_file(written)
-        && written.split_once('/').is_some_and(|(first, _)| {
-            join(folder, first).is_some_and(|path| work.context.source.tree.has_folder(&path))
-        })
-}
-
-/// Whether something is written like a file's path: it has a known ending, or leads through folders to a name all in capitals.
-fn looks_like_file(written: &str) -> bool {
-    let name = written.rsplit('/').next().unwrap_or(written);
-    let known = name.rsplit_once('.').is_some_and(|(stem, ending)| {
-        !stem.is_empty() && FILE_ENDINGS.contains(&ending.to_ascii_lowercase().as_str())
-    });
-    known || matches!(name, "Makefile" | "Dockerfile" | "Justfile" | "LICENSE")
+    let is_there = |inner: &str| {
+        let path = join(folder, inner).filter(|_| !folder.is_empty() && !inner.is_empty());
+        path.is_some_and(|path| work.context.source.tree.has_folder(&path))
+    };
+    looks_like_file(path)
+        && match path.split_once('/') {
+            Some((first, _)) => is_there(first),
+            None => is_here,
+        }
 }
 
 /// The `@` goes, and the way to the folder is the bundle's.

@@ -13,6 +13,7 @@ mod arguments;
 mod calls;
 mod dynamic;
 mod edits;
+mod file_names;
 mod gate;
 mod includes;
 mod links;

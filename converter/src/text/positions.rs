@@ -60,7 +60,7 @@ pub(super) fn at(body: &str, at: usize) -> Option<(Range<usize>, usize)> {
     let (next, after) = (rest.next(), rest.next());
     let before = words::before(body, at);
     let is_amount = before
-        .is_some_and(|c| c.is_alphanumeric() || matches!(c, '\\' | '$' | '~' | '≈'))
+        .is_some_and(|c| words::is_word(c) || matches!(c, '\\' | '$' | '~' | '≈'))
         || next.is_some_and(|c| words::is_word(c) || matches!(c, '+' | '%' | '–'))
         || matches!(next, Some('.' | ',' | '-')) && after.is_some_and(|c| c.is_ascii_digit())
         || next == Some('/')

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::calls;
 use super::scan::Place;
 use super::words;
 use super::work::Work;
@@ -63,8 +64,12 @@ const NOT_COMMANDS: &[&str] = &[
 pub(super) fn run(work: &mut Work<'_>) {
     let body = work.body();
     for (at, _) in body.match_indices('/') {
-        if may_begin(work, at) {
-            slash(work, at);
+        match beginning(work, at) {
+            Beginning::Any => slash(work, at),
+            Beginning::Full => {
+                full_name(work, at);
+            }
+            Beginning::None => {}
         }
     }
     for (at, _) in body.match_indices("Skill(") {
@@ -73,60 +78,107 @@ pub(super) fn run(work: &mut Work<'_>) {
     qualified(work);
 }
 
-/// Whether a `/` can begin a call: not in a block, not inside a path, address or tag; in a span of code only at its start.
-fn may_begin(work: &Work<'_>, at: usize) -> bool {
+/// What can begin at a `/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Beginning {
+    /// A call, by whatever name.
+    Any,
+    /// Only a call by a full name that is known.
+    Full,
+    /// None: it is inside of a block, a path, an address, a tag.
+    None,
+}
+
+/// What can begin here; in a span of code a call stands at its start.
+fn beginning(work: &Work<'_>, at: usize) -> Beginning {
     let body = work.body();
     match work.place(at) {
-        Place::Block(_) | Place::Link => false,
-        Place::Span(index) => work.scan.spans[index].content.start == at,
-        Place::Prose => words::before(body, at).is_none_or(|c| {
-            c.is_whitespace()
-                || matches!(
-                    c,
-                    '`' | '('
-                        | '['
-                        | '"'
-                        | '\''
-                        | '*'
-                        | '_'
-                        | '|'
-                        | '“'
-                        | '‘'
-                        | '→'
-                        | '—'
-                        | '>'
-                        | '='
-                        | ','
-                )
-        }),
+        Place::Block(_) | Place::Link => return Beginning::None,
+        Place::Span(index) if work.scan.spans[index].content.start != at => return Beginning::None,
+        Place::Span(_) => return Beginning::Any,
+        Place::Prose => {}
+    }
+    let Some(before) = words::before(body, at) else {
+        return Beginning::Any;
+    };
+    if is_argument(body, at) {
+        return Beginning::None;
+    }
+    match before {
+        '`' | '(' | '[' | '"' | '\'' | '*' | '_' | '|' | '>' | '=' | ',' => Beginning::Any,
+        ';' | ':' | '{' | '~' => Beginning::Full,
+        c if c.is_whitespace() || !c.is_ascii() && !words::is_word(c) => Beginning::Any,
+        _ => Beginning::None,
     }
 }
 
-/// The name after a `/`: `plugin:skill`, `command`, `git:push`.
-fn name(body: &str, start: usize) -> Range<usize> {
-    let run = words::run(body, start, 256, |c| words::is_name(c) || c == ':');
-    start..start + body[run].trim_end_matches(['.', ':', '-']).len()
+/// `("/x` after a word is a program's: `router.get("/users")`.
+fn is_argument(body: &str, at: usize) -> bool {
+    let lead = words::lead(body, at, 8);
+    lead.strip_suffix(['"', '\''])
+        .and_then(|lead| lead.strip_suffix('('))
+        .is_some_and(|lead| lead.ends_with(words::is_word))
+}
+
+/// What may be the name after a `/`: `plugin:skill`, `command`, `git:push`. The longer one has letters of
+/// every script; it is one only if it is known.
+pub(super) fn names(body: &str, slash: usize) -> [Range<usize>; 2] {
+    let start = slash + 1;
+    let is_name = |c| words::is_name(c) || c == ':';
+    let trimmed = |run: Range<usize>| {
+        let mut name = body[run].trim_end_matches(['.', ':', '-']);
+        if words::before(body, slash) == Some('_') {
+            name = name.trim_end_matches('_');
+        }
+        start..start + name.len()
+    };
+    [
+        trimmed(words::run(body, start, 256, |c| {
+            is_name(c) || c.is_alphanumeric()
+        })),
+        trimmed(words::run(body, start, 256, is_name)),
+    ]
+}
+
+/// `/plugin:skill` by a name that is known; whether it is one.
+fn full_name(work: &mut Work<'_>, at: usize) -> bool {
+    let body = work.body();
+    for name in names(body, at) {
+        if let Some((plugin, skill)) = body[name.clone()].split_once(':')
+            && !words::goes_on(body, name.end)
+            && let Some((full, length)) = resolve(work, plugin, skill)
+        {
+            let end = name.start + plugin.len() + 1 + length;
+            let call = work.context.target.skill_call(&full);
+            work.replace(at..end, &call);
+            return true;
+        }
+    }
+    false
 }
 
 fn slash(work: &mut Work<'_>, at: usize) {
+    if full_name(work, at) {
+        return;
+    }
     let body = work.body();
-    let name = name(body, at + 1);
+    let own_name = work.context.plugin.name.as_str();
+    let [long, name] = names(body, at);
+    let name = match &body[long.clone()] {
+        written if work.is_skill(own_name, written) => long,
+        _ => name,
+    };
     let written = &body[name.clone()];
     let next = words::after(body, name.end);
-    let is_path = words::goes_on(body, name.end);
-    if !written.starts_with(|c: char| c.is_ascii_alphabetic()) || is_path {
+    if !written.starts_with(char::is_alphabetic) || words::goes_on(body, name.end) {
         return;
     }
     let range = at..name.end;
     if let Some((plugin, skill)) = written.split_once(':') {
-        match resolve(work, plugin, skill) {
-            Some((full, length)) => {
-                let end = name.start + plugin.len() + 1 + length;
-                let call = work.context.target.skill_call(&full);
-                work.replace(at..end, &call);
-            }
-            None if work.is_skill(&work.context.plugin.name, written) => own(work, range, written),
-            None => unknown(work, at, plugin, skill),
+        if work.is_skill(own_name, written) {
+            own(work, range, written);
+        } else {
+            unknown(work, at, plugin, skill);
         }
         return;
     }
@@ -162,7 +214,9 @@ fn is_address(body: &str, range: &Range<usize>) -> bool {
     matches!(
         before,
         "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD" | "OPTIONS"
-    ) || NOT_COMMANDS.contains(&after.to_ascii_lowercase().as_str())
+    ) || [before, after]
+        .iter()
+        .any(|word| NOT_COMMANDS.contains(&word.to_ascii_lowercase().as_str()))
 }
 
 impl Work<'_> {
@@ -179,7 +233,11 @@ fn resolve(work: &Work<'_>, plugin: &str, written: &str) -> Option<(String, usiz
     let skills = &work.context.names.plugins.get(plugin)?.skills;
     let mut name = written;
     loop {
-        if let Some(new) = skills.get(name) {
+        // Texts may have the new name already.
+        let new = skills
+            .get(name)
+            .or_else(|| skills.values().find(|new| *new == name));
+        if let Some(new) = new {
             return Some((format!("{plugin}:{new}"), name.len()));
         }
         name = name.rsplit_once(':')?.0;
@@ -205,27 +263,30 @@ fn unknown(work: &mut Work<'_>, at: usize, plugin: &str, skill: &str) {
     work.find(at, Code::UnresolvedReference, what);
 }
 
-/// `Skill(plugin:skill)`, `Skill("x")`, `Skill(skill="plugin:skill", args="…")`.
+/// `Skill(plugin:skill)`, `Skill("x")`, `Skill(skill="plugin:skill", args="…")`, `Skill({skill: "x"})`.
 fn skill_call(work: &mut Work<'_>, at: usize) {
     let body = work.body();
     let place = work.place(at);
     if matches!(place, Place::Block(_)) || words::before(body, at).is_some_and(words::is_word) {
         return;
     }
-    let start = at + "Skill(".len();
-    let rest = words::tail(body, start, 400);
-    let Some(end) = rest
-        .find([')', '\n'])
-        .filter(|end| rest[*end..].starts_with(')'))
-    else {
+    let call = calls::read(body, at + "Skill(".len());
+    let Some(end) = call.end.filter(|end| !body[at..*end].contains('\n')) else {
         return;
     };
-    let inside = &rest[..end];
-    let (first, more) = inside.split_once(',').map_or((inside, ""), |(a, b)| (a, b));
-    let value = first.split_once(['=']).map_or(first, |(_, value)| value);
-    let value = value.trim().strip_prefix("skill:").unwrap_or(value);
-    let value = words::unquoted(value.trim()).trim_start_matches('/');
-    let (written, arguments) = value.split_once(' ').unwrap_or((value, ""));
+    let value = |argument: &calls::Argument| words::unquoted(&body[argument.value.clone()]);
+    let bare: Vec<&str> = call
+        .arguments
+        .iter()
+        .filter(|argument| argument.key.is_empty())
+        .map(value)
+        .collect();
+    let keyed = |keys: &[&str]| call.value(body, keys).map(value);
+    let Some(first) = keyed(&["skill", "command", "name"]).or(bare.first().copied()) else {
+        return;
+    };
+    let first = first.trim_start_matches('/');
+    let (written, arguments) = first.split_once(' ').unwrap_or((first, ""));
     if written.is_empty() || !written.chars().all(|c| words::is_name(c) || c == ':') {
         return;
     }
@@ -240,22 +301,20 @@ fn skill_call(work: &mut Work<'_>, at: usize) {
         );
         return;
     };
-    let mut call = work.context.target.skill_call(&full);
-    let more = more.trim();
-    let more = more.split_once('=').map_or(more, |(_, value)| value);
-    let more = words::unquoted(more);
+    let mut said = work.context.target.skill_call(&full);
+    let more = keyed(&["args", "arguments"]).or(bare.get(1).copied());
     // What is written after the name, `*` meaning anything.
-    for arguments in [arguments, more] {
+    for arguments in [arguments, more.unwrap_or_default()] {
         if !arguments.is_empty() && arguments != "*" && !arguments.contains(['$', '@']) {
-            call = format!("{call} {arguments}");
+            said = format!("{said} {arguments}");
         }
     }
-    let range = at..start + end + 1;
-    let call = match place {
-        Place::Span(_) => call,
-        _ => work.as_code(&range, &call),
+    let range = at..end;
+    let said = match place {
+        Place::Span(_) => said,
+        _ => work.as_code(&range, &said),
     };
-    work.replace(range, &call);
+    work.replace(range, &said);
 }
 
 /// `plugin:skill` without a slash: already what the platform calls it, unless the skill has a new name.
@@ -275,7 +334,7 @@ fn qualified(work: &mut Work<'_>) {
         {
             continue;
         }
-        let name = name(body, colon + 1);
+        let [_, name] = names(body, colon);
         let next = words::after(body, name.end);
         if let Some((full, length)) = resolve(work, plugin, &body[name.clone()])
             && length == name.len()

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::file_names::without_text_after;
 use super::preamble::{DATA_FOLDER, SESSION};
 use super::words;
 use super::work::Work;
@@ -84,7 +85,8 @@ pub(super) fn path_after(text: &str, at: usize) -> Range<usize> {
     let run = words::run(text, at, 1024, |c| {
         c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | '@' | '~')
     });
-    at..at + text[run].trim_end_matches(['.', '-']).len()
+    let path = without_text_after(&text[run]);
+    at..at + path.trim_end_matches(['.', '-']).len()
 }
 
 /// Replaces all variables.

@@ -12,9 +12,23 @@ pub(super) fn after(text: &str, at: usize) -> Option<char> {
     text[at..].chars().next()
 }
 
-/// Whether a character is part of a word or name.
+/// Whether a character goes on with a word or name beside it: letters of scripts that put no spaces
+/// between words, or join words to others, do not.
 pub(super) fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
+    let spaced = c < '\u{590}' || ('\u{1E00}'..'\u{2000}').contains(&c);
+    c == '_' || spaced && c.is_alphanumeric()
+}
+
+/// Whether a character is a letter of such a script.
+pub(super) fn is_unspaced(c: char) -> bool {
+    c.is_alphanumeric() && !is_word(c)
+}
+
+/// Words of English between letters of such a script, set off by spaces.
+pub(super) fn set_off(text: &str, range: &Range<usize>, said: &str) -> String {
+    let space = |c: Option<char>| if c.is_some_and(is_unspaced) { " " } else { "" };
+    let (lead, tail) = (before(text, range.start), after(text, range.end));
+    format!("{}{said}{}", space(lead), space(tail))
 }
 
 /// Whether a character can be part of the name of a plugin, skill or agent.
@@ -55,8 +69,9 @@ pub(super) fn goes_on(text: &str, end: usize) -> bool {
     match rest.next() {
         Some('*') => rest
             .next()
-            .is_some_and(|c| c.is_alphanumeric() || matches!(c, '.' | '/')),
-        Some(c) => matches!(c, '/' | '\\' | '~' | '=' | '{' | '$') || c.is_alphanumeric(),
+            .is_some_and(|c| is_word(c) || matches!(c, '.' | '/')),
+        Some('~') => rest.next() != Some('~'),
+        Some(c) => matches!(c, '/' | '\\' | '=' | '{' | '$') || c != '_' && is_word(c),
         None => false,
     }
 }

@@ -50,6 +50,13 @@ fn what_is_left_alive_fails_with_its_line() {
         "!`date`",
         "Run /forge:idea now",
         "(/other:plan)",
+        "「/other:plan」",
+        "使用/forge:idea命令",
+        "run:/forge:idea",
+        "~~/forge:new-name~~",
+        "处理$ARGUMENTS的内容",
+        "（@../shared/rules.md）",
+        "_@../shared/rules.md_",
     ] {
         let body = format!("a\n\n{token}\n");
         assert_eq!(alive(&body, SKILL, None), [3], "{token}");

@@ -52,6 +52,7 @@ impl World {
                 ("git:push", "git:push"),
                 ("status", "status"),
                 ("clear", "clear"),
+                ("部署", "部署"),
             ],
             &["reviewer", "forge-tester"],
             &[("db", "db"), ("wiki", "forge-wiki")],

@@ -61,6 +61,12 @@ fn arguments() {
             positional,
         ),
         (
+            "处理$ARGUMENTS的内容，引数は$ARGUMENTSです",
+            "处理 the user's argument text 的内容，引数は the user's argument text です",
+            described,
+        ),
+        ("将$1を", "将 the user's first argument を", positional),
+        (
             "Fix $issue in `git switch $branch`",
             "Fix the user's argument `issue` in `git switch <branch>`",
             described,

@@ -60,11 +60,7 @@ fn includes() {
                 "Read `x.md` of the project now.",
                 &[],
             ),
-            (
-                "@~/.config/x.toml",
-                "Read `~/.config/x.toml` of the project now.",
-                &[],
-            ),
+            ("@~/.config/x.toml", "Read `~/.config/x.toml` now.", &[]),
             (
                 "| @reference.md |\n|---|",
                 "| `/b/skills/prd/reference.md` |\n|---|",
@@ -91,7 +87,27 @@ fn includes() {
                 &["include-unresolved"],
             ),
             ("`@../path/to/file.md`", "`@../path/to/file.md`", &[]),
+            (
+                "（@../shared/rules.md）：@reference.mdを読む",
+                "（`/b/skills/shared/rules.md`）：`/b/skills/prd/reference.md`を読む",
+                &[],
+            ),
+            (
+                "_@../shared/rules.md_ ~~@reference.md~~ {@reference.md};@reference.md",
+                "_`/b/skills/shared/rules.md`_ ~~`/b/skills/prd/reference.md`~~ {`/b/skills/prd/reference.md`};`/b/skills/prd/reference.md`",
+                &[],
+            ),
+            (
+                "Review @./src/main.ts of the project",
+                "Review `src/main.ts` of the project",
+                &[],
+            ),
             // Not includes.
+            (
+                "import \"@/components/ui/button.tsx\" and @/lib/utils, add @types/chart.js",
+                "import \"@/components/ui/button.tsx\" and @/lib/utils, add @types/chart.js",
+                &[],
+            ),
             (
                 "mail me@example.md or a@b.md",
                 "mail me@example.md or a@b.md",
@@ -131,8 +147,8 @@ fn includes() {
             ),
             (
                 "@${CLAUDE_PLUGIN_ROOT}/none.md",
-                "@/b/none.md",
-                &["include-unresolved", "dangling-link"],
+                "@${CLAUDE_PLUGIN_ROOT}/none.md",
+                &["include-unresolved"],
             ),
             (
                 "@references/none.md",

@@ -41,6 +41,28 @@ fn references() {
             ),
             ("Skill(none:x)", "Skill(none:x)", unknown),
             ("<li>/forge:idea</li>", "<li>$forge:idea</li>", &[]),
+            (
+                "Skill({skill: \"forge:prd\", args: \"a b\"}), Skill(\"prd\", \"x\")",
+                "`$forge:prd a b`, `$forge:prd x`",
+                &[],
+            ),
+            // By the new name, too.
+            (
+                "/forge:new-name, `/new-name`, Skill(new-name)",
+                "$forge:new-name, `$forge:new-name`, `$forge:new-name`",
+                &[],
+            ),
+            // Beside marks, and beside letters of scripts without spaces.
+            (
+                "{/forge:idea} ;/forge:idea run:/forge:idea ~~/forge:idea~~ _/idea_",
+                "{$forge:idea} ;$forge:idea run:$forge:idea ~~$forge:idea~~ _$forge:idea_",
+                &[],
+            ),
+            (
+                "使用/forge:idea命令（/forge:prd）、「/idea」、/forge:部署, /部署",
+                "使用$forge:idea命令（$forge:prd）、「$forge:idea」、$forge:部署, $forge:部署",
+                &[],
+            ),
             // Not references.
             ("```\n/forge:idea\n```", "```\n/forge:idea\n```", &[]),
             (
@@ -59,8 +81,8 @@ fn references() {
                 &[],
             ),
             (
-                "GET /status, the `/status` endpoint",
-                "GET /status, the `/status` endpoint",
+                "GET /status, the `/status` endpoint, Route `/status`, app.get(\"/status\")",
+                "GET /status, the `/status` endpoint, Route `/status`, app.get(\"/status\")",
                 &[],
             ),
             (
@@ -74,6 +96,11 @@ fn references() {
                 &[],
             ),
             ("the forge:prd skill", "the forge:prd skill", &[]),
+            (
+                "run:/idea x;/idea é/forge:idea /ideaé Skill(x\n)",
+                "run:/idea x;/idea é/forge:idea /ideaé Skill(x\n)",
+                &[],
+            ),
         ],
     );
 }
