@@ -74,7 +74,7 @@ fn skills(bundle: &Tree, naming: &Naming<'_>, context: &Context<'_>) -> Vec<Find
             continue;
         };
         let folder = file_name(folder_of(path));
-        if folder != target.skill_folder(name) {
+        if !is_folder_of(folder, &target.skill_folder(name)) {
             failures.push(Finding::new(
                 Code::FolderNameDiffers,
                 Location::new(*source, 1),
@@ -98,6 +98,14 @@ fn skills(bundle: &Tree, naming: &Naming<'_>, context: &Context<'_>) -> Vec<Find
         }
     }
     failures
+}
+
+/// Whether a folder is named as a skill is, or with a number behind that.
+fn is_folder_of(folder: &str, plain: &str) -> bool {
+    folder.strip_prefix(plain).is_some_and(|rest| {
+        let number = rest.strip_prefix('-').unwrap_or_default();
+        rest.is_empty() || !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())
+    })
 }
 
 fn rejected(file: &str, problem: &str) -> Finding {

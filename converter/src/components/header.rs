@@ -236,32 +236,18 @@ impl Work<'_> {
             .header
             .text("agent")
             .unwrap_or_else(|| "general-purpose".to_owned());
-        prepared.fork = Some(self.agent(&agent));
+        let meant = self.context.agent_or_any(&agent);
+        if !meant.known {
+            let message = format!("no agent `{agent}` is known");
+            self.find(prepared, Code::AgentUnknown, "agent", message);
+        }
+        prepared.fork = Some(meant.noun());
         self.find(
             prepared,
             Code::ForkEmulated,
             "context",
             format!("its text asks for the agent `{agent}` instead of running in one"),
         );
-    }
-
-    /// How a text names an agent that frontmatter names.
-    fn agent(&self, name: &str) -> String {
-        let plugin = &self.context.plugin.name;
-        let is_own = self
-            .context
-            .names
-            .plugins
-            .get(plugin)
-            .is_some_and(|names| names.agents.contains(name));
-        if is_own {
-            return format!("`{plugin}:{name}` agent");
-        }
-        match self.context.target.built_in_agent(name) {
-            Some((agent, Some(more))) => format!("`{agent}` agent ({more})"),
-            Some((agent, None)) => format!("`{agent}` agent"),
-            None => format!("`{name}` agent"),
-        }
     }
 
     fn metadata(&self, prepared: &mut Prepared) {

@@ -87,6 +87,8 @@ impl Whole<'_> {
             },
             context,
         );
+        let describes = |finding: &Finding| finding.code == Code::ArgumentsDescribed;
+        let has_arguments = converted.findings.iter().any(describes);
         findings.extend(converted.findings);
         reads.extend(converted.reads);
         let mut text = context
@@ -96,7 +98,7 @@ impl Whole<'_> {
             text.push_str(&format!("\n{paragraph}\n"));
         }
         match fork {
-            Some(agent) => text.push_str(&forked(&agent, &converted.body)),
+            Some(agent) => text.push_str(&forked(&agent, &converted.body, has_arguments)),
             None if converted.body.starts_with(['\n', '\r']) => text.push_str(&converted.body),
             None => {
                 text.push('\n');
@@ -139,10 +141,15 @@ impl Whole<'_> {
 }
 
 /// A body that is a task for another agent.
-fn forked(agent: &str, body: &str) -> String {
+fn forked(agent: &str, body: &str, has_arguments: bool) -> String {
+    let arguments = if has_arguments {
+        "Put what the user wrote after the name of this skill into the task wherever it speaks of that. "
+    } else {
+        ""
+    };
     format!(
         "\nSpawn the {agent} with exactly the task between the two lines below, wait for it, and report its result; do not do the task yourself. \
-         It does not see this skill: give it the absolute path of each file that the task names.\n\n---\n\n{}\n\n---\n",
+         {arguments}It does not see this skill: give it the absolute path of each file that the task names.\n\n---\n\n{}\n\n---\n",
         // Spaces before the first line may make it code.
         body.trim_end().trim_start_matches(['\n', '\r'])
     )

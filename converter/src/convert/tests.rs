@@ -255,6 +255,56 @@ fn commands_become_skills() {
 }
 
 #[test]
+fn names_that_no_folder_can_tell_apart_lie_in_folders_of_their_own() {
+    let conversion = converted(&[
+        (
+            "skills/x-y/SKILL.md",
+            "---\nname: x-y\ndescription: d\n---\n",
+        ),
+        ("skills/b/SKILL.md", "---\nname: x:y\ndescription: d\n---\n"),
+        ("commands/git/commit.md", "One."),
+        ("commands/git-commit.md", "Two, see /p:git:commit."),
+        ("agents/a/b.md", "One."),
+        ("agents/a-b.md", "Two."),
+    ]);
+    let report = &conversion.report;
+    assert_eq!(report.failures, []);
+    assert_eq!(report.summary.dropped, 0);
+    for (kind, name, path) in [
+        (Kind::Skill, "x-y", "skills/x-y/SKILL.md"),
+        (Kind::Skill, "x:y", "skills/x-y-2/SKILL.md"),
+        (Kind::Command, "git-commit", "skills/git-commit/SKILL.md"),
+        (Kind::Command, "git:commit", "skills/git-commit-2/SKILL.md"),
+    ] {
+        let account = account(report, kind, name);
+        assert_eq!(account.path.as_deref(), Some(path));
+        assert_eq!(account.target, Some(format!("p:{name}")));
+    }
+    assert!(text(&conversion, "skills/git-commit/SKILL.md").contains("see $p:git:commit."));
+    assert!(text(&conversion, "agents/a-b.toml").contains("name = \"p:a-b\""));
+    assert!(text(&conversion, "agents/a-b-2.toml").contains("name = \"p:a:b\""));
+}
+
+#[test]
+fn a_forked_skill_hands_on_what_its_agent_can_not_see() {
+    let (text, codes, _) = skill(
+        "description: d\ncontext: fork\nagent: nobody",
+        "Look at $ARGUMENTS.\n",
+    );
+    assert!(
+        text.contains("Spawn the `default` agent (in place of `nobody`, which is not there) with"),
+        "{text}"
+    );
+    assert!(text.contains("Put what the user wrote after the name of this skill into the task"));
+    assert_eq!(
+        codes,
+        ["agent-unknown", "fork-emulated", "arguments-described"]
+    );
+    let (text, ..) = skill("description: d\ncontext: fork", "Look.\n");
+    assert!(!text.contains("what the user wrote"), "{text}");
+}
+
+#[test]
 fn agents_become_roles() {
     for (header, expected, absent, code) in [
         (

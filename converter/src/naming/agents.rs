@@ -26,7 +26,7 @@ impl Namer<'_, '_> {
                 (Some(own), None) => own,
                 (None, _) => agent.name.clone(),
             };
-            let bundle_file = self.agent_file(&name);
+            let bundle_file = self.agent_file(&name, &taken);
             let mut findings = Vec::new();
             match taken.get(&bundle_file.to_lowercase()) {
                 Some(other) if *other == name => {
@@ -59,15 +59,26 @@ impl Namer<'_, '_> {
         }
     }
 
-    /// The file of an agent; one that the plugin has already is left alone.
-    fn agent_file(&self, name: &str) -> String {
-        let mut file = self.target.agent_file(name);
-        while self.source.tree.get(&file).is_some() {
-            file = self.target.agent_file(&format!(
-                "{}-converted",
-                crate::paths::file_name(&file).trim_end_matches(".toml")
-            ));
+    /// The file of an agent: one that the plugin has already is left alone, and so is that of another agent, by
+    /// its file's name in lower case, unless that one's name differs by case alone.
+    fn agent_file(&self, name: &str, taken: &BTreeMap<String, String>) -> String {
+        let is_other = |file: &str| {
+            taken
+                .get(&file.to_lowercase())
+                .is_some_and(|other| other.to_lowercase() != name.to_lowercase())
+        };
+        let mut stem = self.target.skill_folder(name);
+        let plain = stem.clone();
+        for number in 2.. {
+            let file = self.target.agent_file(&stem);
+            if is_other(&file) {
+                stem = format!("{plain}-{number}");
+            } else if self.source.tree.get(&file).is_some() {
+                stem = format!("{stem}-converted");
+            } else {
+                break;
+            }
         }
-        file
+        self.target.agent_file(&stem)
     }
 }

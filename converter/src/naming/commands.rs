@@ -44,25 +44,34 @@ impl<'a> Namer<'a, '_> {
             ));
             name = other;
         }
-        match self.claim(&name, Kind::Command) {
-            Claim::Free => {}
+        let place = match self.claim(&name, Kind::Command) {
+            Claim::Free(place) => place,
             Claim::Twice => {
                 let (code, reason) = if shadowed {
-                    (Code::CommandShadowed, "a skill has its name, and wins in Claude, too")
+                    (
+                        Code::CommandShadowed,
+                        "a skill has its name, and wins in Claude, too",
+                    )
                 } else {
-                    (Code::DuplicateCommandName, "another command of the plugin has its name")
+                    (
+                        Code::DuplicateCommandName,
+                        "another command of the plugin has its name",
+                    )
                 };
                 let account = dropped(Kind::Command, &command.name, at, code, reason);
                 self.naming.accounts.push(account);
                 return;
             }
-            Claim::Collides(other) => findings.push(Finding::new(
-                Code::NameCollision,
-                at,
-                format!("`{name}` and `{other}` can't both be folders: give one of them another name in the alias file"),
-            )),
-        }
-        let bundle_file = self.skill_file(&name);
+            Claim::Collides(other) => {
+                findings.push(Finding::new(
+                    Code::NameCollision,
+                    at,
+                    format!("`{name}` and `{other}` can't both be folders: give one of them another name in the alias file"),
+                ));
+                self.target.skill_folder(&name)
+            }
+        };
+        let bundle_file = self.skill_file(&place);
         if matches!(command.text, CommandText::File(_)) {
             self.naming
                 .moved
@@ -87,10 +96,10 @@ impl<'a> Namer<'a, '_> {
     }
 
     fn is_skill(&self, name: &str) -> bool {
-        let folder = self.target.skill_folder(name).to_lowercase();
+        let name = name.to_lowercase();
         self.taken
-            .get(&folder)
-            .is_some_and(|(_, kind)| *kind == Kind::Skill)
+            .values()
+            .any(|(taken, kind)| *kind == Kind::Skill && taken.to_lowercase() == name)
     }
 }
 

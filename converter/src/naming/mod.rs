@@ -115,24 +115,32 @@ struct Namer<'a, 'b> {
 
 /// Whether a name is still free.
 enum Claim {
-    Free,
+    /// It is, and this is its folder's name.
+    Free(String),
     /// The very same name has it.
     Twice,
-    /// This other name needs the same folder.
+    /// This other name differs by case alone: not every file system can hold both.
     Collides(String),
 }
 
 impl<'a> Namer<'a, '_> {
+    /// Where names differ only in what no folder can hold, the later one's folder has a number behind it.
     fn claim(&mut self, name: &str, kind: Kind) -> Claim {
-        let folder = self.target.skill_folder(name).to_lowercase();
-        match self.taken.get(&folder) {
-            None => {
-                self.taken.insert(folder, (name.to_owned(), kind));
-                Claim::Free
+        let plain = self.target.skill_folder(name);
+        let mut folder = plain.clone();
+        for number in 2.. {
+            match self.taken.get(&folder.to_lowercase()) {
+                None => break,
+                Some((taken, _)) if taken == name => return Claim::Twice,
+                Some((taken, _)) if taken.to_lowercase() == name.to_lowercase() => {
+                    return Claim::Collides(taken.clone());
+                }
+                Some(_) => folder = format!("{plain}-{number}"),
             }
-            Some((taken, _)) if taken == name => Claim::Twice,
-            Some((taken, _)) => Claim::Collides(taken.clone()),
         }
+        self.taken
+            .insert(folder.to_lowercase(), (name.to_owned(), kind));
+        Claim::Free(folder)
     }
 
     /// Reads a component's file; one that is no text is accounted for.
@@ -156,9 +164,8 @@ impl<'a> Namer<'a, '_> {
         None
     }
 
-    /// The bundle's file of a skill with this name.
-    fn skill_file(&self, name: &str) -> String {
-        let folder = self.target.skill_folder(name);
+    /// The bundle's file of a skill in this folder.
+    fn skill_file(&self, folder: &str) -> String {
         crate::discovery::skill_file(&format!("{}/{folder}", self.target.skills_folder()))
     }
 

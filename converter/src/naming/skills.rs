@@ -48,8 +48,8 @@ impl Namer<'_, '_> {
             let at = Location::new(&file, document.header.line("name"));
             let mut findings = Vec::new();
             let name = self.alias(&claude_name, at.clone(), &mut findings);
-            match self.claim(&name, Kind::Skill) {
-                Claim::Free => {}
+            let place = match self.claim(&name, Kind::Skill) {
+                Claim::Free(place) => place,
                 Claim::Twice => {
                     self.naming.accounts.push(dropped(
                         Kind::Skill,
@@ -60,14 +60,17 @@ impl Namer<'_, '_> {
                     ));
                     continue;
                 }
-                Claim::Collides(other) => findings.push(Finding::new(
-                    Code::NameCollision,
-                    at.clone(),
-                    format!("`{name}` and `{other}` can't both be folders: give one of them another name in the alias file"),
-                )),
-            }
-            let bundle_file = self.lay(&skill.folder, &file, &name, &holders);
-            if bundle_file != file && file_name(&skill.folder) != self.target.skill_folder(&name) {
+                Claim::Collides(other) => {
+                    findings.push(Finding::new(
+                        Code::NameCollision,
+                        at.clone(),
+                        format!("`{name}` and `{other}` can't both be folders: give one of them another name in the alias file"),
+                    ));
+                    self.target.skill_folder(&name)
+                }
+            };
+            let bundle_file = self.lay(&skill.folder, &file, &place, &holders);
+            if bundle_file != file && file_name(&skill.folder) != place {
                 findings.push(Finding::new(
                     Code::SkillMoved,
                     at,
@@ -91,17 +94,17 @@ impl Namer<'_, '_> {
         }
     }
 
-    /// Where a skill's file lies in the bundle; what has to move for it is noted.
-    fn lay(&mut self, folder: &str, file: &str, name: &str, holders: &BTreeSet<&str>) -> String {
+    /// Where a skill's file lies in the bundle, in a folder of this name; what has to move for it is noted.
+    fn lay(&mut self, folder: &str, file: &str, place: &str, holders: &BTreeSet<&str>) -> String {
         let skills = self.target.skills_folder();
         let below = folder
             .strip_prefix(skills)
             .is_some_and(|rest| rest.starts_with('/'));
         let is_found = file.split('/').count() <= self.target.skill_depth();
-        if below && is_found && file_name(folder) == self.target.skill_folder(name) {
+        if below && is_found && file_name(folder) == place {
             return file.to_owned();
         }
-        let bundle_file = self.skill_file(name);
+        let bundle_file = self.skill_file(place);
         let moved = &mut self.naming.moved;
         if folder == skills || holders.contains(folder) || folder.is_empty() {
             moved.insert(file.to_owned(), bundle_file.clone());

@@ -201,10 +201,19 @@ fn who_lies_where() {
         ),
         (
             vec![("commands/a/b.md", ""), ("commands/a-b.md", "")],
-            vec!["a-b @ skills/a-b/SKILL.md", "a:b @ skills/a-b/SKILL.md"],
+            vec!["a-b @ skills/a-b/SKILL.md", "a:b @ skills/a-b-2/SKILL.md"],
             vec![
                 "commands/a-b.md > skills/a-b/SKILL.md",
-                "commands/a/b.md > skills/a-b/SKILL.md",
+                "commands/a/b.md > skills/a-b-2/SKILL.md",
+            ],
+            vec![],
+        ),
+        (
+            vec![("commands/a.md", ""), ("commands/A.md", "")],
+            vec!["A @ skills/A/SKILL.md", "a @ skills/a/SKILL.md"],
+            vec![
+                "commands/A.md > skills/A/SKILL.md",
+                "commands/a.md > skills/a/SKILL.md",
             ],
             vec!["name-collision"],
         ),

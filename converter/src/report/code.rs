@@ -147,7 +147,7 @@ codes! {
     /// A word that only Claude Code understands is left in a text, and nothing was said of it.
     ClaudeTokenAlive = "claude-token-alive", Failure;
     /// A link or path leads to no file of the plugin.
-    DanglingLink = "dangling-link", Note;
+    DanglingLink = "dangling-link", Loss;
     /// A path in an agent's instructions is named in words, since its reader isn't told where it is.
     PathNotAbsolute = "path-not-absolute", Loss;
     /// The plugin's data folder may lie outside of what a thread can write to.

@@ -75,13 +75,15 @@ fn setting(work: &Work<'_>, word: Range<usize>) -> Setting {
     let bold = words::run(body, space + 1, 2, |c| c == '*').end;
     let from = words::run(body, bold, 2, |c| c == ' ').end;
     let open = words::run(body, from, 4, is_mark).end;
-    let name = words::run(body, open, 128, |c| words::is_name(c) || c == ':');
-    let written = &body[name.clone()];
+    let run = words::run(body, open, 128, |c| words::is_name(c) || c == ':');
+    // Without the sentence's full stop.
+    let written = body[run].trim_end_matches(['.', ':', '-']);
+    let name = open..open + written.len();
     let shut = words::run(body, name.end, 4, is_mark).end;
     let next = words::after(body, shut);
-    let ends = next.is_none_or(|c| matches!(c, '\n' | '\r' | ',' | ')' | '}' | ';'));
+    let ends = next.is_none_or(|c| matches!(c, '\n' | '\r' | ',' | '.' | ')' | '}' | ';'));
     if written.is_empty()
-        || open == from && shut == name.end && !ends && work.agent(written).is_none()
+        || open == from && shut == name.end && !ends && work.context.agent(written).is_none()
     {
         return none(start..closed);
     }

@@ -52,9 +52,9 @@ fn bare(work: &mut Work<'_>) {
         let above = &bare[..bare.len() - name.len()];
         let is_part = above.ends_with([':', '/', '@', '$']);
         let agent = if around != range || name.contains('-') {
-            work.own_agent(name)
+            work.context.own_agent(name)
         } else if above.ends_with("the ") {
-            work.built_in(name)
+            work.context.built_in(name)
         } else {
             None
         };
@@ -83,7 +83,7 @@ fn addressed(work: &mut Work<'_>) {
         if written.is_empty() || !is_free {
             continue;
         }
-        let Some(agent) = work.agent(written) else {
+        let Some(agent) = work.context.agent(written) else {
             if written.contains(':') {
                 work.find(
                     at,
@@ -142,7 +142,7 @@ fn one_named(work: &mut Work<'_>, range: Range<usize>, around: Range<usize>, nou
     let written = &body[range.clone()];
     let plugin = written.split(':').next().unwrap_or_default();
     let is_one = !body[noun.clone()].ends_with('s');
-    match work.agent(written) {
+    match work.context.agent(written) {
         Some(agent) => {
             let lead = lead_in(body, around.start);
             let verb = &body[lead.start..around.start];
@@ -174,7 +174,7 @@ fn built_in(work: &mut Work<'_>) {
     for index in 0..work.scan.spans.len() {
         let span = work.scan.spans[index].clone();
         let written = &body[span.content.clone()];
-        let Some(agent) = work.built_in(written) else {
+        let Some(agent) = work.context.built_in(written) else {
             continue;
         };
         let is_name_only = written.contains('-');

@@ -1,31 +1,36 @@
 //! Which agent a text means.
 
-use super::work::Work;
+use crate::context::Context;
 
 /// An agent of the platform, as it is spawned there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Agent {
+pub(crate) struct Agent {
     /// Its role: `plugin:agent`, or the platform's own word.
-    pub(super) role: String,
+    pub(crate) role: String,
     /// What is to be said of it besides.
-    pub(super) besides: Option<String>,
+    pub(crate) besides: Option<String>,
     /// Whether it is the one that is meant, not one in its place.
-    pub(super) known: bool,
+    pub(crate) known: bool,
 }
 
 impl Agent {
     /// "spawn the `role` agent".
-    pub(super) fn spawn(&self) -> String {
+    pub(crate) fn spawn(&self) -> String {
+        format!("spawn the {}", self.noun())
+    }
+
+    /// "`role` agent".
+    pub(crate) fn noun(&self) -> String {
         match &self.besides {
-            None => format!("spawn the `{}` agent", self.role),
-            Some(besides) => format!("spawn the `{}` agent ({besides})", self.role),
+            None => format!("`{}` agent", self.role),
+            Some(besides) => format!("`{}` agent ({besides})", self.role),
         }
     }
 }
 
-impl Work<'_> {
+impl Context<'_> {
     /// The agent for tasks of any kind: what Claude spawns where none is named.
-    pub(super) fn any_agent(&self) -> Agent {
+    pub(crate) fn any_agent(&self) -> Agent {
         self.built_in("general-purpose").unwrap_or(Agent {
             role: "general-purpose".to_owned(),
             besides: None,
@@ -34,8 +39,8 @@ impl Work<'_> {
     }
 
     /// One of Claude's own agents.
-    pub(super) fn built_in(&self, written: &str) -> Option<Agent> {
-        let (role, besides) = self.context.target.built_in_agent(written)?;
+    pub(crate) fn built_in(&self, written: &str) -> Option<Agent> {
+        let (role, besides) = self.target.built_in_agent(written)?;
         Some(Agent {
             role: role.to_owned(),
             besides: besides.map(str::to_owned),
@@ -44,9 +49,9 @@ impl Work<'_> {
     }
 
     /// The agent that a name means: of the plugin that it names, of this one, of Claude Code, of the only other plugin that has it.
-    pub(super) fn agent(&self, written: &str) -> Option<Agent> {
-        let plugins = &self.context.names.plugins;
-        let own = self.context.plugin.name.as_str();
+    pub(crate) fn agent(&self, written: &str) -> Option<Agent> {
+        let plugins = &self.names.plugins;
+        let own = self.plugin.name.as_str();
         let found = if let Some((plugin, name)) = written.split_once(':') {
             self.agent_of(plugin, name)
         } else if let Some(role) = self.agent_of(own, written) {
@@ -69,8 +74,8 @@ impl Work<'_> {
     }
 
     /// One of the plugin's own agents, by its bare name.
-    pub(super) fn own_agent(&self, name: &str) -> Option<Agent> {
-        let role = self.agent_of(&self.context.plugin.name, name)?;
+    pub(crate) fn own_agent(&self, name: &str) -> Option<Agent> {
+        let role = self.agent_of(&self.plugin.name, name)?;
         Some(Agent {
             role,
             besides: None,
@@ -79,7 +84,7 @@ impl Work<'_> {
     }
 
     /// The agent a name means, or the one for any task in its place.
-    pub(super) fn agent_or_any(&self, written: &str) -> Agent {
+    pub(crate) fn agent_or_any(&self, written: &str) -> Agent {
         self.agent(written).unwrap_or_else(|| {
             let mut agent = self.any_agent();
             agent.known = false;
@@ -90,7 +95,7 @@ impl Work<'_> {
 
     /// An agent of one plugin. Some authors put the plugin's name before the agent's, in the text or in the agent's own name.
     fn agent_of(&self, plugin: &str, name: &str) -> Option<String> {
-        let agents = &self.context.names.plugins.get(plugin)?.agents;
+        let agents = &self.names.plugins.get(plugin)?.agents;
         let without = name
             .strip_prefix(plugin)
             .and_then(|rest| rest.strip_prefix('-'));

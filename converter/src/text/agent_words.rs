@@ -77,8 +77,7 @@ pub(super) fn lead_in(body: &str, at: usize) -> Lead {
 /// The words for an agent after what stands before it.
 pub(super) fn said(body: &str, lead: &Lead, agent: &Agent) -> String {
     let said = if lead.thing {
-        let spawn = agent.spawn();
-        format!("a spawned {}", spawn.trim_start_matches("spawn the "))
+        format!("a spawned {}", agent.noun())
     } else {
         agent.spawn()
     };

@@ -61,7 +61,7 @@ impl Work<'_> {
         if !is_name {
             return None;
         }
-        let agent = self.agent_or_any(written);
+        let agent = self.context.agent_or_any(written);
         if !agent.known {
             self.find(
                 at,
@@ -103,7 +103,7 @@ fn templates(work: &mut Work<'_>) {
             {
                 continue;
             }
-            if let Some(agent) = work.agent(&body[name.clone()]) {
+            if let Some(agent) = work.context.agent(&body[name.clone()]) {
                 let said = words::capitalized(&agent.spawn(), true);
                 work.replace(at..name.end + 1, &said);
             }
@@ -173,11 +173,17 @@ fn one_call(work: &mut Work<'_>, at: usize, start: usize, call: &Call) {
         && !work.is_skill(plugin, name)
     {
         work.meant(first.value.start, written)
+    } else if let Some(first) = positional
+        && let written = words::unquoted(&body[first.value.clone()])
+        && !PROGRAMS.contains(&language)
+        && let Some(agent) = work.context.agent(written)
+    {
+        Some(agent)
     } else if call.value(body, &["prompt"]).is_some()
         && call.value(body, FOREIGN).is_none()
         && !PROGRAMS.contains(&language)
     {
-        Some(work.any_agent())
+        Some(work.context.any_agent())
     } else {
         return;
     };
@@ -211,7 +217,7 @@ fn one_call(work: &mut Work<'_>, at: usize, start: usize, call: &Call) {
 fn in_sentence(work: &mut Work<'_>, range: Range<usize>, call: &Call, agent: Option<Agent>) {
     let body = work.body();
     let around = work.with_ticks(range.clone());
-    let agent = agent.unwrap_or_else(|| work.any_agent());
+    let agent = agent.unwrap_or_else(|| work.context.any_agent());
     let in_span = matches!(work.place(range.start), Place::Span(_));
     if in_span && around == range {
         // Part of a longer span: words would not be read as such.
@@ -223,7 +229,9 @@ fn in_sentence(work: &mut Work<'_>, range: Range<usize>, call: &Call, agent: Opt
     let lead = lead_in(body, around.start);
     let said = said(body, &lead, &agent);
     let ticks = &body[around.start..range.start];
-    match call.value(body, &["prompt"]) {
+    // Without names, the second argument is the prompt.
+    let second = call.arguments.get(1).filter(|second| second.key.is_empty());
+    match call.value(body, &["prompt"]).or(second) {
         Some(prompt) => {
             let rest = prompt.value.end..around.end;
             let first = lead.start..prompt.value.start;

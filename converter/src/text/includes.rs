@@ -25,6 +25,8 @@ enum Target {
     Pattern,
     /// It can only be a file of the plugin, but there is none.
     Missing,
+    /// The same between backticks, where it may be an example of the notation.
+    MaybeMissing,
 }
 
 /// Replaces all includes.
@@ -57,6 +59,10 @@ pub(super) fn run(work: &mut Work<'_>) {
                 put(work, range, &format!("the file named by {words}"), "");
             }
             Target::Pattern => pattern(work, at, written.path),
+            Target::MaybeMissing => {
+                let message = format!("`{}` leads to no file of the plugin", &body[range]);
+                work.find(at, Code::DanglingLink, message);
+            }
             Target::Missing => {
                 let written = &body[range.clone()];
                 let message = format!("`{written}` leads to no file of the plugin");
@@ -236,6 +242,7 @@ fn surely_plugin(
         Some(_) if goes_on => Some(Target::Pattern),
         Some(path) => Some(Target::Plugin(path)),
         None if is_example => None,
+        None if in_span => Some(Target::MaybeMissing),
         None => Some(Target::Missing),
     }
 }

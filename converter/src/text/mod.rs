@@ -6,7 +6,7 @@
 
 mod agent_keys;
 mod agent_mentions;
-mod agent_names;
+pub(crate) mod agent_names;
 mod agent_words;
 mod agents;
 mod arguments;

@@ -47,7 +47,7 @@ fn agents() {
             ),
             (
                 "`Agent(forge:reviewer, check it)`",
-                "Spawn the `forge:reviewer` agent",
+                "Spawn the `forge:reviewer` agent with the prompt `check it`",
                 &[],
             ),
             (
@@ -150,6 +150,21 @@ fn agents() {
                 "Launch three with subagent_type=\"Explore\"",
                 "Launch three with agent type `explorer` (spawn the `explorer` agent)",
                 &[],
+            ),
+            (
+                "Run Task(reviewer). Run Task(\"Explore\", \"look at it\").",
+                "Spawn the `forge:reviewer` agent. Spawn the `explorer` agent with the prompt \"look at it\".",
+                &[],
+            ),
+            (
+                "Use Task with subagent_type: reviewer. Then subagent_type=general-purpose.",
+                "Spawn the `forge:reviewer` agent. Then agent type `default` (spawn the `default` agent).",
+                &[],
+            ),
+            (
+                "Set subagent_type: nobody.",
+                "Set agent type `default` (spawn the `default` agent (in place of `nobody`, which is not there)).",
+                unknown,
             ),
             // Not agents.
             (

@@ -87,6 +87,7 @@ fn includes() {
                 &["include-unresolved"],
             ),
             ("`@../path/to/file.md`", "`@../path/to/file.md`", &[]),
+            ("`@../none.md`", "`@../none.md`", &["dangling-link"]),
             (
                 "（@../shared/rules.md）：@reference.mdを読む",
                 "（`/b/skills/shared/rules.md`）：`/b/skills/prd/reference.md`を読む",
