@@ -9,7 +9,9 @@ use super::Texts;
 use crate::components::Converted;
 use crate::components::hooks::ConvertedHooks;
 use crate::context::{Context, relocated};
+use crate::discovery::SKILL_FILE;
 use crate::naming::Naming;
+use crate::paths::file_name;
 use crate::report::{Code, Finding, Location};
 use crate::source::CommandText;
 
@@ -81,7 +83,40 @@ pub(super) fn assemble(
     }
     let manifest = Value::Object(made.manifest.clone());
     bundle.insert(target.manifest_file(), json_file(&manifest));
+    keep_in_place(&mut bundle, &replaced, made.supports, context);
     (bundle, failures)
+}
+
+/// Scripts, hooks and servers look for the files of a skill that moves where they were: they lie there, too,
+/// unless something else does, by whatever spelling.
+fn keep_in_place(
+    bundle: &mut Tree,
+    replaced: &BTreeSet<&str>,
+    supports: &Texts,
+    context: &Context<'_>,
+) {
+    let is_left = |path: &str| !replaced.contains(path) && !context.moved.contains_key(path);
+    let moved = context
+        .source
+        .tree
+        .iter()
+        .filter(|(path, _)| is_left(path) && relocated(context.moved, path) != *path);
+    let copies: Vec<(&str, TreeFile)> = moved
+        .map(|(path, file)| {
+            let converted = supports.get(path).map(|support| &support.file);
+            (path, converted.unwrap_or(file).clone())
+        })
+        .collect();
+    if copies.is_empty() {
+        return;
+    }
+    let taken: BTreeSet<String> = bundle.iter().map(|(path, _)| path.to_lowercase()).collect();
+    for (path, file) in copies {
+        let is_skill = file_name(path) == SKILL_FILE;
+        if !is_skill && !taken.contains(&path.to_lowercase()) {
+            bundle.insert(path, file);
+        }
+    }
 }
 
 fn collision(source: &str, place: &str) -> Finding {

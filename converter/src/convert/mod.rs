@@ -2,6 +2,7 @@
 
 mod assembly;
 mod inventory;
+mod scripts;
 pub(crate) mod supports;
 #[cfg(test)]
 mod tests;
@@ -160,6 +161,7 @@ impl Run<'_> {
         }
         let mut warnings: Vec<Finding> = found.findings.clone();
         warnings.extend(naming.findings.iter().cloned());
+        warnings.extend(scripts::check(&context));
         let supports = supports::convert(&mut parts, &mut warnings, naming, &context);
         let hooks = hooks::convert(&context);
         let servers = servers::convert(&context);

@@ -298,10 +298,73 @@ fn a_forked_skill_hands_on_what_its_agent_can_not_see() {
     assert!(text.contains("Put what the user wrote after the name of this skill into the task"));
     assert_eq!(
         codes,
-        ["agent-unknown", "fork-emulated", "arguments-described"]
+        ["fork-emulated", "agent-unknown", "arguments-described"]
     );
     let (text, ..) = skill("description: d\ncontext: fork", "Look.\n");
     assert!(!text.contains("what the user wrote"), "{text}");
+}
+
+#[test]
+fn files_of_a_skill_that_moves_stay_where_scripts_look_for_them() {
+    let conversion = converted(&[
+        (
+            "skills/pdf_tools/SKILL.md",
+            "---\nname: PDF Tools\ndescription: d\n---\nRun it.",
+        ),
+        ("skills/pdf_tools/scripts/x.py", "1"),
+        ("skills/pdf_tools/more.md", "Ask by AskUserQuestion."),
+        (
+            ".mcp.json",
+            r#"{"mcpServers":{"s":{"command":"python","args":["./skills/pdf_tools/scripts/x.py"]}}}"#,
+        ),
+    ]);
+    assert_eq!(conversion.report.failures, []);
+    for folder in ["skills/PDF Tools", "skills/pdf_tools"] {
+        assert_eq!(text(&conversion, &format!("{folder}/scripts/x.py")), "1");
+        let more = text(&conversion, &format!("{folder}/more.md"));
+        assert!(!more.contains("AskUserQuestion"), "{more}");
+    }
+    assert!(conversion.bundle.get("skills/pdf_tools/SKILL.md").is_none());
+
+    // Not in another one's place, by any spelling.
+    let skill = |name| format!("---\nname: {name}\ndescription: d\n---\n");
+    let conversion = converted(&[
+        ("skills/a/SKILL.md", &skill("b")),
+        ("skills/a/x", "a"),
+        ("skills/b/SKILL.md", &skill("A")),
+        ("skills/b/x", "b"),
+    ]);
+    assert_eq!(conversion.report.failures, []);
+    assert_eq!(text(&conversion, "skills/b/x"), "a");
+    assert_eq!(text(&conversion, "skills/A/x"), "b");
+    assert!(conversion.bundle.get("skills/a/x").is_none());
+}
+
+#[test]
+fn scripts_that_name_what_lies_elsewhere_are_told_of() {
+    let conversion = converted(&[
+        ("commands/go.md", "Go."),
+        ("skills/s/SKILL.md", "---\ndescription: d\n---\n"),
+        ("skills/s/assets/template/SKILL.md", "---\nname: x\n---\n"),
+        (
+            "hooks/hooks.json",
+            r#"{"hooks":{"SessionStart":[{"hooks":[{"type":"command",
+               "command":"cat \"${CLAUDE_PLUGIN_ROOT}/commands/go.md\""}]}]}}"#,
+        ),
+        (
+            "skills/s/scripts/init.sh",
+            "cat other/go.md\ncp ../assets/template/SKILL.md ../assets/template/SKILL.md x/\ncat skills/s/SKILL.md",
+        ),
+        ("docs/notes.md", "See commands/go.md."),
+    ]);
+    let found: Vec<String> = conversion
+        .report
+        .warnings
+        .iter()
+        .filter(|finding| finding.code == Code::MovedFileNamed)
+        .map(|finding| finding.location.to_string())
+        .collect();
+    assert_eq!(found, ["hooks/hooks.json:2", "skills/s/scripts/init.sh:2"]);
 }
 
 #[test]

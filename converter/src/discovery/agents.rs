@@ -13,7 +13,7 @@ impl Finder<'_> {
         let manifests = self.manifests;
         let declared = manifests.declared("agents");
         let mut seen = BTreeSet::new();
-        if declared.is_empty() {
+        if manifests.default_counts("agents") {
             self.agents_in("agents", &mut seen);
         }
         for declared in declared.iter().flat_map(super::manifests::Declared::each) {

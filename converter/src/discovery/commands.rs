@@ -24,7 +24,7 @@ impl Finder<'_> {
         let manifests = self.manifests;
         let declared = manifests.declared("commands");
         let mut seen = BTreeSet::new();
-        if declared.is_empty() {
+        if manifests.default_counts("commands") {
             self.commands_in("commands", &mut seen);
         }
         for declared in declared {

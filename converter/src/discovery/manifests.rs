@@ -152,6 +152,17 @@ impl Manifests {
                 .is_some_and(|entry| entry.value.get(key).is_some())
     }
 
+    /// Whether a default folder counts: nothing is declared in its place, or only by the entry of a plugin that
+    /// has a manifest of its own, to which an entry adds (`strict: true`).
+    pub(super) fn default_counts(&self, key: &str) -> bool {
+        let says = |json: &Option<Json>| {
+            let json = json.as_ref();
+            json.is_some_and(|json| declared_in(json, key).is_some())
+        };
+        let entry_adds = !self.entry_alone && (self.claude.is_some() || self.codex.is_some());
+        (!says(&self.claude) || self.entry_alone) && (!says(&self.entry) || entry_adds)
+    }
+
     /// What Claude's manifest and the entry declare under a key.
     pub(super) fn declared(&self, key: &str) -> Vec<Declared<'_>> {
         let claude = self.claude.as_ref().filter(|_| !self.entry_alone);

@@ -451,6 +451,49 @@ fn what_can_not_be_read_says_where() {
 }
 
 #[test]
+fn an_entry_adds_to_what_a_plugin_has() {
+    let files = &[
+        ("commands/base.md", ""),
+        ("agents/base.md", ""),
+        ("extra/e.md", ""),
+        ("extra/a.md", ""),
+    ];
+    let entry = |strict: bool| json!({"strict": strict, "commands": ["./extra/e.md"], "agents": ["./extra/a.md"]});
+    for (manifest, strict, commands, agents) in [
+        (
+            json!({"name": "p"}),
+            true,
+            vec!["base", "e"],
+            vec!["a", "base"],
+        ),
+        (json!({"name": "p"}), false, vec!["e"], vec!["a"]),
+        // Without a manifest, the entry is it: what it lists takes the folders' place.
+        (json!(null), true, vec!["e"], vec!["a"]),
+        (
+            json!({"name": "p", "commands": "./extra/e.md"}),
+            true,
+            vec!["e"],
+            vec!["a", "base"],
+        ),
+    ] {
+        let plugin = found(files, &manifest, Some(entry(strict))).plugin;
+        let mut names = [
+            plugin
+                .commands
+                .into_iter()
+                .map(|command| command.name)
+                .collect::<Vec<_>>(),
+            plugin.agents.into_iter().map(|agent| agent.name).collect(),
+        ];
+        names.iter_mut().for_each(|names| names.sort());
+        assert_eq!(names[0], commands, "{manifest} {strict}");
+        let agent = |name: &str| name.strip_suffix(".md").unwrap_or(name).to_owned();
+        let found: Vec<String> = names[1].iter().map(|name| agent(name)).collect();
+        assert_eq!(found, agents, "{manifest} {strict}");
+    }
+}
+
+#[test]
 fn names_and_facts_are_merged() {
     for (manifest, entry, name, version) in [
         (

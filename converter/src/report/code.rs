@@ -73,6 +73,8 @@ codes! {
     DuplicateCommandName = "duplicate-command-name", Loss;
     /// A skill was moved to the folder of its name.
     SkillMoved = "skill-moved", Note;
+    /// A script, hook or server names a file that lies elsewhere in the bundle.
+    MovedFileNamed = "moved-file-named", Loss;
     /// A skill was given another name by the alias file.
     SkillRenamed = "skill-renamed", Note;
     /// The alias file names a skill that is not there.
