@@ -170,7 +170,10 @@ mod tests {
         let socket = command.rsplit('\'').nth(1).unwrap().to_owned();
         let asked = |text: &'static str| {
             let socket = socket.clone();
-            tokio::task::spawn_blocking(move || put(Path::new(&socket), text))
+            tokio::task::spawn_blocking(move || {
+                let told = serde_json::from_str(text)?;
+                put(Path::new(&socket), &told)
+            })
         };
         let told = r#"{"session_id":"s","turn_id":"t","transcript_path":null,"prompt":"secret"}"#;
         for verdict in [Verdict::Go, Verdict::Hold] {

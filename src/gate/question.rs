@@ -29,6 +29,8 @@ pub struct Question {
     pub turn: String,
     /// The thread's session file; an ephemeral thread has none.
     pub session_file: Option<PathBuf>,
+    /// Whether the turn ends: then nothing can be held, and what comes next can be prepared.
+    pub ends: bool,
     answer: oneshot::Sender<Verdict>,
 }
 
@@ -36,6 +38,7 @@ impl Question {
     /// What Codex told the hook, and where the answer goes.
     #[must_use]
     pub fn new(input: GateInput, answer: oneshot::Sender<Verdict>) -> Self {
+        let ends = input.ends();
         let session_file = input.transcript_path.map(PathBuf::from);
         let of_file = session_file.as_deref().and_then(session_file::thread_of);
         Self {
@@ -44,6 +47,7 @@ impl Question {
             line: input.session_id,
             turn: input.turn_id,
             session_file,
+            ends,
             answer,
         }
     }
@@ -65,6 +69,7 @@ mod tests {
             session_id: "first".to_owned(),
             turn_id: "turn".to_owned(),
             transcript_path: session_file.map(str::to_owned),
+            event: String::new(),
         };
         Question::new(input, answer).thread
     }

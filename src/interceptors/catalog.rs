@@ -31,6 +31,14 @@ pub fn is_changed_by(method: &str) -> bool {
     CHANGING.binary_search(&method).is_ok()
 }
 
+/// Whether Codex gives the servers of its config of now to threads that are loaded, after a message with this
+/// method: with their next turn (0.157 to 0.169).
+#[must_use]
+pub fn reloads_servers(method: &str) -> bool {
+    let by = ["config/", "externalAgentConfig/", "marketplace/", "plugin/"];
+    is_changed_by(method) && by.iter().any(|start| method.starts_with(start))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,5 +50,7 @@ mod tests {
         assert!(
             !is_changed_by("skills/list") && !is_changed_by("turn/start") && !is_changed_by("")
         );
+        assert!(reloads_servers("config/mcpServer/reload") && reloads_servers("plugin/install"));
+        assert!(!reloads_servers("skills/changed") && !reloads_servers("config/read"));
     }
 }

@@ -52,7 +52,7 @@ pub const RESUMABLE: [&str; 11] = [
 const TURNS: [&str; 9] = [
     "review/start",
     "thread/compact/start",
-    "thread/goal/set",
+    GOAL_SET,
     "thread/prediction/request",
     "thread/queue/add",
     "thread/queue/start",
@@ -83,6 +83,34 @@ pub fn is_refused(response: &Frame) -> bool {
 pub fn begins_turn(method: &str) -> bool {
     TURNS.binary_search(&method).is_ok()
 }
+
+/// Goes on with a goal, or ends or pauses it.
+pub const GOAL_SET: &str = "thread/goal/set";
+
+/// Whether a request sets a goal to what it is not gone on with: paused, complete.
+#[must_use]
+pub fn rests_goal(request: &Frame) -> bool {
+    #[derive(Deserialize)]
+    struct Message<'a> {
+        #[serde(borrow)]
+        params: Params<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Params<'a> {
+        #[serde(borrow)]
+        status: Option<Cow<'a, str>>,
+    }
+    request.method() == GOAL_SET
+        && serde_json::from_slice::<Message<'_>>(request.bytes()).is_ok_and(|message| {
+            message
+                .params
+                .status
+                .is_some_and(|status| status != GOAL_ACTIVE)
+        })
+}
+
+/// A goal that is gone on with.
+pub const GOAL_ACTIVE: &str = "active";
 
 /// The thread a host's request or a notification of Codex's names: `params.threadId`, else `params.thread.id`.
 #[must_use]
@@ -184,6 +212,18 @@ mod tests {
         assert!(is_refused(&frame(r#"{"id":1,"error":{"code":1}}"#)));
         assert!(!is_refused(&frame(r#"{"id":1,"result":{"error":1}}"#)));
         assert!(!begins_turn("turn/interrupt") && !begins_turn("thread/read"));
+        for (rests, params) in [
+            (true, r#"{"threadId":"t","status":"paused"}"#),
+            (false, r#"{"threadId":"t","status":"active"}"#),
+            (false, r#"{"threadId":"t","objective":"paused"}"#),
+            (false, r#"{"threadId":"t","status":null,"objective":"x"}"#),
+        ] {
+            for (method, is_goal) in [(GOAL_SET, true), ("thread/goal/get", false)] {
+                let request = format!(r#"{{"id":1,"method":"{method}","params":{params}}}"#);
+                let request = Frame::parse(Bytes::from(request));
+                assert_eq!(rests_goal(&request), rests && is_goal, "{params}");
+            }
+        }
     }
 
     #[test]

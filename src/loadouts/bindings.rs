@@ -37,6 +37,8 @@ pub struct Binding {
     /// Skills that a turn of it would have shown and that are not of its loadout: Codex knows of them,
     /// whether they are on disk or not.
     pub kept_out: BTreeSet<String>,
+    /// Whether it may get servers that it was not told of: Codex was asked to reload them since it was told.
+    pub servers_reload: bool,
 }
 
 impl Binding {
@@ -53,6 +55,7 @@ impl Binding {
             settings: None,
             parent: None,
             kept_out: BTreeSet::new(),
+            servers_reload: false,
         }
     }
 
@@ -88,6 +91,13 @@ impl Bindings {
     /// Changes a binding that is there.
     pub fn change(&self, thread: &str, change: impl FnOnce(&mut Binding)) {
         if let Some(mut binding) = self.0.get_mut(thread) {
+            change(&mut binding);
+        }
+    }
+
+    /// Changes all of them.
+    pub fn change_all(&self, change: impl Fn(&mut Binding)) {
+        for mut binding in self.0.iter_mut() {
             change(&mut binding);
         }
     }

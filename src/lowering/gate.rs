@@ -1,15 +1,18 @@
-//! The hook by which Codex asks before it asks the model.
+//! The hooks by which Codex asks before it asks the model, and before it goes on by itself.
 //!
 //! Of all levers this one alone makes Codex wait: a `UserPromptSubmit` hook runs
 //! when what the turn shows of skills is settled and written to the session file,
 //! and before the model is asked (measured on 0.144.1 to 0.169.0, for spawned
 //! threads too). If it blocks, the turn ends and the model is never asked.
+//!
+//! A turn that goes on with a goal is nobody's prompt and runs no such hook (0.163 and 0.169). What comes
+//! before it is the end of the turn before, where Codex waits for `Stop` hooks.
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-/// When Codex asks.
-pub(super) const EVENT: &str = "UserPromptSubmit";
+/// When Codex asks: the first of these can end a turn.
+pub(super) const EVENTS: [&str; 2] = ["UserPromptSubmit", "Stop"];
 /// Of our hook and no other; nobody sees it, what Codex says of this hook is not passed on.
 const STATUS: &str = "codex-loadout: is the loadout whole?";
 /// In seconds. Codex goes on when it has passed; so it is as long as Codex's own.
@@ -30,7 +33,7 @@ pub(super) fn handler(command: &str) -> Map<String, Value> {
 /// Whether our part of a thread's config holds the hook.
 #[must_use]
 pub fn has_gate(config: &Map<String, Value>) -> bool {
-    let groups = config.get("hooks").and_then(|hooks| hooks.get(EVENT));
+    let groups = config.get("hooks").and_then(|hooks| hooks.get(EVENTS[0]));
     let mut groups = groups.and_then(Value::as_array).into_iter().flatten();
     groups.any(|group| group["hooks"][0]["statusMessage"] == STATUS)
 }
@@ -51,6 +54,17 @@ pub struct GateInput {
     /// The thread's session file; an ephemeral thread has none.
     #[serde(default)]
     pub transcript_path: Option<String>,
+    /// Which hook it is.
+    #[serde(default, rename = "hook_event_name")]
+    pub event: String,
+}
+
+impl GateInput {
+    /// Whether the turn ends: what it was asked for is done.
+    #[must_use]
+    pub fn ends(&self) -> bool {
+        self.event == EVENTS[1]
+    }
 }
 
 /// The exit code with which the hook ends the turn; the reason stands on stderr. Not by what it prints:
@@ -66,7 +80,7 @@ mod tests {
         let run = |status: &str| json!({ "run": { "statusMessage": status } });
         assert!(is_said_of_gate(&run(STATUS)));
         assert!(!is_said_of_gate(&run("checking")) && !is_said_of_gate(&json!({})));
-        let group = |handler| json!({ "hooks": { EVENT: [{ "hooks": [handler] }] } });
+        let group = |handler| json!({ "hooks": { EVENTS[0]: [{ "hooks": [handler] }] } });
         let ours = group(Value::Object(handler("x")));
         assert!(has_gate(ours.as_object().unwrap()));
         let other = group(json!({ "type": "command", "command": "x" }));
@@ -75,6 +89,10 @@ mod tests {
             r#"{"session_id":"s","turn_id":"t","transcript_path":null,"prompt":"p"}"#,
         )
         .unwrap();
-        assert_eq!(told.transcript_path, None);
+        assert!(told.transcript_path.is_none() && !told.ends());
+        let told: GateInput =
+            serde_json::from_str(r#"{"session_id":"s","turn_id":"t","hook_event_name":"Stop"}"#)
+                .unwrap();
+        assert!(told.ends());
     }
 }

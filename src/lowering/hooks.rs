@@ -22,7 +22,9 @@ pub(super) fn for_config<'a>(
 ) -> Map<String, Value> {
     let mut config = Hooks::default();
     if let Some(command) = gate {
-        config.add(gate::EVENT, None, gate::handler(command));
+        for event in gate::EVENTS {
+            config.add(event, None, gate::handler(command));
+        }
     }
     for (hook, place) in hooks {
         let handler = placed(&hook.handler, &place);

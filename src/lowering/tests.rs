@@ -77,7 +77,7 @@ fn a_turn_waits_at_the_gate_where_newcomers_are_kept_out() {
         None,
         "the user's own run on"
     );
-    assert_eq!(config["hooks"]["state"].as_object().unwrap().len(), 1);
+    assert_eq!(config["hooks"]["state"].as_object().unwrap().len(), 2);
 
     let mut off = now.clone();
     off.hooks_are_on = false;

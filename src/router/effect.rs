@@ -131,6 +131,8 @@ pub enum Effect {
     },
     /// What Codex has to offer may have changed, and no file may show it.
     CatalogMayHaveChanged,
+    /// Threads that are loaded may get servers that they were not told of.
+    ServersReload,
     /// Codex answered the host's `initialize`.
     Connected(UpstreamInfo),
 }

@@ -25,6 +25,10 @@ impl Router {
 
     fn on_answer(&mut self, frame: Frame, effects: &mut Vec<Effect>) {
         if let Some(number) = self.own_number(frame.id_json()) {
+            if let Some((thread, _)) = self.beginning.remove(&frame.id()) {
+                effects.push(Effect::TurnBegan { thread });
+                return;
+            }
             effects.push(Effect::Answered {
                 number,
                 response: frame,
@@ -337,7 +341,7 @@ impl Router {
         }
     }
 
-    fn own_number(&self, id_json: &str) -> Option<u64> {
+    pub(super) fn own_number(&self, id_json: &str) -> Option<u64> {
         id_json
             .strip_prefix(self.own_ids.as_str())?
             .strip_suffix('"')?

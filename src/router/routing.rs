@@ -12,6 +12,9 @@ use crate::interceptors::thread::{self, Presence};
 use crate::interceptors::{catalog, initialize};
 use crate::wire::{Frame, FrameKind, Id};
 
+/// Numbers of the router's own requests begin here; those below are for what is asked of Codex.
+const OF_THE_ROUTER: u64 = 1 << 62;
+
 /// The state of one host's connection.
 #[derive(Debug)]
 pub struct Router {
@@ -141,7 +144,10 @@ impl Router {
             thread::FORK => self.claim(RequestKind::Fork, frame, effects),
             method::THREAD_CAPABILITY_UPDATE => self.claim(RequestKind::Update, frame, effects),
             own if method::METHODS.contains(&own) => self.claim(RequestKind::Own, frame, effects),
-            turn if thread::begins_turn(turn) && self.loaded_named_in(&frame).is_some() => {
+            turn if thread::begins_turn(turn)
+                && !thread::rests_goal(&frame)
+                && self.loaded_named_in(&frame).is_some() =>
+            {
                 self.claim(RequestKind::Turn, frame, effects)
             }
             other => {
@@ -153,6 +159,9 @@ impl Router {
                 }
                 if catalog::is_changed_by(other) {
                     effects.push(Effect::CatalogMayHaveChanged);
+                }
+                if catalog::reloads_servers(other) && !self.loaded.is_empty() {
+                    effects.push(Effect::ServersReload);
                 }
                 effects.push(Effect::ToUpstream(frame.into_bytes()));
             }
@@ -166,7 +175,13 @@ impl Router {
             }
             RequestKind::Turn | RequestKind::Update | RequestKind::Own => None,
         };
-        if !self.experimental && presence == Some(Presence::Given) {
+        let changes = match kind {
+            // It drops what a thread has.
+            RequestKind::Resume | RequestKind::Fork => presence.is_some(),
+            RequestKind::Update => true,
+            _ => presence == Some(Presence::Given),
+        };
+        if !self.experimental && changes {
             effects.push(Effect::ToHost(experimental_error(&frame)));
             return;
         }
@@ -282,6 +297,9 @@ impl Router {
                 claimed.mark = mark;
                 self.forwarded.insert(claimed.frame.id(), claimed);
             }
+            Prepared::Reply(_) if self.own_number(claimed.frame.id_json()).is_some() => {
+                tracing::warn!(thread = ?claimed.thread, "a goal stays paused");
+            }
             Prepared::Reply(answer) => effects.push(Effect::ToHost(answer)),
             // Asked for once already: what it found then still holds.
             Prepared::Rebind { .. } => {
@@ -291,6 +309,25 @@ impl Router {
         if let Some(thread) = gate {
             self.open_host_gate(&thread, effects);
         }
+    }
+
+    /// A goal was paused for what has changed underneath: it goes on, once that is kept out, as if the
+    /// host had asked for it.
+    pub fn go_on_with_goal(&mut self, thread: &str, effects: &mut Vec<Effect>) {
+        if !self.loaded.contains(thread) {
+            return;
+        }
+        self.tickets += 1;
+        // No other request of ours comes to such a number.
+        let number = OF_THE_ROUTER + self.tickets;
+        let id = format!("{}{number}\"", self.own_ids);
+        let params = serde_json::json!({ "threadId": thread, "status": thread::GOAL_ACTIVE });
+        let method = thread::GOAL_SET;
+        let request = format!(
+            r#"{{"id":{id},"method":"{method}","params":{params}}}{}"#,
+            "\n"
+        );
+        self.on_host(Frame::parse(request.into()), effects);
     }
 
     /// Lets what the host sends on a thread wait until [`Self::open_host_gate`]; not if something of it

@@ -175,6 +175,7 @@ fn told(effects: Vec<Effect>) -> Vec<String> {
         Effect::Unloaded { thread } => format!("unloaded {thread}"),
         Effect::Forget { thread } => format!("forget {thread}"),
         Effect::Answered { number, .. } => format!("answered {number}"),
+        Effect::ServersReload => "servers reload".to_owned(),
         Effect::CatalogMayHaveChanged => "catalog may have changed".to_owned(),
         Effect::Connected(info) => format!("connected to {}", info.version),
     };
@@ -224,6 +225,17 @@ fn a_host_without_experimental_api_is_refused_as_codex_refuses() {
             )]
         );
     }
+    for request in [
+        r#"{"id":"x","method":"thread/resume","params":{"threadId":"t","capabilitySelection":null}}"#,
+        r#"{"id":"x","method":"thread/fork","params":{"threadId":"t","capabilitySelection":null}}"#,
+        r#"{"id":"x","method":"thread/capability/update","params":{"threadId":"t"}}"#,
+    ] {
+        let refused = script.host(request);
+        assert!(
+            refused.len() == 1 && refused[0].contains("requires experimentalApi"),
+            "{refused:?}"
+        );
+    }
     // What a thread has recorded is re-applied for every host.
     let resume = r#"{"id":1,"method":"thread/resume","params":{"threadId":"t"}}"#;
     assert_eq!(script.host(resume), [format!("prepare 1 Resume: {resume}")]);
@@ -231,7 +243,7 @@ fn a_host_without_experimental_api_is_refused_as_codex_refuses() {
 
 #[test]
 fn every_method_of_ours_is_answered_here() {
-    let mut script = Script::new(false);
+    let mut script = Script::new(true);
     for (index, method) in METHODS.iter().enumerate() {
         let kind = match *method {
             THREAD_CAPABILITY_UPDATE => "Update",
@@ -449,6 +461,59 @@ fn a_turn_waits_until_its_thread_is_known_to_be_kept_to_its_loadout() {
     for text in [native, interrupt] {
         assert_eq!(script.host(text), [format!("to Codex: {text}")]);
     }
+}
+
+#[test]
+fn a_goal_that_was_paused_for_us_goes_on_as_if_the_host_had_asked() {
+    let mut script = Script::new(true);
+    script.thread(1, "t1");
+    let go_on = |script: &mut Script, thread: &str| {
+        let mut effects = Vec::new();
+        script.router.go_on_with_goal(thread, &mut effects);
+        told(effects)
+    };
+    assert_eq!(go_on(&mut script, "gone"), NONE);
+    let asked = go_on(&mut script, "t1");
+    let request = asked[0]
+        .strip_prefix("prepare 3 Turn: ")
+        .unwrap()
+        .to_owned();
+    let told: serde_json::Value = serde_json::from_str(&request).unwrap();
+    assert_eq!(told["method"], "thread/goal/set");
+    assert_eq!(told["params"]["status"], "active");
+    assert_eq!(
+        script.prepared(3, Prepared::Pass(bytes(&request))),
+        [format!("to Codex: {request}")]
+    );
+    // The host hears of no answer, whatever it is.
+    let answer = format!(r#"{{"id":{},"result":{{}}}}"#, told["id"]);
+    assert_eq!(script.codex(&answer), ["turn of t1 began"]);
+    let asked = go_on(&mut script, "t1");
+    assert_eq!(asked.len(), 1);
+    assert_eq!(
+        script.prepared(5, Prepared::Reply(bytes("busy"))),
+        NONE,
+        "{asked:?}"
+    );
+    assert!(script.router.all_forwarded());
+    // What ends a goal waits for nothing.
+    let pause =
+        r#"{"id":6,"method":"thread/goal/set","params":{"threadId":"t1","status":"paused"}}"#;
+    assert_eq!(script.host(pause), [format!("to Codex: {pause}")]);
+}
+
+#[test]
+fn what_makes_codex_reload_servers_is_noted_where_a_thread_has_a_loadout() {
+    let mut script = Script::new(true);
+    let reload = r#"{"id":6,"method":"config/mcpServer/reload"}"#;
+    let sent = format!("to Codex: {reload}");
+    let changed = "catalog may have changed".to_owned();
+    assert_eq!(script.host(reload), [changed.clone(), sent.clone()]);
+    script.thread(1, "t1");
+    assert_eq!(
+        script.host(reload),
+        [changed, "servers reload".to_owned(), sent]
+    );
 }
 
 #[test]

@@ -32,6 +32,8 @@ enum Done {
     Looked(Ticket, Option<Prepared>),
     Adopted(Vec<String>),
     Rebound(Ticket, Rebound),
+    /// A goal of this thread waits for what has changed underneath to be kept out.
+    GoalPaused(String),
     /// Nothing of the host's waits any longer for what was decided at the gate.
     Judged(String),
     Forgotten,
@@ -148,6 +150,18 @@ impl Session {
     }
 
     fn on_question(&mut self, question: Question) {
+        if question.ends {
+            self.work_on(
+                || Done::Forgotten,
+                |work| async move {
+                    match work.before_goal_goes_on(question).await {
+                        Some(thread) => Done::GoalPaused(thread),
+                        None => Done::Forgotten,
+                    }
+                },
+            );
+            return;
+        }
         let thread = question.thread.clone();
         let alone = !self.router.looks_at(&thread);
         if alone {
@@ -192,6 +206,7 @@ impl Session {
                 }
                 self.router.on_rebound(ticket, rebound, &mut effects);
             }
+            Done::GoalPaused(thread) => self.router.go_on_with_goal(&thread, &mut effects),
             Done::Judged(thread) => self.router.open_host_gate(&thread, &mut effects),
             Done::Forgotten => {}
         }
@@ -296,6 +311,7 @@ impl Session {
                 Effect::Settings { thread, frame } => self.work.settings_of(&thread, &frame),
                 Effect::Unloaded { thread } => self.work.unloaded(&thread),
                 Effect::Answered { number, response } => self.asker.answered(number, response),
+                Effect::ServersReload => self.work.servers_reload(),
                 Effect::CatalogMayHaveChanged => self.work.catalog_may_have_changed(),
                 Effect::Connected(info) => {
                     self.work.connected(info);

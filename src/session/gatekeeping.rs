@@ -14,7 +14,7 @@ use super::work::Work;
 use crate::crash_point::crash_point;
 use crate::gate::{Question, Shown, Verdict, shown};
 use crate::loadouts::Binding;
-use crate::lowering::has_gate;
+use crate::lowering::{has_gate, summary};
 use crate::selections::session_file;
 
 /// What a turn shows stands in the session file before the hook runs (0.144 to 0.169); longer than this
@@ -154,6 +154,13 @@ fn unreadable(thread: &str) -> LoadoutError {
         .with_hint("`codex-loadout doctor` shows what holds on this Codex.")
 }
 
+fn came_in(what: &str, items: Vec<ErrorItem>) -> LoadoutError {
+    let message = format!("{what} came in while the turn began");
+    LoadoutError::new(ErrorKind::ThreadBusy, message)
+        .with_hint("Send it again: what is new is kept out before the next turn.")
+        .with_items(items)
+}
+
 pub(super) fn still_in_the_history(thread: &str) -> LoadoutError {
     let message = format!("a turn of thread `{thread}` that was ended is in its history still");
     LoadoutError::new(ErrorKind::ThreadBusy, message)
@@ -235,6 +242,15 @@ impl Work {
         };
         let binding = self.binding_of(question, file).await;
         let binding = binding.ok_or_else(|| Objection::for_good(not_known(thread)))?;
+        let reloaded = self.reloaded(&binding).await;
+        let reloaded = reloaded.map_err(Objection::for_good)?;
+        if !reloaded.is_empty() {
+            tracing::info!(thread, ?reloaded, "a turn would have more");
+            return Err(Objection {
+                error: came_in(&summary(&reloaded), Vec::new()),
+                begin_anew: true,
+            });
+        }
         let mut shown = self.shown(question, file).await?;
         shown.retain(|name| !binding.loadout.may_show(name));
         if shown.is_empty() {
@@ -248,12 +264,10 @@ impl Work {
             binding.checked = None;
         });
         Err(Objection {
-            error: LoadoutError::new(
-                ErrorKind::ThreadBusy,
-                "skills that are not of the loadout came in while the turn began",
-            )
-            .with_hint("Send it again: they are kept out before the next turn.")
-            .with_items(shown.into_iter().map(ErrorItem::named).collect()),
+            error: came_in(
+                "skills that are not of the loadout",
+                shown.into_iter().map(ErrorItem::named).collect(),
+            ),
             begin_anew,
         })
     }
@@ -316,6 +330,7 @@ mod tests {
             session_id: "thread".to_owned(),
             turn_id: turn.to_owned(),
             transcript_path: None,
+            event: String::new(),
         };
         (Question::new(input, answer), answered)
     }

@@ -16,6 +16,7 @@ mod beginnings;
 mod connection;
 mod forks;
 mod gatekeeping;
+mod goals;
 mod opening;
 mod questions;
 mod rebind;

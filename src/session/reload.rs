@@ -247,6 +247,7 @@ impl Work {
             rebound.bound.push(thread.clone());
             binding.config = Some(lowered.config);
             binding.checked = None;
+            binding.servers_reload = false;
             self.bindings.set(&thread, binding);
         }
         Ok(())

@@ -108,7 +108,7 @@ impl Work {
         Some(self.prepare(ticket, RequestKind::Turn, request).await)
     }
 
-    async fn is_stale(&self, thread: &str) -> Result<bool, LoadoutError> {
+    pub(super) async fn is_stale(&self, thread: &str) -> Result<bool, LoadoutError> {
         let upstream = self.upstream().await?;
         let stale = self.stale_of(vec![thread.to_owned()], &upstream).await?;
         Ok(!stale.is_empty())

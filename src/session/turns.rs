@@ -79,20 +79,13 @@ impl Work {
             if binding.next_cwd.is_none() && is_checked(&binding, &catalog) {
                 continue;
             }
-            let mut lowered = self
-                .loadouts
-                .told_now(&binding.loadout, &catalog, upstream)?;
-            if let Some(next) = &binding.next_cwd {
-                let there = self.catalog(upstream, next).await?;
-                let there = self.loadouts.told_now(&binding.loadout, &there, upstream)?;
-                lowered.and(there);
-            }
-            let kept_out = binding.kept_out.iter();
-            lowered.keep_out(kept_out.filter(|name| !binding.loadout.may_show(name)));
+            let lowered = self.told_now(&binding, &catalog, upstream).await?;
             if binding.covers(&lowered.config) {
                 if binding.next_cwd.is_none() {
-                    self.bindings
-                        .change(&member, |binding| binding.checked = Some(catalog));
+                    self.bindings.change(&member, |binding| {
+                        binding.checked = Some(catalog);
+                        binding.servers_reload = false;
+                    });
                 }
                 continue;
             }
@@ -105,6 +98,40 @@ impl Work {
             });
         }
         Ok(stale)
+    }
+
+    /// What a thread would be told now.
+    async fn told_now(
+        &self,
+        binding: &Binding,
+        catalog: &Catalog,
+        upstream: &UpstreamInfo,
+    ) -> Result<Lowered, LoadoutError> {
+        let mut lowered = self
+            .loadouts
+            .told_now(&binding.loadout, catalog, upstream)?;
+        if let Some(next) = &binding.next_cwd {
+            let there = self.catalog(upstream, next).await?;
+            let there = self.loadouts.told_now(&binding.loadout, &there, upstream)?;
+            lowered.and(there);
+        }
+        let kept_out = binding.kept_out.iter();
+        lowered.keep_out(kept_out.filter(|name| !binding.loadout.may_show(name)));
+        Ok(lowered)
+    }
+
+    /// What a turn that begins now may have besides skills, and its thread was not told of; empty unless
+    /// Codex was asked to reload servers since.
+    pub(super) async fn reloaded(&self, binding: &Binding) -> Result<Vec<String>, LoadoutError> {
+        let Some(told) = binding.config.as_ref().filter(|_| binding.servers_reload) else {
+            return Ok(Vec::new());
+        };
+        let upstream = self.upstream().await?;
+        let catalog = self.catalog(&upstream, &binding.cwd).await?;
+        let now = self.told_now(binding, &catalog, &upstream).await?;
+        let mut places = drift(told, &now.config);
+        places.retain(|place| !place.starts_with("skills"));
+        Ok(places)
     }
 
     /// The host asks for other settings; Codex tells later whether it agrees, and the next turn may

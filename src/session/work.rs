@@ -131,6 +131,12 @@ impl Work {
         self.catalogs.forget();
     }
 
+    /// Codex is asked to reload servers.
+    pub fn servers_reload(&self) {
+        self.bindings
+            .change_all(|binding| binding.servers_reload = true);
+    }
+
     /// Works out what to do with a claimed request.
     pub async fn prepare(&self, ticket: Ticket, kind: RequestKind, frame: Frame) -> Prepared {
         let prepared = match kind {

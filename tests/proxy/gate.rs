@@ -85,6 +85,44 @@ async fn a_turn_that_codex_begins_by_itself_waits_as_well() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_turn_that_codex_begins_by_itself_has_no_server_that_was_reloaded() {
+    let stage = Stage::standard().await;
+    let host = stage.host().await;
+    let (selection, promise) = planning();
+    let (thread, _) = stage.start(&host, selection).await;
+    let input = |text: &str| {
+        json!({ "threadId": thread, "clientUserMessageId": text,
+            "input": [{ "type": "text", "text": text }] })
+    };
+    host.request("turn/start", input("HOLD")).await.unwrap();
+    stage.model.wait_for(1).await.unwrap();
+    host.request("thread/queue/add", input("Next."))
+        .await
+        .unwrap();
+    let config = stage.home.codex_home().join("config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    // The same program under another name.
+    let notes = text.split("[mcp_servers.\"team-notes\"]").nth(1).unwrap();
+    let late = notes.split("\n[").next().unwrap();
+    std::fs::write(&config, format!("{text}\n[mcp_servers.reloaded]{late}\n")).unwrap();
+    host.request("config/mcpServer/reload", Value::Null)
+        .await
+        .unwrap();
+    let mark = host.mark();
+    stage.model.release();
+    host.wait_for(mark, |message| message["method"] == "thread/reverted")
+        .await
+        .unwrap();
+    stage.check(&host, &thread, &promise).await;
+    assert!(!was_told(&stage, "mcp__reloaded"));
+    let refused = refusals(&host, &thread).await;
+    assert!(
+        refused[0].to_string().contains("mcp_servers.reloaded"),
+        "{refused:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_turn_that_was_ended_leaves_the_history_although_the_proxy_ended_with_it() {
     let stage = Stage::standard().await;
     let mut command = stage.proxy();

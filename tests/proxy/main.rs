@@ -15,6 +15,7 @@ mod drop_in;
 mod faults;
 mod frames;
 mod gate;
+mod goals;
 mod independence;
 mod load;
 mod methods;
