@@ -109,6 +109,23 @@ pub fn rests_goal(request: &Frame) -> bool {
         })
 }
 
+/// Whether a request says in which environments a thread is to be.
+#[must_use]
+pub fn names_environments(request: &Frame) -> bool {
+    #[derive(Deserialize)]
+    struct Message<'a> {
+        #[serde(borrow)]
+        params: Params<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Params<'a> {
+        #[serde(borrow)]
+        environments: Option<&'a serde_json::value::RawValue>,
+    }
+    serde_json::from_slice::<Message<'_>>(request.bytes())
+        .is_ok_and(|message| message.params.environments.is_some())
+}
+
 /// A goal that is gone on with.
 pub const GOAL_ACTIVE: &str = "active";
 
@@ -218,6 +235,10 @@ mod tests {
             (false, r#"{"threadId":"t","objective":"paused"}"#),
             (false, r#"{"threadId":"t","status":null,"objective":"x"}"#),
         ] {
+            assert!(!names_environments(&frame(r#"{"id":1,"params":{}}"#)));
+            assert!(names_environments(&frame(
+                r#"{"id":1,"params":{"environments":[]}}"#
+            )));
             for (method, is_goal) in [(GOAL_SET, true), ("thread/goal/get", false)] {
                 let request = format!(r#"{{"id":1,"method":"{method}","params":{params}}}"#);
                 let request = Frame::parse(Bytes::from(request));

@@ -148,8 +148,13 @@ impl Loadouts {
         let loadouts = self.clone();
         let published = blocking(move || {
             let store = loadouts.store()?;
-            let healed = loadouts.digests.fill(&mut plan, Some(store))?;
-            let loadout = store.publish_loadout(&mounts(&plan))?;
+            let mut healed = loadouts.digests.fill(&mut plan, Some(store))?;
+            let mounts = mounts(&plan);
+            let changed = store.check_loadout(&mounts) == Verdict::Changed;
+            let loadout = store.publish_loadout(&mounts)?;
+            if changed {
+                healed.push(store.loadout_path(&loadout));
+            }
             Ok((plan, loadout, healed))
         });
         let (plan, loadout, healed) = published.await?;
@@ -191,7 +196,12 @@ impl Loadouts {
                 healed.push(bundle.source.clone());
             }
         }
-        let loadout = store.publish_loadout(&mounts(&record.plan))?;
+        let mounts = mounts(&record.plan);
+        let changed = store.check_loadout(&mounts) == Verdict::Changed;
+        let loadout = store.publish_loadout(&mounts)?;
+        if changed {
+            healed.push(store.loadout_path(&loadout));
+        }
         let Some(root) = &record.root else {
             return Ok(healed);
         };
@@ -224,6 +234,7 @@ impl Loadouts {
         let mut digests = stored.filter_map(|bundle| bundle.digest);
         if let Some(store) = self.store.get()
             && digests.all(|digest| store.is_known_intact(&digest))
+            && is_led(store, record)
         {
             return Ok(Vec::new());
         }
@@ -283,6 +294,16 @@ pub(super) fn receipt_on(plan: &Plan, catalog: &Catalog, version: CodexVersion) 
 }
 
 /// What lies under the root: mount names and trees.
+/// Whether the thread's root leads to its loadout, and that is intact.
+fn is_led(store: &Store, record: &LoadoutRecord) -> bool {
+    let Some(root) = &record.root else {
+        return true;
+    };
+    let mounts = mounts(&record.plan);
+    let leads = |root: RootId| store.leads_to(&root, &mounts);
+    root.parse().is_ok_and(leads) && store.check_loadout(&mounts) == Verdict::Intact
+}
+
 pub(super) fn mounts(plan: &Plan) -> Vec<(String, Digest)> {
     plan.bundles
         .iter()

@@ -427,7 +427,7 @@ fn roots_of_host(params: &RawObject<'_>, mode: MergeMode) -> Result<Vec<Value>, 
 }
 
 /// The loadout's files lie on this machine: a thread that runs elsewhere, or nowhere, can't see them.
-fn check_environments(params: &RawObject<'_>) -> Result<(), LoadoutError> {
+pub fn check_environments(params: &RawObject<'_>) -> Result<(), LoadoutError> {
     let environments: Option<Vec<Value>> = params
         .get("environments")
         .and_then(|text| serde_json::from_str(text).ok());

@@ -17,7 +17,8 @@ mod spares;
 pub use bindings::{Binding, Bindings};
 pub use keeper::Loadouts;
 pub use launch::{
-    Launch, Trial, cwd_of, is_prediction, merge_config, read_params, resumable_params,
+    Launch, Trial, check_environments, cwd_of, is_prediction, merge_config, read_params,
+    resumable_params,
 };
 pub use naming::catalog_for;
 pub use own_root::Place;

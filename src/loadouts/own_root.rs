@@ -83,7 +83,7 @@ impl Loadouts {
         let Some((path, meta)) = session_meta(thread_id, codex_home).await? else {
             return Ok(false);
         };
-        let Some(named) = self.own_root(&meta) else {
+        let Some(named) = self.own_root(&meta)? else {
             return Ok(false);
         };
         if named == root {
@@ -150,22 +150,26 @@ impl Loadouts {
     /// The root of ours that Codex's session file names for a thread.
     ///
     /// # Errors
-    /// `conversionFailed` if looking for it fails.
+    /// `conversionFailed` if looking for it fails, `loadoutLost` if it lies in another state folder.
     pub async fn root_of(
         &self,
         thread_id: &str,
         codex_home: &Path,
     ) -> Result<Option<String>, LoadoutError> {
         let found = session_meta(thread_id, codex_home).await?;
-        Ok(found.and_then(|(_, meta)| self.own_root(&meta)))
+        found.map_or(Ok(None), |(_, meta)| self.own_root(&meta))
     }
 
-    pub(super) fn own_root(&self, meta: &SessionMeta) -> Option<String> {
-        let root = meta
-            .roots
-            .iter()
-            .find(|root| is_our_root(self.state_home(), root))?;
-        Some(root.file_name()?.to_string_lossy().into_owned())
+    pub(super) fn own_root(&self, meta: &SessionMeta) -> Result<Option<String>, LoadoutError> {
+        let ours = |root: &&PathBuf| is_our_root(self.state_home(), root);
+        if let Some(root) = meta.roots.iter().find(ours) {
+            let id = root.file_name();
+            return Ok(id.map(|id| id.to_string_lossy().into_owned()));
+        }
+        match &meta.loadout_root {
+            None => Ok(None),
+            Some(root) => Err(elsewhere(&meta.thread_id, root)),
+        }
     }
 }
 
@@ -183,6 +187,18 @@ pub(super) async fn session_meta(
         }))
     })
     .await
+}
+
+/// What lies in another state folder is not known here, and can't be led to another place.
+fn elsewhere(thread: &str, root: &Path) -> LoadoutError {
+    let state = root.parent().and_then(Path::parent).unwrap_or(root);
+    let message = format!(
+        "the loadout of thread `{thread}` lies in another state folder, `{}`",
+        state.display()
+    );
+    LoadoutError::new(ErrorKind::LoadoutLost, message)
+        .with_hint("Start codex-loadout with `CODEX_LOADOUT_HOME` set to that folder; one that was moved goes back there.")
+        .with_items(vec![ErrorItem::named(thread)])
 }
 
 fn cannot_lead(thread: &str, why: &str) -> LoadoutError {

@@ -118,7 +118,7 @@ impl Loadouts {
         let Some((_, meta)) = session_meta(thread_id, codex_home).await? else {
             return Ok(Recorded::Native);
         };
-        let mut root = self.own_root(&meta);
+        let mut root = self.own_root(&meta)?;
         if let (Some(_), Some(source)) = (&root, &meta.forked_from)
             && let Some(own) = self.finish_fork(thread_id, source, codex_home).await?
         {

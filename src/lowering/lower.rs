@@ -154,9 +154,12 @@ pub fn roots_json(root: &Path, of_host: Vec<Value>) -> String {
     Value::from_iter(of_host.into_iter().chain([root_entry(root)])).to_string()
 }
 
+/// The id under which a thread has its root; Codex keeps it in the session file.
+pub const ROOT_ID: &str = "codex-loadout";
+
 fn root_entry(root: &Path) -> Value {
     json!({
-        "id": "codex-loadout",
+        "id": ROOT_ID,
         "location": { "type": "environment", "environmentId": "local", "path": root },
     })
 }

@@ -16,7 +16,7 @@ pub use drift::{drift, summary};
 pub use gate::{BLOCKED, GATE_TIMEOUT, GateInput, OPEN_GATE, has_gate, is_said_of_gate};
 pub use host_config::{HostConfig, MergeMode};
 pub use levers::{Levers, NEWEST_TESTED, OLDEST_TESTED, untested};
-pub use lower::{Guards, Lowered, lower, roots_json, trial_request};
+pub use lower::{Guards, Lowered, ROOT_ID, lower, roots_json, trial_request};
 
 #[cfg(test)]
 mod tests;

@@ -112,7 +112,9 @@ fn write_file(path: &Path, bytes: &[u8], executable: bool) -> io::Result<()> {
 pub(super) fn retire(place: &Path, staging: &Path) -> Result<(), StoreError> {
     let folder = TempDir::new_in(staging).map_err(StoreError::at(staging))?;
     let away = folder.path().join(INNER);
-    make_writable(place);
+    if !place.is_symlink() {
+        make_writable(place);
+    }
     fs::rename(place, &away).map_err(StoreError::at(place))
 }
 

@@ -120,27 +120,60 @@ impl Store {
         published.map(|()| place)
     }
 
-    /// Keeps a loadout: a folder with a link for each mount. An empty one is allowed.
+    /// Keeps a loadout: a folder with a link for each mount, in the place of one that was changed. An empty
+    /// one is allowed.
     ///
     /// # Errors
     /// [`StoreError`]; then nothing of it is to be seen.
     pub fn publish_loadout(&self, mounts: &[(String, Digest)]) -> Result<Digest, StoreError> {
         let digest = loadout_digest(mounts);
         let place = self.loadout_path(&digest);
-        if !place.is_dir() {
-            let links = mounts.iter().map(|(mount, digest)| {
-                (mount.as_str(), Path::new("../../trees").join(digest.hex()))
-            });
-            Staged::links(&self.staging_folder(), links)?.publish(&place)?;
+        match self.check_loadout(mounts) {
+            Verdict::Intact => return Ok(digest),
+            Verdict::Missing => {}
+            Verdict::Changed => {
+                tracing::warn!(%digest, "a loadout was changed; a good one is put in its place");
+                publish::retire(&place, &self.staging_folder())?;
+            }
         }
+        let links = mounts
+            .iter()
+            .map(|(mount, digest)| (mount.as_str(), mounted(digest)));
+        Staged::links(&self.staging_folder(), links)?.publish(&place)?;
         Ok(digest)
     }
 
-    /// The digest of a loadout that is kept already.
+    /// The digest of a loadout that is kept already, and intact.
     #[must_use]
     pub fn published_loadout(&self, mounts: &[(String, Digest)]) -> Option<Digest> {
-        let digest = loadout_digest(mounts);
-        self.loadout_path(&digest).is_dir().then_some(digest)
+        let is_intact = self.check_loadout(mounts) == Verdict::Intact;
+        is_intact.then(|| loadout_digest(mounts))
+    }
+
+    /// Whether a loadout is a folder with its links and nothing else: read anew each time, since it is few.
+    #[must_use]
+    pub fn check_loadout(&self, mounts: &[(String, Digest)]) -> Verdict {
+        let place = self.loadout_path(&loadout_digest(mounts));
+        if place.symlink_metadata().is_err() {
+            return Verdict::Missing;
+        }
+        let leads = |(mount, digest): &(String, Digest)| {
+            fs::read_link(place.join(mount)).is_ok_and(|target| target == mounted(digest))
+        };
+        let is_real = place.symlink_metadata().is_ok_and(|found| found.is_dir());
+        let count = fs::read_dir(&place).map_or(usize::MAX, Iterator::count);
+        if is_real && count == mounts.len() && mounts.iter().all(leads) {
+            Verdict::Intact
+        } else {
+            Verdict::Changed
+        }
+    }
+
+    /// Whether a root is the link that leads to this loadout.
+    #[must_use]
+    pub fn leads_to(&self, root: &RootId, mounts: &[(String, Digest)]) -> bool {
+        let target = self.loadout_link(loadout_digest(mounts));
+        fs::read_link(self.root_path(root)).is_ok_and(|now| now == target)
     }
 
     /// Where a tree lies, or would.
@@ -248,6 +281,10 @@ impl Store {
         }
         let next = self.roots().join(format!(".{}", RootId::new()));
         link(&target, &next)?;
+        if place.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+            tracing::warn!(%root, "a root was changed; the right one is put in its place");
+            publish::retire(&place, &self.staging_folder())?;
+        }
         fs::rename(&next, &place).map_err(StoreError::at(&place))?;
         Ok(true)
     }
@@ -272,7 +309,9 @@ impl Store {
         }
     }
 
-    fn loadout_path(&self, digest: &Digest) -> PathBuf {
+    /// Where a loadout lies, or would.
+    #[must_use]
+    pub fn loadout_path(&self, digest: &Digest) -> PathBuf {
         self.loadouts().join(digest.hex())
     }
 
@@ -297,6 +336,11 @@ impl Store {
     pub fn roots(&self) -> PathBuf {
         self.home.join("roots")
     }
+}
+
+/// What a mount of a loadout is: a link to its tree.
+fn mounted(digest: &Digest) -> PathBuf {
+    Path::new("../../trees").join(digest.hex())
 }
 
 /// Does not depend on the order of the mounts.
@@ -449,6 +493,51 @@ mod tests {
         assert_eq!(store.verify_tree(&tree.digest()), Verdict::Changed);
         store.heal_tree(&tree, tree.digest()).unwrap();
         assert_eq!(store.verify_tree(&tree.digest()), Verdict::Intact);
+    }
+
+    #[test]
+    fn a_changed_loadout_or_root_is_noticed_and_healed() {
+        let (_home, store) = store();
+        let tree = tree(&[("a", "x")]);
+        store.publish_tree(&tree, tree.digest()).unwrap();
+        let mounts = [("m".to_owned(), tree.digest())];
+        assert_eq!(store.check_loadout(&mounts), Verdict::Missing);
+        let loadout = store.publish_loadout(&mounts).unwrap();
+        let root = store.create_root(loadout).unwrap();
+        let place = store.loadout_path(&loadout);
+        type Change = fn(&Path);
+        let changes: [Change; 4] = [
+            |place| fs::create_dir(place.join("more")).unwrap(),
+            |place| fs::remove_file(place.join("m")).unwrap(),
+            |place| {
+                fs::remove_file(place.join("m")).unwrap();
+                fs::create_dir(place.join("m")).unwrap();
+                fs::write(place.join("m/a"), "evil").unwrap();
+            },
+            |place| {
+                fs::remove_file(place.join("m")).unwrap();
+                fs::remove_dir(place).unwrap();
+                std::os::unix::fs::symlink("/etc", place).unwrap();
+            },
+        ];
+        for change in changes {
+            fs::set_permissions(&place, fs::Permissions::from_mode(0o755)).unwrap();
+            change(&place);
+            assert_eq!(store.check_loadout(&mounts), Verdict::Changed);
+            assert_eq!(store.published_loadout(&mounts), None);
+            store.publish_loadout(&mounts).unwrap();
+            assert_eq!(store.check_loadout(&mounts), Verdict::Intact);
+            assert_eq!(
+                fs::read_to_string(store.root_path(&root).join("m/a")).unwrap(),
+                "x"
+            );
+        }
+        let at = store.root_path(&root);
+        fs::remove_file(&at).unwrap();
+        fs::create_dir(&at).unwrap();
+        assert!(!store.leads_to(&root, &mounts));
+        assert!(store.point_root(&root, loadout).unwrap());
+        assert!(store.leads_to(&root, &mounts));
     }
 
     proptest! {

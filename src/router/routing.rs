@@ -150,6 +150,12 @@ impl Router {
             {
                 self.claim(RequestKind::Turn, frame, effects)
             }
+            // Whether its root can be seen there is to be known before.
+            thread::SETTINGS_UPDATE
+                if self.loaded_named_in(&frame).is_some() && thread::names_environments(&frame) =>
+            {
+                self.claim(RequestKind::Turn, frame, effects)
+            }
             other => {
                 if other == thread::SETTINGS_UPDATE
                     && let Some(thread) = self.loaded_named_in(&frame)

@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use url::Url;
 
+use crate::lowering::ROOT_ID;
+
 /// The first line holds the base instructions too; it is never longer than this.
 const LINE_LIMIT: u64 = 16 * 1024 * 1024;
 
@@ -32,6 +34,8 @@ pub struct SessionMeta {
     pub forked_from: Option<String>,
     /// Its capability roots.
     pub roots: Vec<PathBuf>,
+    /// That of them which codex-loadout gave it, in whatever state folder.
+    pub loadout_root: Option<PathBuf>,
 }
 
 /// A session file can't be read.
@@ -98,6 +102,8 @@ pub(super) fn parse(line: &[u8]) -> Result<SessionMeta, String> {
     }
     #[derive(Deserialize)]
     struct Root {
+        #[serde(default)]
+        id: String,
         location: Location,
     }
     #[derive(Deserialize)]
@@ -108,16 +114,20 @@ pub(super) fn parse(line: &[u8]) -> Result<SessionMeta, String> {
     let payload = serde_json::from_slice::<Line>(line)
         .map_err(|error| error.to_string())?
         .payload;
-    let roots = payload.selected_capability_roots.unwrap_or_default();
+    let roots: Vec<(String, PathBuf)> = payload
+        .selected_capability_roots
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|root| Some((root.id, root_path(&root.location.path?)?)))
+        .collect();
+    let of_ours = roots.iter().find(|(id, _)| id == ROOT_ID);
     Ok(SessionMeta {
         thread_id: payload.id,
         cwd: payload.cwd,
         parent: payload.parent_thread_id,
         forked_from: payload.forked_from_id,
-        roots: roots
-            .into_iter()
-            .filter_map(|root| root_path(&root.location.path?))
-            .collect(),
+        loadout_root: of_ours.map(|(_, path)| path.clone()),
+        roots: roots.into_iter().map(|(_, path)| path).collect(),
     })
 }
 

@@ -54,7 +54,7 @@ fn place_of(line: &[u8], from: &str, to: &str) -> Result<usize, String> {
         return Err(format!("it names the root {} times", found.len()));
     };
     let mut expected = parse(line)?;
-    for root in &mut expected.roots {
+    for root in expected.roots.iter_mut().chain(&mut expected.loadout_root) {
         if root.file_name().is_some_and(|name| name == from) {
             root.set_file_name(to);
         }

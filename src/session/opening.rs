@@ -115,11 +115,11 @@ impl Work {
             };
         }
         let standing = self.standing(recorded, &thread_id, &upstream).await?;
-        if standing.is_native() && selection.is_none() {
+        if standing.is_native && selection.is_none() {
             return without_field(frame);
         }
         let place = self.place(&thread_id, &standing).await?;
-        let Standing { before, .. } = standing;
+        let before = standing.before;
         let family = self.unloaded_with(&thread_id, &upstream).await?;
         let (change, request, pending) = match selection {
             None => {
@@ -179,15 +179,28 @@ impl Work {
     ) -> Result<Standing, LoadoutError> {
         match recorded {
             Ok(Recorded::Loadout(record)) => Ok(Standing {
+                is_native: false,
                 root: record.loadout.root.clone(),
                 before: Some(*record),
             }),
-            Ok(Recorded::Native) => Ok(Standing::default()),
+            Ok(Recorded::Native) => Ok(Standing {
+                is_native: true,
+                before: None,
+                // One that had a loadout once has its root still.
+                root: self
+                    .loadouts
+                    .root_of(thread_id, &upstream.codex_home)
+                    .await?,
+            }),
             Err(error) if error.kind == ErrorKind::LoadoutLost => {
-                let root = self.loadouts.root_of(thread_id, &upstream.codex_home);
+                let root = self
+                    .loadouts
+                    .root_of(thread_id, &upstream.codex_home)
+                    .await?;
                 Ok(Standing {
+                    is_native: root.is_none(),
                     before: None,
-                    root: root.await?,
+                    root,
                 })
             }
             Err(error) => Err(error),
@@ -235,19 +248,14 @@ impl Work {
 }
 
 /// What a thread has that is to get another loadout.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Standing {
+    /// Whether it has no loadout.
+    pub(super) is_native: bool,
     /// Its record.
     pub(super) before: Option<ThreadRecord>,
-    /// Its root, also if its record is lost.
+    /// Its root, also if its record is lost, or an empty one is left of a loadout.
     pub(super) root: Option<String>,
-}
-
-impl Standing {
-    /// Whether it has nothing of ours.
-    pub(super) fn is_native(&self) -> bool {
-        self.before.is_none() && self.root.is_none()
-    }
 }
 
 /// A thread's record with another loadout.

@@ -115,7 +115,9 @@ impl Work {
     /// Whether a thread goes by itself once nobody is subscribed; one that Codex has not written down
     /// yet would be gone for good.
     async fn goes_when_unsubscribed(&self, thread: &str, upstream: &UpstreamInfo) -> bool {
-        if !Levers::of(upstream.version).unload_on_unsubscribe {
+        // A native thread is told nothing that makes it go.
+        let is_told = self.bindings.get(thread).is_some();
+        if !Levers::of(upstream.version).unload_on_unsubscribe || !is_told {
             return false;
         }
         let (home, id) = (upstream.codex_home.clone(), thread.to_owned());

@@ -10,7 +10,7 @@ use super::rebind::{Rebind, Then, Told};
 use super::work::Work;
 use crate::catalog::Catalog;
 use crate::interceptors::initialize::UpstreamInfo;
-use crate::loadouts::{Binding, cwd_of, read_params};
+use crate::loadouts::{Binding, check_environments, cwd_of, read_params};
 use crate::lowering::{Lowered, drift, summary};
 use crate::router::{Prepared, Ticket};
 use crate::wire::Frame;
@@ -27,6 +27,10 @@ impl Work {
         let Some(thread) = params.get_string("threadId") else {
             return Ok(pass());
         };
+        let binding = self.bindings.get(&thread);
+        if binding.is_some_and(|binding| binding.loadout.root.is_some()) {
+            check_environments(&params)?;
+        }
         self.take_back(&thread).await?;
         let upstream = self.upstream().await?;
         let cwd = cwd_of(&params);

@@ -5,7 +5,7 @@ use codex_loadout_protocol::selection::FIELD;
 use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
 use serde_json::{Value, json};
 
-use super::opening::{Standing, renewed};
+use super::opening::renewed;
 use super::rebind::{Change, Rebind, Then, Told};
 use super::reload::Family;
 use super::work::Work;
@@ -33,7 +33,7 @@ impl Work {
             .recorded(&thread_id, &upstream.codex_home)
             .await;
         let standing = self.standing(recorded, &thread_id, &upstream).await?;
-        if selection.is_none() && standing.is_native() {
+        if selection.is_none() && standing.is_native {
             let rebind = Rebind {
                 request: frame.id(),
                 unload: Vec::new(),
@@ -45,7 +45,7 @@ impl Work {
             return Ok(self.when_quiet(ticket, rebind));
         }
         let place = self.place(&thread_id, &standing).await?;
-        let Standing { before, .. } = standing;
+        let before = standing.before;
         let Family {
             unload,
             along,

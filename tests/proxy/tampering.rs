@@ -68,6 +68,19 @@ async fn a_changed_snapshot_is_healed_or_refused() {
     .unwrap();
     stage.check(&host, &living, &alone).await;
     assert_eq!(fs::read_to_string(snapshot(&stage)).unwrap(), good);
+    // Or what leads to the snapshot.
+    let loadouts = stage.home.path().join(".codex-loadout/store-v1/loadouts");
+    let entries = fs::read_dir(loadouts).unwrap().map(|entry| entry.unwrap());
+    let loadout = entries
+        .map(|entry| entry.path())
+        .find(|loadout| fs::read_dir(loadout).unwrap().count() == 1)
+        .unwrap();
+    fs::set_permissions(&loadout, fs::Permissions::from_mode(0o755)).unwrap();
+    let evil = loadout.join("more/SKILL.md");
+    fs::create_dir(loadout.join("more")).unwrap();
+    fs::write(&evil, "---\nname: more\ndescription: Evil.\n---\n").unwrap();
+    stage.check(&host, &living, &alone).await;
+    assert!(!evil.exists());
     host.shutdown().await.unwrap();
 
     // With the source changed too, there is no good copy.
@@ -96,7 +109,7 @@ async fn a_changed_snapshot_is_healed_or_refused() {
     };
     assert_eq!(
         of("healed"),
-        [json!(thread), serde_json::Value::Null, json!(living)]
+        [json!(thread), json!(null), json!(living), json!(living)]
     );
     assert_eq!(of("tampered"), [json!(thread), json!(thread)]);
 }
