@@ -10,6 +10,7 @@ pub mod session_file;
 pub mod session_root;
 mod store;
 mod unfinished;
+pub mod writer_lock;
 
 pub use audit::Happening;
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::interceptors::initialize::UpstreamInfo;
 use crate::loadouts::merge_config;
 use crate::lowering::Levers;
 use crate::router::Rebound;
-use crate::selections::{Happening, LoadoutRecord, session_file};
+use crate::selections::{Happening, LoadoutRecord, session_file, writer_lock};
 
 /// Codex unloads an idle thread within milliseconds; one that takes this long is kept by somebody else.
 const UNLOADED_WITHIN: Duration = Duration::from_secs(3);
@@ -50,6 +50,8 @@ impl Work {
         let mut family = Family::default();
         if self.is_loaded(thread).await? {
             family.unload.push(thread.to_owned());
+        } else {
+            self.check_nobody_has(thread, upstream).await?;
         }
         if family.unload.is_empty() || Levers::of(upstream.version).unload_on_unsubscribe {
             return Ok(family);
@@ -66,6 +68,23 @@ impl Work {
         }
         family.along = self.taken_along(&family.unload, upstream).await?;
         Ok(family)
+    }
+
+    /// A thread that another Codex has loaded can't be told anything else here.
+    async fn check_nobody_has(
+        &self,
+        thread: &str,
+        upstream: &UpstreamInfo,
+    ) -> Result<(), LoadoutError> {
+        let (home, id) = (upstream.codex_home.clone(), thread.to_owned());
+        let held = tokio::task::spawn_blocking(move || writer_lock::is_held(&home, &id)).await;
+        if !held.unwrap_or(false) {
+            return Ok(());
+        }
+        let message = format!("another Codex has thread `{thread}` loaded");
+        Err(LoadoutError::new(ErrorKind::ThreadBusy, message)
+            .with_hint("Close the thread there, or send the request there.")
+            .with_items(vec![ErrorItem::named(thread)]))
     }
 
     /// Makes Codex let go of threads, which keep their history; tells those it let go of.

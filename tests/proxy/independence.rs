@@ -358,3 +358,76 @@ async fn what_codex_keeps_in_memory_alone_is_refused_and_leaves_nothing_behind()
     assert_eq!(roots(), before);
     stage.check(&host, &source, &planning().1).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thread_that_went_back_to_native_gets_a_loadout_again() {
+    let stage = Stage::standard().await;
+    let host = stage.host().await;
+    let (selection, promise) = planning();
+    let thread = source(&stage, &host).await;
+    for (other, sees) in [review(), (selection, promise)] {
+        update(&host, &thread, json!(null)).await;
+        stage.check(&host, &thread, &Promise::native()).await;
+        update(&host, &thread, other).await;
+        stage.check(&host, &thread, &sees).await;
+    }
+    // Also a fork that was made without one.
+    let forked = fork(&host, &thread, json!(null)).await;
+    let forked = id_of(&forked);
+    stage.check(&host, &forked, &Promise::native()).await;
+    let (other, sees) = release();
+    update(&host, &forked, other).await;
+    stage.check(&host, &forked, &sees).await;
+    let threads = [(thread.as_str(), &planning().1), (forked.as_str(), &sees)];
+    check_after_restart(&stage, host, &threads).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_loaded_native_thread_gets_a_loadout_that_needs_no_root() {
+    let stage = Stage::standard().await;
+    let host = stage.host().await;
+    let plain = json!({ "cwd": stage.home.project() });
+    let plain = host.request("thread/start", plain).await.unwrap();
+    let thread = id_of(&plain);
+    stage.check(&host, &thread, &Promise::native()).await;
+    let mark = host.mark();
+    let receipt = update(
+        &host,
+        &thread,
+        json!({ "mode": "restrict", "mcpServers": ["team-notes"] }),
+    )
+    .await;
+    assert_eq!(receipt["capabilitySelection"]["mode"], "restrict");
+    host.turn(&thread, "And now?").await.unwrap();
+    let seen = stage.model.seen(&thread).unwrap();
+    let servers: Vec<&String> = seen.mcp_servers.keys().collect();
+    assert_eq!(servers, ["mcp__team_notes"]);
+    // That it was out for a moment, the host does not hear.
+    let about = |message: &Value| message["method"].to_string().contains("archive");
+    assert!(!host.messages()[mark..].iter().any(about));
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thread_that_another_codex_has_loaded_is_left_as_it_is() {
+    let stage = Stage::standard().await;
+    let host = stage.host().await;
+    let thread = source(&stage, &host).await;
+    let other = stage.host().await;
+    for selection in [review().0, json!(null)] {
+        let request = json!({ "threadId": thread, "capabilitySelection": selection });
+        for method in ["thread/capability/update", "thread/resume"] {
+            let error = other.refusal(method, request.clone()).await.unwrap();
+            assert_eq!(error.data["kind"], "threadBusy", "{method}");
+        }
+    }
+    stage.check(&host, &thread, &planning().1).await;
+    host.shutdown().await.unwrap();
+    update(&other, &thread, review().0).await;
+    let resumed = resume(&other, &thread).await;
+    assert_eq!(
+        warnings(&resumed["capabilitySelection"]),
+        Vec::<String>::new()
+    );
+    stage.check(&other, &thread, &review().1).await;
+}

@@ -90,6 +90,46 @@ async fn a_loadout_is_back_after_kill_9_by_id_and_by_path_for_resume_and_fork() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_loadout_of_another_state_folder_is_lost_and_not_native() {
+    let stage = Stage::standard().await;
+    let host = stage.host().await;
+    let (selection, promise) = planning();
+    let (thread, _) = stage.start(&host, selection.clone()).await;
+    stage.check(&host, &thread, &promise).await;
+    host.shutdown().await.unwrap();
+
+    let state = stage.home.path().join(".codex-loadout");
+    let moved = stage.home.path().join("moved");
+    for is_moved in [false, true] {
+        if is_moved {
+            std::fs::remove_dir_all(&moved).unwrap();
+            std::fs::rename(&state, &moved).unwrap();
+        }
+        let mut command = stage.proxy();
+        command.env("CODEX_LOADOUT_HOME", &moved);
+        let host = Client::spawn(command).unwrap();
+        host.initialize(true).await.unwrap();
+        for request in [
+            json!({ "threadId": thread }),
+            json!({ "threadId": thread, "capabilitySelection": selection }),
+            json!({ "threadId": thread, "capabilitySelection": null }),
+        ] {
+            for method in ["thread/resume", "thread/fork"] {
+                let error = host.refusal(method, request.clone()).await.unwrap();
+                assert_eq!(error.data["kind"], "loadoutLost", "{method} {request}");
+            }
+        }
+        // What is kept there is made.
+        stage.start(&host, selection.clone()).await;
+        host.shutdown().await.unwrap();
+    }
+    std::fs::rename(&moved, &state).unwrap();
+    let host = stage.host().await;
+    resume(&host, &thread).await;
+    stage.check(&host, &thread, &promise).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_spawned_thread_has_its_parents_loadout_and_keeps_it_by_its_own_id() {
     let stage = Stage::standard().await;
     let host = stage.host().await;
