@@ -26,7 +26,7 @@ use crate::catalog::{Catalog, CatalogCache};
 use crate::connection::Asker;
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::loadouts::{Bindings, Loadouts, Recorded, catalog_for};
-use crate::resolver::capabilities;
+use crate::resolver::{self, capabilities};
 
 /// What the methods work on.
 #[derive(Debug)]
@@ -138,20 +138,12 @@ async fn read(
         Recorded::Loadout(record) => Some(record.loadout.receipt),
         Recorded::Native => None,
     };
-    Ok(ThreadCapabilityReadResult {
+    let mut read = ThreadCapabilityReadResult {
         capability_selection: receipt,
-        stale: is_stale(&params.thread_id, &upstream, context).await?,
-    })
-}
-
-/// Whether a loaded thread would be told something else now.
-async fn is_stale(
-    thread: &str,
-    upstream: &UpstreamInfo,
-    context: &Context,
-) -> Result<bool, LoadoutError> {
-    let Some(binding) = context.bindings.get(thread) else {
-        return Ok(false);
+        stale: false,
+    };
+    let Some(binding) = context.bindings.get(&params.thread_id) else {
+        return Ok(read);
     };
     let catalog = context
         .catalogs
@@ -159,8 +151,12 @@ async fn is_stale(
         .await?;
     let now = context
         .loadouts
-        .told_now(&binding.loadout, &catalog, upstream)?;
-    Ok(!binding.covers(&now.config))
+        .told_now(&binding.loadout, &catalog, &upstream)?;
+    read.stale = !binding.covers(&now.config);
+    if let Some(receipt) = &mut read.capability_selection {
+        receipt.hooks = resolver::hooks(&binding.loadout.plan, &catalog);
+    }
+    Ok(read)
 }
 
 async fn threads(

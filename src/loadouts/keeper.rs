@@ -293,7 +293,6 @@ pub(super) fn receipt_on(plan: &Plan, catalog: &Catalog, version: CodexVersion) 
     receipt
 }
 
-/// What lies under the root: mount names and trees.
 /// Whether the thread's root leads to its loadout, and that is intact.
 fn is_led(store: &Store, record: &LoadoutRecord) -> bool {
     let Some(root) = &record.root else {
@@ -304,6 +303,7 @@ fn is_led(store: &Store, record: &LoadoutRecord) -> bool {
     root.parse().is_ok_and(leads) && store.check_loadout(&mounts) == Verdict::Intact
 }
 
+/// What lies under the root: mount names and trees.
 pub(super) fn mounts(plan: &Plan) -> Vec<(String, Digest)> {
     plan.bundles
         .iter()

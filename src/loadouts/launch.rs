@@ -176,6 +176,7 @@ impl Loadouts {
                 .push(Warning::new("serverGone", message));
         }
         record.receipt.warnings.dedup();
+        record.receipt.hooks = resolver::hooks(&record.plan, catalog);
         record.cwd.clone_from(&catalog.cwd);
         let config = merged_config(&params, &lowered)?;
         // Codex lets this kind of fork inherit its loaded source's config, and refuses another.

@@ -6,12 +6,32 @@ use serde_json::{Map, Value};
 const NAMED: usize = 8;
 
 /// What has to be told anew, by its place in the config; empty if everything that would be told now was
-/// told. A rule too many shuts nothing in: what it was for is gone.
+/// told. A rule too many shuts nothing in: what it was for is gone. A hook too many would run.
 #[must_use]
 pub fn drift(told: &Map<String, Value>, now: &Map<String, Value>) -> Vec<String> {
     let mut places = Vec::new();
     compare(told, now, "", &mut places);
+    places.extend(hooks_too_many(told, now));
     places
+}
+
+fn hooks_too_many(told: &Map<String, Value>, now: &Map<String, Value>) -> Vec<String> {
+    let hooks = |config: &Map<String, Value>, event: &str| {
+        let groups = config.get("hooks").and_then(|hooks| hooks.get(event));
+        groups
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default()
+    };
+    let events = told.get("hooks").and_then(Value::as_object);
+    let events = events.into_iter().flat_map(Map::keys);
+    events
+        .filter(|event| {
+            let left = hooks(now, event);
+            hooks(told, event).iter().any(|group| !left.contains(group))
+        })
+        .map(|event| format!("hooks.{event}"))
+        .collect()
 }
 
 /// Drift in a sentence's length. It says places and names, and no values.
@@ -98,6 +118,33 @@ mod tests {
         assert_eq!(
             between(tools(&["a", "b"]), tools(&["a"])),
             ["mcp_servers.s.enabled_tools"]
+        );
+    }
+
+    #[test]
+    fn a_hook_that_is_trusted_no_longer_counts() {
+        let hooks = |commands: &[&str]| {
+            let groups = commands
+                .iter()
+                .map(|command| json!({ "hooks": [{ "command": command }] }));
+            json!({ "hooks": { "Stop": groups.collect::<Vec<_>>(), "state": { "k": { "trusted_hash": commands } } } })
+        };
+        let with_state = |config: Value, state: &Value| {
+            let mut config = config;
+            config["hooks"]["state"] = state.clone();
+            config
+        };
+        let state = json!({});
+        let both = || with_state(hooks(&["a", "b"]), &state);
+        assert!(between(both(), both()).is_empty());
+        assert_eq!(
+            between(both(), with_state(hooks(&["b"]), &state)),
+            ["hooks.Stop"]
+        );
+        assert_eq!(between(both(), json!({})), ["hooks.Stop"]);
+        assert_eq!(
+            between(with_state(hooks(&["a"]), &state), both()),
+            ["hooks.Stop"]
         );
     }
 

@@ -421,22 +421,9 @@ impl Lowering<'_> {
 
     /// Hooks of snapshots that run: trusted when they were chosen, and not distrusted since.
     fn active_hooks(&self) -> impl Iterator<Item = &PlannedHook> {
-        let distrusted = |hook: &PlannedHook| {
-            let plugin = self
-                .catalog
-                .plugins
-                .iter()
-                .find(|plugin| plugin.id == hook.source);
-            let hooks = plugin.map(|plugin| plugin.parts().hooks.iter());
-            let mut same = hooks
-                .into_iter()
-                .flatten()
-                .filter(|now| now.origin == hook.origin && now.handler == hook.handler);
-            same.any(|now| !now.trusted)
-        };
         let hooks = self.plan.plugin_hooks.iter();
         let on = self.plan.hooks == HookPolicy::Trusted;
-        hooks.filter(move |hook| on && hook.trusted && !distrusted(hook))
+        hooks.filter(move |hook| on && hook.is_trusted_in(self.catalog))
     }
 
     fn hooks(&mut self, snapshot: impl Fn(usize) -> PathBuf) {

@@ -18,7 +18,7 @@ pub use plan::{
     Bundle, Plan, PlannedAgent, PlannedHook, PlannedPlugin, PlannedServer, PlannedSkill, Scope,
     ServerOrigin,
 };
-pub use receipt::receipt;
+pub use receipt::{hooks, receipt};
 pub use resolve::resolve;
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use codex_loadout_protocol::selection::{HookPolicy, Mode};
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::{BundleContent, Digest};
-use crate::catalog::ConversionInput;
+use crate::catalog::{Catalog, ConversionInput};
 
 /// What a thread gets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -170,6 +170,21 @@ pub struct PlannedHook {
     pub bundle: usize,
     /// Whether the user had trusted it in Codex.
     pub trusted: bool,
+}
+
+impl PlannedHook {
+    /// Whether it was trusted when it was chosen, and is not distrusted in this catalog.
+    #[must_use]
+    pub fn is_trusted_in(&self, catalog: &Catalog) -> bool {
+        let mut plugins = catalog.plugins.iter();
+        let plugin = plugins.find(|plugin| plugin.id == self.source);
+        let hooks = plugin.map(|plugin| plugin.parts().hooks.iter());
+        let mut same = hooks
+            .into_iter()
+            .flatten()
+            .filter(|now| now.origin == self.origin && now.handler == self.handler);
+        self.trusted && !same.any(|now| !now.trusted)
+    }
 }
 
 /// A chosen MCP server.

@@ -64,7 +64,7 @@ pub fn receipt(plan: &Plan, catalog: &Catalog) -> Receipt {
         skills,
         mcp_servers: servers,
         agents: single_agents(plan, catalog),
-        hooks: hooks(plan),
+        hooks: hooks(plan, catalog),
         inherited_from: None,
         warnings: plan.warnings.clone(),
     }
@@ -78,12 +78,17 @@ fn source(planned: &PlannedPlugin, catalog: &Catalog) -> &'static str {
     }
 }
 
-fn hooks(plan: &Plan) -> Vec<HookReceipt> {
-    let hooks = plan.plugin_hooks.iter().map(|hook| HookReceipt {
-        event: hook.event.clone(),
-        source: hook.source.clone(),
-        trusted: hook.trusted,
-        active: hook.trusted && plan.hooks == HookPolicy::Trusted,
+/// The hooks of chosen plugins, by what is trusted in this catalog.
+#[must_use]
+pub fn hooks(plan: &Plan, catalog: &Catalog) -> Vec<HookReceipt> {
+    let hooks = plan.plugin_hooks.iter().map(|hook| {
+        let trusted = hook.is_trusted_in(catalog);
+        HookReceipt {
+            event: hook.event.clone(),
+            source: hook.source.clone(),
+            trusted,
+            active: trusted && plan.hooks == HookPolicy::Trusted,
+        }
     });
     hooks.collect()
 }

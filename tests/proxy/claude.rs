@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use lab::{HomeBuilder, Plugin, Promise};
+use lab::{Client, HomeBuilder, Plugin, Promise};
 use serde_json::{Value, json};
 
 use crate::stage::{Stage, id_of, spawn_child_as, trust_hooks, warnings};
@@ -376,18 +376,32 @@ async fn a_hook_stays_with_its_thread() {
     host.request("thread/resume", json!({ "threadId": thread }))
         .await
         .unwrap();
+    assert!(is_blocked(&host, &thread).await);
+
+    // Until it is trusted no longer.
+    let config = stage.home.codex_home().join("config.toml");
+    let trusted = std::fs::read_to_string(&config).unwrap();
+    let distrusted = trusted.replace("trusted_hash = \"sha256:", "trusted_hash = \"sha256:0");
+    std::fs::write(&config, distrusted).unwrap();
+    assert!(!is_blocked(&host, &thread).await);
+    let named = json!({ "threadId": thread });
+    let read = host.request("thread/capability/read", named).await.unwrap();
+    let hooks = read["capabilitySelection"]["hooks"].as_array().unwrap();
+    assert!(
+        hooks.iter().all(|hook| hook["active"] == false),
+        "{hooks:?}"
+    );
+}
+
+/// Whether a hook of the thread keeps it from pushing.
+async fn is_blocked(host: &Client, thread: &str) -> bool {
     let mark = host.mark();
-    host.turn(&thread, r#"CALL - exec_command {"cmd":"git push origin"}"#)
+    host.turn(thread, r#"CALL - exec_command {"cmd":"git push origin"}"#)
         .await
         .unwrap();
-    let blocked = host.messages().into_iter().skip(mark).any(|message| {
+    host.messages().into_iter().skip(mark).any(|message| {
         message["method"] == "hook/completed" && message["params"]["run"]["status"] == "blocked"
-    });
-    assert!(
-        blocked,
-        "{:?}",
-        host.messages().iter().skip(mark).collect::<Vec<_>>()
-    );
+    })
 }
 
 fn tamper(file: &Path) {
