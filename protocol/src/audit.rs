@@ -51,6 +51,9 @@ pub struct AuditEntry {
     pub error: Option<ErrorKind>,
 }
 
+/// The largest page of the audit.
+pub const MAX_LIMIT: u32 = 1000;
+
 /// Parameters of `capability/audit/list`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]

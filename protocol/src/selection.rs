@@ -61,8 +61,9 @@ impl CapabilitySelection {
         serde_path_to_error::deserialize(deserializer).map_err(|error| {
             let inner = error.path().to_string();
             let path = match inner.as_str() {
-                "." => FIELD.to_owned(),
-                inner => format!("{FIELD}.{inner}"),
+                // Where the text ends or is no JSON, there is no field to name.
+                "." | "?" => FIELD.to_owned(),
+                inner => format!("{FIELD}.{}", inner.trim_end_matches(".?")),
             };
             let cause = error.into_inner().to_string();
             // serde_json ends its messages with a position in the field's own

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::audit::unix_time;
+
 /// One loadout a thread, in front of `codex app-server`.
 ///
 /// Run `codex-loadout app-server` where you ran `codex app-server`, and send
@@ -187,8 +189,8 @@ pub(super) struct Audit {
     #[arg(long, value_name = "THREAD")]
     pub(super) thread: Option<String>,
     /// Only what happened since: `2h`, `7days`, `2026-11-21`, `2026-11-21T10:00:00Z`
-    #[arg(long, value_name = "TIME")]
-    pub(super) since: Option<String>,
+    #[arg(long, value_name = "TIME", value_parser = unix_time)]
+    pub(super) since: Option<i64>,
     #[command(flatten)]
     pub(super) output: Output,
 }

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context, Result};
-use codex_loadout_protocol::audit::{AuditEntry, CapabilityAuditListParams};
+use anyhow::Result;
+use codex_loadout_protocol::audit::{AuditEntry, CapabilityAuditListParams, MAX_LIMIT};
 use codex_loadout_protocol::method::Page;
 
 use super::arguments::Audit;
@@ -14,14 +14,10 @@ use crate::settings;
 
 pub(super) async fn audit(arguments: Audit) -> Result<String> {
     let loadouts = Loadouts::new(settings::state_home()?);
-    let since = arguments
-        .since
-        .map(|text| moment(&text, SystemTime::now()))
-        .transpose()?;
     let mut wanted = CapabilityAuditListParams {
-        since,
+        since: arguments.since,
         thread_id: arguments.thread,
-        limit: Some(u32::MAX),
+        limit: Some(MAX_LIMIT),
         ..CapabilityAuditListParams::default()
     };
     let mut entries = Vec::new();
@@ -56,17 +52,20 @@ fn row(entry: &AuditEntry) -> Vec<String> {
 }
 
 /// A moment in Unix seconds: a day, a time, or how long ago.
-fn moment(text: &str, now: SystemTime) -> Result<i64> {
+///
+/// # Errors
+/// What can be written instead.
+pub(super) fn unix_time(text: &str) -> Result<i64, String> {
+    moment(text, SystemTime::now())
+}
+
+fn moment(text: &str, now: SystemTime) -> Result<i64, String> {
     let ago = humantime::parse_duration(text).ok();
     let time = match ago {
         Some(ago) => now.checked_sub(ago).unwrap_or(UNIX_EPOCH),
         None => humantime::parse_rfc3339_weak(text)
             .or_else(|_| humantime::parse_rfc3339_weak(&format!("{text}T00:00:00")))
-            .with_context(|| {
-                format!(
-                    "`{text}` is no time: try `2h`, `7days`, `2026-11-21` or `2026-11-21T10:00:00Z`"
-                )
-            })?,
+            .map_err(|_| "try `2h`, `7days`, `2026-11-21` or `2026-11-21T10:00:00Z`".to_owned())?,
     };
     let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     Ok(i64::try_from(seconds.as_secs()).unwrap_or(i64::MAX))

@@ -11,6 +11,7 @@ use codex_loadout_protocol::{ErrorKind, LoadoutError};
 use serde::Serialize;
 
 use super::arguments::{Convert, ReportForm};
+use super::run::say_error;
 use super::verbs::pretty;
 use crate::connection::UpstreamCommand;
 use crate::conversion::{Converted, Missing, Outcome, Request, convert_all, verify};
@@ -48,7 +49,11 @@ pub(super) async fn run(arguments: Convert) -> Result<(String, bool)> {
         replace: arguments.force,
         strict: arguments.strict,
     };
-    let converted = convert_all(&request)?;
+    let converted = convert_all(&request).map_err(|error| {
+        LoadoutError::new(ErrorKind::ConversionFailed, error.to_string()).with_hint(
+            "Name the folder of a plugin, of a marketplace, or one with plugins or skills in it.",
+        )
+    })?;
     let verified = if arguments.verify {
         let codex = UpstreamCommand::find(arguments.codex)?;
         let bundles: Vec<_> = converted.iter().filter_map(bundle_of).collect();
@@ -65,18 +70,23 @@ pub(super) async fn run(arguments: Convert) -> Result<(String, bool)> {
     let holds = !converted.iter().any(|one| one.outcome.has_failed())
         && missing.iter().flatten().all(|missing| missing.is_empty());
     let rows = || converted.iter().zip(&missing);
-    let text = if arguments.output.json || arguments.report == ReportForm::Json {
-        pretty(&Printed {
+    if arguments.output.json || arguments.report == ReportForm::Json {
+        let text = pretty(&Printed {
             plugins: rows()
                 .map(|(one, missing)| printed(one, *missing))
                 .collect(),
             summary: total(&converted),
-        })?
-    } else {
-        rows()
-            .map(|(one, missing)| for_people(one, *missing))
-            .collect()
-    };
+        })?;
+        return Ok((text, holds));
+    }
+    let mut text = String::new();
+    for (one, missing) in rows() {
+        let said = for_people(one, *missing);
+        match one.outcome.has_failed() {
+            true => say_error(said.trim_end()),
+            false => text.push_str(&said),
+        }
+    }
     Ok((text, holds))
 }
 

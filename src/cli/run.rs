@@ -177,7 +177,7 @@ fn explain(error: &anyhow::Error) {
     }
 }
 
-fn say_error(line: &str) {
+pub(super) fn say_error(line: &str) {
     // Nobody is left to tell if stderr is closed.
     let _ = writeln!(std::io::stderr(), "{line}");
 }

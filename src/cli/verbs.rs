@@ -10,7 +10,7 @@ use codex_loadout_protocol::method::{
     ThreadCapabilityProof, ThreadLoadout,
 };
 use codex_loadout_protocol::selection::FIELD;
-use codex_loadout_protocol::{CapabilitySelection, LoadoutError, Receipt};
+use codex_loadout_protocol::{CapabilitySelection, ErrorKind, LoadoutError, Receipt};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -167,7 +167,12 @@ fn read_selection(path: &PathBuf) -> Result<String> {
             .context("stdin can't be read")?;
         return Ok(text);
     }
-    std::fs::read_to_string(path).with_context(|| format!("`{}` can't be read", path.display()))
+    std::fs::read_to_string(path).map_err(|error| {
+        let message = format!("`{}` can't be read: {error}", path.display());
+        LoadoutError::new(ErrorKind::InvalidSelection, message)
+            .with_hint("Name a file with a selection in JSON, or `-` for stdin.")
+            .into()
+    })
 }
 
 pub(super) async fn threads(arguments: Threads) -> Result<String> {
@@ -248,8 +253,12 @@ async fn ask(folder: Folder, method: &str, mut params: Value) -> Result<Value> {
 }
 
 fn resolved(cwd: &std::path::Path) -> Result<PathBuf> {
-    cwd.canonicalize()
-        .with_context(|| format!("`{}` is no folder", cwd.display()))
+    cwd.canonicalize().map_err(|error| {
+        let message = format!("`{}` is no folder: {error}", cwd.display());
+        LoadoutError::new(ErrorKind::InvalidSelection, message)
+            .with_hint("Name a folder that is there with `--cwd`.")
+            .into()
+    })
 }
 
 pub(super) fn pretty<T: Serialize>(value: &T) -> Result<String> {

@@ -189,11 +189,10 @@ pub(super) fn find_agent<'a>(
                 .map(move |agent| (plugin, agent))
         })
     };
-    let own_name = |agent: &PluginAgent| {
-        let own = agent.name.split_once(':').map_or("", |(_, own)| own);
-        own == name
-    };
-    let exact: Vec<_> = usable().filter(|(_, agent)| agent.name == name).collect();
+    let own_name = |agent: &PluginAgent| own_part(&agent.name) == name;
+    let exact: Vec<_> = usable()
+        .filter(|(plugin, agent)| agent.name == name || part_of(plugin, &agent.name) == name)
+        .collect();
     let fitting = if exact.is_empty() {
         usable().filter(|(_, agent)| own_name(agent)).collect()
     } else {
@@ -209,10 +208,20 @@ pub(super) fn find_agent<'a>(
         several => {
             let candidates = several
                 .iter()
-                .map(|(plugin, agent)| format!("{} ({})", agent.name, plugin.id));
+                .map(|(plugin, agent)| part_of(plugin, &agent.name));
             Err(Problem::ambiguous("agent", name, candidates.collect()))
         }
     }
+}
+
+/// The name of a plugin's part without the plugin's.
+fn own_part(name: &str) -> &str {
+    name.split_once(':').map_or("", |(_, own)| own)
+}
+
+/// A plugin's part by a name that no other has: `plugin@marketplace:part`.
+fn part_of(plugin: &InstalledPlugin, part: &str) -> String {
+    format!("{}:{}", plugin.id, own_part(part))
 }
 
 /// A server of one plugin.
@@ -234,7 +243,8 @@ pub(super) enum FoundSkill<'a> {
     OfPlugin(&'a InstalledPlugin, &'a PluginSkill),
 }
 
-/// A skill by its name, by the bare name of a plugin's skill that nothing else has, or by its path.
+/// A skill by its name, by the bare name of a plugin's skill that nothing else has, by its path, or as
+/// `plugin@marketplace:skill`.
 pub(super) fn find_skill<'a>(catalog: &'a Catalog, name: &str) -> Result<FoundSkill<'a>, Problem> {
     let of_plugins = || {
         let usable = catalog
@@ -247,21 +257,22 @@ pub(super) fn find_skill<'a>(catalog: &'a Catalog, name: &str) -> Result<FoundSk
         })
     };
     let own_name = |found: &FoundSkill<'_>| match found {
-        FoundSkill::OfPlugin(_, skill) => {
-            skill.name.split_once(':').map_or("", |(_, own)| own) == name
+        FoundSkill::OfPlugin(_, skill) => own_part(&skill.name) == name,
+        FoundSkill::Host(_) => false,
+    };
+    let is_named = |found: &FoundSkill<'_>| match found {
+        FoundSkill::OfPlugin(plugin, skill) => {
+            skill.name == name || part_of(plugin, &skill.name) == name
         }
         FoundSkill::Host(_) => false,
     };
-    let exact: Vec<FoundSkill<'a>> =
-        catalog
-            .skills
-            .iter()
-            .filter(|skill| skill.name == name || is_path_of(skill, name))
-            .map(FoundSkill::Host)
-            .chain(of_plugins().filter(
-                |found| matches!(found, FoundSkill::OfPlugin(_, skill) if skill.name == name),
-            ))
-            .collect();
+    let exact: Vec<FoundSkill<'a>> = catalog
+        .skills
+        .iter()
+        .filter(|skill| skill.name == name || is_path_of(skill, name))
+        .map(FoundSkill::Host)
+        .chain(of_plugins().filter(is_named))
+        .collect();
     let fitting = if exact.is_empty() {
         of_plugins().filter(own_name).collect()
     } else {
@@ -283,15 +294,7 @@ pub(super) fn find_skill<'a>(catalog: &'a Catalog, name: &str) -> Result<FoundSk
         several => {
             let candidates = several.iter().map(|found| match found {
                 FoundSkill::Host(skill) => skill.path.to_string_lossy().into_owned(),
-                FoundSkill::OfPlugin(plugin, skill) if skill.name != name => {
-                    format!("{} ({})", skill.name, plugin.id)
-                }
-                FoundSkill::OfPlugin(plugin, skill) => plugin
-                    .root
-                    .join(&skill.folder)
-                    .join("SKILL.md")
-                    .to_string_lossy()
-                    .into_owned(),
+                FoundSkill::OfPlugin(plugin, skill) => part_of(plugin, &skill.name),
             });
             Err(Problem::ambiguous("skill", name, candidates.collect()))
         }

@@ -417,6 +417,13 @@ fn what_is_wrong_is_named_with_what_to_write() {
             Some("/home/a/doubled/SKILL.md"),
         ),
         (
+            json!({ "skills": ["twin:t"] }),
+            ErrorKind::AmbiguousCapability,
+            "twin:t",
+            None,
+            Some("twin@one:t"),
+        ),
+        (
             json!({ "mcpServers": ["shared"] }),
             ErrorKind::AmbiguousCapability,
             "shared",

@@ -1,6 +1,6 @@
 //! The audit: rows are added, in the transaction of the record they are about where there is one.
 
-use codex_loadout_protocol::audit::{AuditEntry, AuditEvent, CapabilityAuditListParams};
+use codex_loadout_protocol::audit::{AuditEntry, AuditEvent, CapabilityAuditListParams, MAX_LIMIT};
 use codex_loadout_protocol::method::Page;
 use codex_loadout_protocol::{ErrorKind, LoadoutError};
 use serde::Serialize;
@@ -14,8 +14,6 @@ use super::store::{Selections, SelectionsError};
 
 /// Entries of a page where the host says nothing.
 const LIMIT: u32 = 100;
-/// The largest page.
-const MAX_LIMIT: u32 = 1000;
 
 /// Something that happened, to be written down.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,6 +9,7 @@ use super::opening::renewed;
 use super::rebind::{Change, Rebind, Then, Told};
 use super::reload::Family;
 use super::work::Work;
+use crate::connection::AskError;
 use crate::loadouts::{Binding, read_params};
 use crate::router::{Prepared, Ticket};
 use crate::selections::LoadoutRecord;
@@ -33,6 +34,10 @@ impl Work {
             .recorded(&thread_id, &upstream.codex_home)
             .await;
         let standing = self.standing(recorded, &thread_id, &upstream).await?;
+        let cwd = match self.bindings.get(&thread_id) {
+            Some(binding) => binding.cwd,
+            None => self.cwd_in_codex(&thread_id).await?,
+        };
         if selection.is_none() && standing.is_native {
             let rebind = Rebind {
                 request: frame.id(),
@@ -52,10 +57,6 @@ impl Work {
             mut load,
         } = self.unloaded_with(&thread_id, &upstream).await?;
         let loaded = unload.contains(&thread_id);
-        let cwd = match self.bindings.get(&thread_id) {
-            Some(binding) => binding.cwd,
-            None => self.cwd_in_codex(&thread_id).await?,
-        };
         let told = |loadout: &LoadoutRecord, lowered| {
             let binding = self
                 .bindings
@@ -112,10 +113,20 @@ impl Work {
     /// The folder Codex keeps for a thread.
     async fn cwd_in_codex(&self, thread_id: &str) -> Result<std::path::PathBuf, LoadoutError> {
         let question = json!({ "threadId": thread_id });
-        let answer: Value = self.asker.ask("thread/read", &question).await?;
+        let answer: Value = match self.asker.ask("thread/read", &question).await {
+            Err(AskError::Refused { .. }) => return Err(no_thread(thread_id)),
+            answer => answer?,
+        };
         let cwd = answer["thread"]["cwd"].as_str().unwrap_or_default();
         Ok(std::path::PathBuf::from(cwd))
     }
+}
+
+fn no_thread(thread: &str) -> LoadoutError {
+    let message = format!("Codex has no thread `{thread}`");
+    LoadoutError::new(ErrorKind::UnknownCapability, message)
+        .with_hint("`thread/list` shows those that it has.")
+        .with_items(vec![ErrorItem::named(thread)])
 }
 
 fn read_update(params: &RawObject<'_>) -> Result<ThreadCapabilityUpdateParams, LoadoutError> {

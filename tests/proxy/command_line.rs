@@ -109,7 +109,15 @@ async fn exit_codes_and_hints() {
     );
     check(stage.verb(&["list", "--bogus"]), 2, "--bogus");
     check(stage.verb(&["resolve"]), 2, "SELECTION.json");
-    check(stage.verb(&["resolve", "/none.json"]), 1, "/none.json");
+    check(stage.verb(&["audit", "--since", "yesterday"]), 2, "2h");
+    for arguments in [
+        ["resolve", "/none.json"].as_slice(),
+        &["list", "--cwd", "/none"],
+        &["convert", "/none", "--out", "/none/out"],
+    ] {
+        check(stage.verb(arguments), 1, "/none");
+        check(stage.verb(arguments), 1, "hint: ");
+    }
     stage
         .home
         .write("bad.json", r#"{"skills":["plannin"]}"#)

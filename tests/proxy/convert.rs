@@ -116,7 +116,7 @@ fn a_bundle_is_replaced_only_by_force() {
     assert!(convert(&plugin, &out, &[]).status.success());
     let output = convert(&plugin, &out, &[]);
     assert_eq!(output.status.code(), Some(1));
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(text.contains("--force"), "{text}");
     assert!(convert(&plugin, &out, &["--force"]).status.success());
 }

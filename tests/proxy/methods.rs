@@ -153,7 +153,7 @@ async fn what_is_wrong_with_a_selection_is_told_and_nothing_is_started() {
             json!({ "skills": ["pull-request"] }),
             "ambiguousCapability",
             json!({ "name": "pull-request", "didYouMean": [],
-                "candidates": ["github:pull-request (github@internal)", "other:pull-request (other@internal)"] }),
+                "candidates": ["github@internal:pull-request", "other@internal:pull-request"] }),
         ),
         (
             json!({ "plugins": [{ "id": "github@internal", "skils": [] }] }),
@@ -199,6 +199,33 @@ async fn what_is_wrong_with_a_selection_is_told_and_nothing_is_started() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_can_not_be_asked_for() {
+    let stage = Stage::standard().await;
+    let host = stage.host().await;
+    for selection in [json!({ "skills": ["planning"] }), json!(null)] {
+        for thread in ["01a1fefa-9505-7712-824a-596960c06f1f", "nobody", ""] {
+            let params = json!({ "threadId": thread, "capabilitySelection": selection });
+            let error = host
+                .refusal("thread/capability/update", params)
+                .await
+                .unwrap();
+            assert_eq!(error.data["kind"], "unknownCapability", "{thread}");
+        }
+    }
+    for page in [
+        json!({ "limit": 0 }),
+        json!({ "limit": 1001 }),
+        json!({ "cursor": "x" }),
+    ] {
+        let error = host
+            .refusal("capability/audit/list", page.clone())
+            .await
+            .unwrap();
+        assert_eq!(error.data["kind"], "invalidSelection", "{page}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_host_cannot_widen_by_accident() {
     let stage = Stage::standard().await;
     let host = stage.host().await;
@@ -223,6 +250,17 @@ async fn a_host_cannot_widen_by_accident() {
     params["environments"] = json!([{ "environmentId": "elsewhere", "cwd": "/" }]);
     let error = host.refusal("thread/start", params).await.unwrap();
     assert_eq!(error.data["kind"], "environmentUnsupported");
+    // Nor later: what lies in a root would silently be missing.
+    let (thread, _) = stage.start(&host, json!({ "skills": ["planning"] })).await;
+    let nowhere = json!({ "threadId": thread, "environments": [], "input": [{ "type": "text", "text": "Hi." }] });
+    let settings = json!({ "threadId": thread, "environments": [] });
+    for (method, params) in [
+        ("turn/start", nowhere),
+        ("thread/settings/update", settings),
+    ] {
+        let error = host.refusal(method, params).await.unwrap();
+        assert_eq!(error.data["kind"], "environmentUnsupported", "{method}");
+    }
     // What does not widen counts.
     let mut params = stage.params(json!({ "skills": ["planning"] }));
     params["config"] = json!({ "model_reasoning_effort": "low" });
