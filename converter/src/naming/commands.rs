@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Claim, NamedCommand, Namer};
+use super::{Claim, NamedCommand, Namer, clean};
 use crate::discovery::dropped;
 use crate::frontmatter::{self, Document};
 use crate::report::{Code, Finding, Kind, Location};
@@ -34,6 +34,11 @@ impl<'a> Namer<'a, '_> {
         } else {
             self.alias(&command.name, at.clone(), &mut findings)
         };
+        // Names of files can hold what names of skills can't.
+        let cleaned = clean(&name);
+        if !cleaned.is_empty() {
+            name = cleaned;
+        }
         let shadowed = self.is_skill(&name);
         if shadowed {
             let other = format!("{name}-command");
