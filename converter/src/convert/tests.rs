@@ -154,6 +154,16 @@ fn frontmatter_of_a_skill() {
             None,
         ),
         (
+            "description: d\ninstructions: Write after !`date`.",
+            "Write after (run `date` first and use its output).",
+            Some("dynamic-context-deferred"),
+        ),
+        (
+            "description: d\nargument-hint: [--timeout 30s]",
+            "`[--timeout 30s]`\n\nBody",
+            None,
+        ),
+        (
             "description: d\nargument-hint: <file>",
             "`<file>`\n\nBody",
             None,
@@ -183,6 +193,39 @@ fn frontmatter_of_a_skill() {
         "{long}"
     );
     assert_eq!(codes, ["description-truncated"]);
+}
+
+#[test]
+fn instructions_and_body_are_one_text() {
+    let said = "The user's argument text, also written `<arguments>` below";
+    for (instructions, body, expected) in [
+        (
+            "Take $ARGUMENTS.",
+            "Use $ARGUMENTS.",
+            "Take the user's argument text.",
+        ),
+        (
+            "Take care.",
+            "Use $ARGUMENTS.",
+            "Use the user's argument text.",
+        ),
+        // They count alike.
+        ("Take $1.", "Use $0.", "Take the user's second argument."),
+        ("Take $2.", "Use $1.", "Take the user's second argument."),
+    ] {
+        let header = format!("description: d\ninstructions: {instructions}");
+        let (text, codes, _) = skill(&header, body);
+        assert!(text.contains(expected) && !text.contains('$'), "{text}");
+        assert_eq!(text.matches(said).count(), 1, "{text}");
+        assert!(codes.contains(&"arguments-described"), "{codes:?}");
+        assert!(!codes.contains(&"claude-specific-text"), "{codes:?}");
+    }
+    let (text, ..) = skill(
+        "description: d\ncontext: fork\ninstructions: Take $ARGUMENTS.",
+        "Use $ARGUMENTS.",
+    );
+    // The agent sees the body alone.
+    assert_eq!(text.matches(said).count(), 2, "{text}");
 }
 
 #[test]

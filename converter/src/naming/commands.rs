@@ -116,9 +116,12 @@ fn with_header<'a>(command: &CommandSource, mut document: Document<'a>) -> Docum
             value => Value::String(value.to_string()),
         };
         let line = document.header.line(key);
-        document
-            .header
-            .insert(key.clone(), frontmatter::Field { value, line });
+        let field = frontmatter::Field {
+            value,
+            line,
+            brackets: None,
+        };
+        document.header.insert(key.clone(), field);
     }
     document
 }
