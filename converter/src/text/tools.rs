@@ -50,6 +50,8 @@ const VERBS: &[(&str, &str)] = &[
 /// What stands before a name in backticks where the name itself is spoken of: "older texts refer to `TodoWrite`".
 /// Of tools "called" by itself says that they are used.
 const NAMING: &[&str] = &[
+    // What is said of an agent that isn't there; a name of a tool can stand for one.
+    "(in place of",
     "also called",
     "are called",
     "function called",

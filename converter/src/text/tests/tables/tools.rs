@@ -84,6 +84,11 @@ fn tools() {
                 ],
             ),
             (
+                "subagent_type: AskUserQuestion",
+                "agent: spawn the `default` agent (in place of `AskUserQuestion`, which is not there)",
+                &["agent-unknown"],
+            ),
+            (
                 "It called `ExitPlanMode` too early",
                 "It used a request to approve your plan (show the plan, then wait for the answer) too early",
                 note,
