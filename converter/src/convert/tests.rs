@@ -384,6 +384,74 @@ fn files_of_a_skill_that_moves_stay_where_scripts_look_for_them() {
 }
 
 #[test]
+fn code_names_what_a_shell_takes_for_one_word() {
+    let root = "${CLAUDE_PLUGIN_ROOT}/skills/pdf";
+    for (code, expected) in [
+        // A file that lies at its old place as well.
+        (
+            format!("python {root}/scripts/x.py a"),
+            "python ../pdf/scripts/x.py a",
+        ),
+        (format!("ls {root}/scripts/*.py"), "ls ../pdf/scripts/*.py"),
+        // One that does not.
+        (
+            format!("cat {root}/SKILL.md"),
+            "cat \"../PDF Tools/SKILL.md\"",
+        ),
+        (format!("cd {root} && ls"), "cd \"../PDF Tools\" && ls"),
+        (
+            format!("A={root}/none-*.py:$B"),
+            "A=\"../PDF Tools/none\"-*.py:$B",
+        ),
+        (
+            format!("cat \"{root}/SKILL.md\""),
+            "cat \"../PDF Tools/SKILL.md\"",
+        ),
+        (
+            format!("sh -c 'cat {root}/SKILL.md'"),
+            "sh -c 'cat ../PDF Tools/SKILL.md'",
+        ),
+        // Not one of two skills that change places.
+        (
+            "cat ${CLAUDE_PLUGIN_ROOT}/skills/one/x".to_owned(),
+            "cat \"../the two/x\"",
+        ),
+    ] {
+        for code in [
+            format!("```bash\n{code}\n```\n"),
+            format!("Run `{code} `.\n"),
+        ] {
+            let conversion = converted(&[
+                (
+                    "skills/pdf/SKILL.md",
+                    "---\nname: PDF Tools\ndescription: d\n---\n",
+                ),
+                ("skills/pdf/scripts/x.py", "1"),
+                (
+                    "skills/one/SKILL.md",
+                    "---\nname: the two\ndescription: d\n---\n",
+                ),
+                ("skills/one/x", "1"),
+                (
+                    "skills/two/SKILL.md",
+                    "---\nname: one\ndescription: d\n---\n",
+                ),
+                ("skills/two/x", "2"),
+                (
+                    "commands/go.md",
+                    &format!("---\ndescription: d\n---\n{code}"),
+                ),
+            ]);
+            assert_eq!(conversion.report.failures, []);
+            let text = text(&conversion, "skills/go/SKILL.md");
+            assert!(text.contains(expected), "{code}\n{text}");
+            // What is named is there.
+            assert!(conversion.bundle.get("skills/pdf/scripts/x.py").is_some());
+        }
+    }
+}
+
+#[test]
 fn scripts_that_name_what_lies_elsewhere_are_told_of() {
     let conversion = converted(&[
         ("commands/go.md", "Go."),
