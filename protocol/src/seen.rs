@@ -8,6 +8,8 @@ use serde_json::Value;
 
 const SECTION_START: &str = "<skills_instructions>";
 const SECTION_END: &str = "</skills_instructions>";
+/// What stands between a skill's name and its description.
+const NAME_END: &str = ": ";
 
 /// What one request showed the model. The forms are those of Codex 0.144.1 to 0.169.0.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -37,6 +39,17 @@ impl Seen {
     /// Reads the body of a `POST /v1/responses`.
     #[must_use]
     pub fn of(body: &Value) -> Self {
+        Self::knowing(body, &[])
+    }
+
+    /// The same, where names of skills may hold a `:` and a space: in a list only those who know such a
+    /// name can tell it from the description behind it.
+    #[must_use]
+    pub fn knowing(body: &Value, names: &[&str]) -> Self {
+        let mut unclear: Vec<&str> = names.to_vec();
+        unclear.retain(|name| name.contains(NAME_END));
+        // Of two that fit, the longer one is meant.
+        unclear.sort_by_key(|name| std::cmp::Reverse(name.len()));
         let mut seen = Self::default();
         let mut injected = BTreeSet::new();
         for message in list(&body["input"]) {
@@ -46,7 +59,7 @@ impl Seen {
                 // The user's own skills and those of selected roots have a section each.
                 let mut names: Vec<String> = sections
                     .iter()
-                    .flat_map(|section| listed_skills(section))
+                    .flat_map(|section| listed_skills(section, &unclear))
                     .collect();
                 names.sort();
                 names.dedup();
@@ -123,15 +136,28 @@ fn sections_in(text: &str) -> impl Iterator<Item = &str> {
         .filter_map(|rest| Some(rest.split_once(SECTION_END)?.0))
 }
 
-/// The names in `- name: description (file: …)`. A name may hold a `:`, but no space after it.
-fn listed_skills(section: &str) -> Vec<String> {
+/// The names in `- name: description (file: …)`. A name may hold a `:`, but a space after it only if it is one
+/// of the `unclear` ones.
+fn listed_skills(section: &str, unclear: &[&str]) -> Vec<String> {
     let Some((_, skills)) = section.split_once("### Available skills\n") else {
         return Vec::new();
     };
     let names: BTreeSet<_> = skills
         .lines()
         .take_while(|line| !line.starts_with('#'))
-        .filter_map(|line| Some(line.strip_prefix("- ")?.split_once(": ")?.0.to_owned()))
+        .filter_map(|line| {
+            let line = line.strip_prefix("- ")?;
+            let is_it = |name: &&&str| {
+                let rest = line.strip_prefix(**name);
+                rest.is_some_and(|rest| rest.starts_with(NAME_END))
+            };
+            let known = unclear.iter().find(is_it).copied();
+            Some(
+                known
+                    .or_else(|| Some(line.split_once(NAME_END)?.0))?
+                    .to_owned(),
+            )
+        })
         .collect();
     names.into_iter().collect()
 }
@@ -183,6 +209,23 @@ mod tests {
             seen.skills_chars,
             new.len() + of_roots.len() - 2 * (SECTION_START.len() + SECTION_END.len())
         );
+    }
+
+    #[test]
+    fn a_name_that_ends_like_a_name_is_told_by_those_who_know_it() {
+        let list = "<skills_instructions>\n### Available skills\n- p:Review: Slow. (file: a)\n\
+                    - p:Review: Fast: Is fast. (file: b)\n- p:Review: Fast: Too: Is both. (file: c)\n</skills_instructions>";
+        let body = json!({"input": [message(list)]});
+        for (known, skills) in [
+            (vec![], vec!["p:Review"]),
+            (
+                vec!["p:Review", "p:Review: Fast", "p:Review: Fast: Too"],
+                vec!["p:Review", "p:Review: Fast", "p:Review: Fast: Too"],
+            ),
+            (vec!["p:Review: F"], vec!["p:Review"]),
+        ] {
+            assert_eq!(Seen::knowing(&body, &known).skills, skills, "{known:?}");
+        }
     }
 
     #[test]

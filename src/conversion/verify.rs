@@ -91,9 +91,11 @@ impl Verifying {
             "input": [{ "type": "text", "text": format!("Say done.{mentions}") }] });
         let _: Value = self.host.asker().ask("turn/start", &turn).await?;
         let deadline = Instant::now() + PATIENCE;
+        let names = parts.skills.iter().map(|skill| skill.name.as_str());
+        let names: Vec<&str> = names.collect();
         let seen = loop {
             if let Some(first) = self.endpoint.asked().get(asked) {
-                break Seen::of(&first.body);
+                break Seen::knowing(&first.body, &names);
             }
             ensure!(Instant::now() < deadline, "Codex ran no turn");
             tokio::time::sleep(LOOK_EVERY).await;

@@ -214,6 +214,28 @@ fn strict_and_aliases_count() {
     );
 }
 
+#[test]
+fn codex_has_skills_under_names_with_colons_and_spaces() {
+    let home = tempfile::tempdir().unwrap();
+    let (plugin, out) = (home.path().join("plugin"), home.path().join("out"));
+    for (path, text) in [
+        (".claude-plugin/plugin.json", "{\"name\": \"odd\"}"),
+        (
+            "skills/review/SKILL.md",
+            "---\nname: \"Review: Fast\"\ndescription: \"Reviews: fast.\"\n---\nDo.\n",
+        ),
+        (
+            "skills/two  words/SKILL.md",
+            "---\ndescription: d\n---\nDo.\n",
+        ),
+        ("commands/go  on.md", "---\ndescription: d\n---\nGo.\n"),
+    ] {
+        write(&plugin, path, text);
+    }
+    let report = printed(&convert(&plugin, &out, &["--json", "--verify"]));
+    assert_eq!(report["plugins"][0]["missing"], json!([]), "{report:#}");
+}
+
 /// Real plugins, which are no part of the repository: beside it, or where the variable says.
 #[test]
 fn codex_has_every_part_of_real_plugins() {

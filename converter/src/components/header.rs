@@ -9,7 +9,6 @@ use super::description;
 use crate::context::Context;
 use crate::frontmatter::{Document, Field, Header};
 use crate::report::{Code, Finding, Location};
-use crate::text::{self, Role, Text};
 
 /// Keys that have a meaning of their own: all others are kept as metadata.
 const UNDERSTOOD: &[&str] = &[
@@ -39,6 +38,8 @@ const UNDERSTOOD: &[&str] = &[
 pub(super) struct Prepared {
     /// What it is for.
     pub(super) description: String,
+    /// What is to be read before the body, and the line it begins on: a part of the text.
+    pub(super) instructions: Option<(String, usize)>,
     /// Paragraphs that stand above the body.
     pub(super) preface: Vec<String>,
     /// Names of its arguments.
@@ -85,6 +86,8 @@ pub(super) fn prepare(
     work.losses(&mut prepared);
     work.fork(&mut prepared);
     work.metadata(&mut prepared);
+    let instructions = document.header.text("instructions");
+    prepared.instructions = instructions.map(|text| (text, document.header.line("instructions")));
     prepared.arguments = arguments(&document.header);
     prepared.mention_only = document.header.flag("disable-model-invocation") == Some(true);
     prepared
@@ -151,22 +154,7 @@ impl Work<'_> {
     }
 
     fn preface(&self, prepared: &mut Prepared) {
-        if let Some(instructions) = self.header.text("instructions") {
-            let converted = text::convert(
-                Text {
-                    body: &instructions,
-                    file: self.files.source,
-                    first_line: self.header.line("instructions"),
-                    bundle_file: self.files.bundle,
-                    role: Role::Support,
-                },
-                self.context,
-            );
-            prepared.findings.extend(converted.findings);
-            prepared.reads.extend(converted.reads);
-            prepared.preface.push(converted.body.trim().to_owned());
-        }
-        if let Some(hint) = self.header.text("argument-hint") {
+        if let Some(hint) = self.header.written("argument-hint") {
             let line = format!(
                 "What the user writes after the skill's name: `{}`",
                 hint.replace('`', "'")

@@ -69,7 +69,8 @@ impl Whole<'_> {
     ) -> Converted {
         let Prepared {
             description,
-            preface,
+            instructions,
+            mut preface,
             mention_only,
             fork,
             metadata,
@@ -77,16 +78,30 @@ impl Whole<'_> {
             mut reads,
             ..
         } = prepared;
-        let converted = text::convert(
-            Text {
-                body: self.body,
-                file: self.files.source,
-                first_line: self.body_line,
-                bundle_file: self.files.bundle,
-                role: self.role,
-            },
-            context,
-        );
+        let part = |body, first_line| Text {
+            body,
+            file: self.files.source,
+            first_line,
+            bundle_file: self.files.bundle,
+            role: self.role,
+        };
+        let body = part(self.body, self.body_line);
+        let converted = match &instructions {
+            None => text::convert(body, context),
+            Some((instructions, line)) => {
+                let above = part(instructions, *line);
+                // An agent that does the task sees the body alone.
+                let (above, converted) = if fork.is_some() {
+                    (text::convert(above, context), text::convert(body, context))
+                } else {
+                    text::convert_both([above, body], context)
+                };
+                findings.extend(above.findings);
+                reads.extend(above.reads);
+                preface.insert(0, above.body.trim().to_owned());
+                converted
+            }
+        };
         let describes = |finding: &Finding| finding.code == Code::ArgumentsDescribed;
         let has_arguments = converted.findings.iter().any(describes);
         findings.extend(converted.findings);

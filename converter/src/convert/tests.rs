@@ -154,6 +154,16 @@ fn frontmatter_of_a_skill() {
             None,
         ),
         (
+            "description: d\ninstructions: Write after !`date`.",
+            "Write after (run `date` first and use its output).",
+            Some("dynamic-context-deferred"),
+        ),
+        (
+            "description: d\nargument-hint: [--timeout 30s]",
+            "`[--timeout 30s]`\n\nBody",
+            None,
+        ),
+        (
             "description: d\nargument-hint: <file>",
             "`<file>`\n\nBody",
             None,
@@ -183,6 +193,39 @@ fn frontmatter_of_a_skill() {
         "{long}"
     );
     assert_eq!(codes, ["description-truncated"]);
+}
+
+#[test]
+fn instructions_and_body_are_one_text() {
+    let said = "The user's argument text, also written `<arguments>` below";
+    for (instructions, body, expected) in [
+        (
+            "Take $ARGUMENTS.",
+            "Use $ARGUMENTS.",
+            "Take the user's argument text.",
+        ),
+        (
+            "Take care.",
+            "Use $ARGUMENTS.",
+            "Use the user's argument text.",
+        ),
+        // They count alike.
+        ("Take $1.", "Use $0.", "Take the user's second argument."),
+        ("Take $2.", "Use $1.", "Take the user's second argument."),
+    ] {
+        let header = format!("description: d\ninstructions: {instructions}");
+        let (text, codes, _) = skill(&header, body);
+        assert!(text.contains(expected) && !text.contains('$'), "{text}");
+        assert_eq!(text.matches(said).count(), 1, "{text}");
+        assert!(codes.contains(&"arguments-described"), "{codes:?}");
+        assert!(!codes.contains(&"claude-specific-text"), "{codes:?}");
+    }
+    let (text, ..) = skill(
+        "description: d\ncontext: fork\ninstructions: Take $ARGUMENTS.",
+        "Use $ARGUMENTS.",
+    );
+    // The agent sees the body alone.
+    assert_eq!(text.matches(said).count(), 2, "{text}");
 }
 
 #[test]
@@ -338,6 +381,74 @@ fn files_of_a_skill_that_moves_stay_where_scripts_look_for_them() {
     assert_eq!(text(&conversion, "skills/b/x"), "a");
     assert_eq!(text(&conversion, "skills/A/x"), "b");
     assert!(conversion.bundle.get("skills/a/x").is_none());
+}
+
+#[test]
+fn code_names_what_a_shell_takes_for_one_word() {
+    let root = "${CLAUDE_PLUGIN_ROOT}/skills/pdf";
+    for (code, expected) in [
+        // A file that lies at its old place as well.
+        (
+            format!("python {root}/scripts/x.py a"),
+            "python ../pdf/scripts/x.py a",
+        ),
+        (format!("ls {root}/scripts/*.py"), "ls ../pdf/scripts/*.py"),
+        // One that does not.
+        (
+            format!("cat {root}/SKILL.md"),
+            "cat \"../PDF Tools/SKILL.md\"",
+        ),
+        (format!("cd {root} && ls"), "cd \"../PDF Tools\" && ls"),
+        (
+            format!("A={root}/none-*.py:$B"),
+            "A=\"../PDF Tools/none\"-*.py:$B",
+        ),
+        (
+            format!("cat \"{root}/SKILL.md\""),
+            "cat \"../PDF Tools/SKILL.md\"",
+        ),
+        (
+            format!("sh -c 'cat {root}/SKILL.md'"),
+            "sh -c 'cat ../PDF Tools/SKILL.md'",
+        ),
+        // Not one of two skills that change places.
+        (
+            "cat ${CLAUDE_PLUGIN_ROOT}/skills/one/x".to_owned(),
+            "cat \"../the two/x\"",
+        ),
+    ] {
+        for code in [
+            format!("```bash\n{code}\n```\n"),
+            format!("Run `{code} `.\n"),
+        ] {
+            let conversion = converted(&[
+                (
+                    "skills/pdf/SKILL.md",
+                    "---\nname: PDF Tools\ndescription: d\n---\n",
+                ),
+                ("skills/pdf/scripts/x.py", "1"),
+                (
+                    "skills/one/SKILL.md",
+                    "---\nname: the two\ndescription: d\n---\n",
+                ),
+                ("skills/one/x", "1"),
+                (
+                    "skills/two/SKILL.md",
+                    "---\nname: one\ndescription: d\n---\n",
+                ),
+                ("skills/two/x", "2"),
+                (
+                    "commands/go.md",
+                    &format!("---\ndescription: d\n---\n{code}"),
+                ),
+            ]);
+            assert_eq!(conversion.report.failures, []);
+            let text = text(&conversion, "skills/go/SKILL.md");
+            assert!(text.contains(expected), "{code}\n{text}");
+            // What is named is there.
+            assert!(conversion.bundle.get("skills/pdf/scripts/x.py").is_some());
+        }
+    }
 }
 
 #[test]

@@ -74,7 +74,7 @@ impl Finder<'_> {
     fn command_of_map(&mut self, name: &str, declared: &Declared<'_>, seen: &mut BTreeSet<String>) {
         let Value::Object(map) = declared.value else {
             // The short form names the file.
-            if let Some(Place::File(file)) = self.place(declared, Kind::Command) {
+            if let Some(file) = self.file_of(name, declared, Kind::Command) {
                 self.command(name.to_owned(), file, Map::new(), seen);
             }
             return;
@@ -84,9 +84,8 @@ impl Finder<'_> {
             .filter_map(|(key, word)| Some(((*word).to_owned(), map.get(*key)?.clone())))
             .collect();
         if let Some(source) = map.get("source") {
-            if let Some(Place::File(file)) =
-                self.place(&declared.child("source", source), Kind::Command)
-            {
+            let declared = declared.child("source", source);
+            if let Some(file) = self.file_of(name, &declared, Kind::Command) {
                 self.command(name.to_owned(), file, header, seen);
             }
         } else if let Some(content) = map.get("content").and_then(Value::as_str) {

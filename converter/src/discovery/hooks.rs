@@ -7,7 +7,6 @@ use serde_json::Value;
 use super::Finder;
 use super::json::{Json, step};
 use super::manifests::Declared;
-use super::paths::Place;
 use crate::error::ConversionError;
 use crate::report::{Code, Kind, Location};
 use crate::source::HookSource;
@@ -65,11 +64,11 @@ impl Finder<'_> {
         for declared in declared.each() {
             match declared.value {
                 Value::Object(_) => self.events(declared.json, &declared.pointer, declared.value),
-                Value::String(_) => match self.place(&declared, Kind::Hook) {
-                    Some(Place::File(file)) => self.hooks_in(&file, read)?,
-                    Some(Place::Folder(_)) => self.ignored(declared.at(), "hooks", "a file"),
-                    None => {}
-                },
+                Value::String(path) => {
+                    if let Some(file) = self.file_of(path, &declared, Kind::Hook) {
+                        self.hooks_in(&file, read)?;
+                    }
+                }
                 _ => self.ignored(declared.at(), "hooks", "a path or a map of events"),
             }
         }

@@ -3,7 +3,7 @@
 use super::Finder;
 use super::manifests::Declared;
 use crate::paths::join;
-use crate::report::{Code, Finding, Kind};
+use crate::report::{Code, Kind};
 
 /// What a declared path leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,12 +15,45 @@ pub(super) enum Place {
 }
 
 impl Finder<'_> {
-    /// Where a declared path leads. What leads out of the plugin is accounted for as a part that is lost.
+    /// Where a declared path leads. What leads out of the plugin or to nothing is accounted for as a part that is lost.
     pub(super) fn place(&mut self, declared: &Declared<'_>, kind: Kind) -> Option<Place> {
         let Some(text) = declared.value.as_str() else {
             self.ignored(declared.at(), kind.as_str(), "a path");
             return None;
         };
+        self.place_of(text, declared, kind, text)
+    }
+
+    /// The same for a part that has a name beside its path, and is no folder.
+    pub(super) fn file_of(
+        &mut self,
+        name: &str,
+        declared: &Declared<'_>,
+        kind: Kind,
+    ) -> Option<String> {
+        let Some(path) = declared.value.as_str() else {
+            let reason = "it is neither a path nor a definition";
+            let code = Code::ManifestValueIgnored;
+            self.drop(kind, name, declared.at(), code, reason);
+            return None;
+        };
+        match self.place_of(path, declared, kind, name)? {
+            Place::File(file) => Some(file),
+            Place::Folder(_) => {
+                let reason = format!("its path `{path}` leads to a folder, not to a file");
+                self.drop(kind, name, declared.at(), Code::PathMissing, &reason);
+                None
+            }
+        }
+    }
+
+    fn place_of(
+        &mut self,
+        text: &str,
+        declared: &Declared<'_>,
+        kind: Kind,
+        name: &str,
+    ) -> Option<Place> {
         let inside = text
             .strip_prefix("${CLAUDE_PLUGIN_ROOT}")
             .map_or(text, |rest| rest.strip_prefix('/').unwrap_or(rest));
@@ -30,7 +63,7 @@ impl Finder<'_> {
         let Some(path) = path else {
             self.drop(
                 kind,
-                text,
+                name,
                 declared.at(),
                 Code::PathOutsidePlugin,
                 "its path leads out of the plugin",
@@ -43,11 +76,8 @@ impl Finder<'_> {
         if self.source.tree.under(&path).next().is_some() {
             return Some(Place::Folder(path));
         }
-        self.found.findings.push(Finding::new(
-            Code::PathMissing,
-            declared.at(),
-            format!("`{text}` is not there"),
-        ));
+        let reason = format!("its path `{text}` leads to nothing");
+        self.drop(kind, name, declared.at(), Code::PathMissing, &reason);
         None
     }
 }

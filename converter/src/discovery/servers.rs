@@ -7,7 +7,6 @@ use serde_json::Value;
 use super::Finder;
 use super::json::{Json, step};
 use super::manifests::Declared;
-use super::paths::Place;
 use crate::error::ConversionError;
 use crate::report::{Code, Kind, Location};
 use crate::source::ServerSource;
@@ -22,10 +21,13 @@ impl Finder<'_> {
         let manifests = self.manifests;
         let mut read = BTreeSet::new();
         self.servers_in(DEFAULT, &mut read)?;
+        let for_codex = manifests.declared_for_codex("mcpServers");
+        let says_none = |declared: &&Declared<'_>| is_empty(declared.value);
+        let wants_none = for_codex.as_ref().filter(says_none).is_some();
         let declared = manifests.declared("mcpServers");
         for declared in declared
             .iter()
-            .chain(&manifests.declared_for_codex("mcpServers"))
+            .chain(for_codex.iter().filter(|_| !wants_none))
             .flat_map(Declared::each)
         {
             match declared.value {
@@ -37,15 +39,32 @@ impl Finder<'_> {
                     Code::UnsupportedMcpb,
                     "a server packed into an archive can't be run by Codex",
                 ),
-                Value::String(_) => match self.place(&declared, Kind::McpServer) {
-                    Some(Place::File(file)) => self.servers_in(&file, &mut read)?,
-                    Some(Place::Folder(_)) => self.ignored(declared.at(), "mcpServers", "a file"),
-                    None => {}
-                },
+                Value::String(path) => {
+                    if let Some(file) = self.file_of(path, &declared, Kind::McpServer) {
+                        self.servers_in(&file, &mut read)?;
+                    }
+                }
                 _ => self.ignored(declared.at(), "mcpServers", "a path or a map of servers"),
             }
         }
+        if wants_none {
+            self.drop_servers();
+        }
         Ok(())
+    }
+
+    /// The author wants none in Codex: Claude's are accounted for, and left out.
+    fn drop_servers(&mut self) {
+        self.servers.clear();
+        for server in std::mem::take(&mut self.found.plugin.servers) {
+            self.drop(
+                Kind::McpServer,
+                &server.name,
+                Location::new(&server.file, server.line),
+                Code::AuthorCodexManifestUsed,
+                "the author's own manifest for Codex says that no server runs there",
+            );
+        }
     }
 
     fn servers_in(
@@ -63,9 +82,12 @@ impl Finder<'_> {
 
     /// Servers by name; they may stand under `mcpServers`, or by themselves.
     fn map(&mut self, json: &Json, pointer: &str, value: &Value) {
-        let (pointer, value) = match value.get("mcpServers") {
-            Some(servers) if servers.is_object() => (format!("{pointer}/mcpServers"), servers),
-            _ => (pointer.to_owned(), value),
+        let is_manifest = !pointer.is_empty();
+        let (is_wrapped, pointer, value) = match value.get("mcpServers") {
+            Some(servers) if servers.is_object() => {
+                (true, format!("{pointer}/mcpServers"), servers)
+            }
+            _ => (false, pointer.to_owned(), value),
         };
         let Some(servers) = value.as_object() else {
             self.ignored(json.at(&pointer), "mcpServers", "a map of servers");
@@ -74,12 +96,14 @@ impl Finder<'_> {
         for (name, definition) in servers {
             let line = json.line(&format!("{pointer}{}", step(name)));
             if !definition.is_object() {
+                let at = Location::new(&json.file, line);
                 // In a file without `mcpServers`, other keys are no servers.
-                self.ignored(
-                    Location::new(&json.file, line),
-                    name,
-                    "the definition of a server",
-                );
+                if is_wrapped || is_manifest {
+                    let reason = "its definition is not a map";
+                    self.drop(Kind::McpServer, name, at, Code::McpMalformed, reason);
+                } else {
+                    self.ignored(at, name, "the definition of a server");
+                }
                 continue;
             }
             let server = ServerSource {
@@ -111,6 +135,16 @@ impl Finder<'_> {
                 &reason,
             );
         }
+    }
+}
+
+/// Whether a manifest's value says that there are none.
+fn is_empty(value: &Value) -> bool {
+    match value {
+        Value::Object(map) => map.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::String(text) => text.trim().is_empty(),
+        _ => false,
     }
 }
 

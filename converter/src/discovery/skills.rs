@@ -43,6 +43,7 @@ impl Finder<'_> {
             self.search(Place::Folder(String::new()), &mut kept, &mut searched);
         }
         self.nested(&kept, &searched);
+        self.misspelled(&searched, !only_listed);
         self.found.plugin.skills = kept
             .into_iter()
             .map(|folder| SkillSource { folder })
@@ -86,8 +87,10 @@ impl Finder<'_> {
             .filter(|path| path.ends_with("/SKILL.md") && !is_hidden(path))
             .filter(|path| !kept.contains(folder_of(path)))
             .filter(|path| {
-                ancestors(path).any(|folder| {
-                    !folder.is_empty() && (kept.contains(folder) || searched.contains(folder))
+                ancestors(path).any(|folder| match folder {
+                    // A plugin that is one skill holds files of all kinds; a folder of skills holds skills.
+                    "" => searched.contains("") && !kept.contains(""),
+                    _ => kept.contains(folder) || searched.contains(folder),
                 })
             })
             .map(str::to_owned)
@@ -100,6 +103,44 @@ impl Finder<'_> {
                 Location::new(&path, 1),
                 Code::NestedSkillDropped,
                 "it lies inside another skill or deeper than Claude looks, so Claude does not load it either; its text stays in the bundle",
+            );
+        }
+    }
+}
+
+impl Finder<'_> {
+    /// Files that would be skills but for the case of their name; where there is a skill as well, they are its own.
+    fn misspelled(&mut self, searched: &IndexSet<String>, root_counts: bool) {
+        let is_searched = |folder: &str| {
+            let above = folder_of(folder);
+            let is_one_skill = above != DEFAULT && self.has(&skill_file(above));
+            searched.contains(folder)
+                || folder.is_empty() && root_counts
+                || !folder.is_empty() && searched.contains(above) && !is_one_skill
+        };
+        let is_misspelled = |path: &&str| {
+            let (name, folder) = (crate::paths::file_name(path), folder_of(path));
+            name != SKILL_FILE
+                && name.eq_ignore_ascii_case(SKILL_FILE)
+                && !is_hidden(path)
+                && is_searched(folder)
+                && !self.has(&skill_file(folder))
+        };
+        let files = self.source.tree.iter().map(|(path, _)| path);
+        let misspelled: Vec<&str> = files.filter(is_misspelled).collect();
+        for path in misspelled {
+            let folder = crate::paths::file_name(folder_of(path));
+            let name = if folder.is_empty() {
+                self.found.plugin.name.clone()
+            } else {
+                folder.to_owned()
+            };
+            self.drop(
+                Kind::Skill,
+                &name,
+                Location::new(path, 1),
+                Code::SkillFileMisspelled,
+                "only a file that is called `SKILL.md`, in just these letters, is a skill",
             );
         }
     }

@@ -80,7 +80,7 @@ fn skills_are_added_to_the_default_folder() {
             json!({"skills": ["./none", 7]}),
             None,
             vec!["skills/a"],
-            vec!["deep", "b"],
+            vec!["./none", "deep", "b"],
         ),
         (
             json!({"skills": ["../x", "/etc", "./a/../../x"]}),
@@ -138,6 +138,106 @@ fn skills_are_added_to_the_default_folder() {
     assert!(codes(&outside).contains(&"path-outside-plugin"));
     assert!(codes(&found(SKILLS, &json!({"skills": "./none"}), None)).contains(&"path-missing"));
     assert!(codes(&found(SKILLS, &json!({"skills": 7}), None)).contains(&"manifest-value-ignored"));
+}
+
+/// Name, place and code of each part that is dropped.
+fn dropped_parts(found: &Discovered) -> Vec<String> {
+    let told = |account: &Account| {
+        let (name, at, code) = (&account.name, &account.source, account.warnings[0].code);
+        format!("{} {name} @ {at} {code}", account.kind.as_str())
+    };
+    found.accounts.iter().map(told).collect()
+}
+
+#[test]
+fn what_leads_nowhere_is_accounted_for_where_it_is_declared() {
+    let manifest = "{\n\"commands\": {\n\"lost\": {\"source\": \"./no.md\"},\n\"short\": \"./no.md\",\n\"odd\": 7,\n\"of\": {\"source\": 7},\n\"dir\": \"./agents\"},\n\
+        \"skills\": [\"./none\"],\n\"agents\": [\n\"./agents\", \"./no.md\"],\n\"hooks\": [\"./no.json\", \"./agents\"],\n\"mcpServers\":\n \"./no.json\"}";
+    let found = discover(&source(
+        &[(CLAUDE_MANIFEST, manifest), ("agents/x.md", "")],
+        &json!(null),
+        None,
+    ))
+    .unwrap();
+    let mut dropped = dropped_parts(&found);
+    dropped.sort();
+    let at =
+        |what: &str, line: usize, code: &str| format!("{what} @ {CLAUDE_MANIFEST}:{line} {code}");
+    assert_eq!(
+        dropped,
+        [
+            at("agent ./no.md", 10, "path-missing"),
+            at("command dir", 7, "path-missing"),
+            at("command lost", 3, "path-missing"),
+            at("command odd", 5, "manifest-value-ignored"),
+            at("command of", 6, "manifest-value-ignored"),
+            at("command short", 4, "path-missing"),
+            at("hook ./agents", 11, "path-missing"),
+            at("hook ./no.json", 11, "path-missing"),
+            at("mcpServer ./no.json", 12, "path-missing"),
+            at("skill ./none", 8, "path-missing"),
+        ]
+    );
+    assert_eq!(found.plugin.agents.len(), 1);
+}
+
+#[test]
+fn files_that_only_look_like_skills_are_accounted_for() {
+    let nested = "nested-skill-dropped";
+    let misspelled = "skill-file-misspelled";
+    for (files, manifest, skills, dropped) in [
+        (
+            vec!["a/SKILL.md", "grp/gamma/SKILL.md", ".git/x/SKILL.md"],
+            json!(null),
+            vec!["a"],
+            vec![format!("skill gamma @ grp/gamma/SKILL.md:1 {nested}")],
+        ),
+        (
+            vec!["a/SKILL.md", "lower/skill.md", "a/skill.md", "b/c/skill.md"],
+            json!(null),
+            vec!["a"],
+            vec![format!("skill lower @ lower/skill.md:1 {misspelled}")],
+        ),
+        (
+            vec![
+                "skills/a/SKILL.md",
+                "skills/lower/Skill.md",
+                "skills/a/x/skill.md",
+                "docs/skill.md",
+            ],
+            json!({}),
+            vec!["skills/a"],
+            vec![format!(
+                "skill lower @ skills/lower/Skill.md:1 {misspelled}"
+            )],
+        ),
+        (
+            vec!["skill.md", "more/one/skill.md"],
+            json!({"skills": "./more/one"}),
+            vec![],
+            vec![
+                format!("skill one @ more/one/skill.md:1 {misspelled}"),
+                format!("skill folder @ skill.md:1 {misspelled}"),
+            ],
+        ),
+        // What a plugin that is one skill holds besides need not be skills.
+        (
+            vec!["SKILL.md", "docs/x/SKILL.md", "docs/skill.md"],
+            json!({}),
+            vec![""],
+            vec![],
+        ),
+    ] {
+        let files: Vec<(&str, &str)> = files.into_iter().map(|path| (path, "")).collect();
+        let found = found(&files, &manifest, None);
+        let folders = found
+            .plugin
+            .skills
+            .iter()
+            .map(|skill| skill.folder.as_str());
+        assert_eq!(folders.collect::<Vec<_>>(), skills, "{files:?}");
+        assert_eq!(dropped_parts(&found), dropped, "{files:?}");
+    }
 }
 
 #[test]
@@ -382,6 +482,67 @@ fn servers_are_merged_and_the_later_wins() {
         .map(|account| account.name.as_str())
         .collect();
     assert_eq!(lost, ["b", "./x.mcpb", "https://x/y.dxt"]);
+}
+
+#[test]
+fn what_is_no_server_is_accounted_for() {
+    for (file, manifest, dropped) in [
+        (
+            "{\"mcpServers\": {\n\"arr\": [],\n\"ok\": {}}}",
+            json!({}),
+            vec!["mcpServer arr @ .mcp.json:2 mcp-malformed".to_owned()],
+        ),
+        (
+            "{\"ok\": {}, \"inputs\": []}",
+            json!({"mcpServers": {"text": "x"}}),
+            vec![format!(
+                "mcpServer text @ {CLAUDE_MANIFEST}:1 mcp-malformed"
+            )],
+        ),
+    ] {
+        let found = found(&[(".mcp.json", file)], &manifest, None);
+        assert_eq!(found.plugin.servers.len(), 1, "{file}");
+        assert_eq!(dropped_parts(&found), dropped, "{file}");
+    }
+}
+
+#[test]
+fn the_author_can_want_no_servers_in_codex() {
+    let file = "{\"mcpServers\": {\n\"a\": {\"command\": \"x\"}}}";
+    for (own, kept) in [
+        (json!({}), vec!["a", "b"]),
+        (json!({"mcpServers": null}), vec!["a", "b"]),
+        (
+            json!({"mcpServers": {"c": {"command": "x"}}}),
+            vec!["a", "b", "c"],
+        ),
+        (json!({"mcpServers": {}}), vec![]),
+        (json!({"mcpServers": []}), vec![]),
+        (json!({"mcpServers": ""}), vec![]),
+    ] {
+        let own = own.to_string();
+        let found = found(
+            &[(".mcp.json", file), (CODEX_MANIFEST, &own)],
+            &json!({"mcpServers": {"b": {"command": "x"}}}),
+            None,
+        );
+        let servers = found
+            .plugin
+            .servers
+            .iter()
+            .map(|server| server.name.as_str());
+        assert_eq!(servers.collect::<Vec<_>>(), kept, "{own}");
+        let dropped = if kept.is_empty() {
+            let code = "author-codex-manifest-used";
+            vec![
+                format!("mcpServer a @ .mcp.json:2 {code}"),
+                format!("mcpServer b @ {CLAUDE_MANIFEST}:1 {code}"),
+            ]
+        } else {
+            vec![]
+        };
+        assert_eq!(dropped_parts(&found), dropped, "{own}");
+    }
 }
 
 #[test]

@@ -10,6 +10,8 @@ pub(crate) struct Field {
     pub(crate) value: Value,
     /// Line of its key, from 1.
     pub(crate) line: usize,
+    /// The source of a list or map in brackets, on one line: authors put words in brackets, too.
+    pub(crate) brackets: Option<String>,
 }
 
 /// What frontmatter says, in the order of its keys.
@@ -55,6 +57,15 @@ impl Header {
         let text = flat(self.get(key)?);
         let text = text.trim();
         (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    /// A value as text, brackets and all where YAML takes what stands in them for a list or a map.
+    pub(crate) fn written(&self, key: &str) -> Option<String> {
+        let brackets = self
+            .fields
+            .get(key)
+            .and_then(|field| field.brackets.clone());
+        brackets.or_else(|| self.text(key))
     }
 
     /// A value as yes or no, in all the words that Claude takes.
@@ -119,6 +130,37 @@ fn split_at_commas(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use crate::frontmatter::read;
+
+    #[test]
+    fn brackets_are_kept_where_they_are_asked_for() {
+        for (yaml, written) in [
+            ("hint: [--timeout 30s]", "[--timeout 30s]"),
+            ("hint:   [a,   b] # comment", "[a, b]"),
+            ("hint: [a\n  | --all]\nx: y", "[a | --all]"),
+            ("hint: {file}", "{file}"),
+            ("hint: [[a], b]", "[[a], b]"),
+            ("hint: [a] [b]", "[a] [b]"),
+            ("hint: <a> [b]", "<a> [b]"),
+            ("hint: \"[a]\"", "[a]"),
+            ("hint:\n  - a\n  - b", "a; b"),
+            // What strict YAML refuses elsewhere.
+            ("x: a: b\nhint: [--timeout 30s]", "[--timeout 30s]"),
+            ("x: a: b\nhint: [a] [b]", "[a] [b]"),
+            ("x: a: b\nhint: {file}", "{file}"),
+        ] {
+            let text = format!("---\n{yaml}\n---\n");
+            let header = read(&text).header;
+            assert_eq!(header.written("hint").as_deref(), Some(written), "{yaml}");
+        }
+        assert_eq!(read("---\na: b\n---\n").header.written("hint"), None);
+        assert_eq!(
+            read("---\nhint: []\n---\n")
+                .header
+                .written("hint")
+                .as_deref(),
+            Some("[]")
+        );
+    }
 
     #[test]
     fn values() {

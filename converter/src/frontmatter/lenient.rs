@@ -60,8 +60,11 @@ const STRONG: &[&str] = &[
 pub(super) fn read(yaml: &str, first_line: usize, repairs: &mut Vec<(usize, String)>) -> Header {
     let mut header = Header::default();
     for block in blocks(yaml, first_line) {
+        let value = value(&block);
+        let is_list = value.is_array() && block.rest.starts_with('[');
         let field = Field {
-            value: value(&block),
+            brackets: is_list.then(|| block.text()),
+            value,
             line: block.line,
         };
         if header.insert(block.key.to_owned(), field).is_some() {
@@ -80,6 +83,13 @@ struct Block<'a> {
     line: usize,
     rest: &'a str,
     more: Vec<&'a str>,
+}
+
+impl Block<'_> {
+    /// All of it on one line.
+    fn text(&self) -> String {
+        fold(std::iter::once(self.rest).chain(self.more.iter().copied()))
+    }
 }
 
 fn blocks(yaml: &str, first_line: usize) -> Vec<Block<'_>> {
@@ -137,7 +147,7 @@ fn value(block: &Block<'_>) -> Value {
     if let Some(style) = block_style(rest) {
         return Value::String(block_scalar(style, &block.more));
     }
-    let text = || fold(std::iter::once(rest).chain(block.more.iter().copied()));
+    let text = || block.text();
     match rest.chars().next() {
         None => nested(&block.more),
         Some(quote @ ('"' | '\'')) => {

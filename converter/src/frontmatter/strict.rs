@@ -1,5 +1,7 @@
 //! Frontmatter by a strict YAML reader, each scalar as it is written.
 
+use std::ops::Range;
+
 use serde_json::{Map, Value};
 use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle};
 
@@ -24,6 +26,7 @@ pub(super) fn read(yaml: &str, first_line: usize) -> Result<Header, NotStrict> {
         parser: Parser::new_from_str(yaml),
         first_line,
         line: first_line,
+        place: 0..0,
     };
     let mut header = Header::default();
     loop {
@@ -44,9 +47,17 @@ pub(super) fn read(yaml: &str, first_line: usize) -> Result<Header, NotStrict> {
         };
         let line = reader.line;
         let event = reader.next()?;
+        let start = reader.place.start;
         let value = reader.value(event, 1)?;
+        let source = yaml.get(start..reader.place.end).unwrap_or_default();
+        let is_list = matches!(value, Value::Array(_) | Value::Object(_));
+        let field = Field {
+            brackets: (is_list && source.starts_with(['[', '{'])).then(|| on_one_line(source)),
+            value,
+            line,
+        };
         let message = format!("the key `{key}` stands twice");
-        if header.insert(key, Field { value, line }).is_some() {
+        if header.insert(key, field).is_some() {
             return Err(NotStrict { line, message });
         }
     }
@@ -59,11 +70,17 @@ pub(super) fn read(yaml: &str, first_line: usize) -> Result<Header, NotStrict> {
     }
 }
 
+fn on_one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 struct Reader<'a> {
     parser: Parser<'a, serde_saphyr::granit_parser::StrInput<'a>>,
     first_line: usize,
     /// Line of the last event.
     line: usize,
+    /// Where the last event stands in the text.
+    place: Range<usize>,
 }
 
 impl<'a> Reader<'a> {
@@ -79,6 +96,7 @@ impl<'a> Reader<'a> {
             None => Ok(Event::StreamEnd),
             Some(Ok((event, span))) => {
                 self.line = self.first_line + span.start.line().saturating_sub(1);
+                self.place = span.byte_range().unwrap_or_default();
                 Ok(event)
             }
             Some(Err(error)) => Err(NotStrict {

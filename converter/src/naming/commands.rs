@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Claim, NamedCommand, Namer};
+use super::{Claim, NamedCommand, Namer, clean};
 use crate::discovery::dropped;
 use crate::frontmatter::{self, Document};
 use crate::report::{Code, Finding, Kind, Location};
@@ -34,6 +34,11 @@ impl<'a> Namer<'a, '_> {
         } else {
             self.alias(&command.name, at.clone(), &mut findings)
         };
+        // Names of files can hold what names of skills can't.
+        let cleaned = clean(&name);
+        if !cleaned.is_empty() {
+            name = cleaned;
+        }
         let shadowed = self.is_skill(&name);
         if shadowed {
             let other = format!("{name}-command");
@@ -111,9 +116,12 @@ fn with_header<'a>(command: &CommandSource, mut document: Document<'a>) -> Docum
             value => Value::String(value.to_string()),
         };
         let line = document.header.line(key);
-        document
-            .header
-            .insert(key.clone(), frontmatter::Field { value, line });
+        let field = frontmatter::Field {
+            value,
+            line,
+            brackets: None,
+        };
+        document.header.insert(key.clone(), field);
     }
     document
 }

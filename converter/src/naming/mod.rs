@@ -179,7 +179,7 @@ impl<'a> Namer<'a, '_> {
             at,
             format!("the alias file calls it `{alias}`"),
         ));
-        alias.clone()
+        clean(alias)
     }
 
     fn unused_aliases(&mut self) {
@@ -226,7 +226,7 @@ pub(crate) fn text(bytes: &[u8]) -> Result<&str, Unreadable> {
     })
 }
 
-/// A name on one line, without what no name can hold.
+/// A name on one line, without what no name can hold, and with one space where it has several: as Codex shows it.
 fn clean(name: &str) -> String {
     let words: Vec<&str> = name
         .split(|c: char| c.is_whitespace() || c.is_control())

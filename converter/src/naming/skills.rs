@@ -39,7 +39,7 @@ impl Namer<'_, '_> {
                 .text("name")
                 .map(|name| clean(&name))
                 .filter(|name| !name.is_empty())
-                .unwrap_or_else(|| by_folder.to_owned());
+                .unwrap_or_else(|| clean(by_folder));
             read.push((skill, file, document, claude_name));
         }
         // Of two of one name, the one whose folder is called so has it.

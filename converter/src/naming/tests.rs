@@ -88,6 +88,22 @@ fn who_lies_where() {
             vec!["skills/a > skills/x-y"],
             vec!["skill-moved"],
         ),
+        // Codex shows one space where a name has several.
+        (
+            vec![
+                ("skills/two  words/SKILL.md", ""),
+                ("commands/go  on.md", ""),
+            ],
+            vec![
+                "two words @ skills/two words/SKILL.md",
+                "go on @ skills/go on/SKILL.md",
+            ],
+            vec![
+                "commands/go  on.md > skills/go on/SKILL.md",
+                "skills/two  words > skills/two words",
+            ],
+            vec!["skill-moved"],
+        ),
         (
             vec![("skills/x-y/SKILL.md", "---\nname: x:y\n---\n")],
             vec!["x:y @ skills/x-y/SKILL.md"],

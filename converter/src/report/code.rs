@@ -61,6 +61,8 @@ codes! {
     PathMissing = "path-missing", Loss;
     /// A `SKILL.md` inside another skill, which Claude does not load.
     NestedSkillDropped = "nested-skill-dropped", Loss;
+    /// A file that would be a skill but for the case of its name.
+    SkillFileMisspelled = "skill-file-misspelled", Loss;
     /// Files called `SKILL.md` that are no skills of the plugin got another name.
     SkillFileSetAside = "skill-file-set-aside", Note;
     /// Texts among the commands that are none of the plugin's lie in another folder.

@@ -258,7 +258,7 @@ fn goes_on(body: &str, end: usize) -> bool {
     }
 }
 
-/// A file beside the text, in its skill's folder, or – if it is in a folder there – in the plugin's root.
+/// A file or `folder/` beside the text, in its skill's folder, or – if it is in a folder there – in the plugin's root.
 fn beside(work: &Work<'_>, written: &str) -> Option<String> {
     let tree = &work.context.source.tree;
     let here = folder_of(work.text.file);
@@ -276,7 +276,16 @@ fn beside(work: &Work<'_>, written: &str) -> Option<String> {
             !in_prompt_folder || written.contains('/') || root.is_empty() && !here.is_empty()
         })
         .filter_map(|root| join(root, written))
-        .find(|path| tree.get(path).is_some() && path != work.text.file)
+        .find(|path| {
+            tree.get(path).is_some() && path != work.text.file
+                || is_folder(written) && tree.has_folder(path)
+        })
+}
+
+/// Whether a path is written as that of a folder; `./` is the user's project.
+fn is_folder(written: &str) -> bool {
+    let names_one = written.split('/').any(|part| !matches!(part, "" | "."));
+    written.ends_with('/') && !written.starts_with('/') && names_one
 }
 
 /// Whether a path that is not there can only be meant as one beside the skill.

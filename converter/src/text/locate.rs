@@ -3,9 +3,9 @@
 use super::Role;
 use super::preamble;
 use super::work::Work;
-use crate::discovery::{ancestors, skill_file};
+use crate::discovery::{SKILL_FILE, ancestors, skill_file};
 use crate::options::BundleRoot;
-use crate::paths::{folder_of, join, relative};
+use crate::paths::{file_name, folder_of, join, relative};
 use crate::report::Code;
 
 /// How a text names a file of the plugin.
@@ -15,6 +15,25 @@ pub(super) struct Located {
     pub(super) code: String,
     /// In words, where a path alone would not be understood.
     pub(super) words: Option<String>,
+}
+
+impl Located {
+    /// What stands in code, in quotes if a shell would take it for several words.
+    pub(super) fn quoted(&self, ending: &str) -> String {
+        let code = format!("{}{ending}", self.code);
+        // What stands for a folder is replaced by its reader.
+        let path = code.rsplit('>').next().unwrap_or(&code);
+        if is_one_word(path) {
+            code
+        } else {
+            format!("\"{code}\"")
+        }
+    }
+}
+
+/// Whether a shell takes a path for one word.
+fn is_one_word(path: &str) -> bool {
+    !path.contains(|c: char| c.is_whitespace() || "&();|'".contains(c))
 }
 
 impl Work<'_> {
@@ -58,6 +77,51 @@ impl Work<'_> {
     /// Names a file or folder of the source at a place of the text.
     pub(super) fn locate(&mut self, at: usize, source: &str) -> Located {
         let path = self.bundle_path(source);
+        self.locate_at(at, path)
+    }
+
+    /// The same in the middle of code. Where the new path would have to be in quotes there, the old one is
+    /// named if the file lies there as well.
+    pub(super) fn locate_in_code(&mut self, at: usize, source: &str) -> Located {
+        let path = self.bundle_path(source);
+        let is_seen_whole = matches!(self.text.role, Role::Agent)
+            || matches!(self.context.options.root, BundleRoot::At(_));
+        let way = if is_seen_whole {
+            path.clone()
+        } else {
+            relative(folder_of(self.text.bundle_file), &path)
+        };
+        let is_better = !is_one_word(&way) && is_one_word(source) && self.lies_there_too(source);
+        self.locate_at(at, if is_better { source.to_owned() } else { path })
+    }
+
+    /// Whether a file – or every file of a folder – of a skill that moves lies at its old place, too: the bundle is
+    /// assembled so, unless something else lies there.
+    fn lies_there_too(&mut self, source: &str) -> bool {
+        if let Some(known) = self.left_behind.get(source) {
+            return *known;
+        }
+        let tree = &self.context.source.tree;
+        let taken = self.taken.take().unwrap_or_else(|| {
+            let places = tree.iter().map(|(path, _)| self.bundle_path(path));
+            places.map(|place| place.to_lowercase()).collect()
+        });
+        let stays = |path: &str| {
+            file_name(path) != SKILL_FILE
+                && !self.context.moved.contains_key(path)
+                && !taken.contains(&path.to_lowercase())
+        };
+        let mut inside = tree.under(source).map(|(path, _)| path).peekable();
+        let is_there = match inside.peek() {
+            None => tree.get(source).is_some() && stays(source),
+            Some(_) => inside.all(stays),
+        };
+        self.taken = Some(taken);
+        self.left_behind.insert(source.to_owned(), is_there);
+        is_there
+    }
+
+    fn locate_at(&mut self, at: usize, path: String) -> Located {
         match (&self.context.options.root, self.text.role) {
             (BundleRoot::At(root), _) => Located {
                 code: if path.is_empty() {

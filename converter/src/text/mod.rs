@@ -38,11 +38,40 @@ use std::collections::BTreeSet;
 
 use crate::context::Context;
 use crate::report::Finding;
+use preamble::Notes;
+use scan::Scan;
+use work::Work;
 
 /// Converts a text; its own check of the result is part of it.
 pub(crate) fn convert(text: Text<'_>, context: &Context<'_>) -> ConvertedText {
-    let scan = scan::Scan::of(text.body);
-    let mut work = work::Work::new(text, context, &scan);
+    let scan = Scan::of(text.body);
+    let mut work = Work::new(text, context, &scan);
+    let body = run(&mut work);
+    done(work, body)
+}
+
+/// Converts a text and the one that stands below it: what has to be said of both is said once, above the first that
+/// needs it, and they count arguments alike.
+pub(crate) fn convert_both(
+    texts: [Text<'_>; 2],
+    context: &Context<'_>,
+) -> (ConvertedText, ConvertedText) {
+    let [above, below] = texts;
+    let scans = [Scan::of(above.body), Scan::of(below.body)];
+    let mut above = Work::new(above, context, &scans[0]);
+    let mut below = Work::new(below, context, &scans[1]);
+    let positions = above.positions.with(below.positions);
+    above.positions = positions;
+    below.positions = positions;
+    let bodies = (run(&mut above), run(&mut below));
+    if above.notes != Notes::default() {
+        above.notes.take_over(std::mem::take(&mut below.notes));
+    }
+    (done(above, bodies.0), done(below, bodies.1))
+}
+
+/// All passes, and the check.
+fn run(work: &mut Work<'_>) -> String {
     // What is larger comes before what can be part of it.
     for pass in [
         reads::run,
@@ -58,12 +87,16 @@ pub(crate) fn convert(text: Text<'_>, context: &Context<'_>) -> ConvertedText {
         arguments::run,
         mentions::run,
     ] {
-        pass(&mut work);
+        pass(work);
     }
-    let mut edited = work.edits.apply(text.body);
-    gate::run(&mut work, &edited);
+    let edited = work.edits.apply(work.text.body);
+    gate::run(work, &edited);
+    edited.text
+}
+
+fn done(mut work: Work<'_>, body: String) -> ConvertedText {
     ConvertedText {
-        body: work.notes.put_above(std::mem::take(&mut edited.text)),
+        body: work.notes.put_above(body),
         findings: work.take_findings(),
         reads: work.reads,
     }

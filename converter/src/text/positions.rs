@@ -15,6 +15,14 @@ pub(super) struct Positions {
 }
 
 impl Positions {
+    /// How two texts that are read as one use them.
+    pub(super) fn with(self, other: Self) -> Self {
+        Self {
+            meant: self.meant || other.meant,
+            from_zero: self.from_zero || other.from_zero,
+        }
+    }
+
     /// Whoever uses the second argument uses the first one, too: `$5` alone is an amount of money.
     pub(super) fn of(body: &str, scan: &Scan) -> Self {
         let mut positions = Self::default();

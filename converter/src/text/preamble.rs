@@ -75,6 +75,27 @@ impl Notes {
         (!sentences.is_empty()).then(|| sentences.join(" "))
     }
 
+    /// Says what is to be said of a text further below, too.
+    pub(super) fn take_over(&mut self, below: Self) {
+        // Taken apart by name, so that a note that is added can't be forgotten here.
+        let Self {
+            relative_path,
+            plugin_folder,
+            arguments,
+            positions,
+            project_root,
+            data_folder,
+            session,
+        } = below;
+        self.relative_path = self.relative_path.take().or(relative_path);
+        self.plugin_folder = self.plugin_folder.take().or(plugin_folder);
+        self.arguments |= arguments;
+        self.positions |= positions;
+        self.project_root |= project_root;
+        self.data_folder |= data_folder;
+        self.session |= session;
+    }
+
     /// Puts the paragraph on top of a text, below the blank lines that it begins with.
     pub(super) fn put_above(&self, body: String) -> String {
         let Some(paragraph) = self.paragraph() else {

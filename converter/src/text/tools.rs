@@ -47,6 +47,35 @@ const VERBS: &[(&str, &str)] = &[
     ("invoking", "using"),
 ];
 
+/// What stands before a name in backticks where the name itself is spoken of: "older texts refer to `TodoWrite`".
+/// Of tools "called" by itself says that they are used.
+const NAMING: &[&str] = &[
+    // What is said of an agent that isn't there; a name of a tool can stand for one.
+    "(in place of",
+    "also called",
+    "are called",
+    "function called",
+    "is called",
+    "known as",
+    "mention",
+    "mentioned",
+    "mentioning",
+    "mentions",
+    "named",
+    "refer to",
+    "referred to as",
+    "referring to",
+    "refers to",
+    "said",
+    "say",
+    "saying",
+    "says",
+    "so-called",
+    "tool called",
+    "was called",
+    "were called",
+];
+
 /// Rewrites the names outside of code; in backticks where they are all of it.
 pub(super) fn run(work: &mut Work<'_>) {
     let body = work.body();
@@ -106,6 +135,14 @@ fn one(
     if is_call || tool.ordinary && !is_tool {
         return;
     }
+    if place != Place::Prose && is_spoken_of(words::lead(body, around.start, 24)) {
+        let message = format!(
+            "the name of the tool `{}` is left: the text speaks of it",
+            tool.name
+        );
+        work.find_first(around.start, Code::ClaudeSpecificText, message);
+        return;
+    }
     let Some(phrase) = &tool.words else {
         return unavailable(work, around.start, tool);
     };
@@ -135,6 +172,15 @@ fn one(
             format!("the tool `{}` is named in words", tool.name),
         );
     }
+}
+
+/// Whether what stands before a name says that the name is what is meant.
+fn is_spoken_of(lead: &str) -> bool {
+    let lead = lead.trim_end().to_ascii_lowercase();
+    NAMING.iter().any(|naming| {
+        let before = lead.strip_suffix(naming);
+        before.is_some_and(|before| !before.ends_with(words::is_word))
+    })
 }
 
 /// `Name()` speaks of the tool; `Name({…})` calls it.

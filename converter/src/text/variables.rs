@@ -124,7 +124,13 @@ fn plugin_path(work: &mut Work<'_>, variable: &Variable<'_>, folder: &str) {
     if !work.edits.is_free(range.clone()) {
         return;
     }
-    let located = work.locate(range.start, &path);
+    let around = work.with_ticks(range.clone());
+    let amid_code = around == range && work.in_code(range.start);
+    let located = if amid_code {
+        work.locate_in_code(range.start, &path)
+    } else {
+        work.locate(range.start, &path)
+    };
     let slash = if body[tail.clone()].len() > 1 && body[tail.clone()].ends_with('/') {
         "/"
     } else {
@@ -138,16 +144,39 @@ fn plugin_path(work: &mut Work<'_>, variable: &Variable<'_>, folder: &str) {
             format!("the plugin has no `{path}`"),
         );
     }
-    let around = work.with_ticks(range.clone());
     match &located.words {
-        Some(words) if around != range || !work.in_code(range.start) && !goes_on => {
+        Some(words) if around != range || !amid_code && !goes_on => {
             work.replace(around, words);
         }
         _ => {
             work.explain(&located);
-            work.replace(range, &format!("{}{slash}", located.code));
+            let code = if amid_code && !is_quoted(work, &range) {
+                located.quoted(slash)
+            } else {
+                format!("{}{slash}", located.code)
+            };
+            work.replace(range, &code);
         }
     }
+}
+
+/// Whether a piece of code stands in quotes, or right beside them.
+fn is_quoted(work: &Work<'_>, range: &Range<usize>) -> bool {
+    let body = work.body();
+    let is_quote = |c: char| matches!(c, '"' | '\'');
+    let line = work.scan.line(range.start);
+    let lead = words::lead(body, range.start, (range.start - line.start).min(1024));
+    let mut open = None;
+    for c in lead.chars().filter(|c| is_quote(*c)) {
+        open = match open {
+            None => Some(c),
+            Some(quote) if quote == c => None,
+            Some(quote) => Some(quote),
+        };
+    }
+    open.is_some()
+        || words::before(body, range.start).is_some_and(is_quote)
+        || words::after(body, range.end).is_some_and(is_quote)
 }
 
 /// Everything else that has a value or can be said in words.

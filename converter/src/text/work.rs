@@ -1,6 +1,6 @@
 //! What the passes over one text share.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::edits::Edits;
@@ -30,6 +30,10 @@ pub(super) struct Work<'a> {
     pub(super) reads: BTreeSet<String>,
     /// What was found so far.
     pub(super) findings: BTreeSet<(usize, Code, String)>,
+    /// Where files lie in the bundle, in lower case; made when it is first asked for.
+    pub(super) taken: Option<BTreeSet<String>>,
+    /// Which files and folders that have moved lie at their old places, too, as far as it was asked.
+    pub(super) left_behind: BTreeMap<String, bool>,
     /// What is said of a kind of thing once.
     said: BTreeSet<(Code, String)>,
 }
@@ -51,6 +55,8 @@ impl<'a> Work<'a> {
             notes: Notes::default(),
             reads: BTreeSet::new(),
             findings: BTreeSet::new(),
+            taken: None,
+            left_behind: BTreeMap::new(),
             said: BTreeSet::new(),
         }
     }

@@ -11,6 +11,7 @@ const PIECES: &[&str] = &[
     "@",
     "@../shared/rules.md",
     "@reference.md",
+    "@docs/",
     "@alice",
     "@$1",
     "@agent-forge:reviewer",
@@ -23,6 +24,7 @@ const PIECES: &[&str] = &[
     "$issue",
     "${CLAUDE_PLUGIN_ROOT}",
     "${CLAUDE_SKILL_DIR}/x",
+    "`cat ${CLAUDE_PLUGIN_ROOT}/skills/shared/rules.md`",
     "$CLAUDE_PLUGIN_ROOT",
     "${CLAUDE_PLUGIN_ROOT:-",
     "${CLAUDE_PROJECT_DIR}",
@@ -48,6 +50,8 @@ const PIECES: &[&str] = &[
     "`AskUserQuestion`",
     "the Task tool",
     "call ",
+    "may refer to ",
+    "is called ",
     "an ",
     "use ",
     "`",
@@ -178,9 +182,13 @@ proptest! {
 
     #[test]
     fn a_second_conversion_changes_nothing(body in spaced_text()) {
-        let world = World::small().at("/b");
-        let once = world.skill(&body);
-        prop_assert_eq!(&world.skill(&once.body).body, &once.body);
+        let mut with_spaces = World::small().at("/my b");
+        let moved = ("skills/shared".to_owned(), "skills/my rules".to_owned());
+        with_spaces.moved.extend([moved]);
+        for world in [World::small().at("/b"), with_spaces] {
+            let once = world.skill(&body);
+            prop_assert_eq!(&world.skill(&once.body).body, &once.body);
+        }
     }
 
     #[test]

@@ -103,6 +103,17 @@ fn includes() {
                 "Review `src/main.ts` of the project",
                 &[],
             ),
+            (
+                "See @docs/ and @${CLAUDE_PLUGIN_ROOT}/docs/, @references/, `@docs/`.",
+                "See `/b/docs` and `/b/docs`, `/b/skills/prd/references`, `/b/docs`.",
+                &[],
+            ),
+            ("- @docs/", "- Read `/b/docs` now.", &[]),
+            (
+                "Look at @src/, @docs, @./ and @/docs/",
+                "Look at @src/, @docs, @./ and @/docs/",
+                &[],
+            ),
             // Not includes.
             (
                 "import \"@/components/ui/button.tsx\" and @/lib/utils, add @types/chart.js",

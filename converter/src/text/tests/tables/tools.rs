@@ -68,6 +68,31 @@ fn tools() {
                 "Run `Workflow(forge:scan)`, no Workflow(s)",
                 &["tool-unavailable"],
             ),
+            // The name is spoken of.
+            (
+                "Older docs may refer to `TodoWrite`; treat that as a list. Use `TodoWrite`",
+                "Older docs may refer to `TodoWrite`; treat that as a list. Use a checklist (keep it in your messages)",
+                &["tool-reworded", "claude-specific-text"],
+            ),
+            (
+                "A tool called **`SendMessage`**; it says\n`WebFetch`. Unnamed `TodoWrite`, called TodoWrite",
+                "A tool called **`SendMessage`**; it says\n`WebFetch`. Unnamed a checklist (keep it in your messages), used a checklist",
+                &[
+                    "claude-specific-text",
+                    "tool-reworded",
+                    "claude-specific-text",
+                ],
+            ),
+            (
+                "subagent_type: AskUserQuestion",
+                "agent: spawn the `default` agent (in place of `AskUserQuestion`, which is not there)",
+                &["agent-unknown"],
+            ),
+            (
+                "It called `ExitPlanMode` too early",
+                "It used a request to approve your plan (show the plan, then wait for the answer) too early",
+                note,
+            ),
             // Left alone.
             (
                 "Read, Write and Edit it. `Read` and `Bash`, the Grep tool",
