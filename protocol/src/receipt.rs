@@ -36,6 +36,15 @@ pub struct Receipt {
     pub warnings: Vec<Warning>,
 }
 
+impl Receipt {
+    /// The names of all skills, those of plugins among them.
+    pub fn skill_names(&self) -> impl Iterator<Item = &str> {
+        let of_plugins = self.plugins.iter().flat_map(|plugin| &plugin.skills);
+        let single = self.skills.iter().map(|skill| &skill.name);
+        of_plugins.chain(single).map(String::as_str)
+    }
+}
+
 /// One plugin of the loadout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -22,11 +22,11 @@ pub enum Shown {
     NotYet,
 }
 
-/// Reads what a turn shows. Blocking: it reads the end of the file.
+/// Reads what a turn shows; `names` are those of skills that it may. Blocking: it reads the end of the file.
 ///
 /// # Errors
 /// What the system says if the file can't be read.
-pub fn shown(session_file: &Path, turn: &str) -> io::Result<Shown> {
+pub fn shown(session_file: &Path, turn: &str, names: &[&str]) -> io::Result<Shown> {
     let mut file = File::open(session_file)?;
     let whole = file.metadata()?.len();
     let mut length = FIRST.min(whole);
@@ -34,7 +34,7 @@ pub fn shown(session_file: &Path, turn: &str) -> io::Result<Shown> {
         file.seek(SeekFrom::Start(whole - length))?;
         let mut end = Vec::new();
         Read::by_ref(&mut file).take(length).read_to_end(&mut end)?;
-        if let Some(shown) = in_lines(&end, turn) {
+        if let Some(shown) = in_lines(&end, turn, names) {
             return Ok(shown);
         }
         if length == whole {
@@ -52,7 +52,7 @@ struct Line<'a> {
 }
 
 /// `None` if the turn's beginning is not among these lines.
-fn in_lines(lines: &[u8], turn: &str) -> Option<Shown> {
+fn in_lines(lines: &[u8], turn: &str, names: &[&str]) -> Option<Shown> {
     let begins = |line: &&[u8]| {
         memmem::find(line, b"\"task_started\"").is_some()
             && memmem::find(line, turn.as_bytes()).is_some()
@@ -69,7 +69,7 @@ fn in_lines(lines: &[u8], turn: &str) -> Option<Shown> {
             "response_item" => messages.push(payload),
             // It follows on what the turn shows.
             "turn_context" if payload["turn_id"] == turn => {
-                let seen = Seen::of(&json!({ "input": messages }));
+                let seen = Seen::knowing(&json!({ "input": messages }), names);
                 return Some(Shown::Skills(seen.skills.into_iter().collect()));
             }
             _ => {}
@@ -121,7 +121,7 @@ mod tests {
         let second = [begun("two"), context("two")].concat();
         let third = [begun("three"), skills(&["a", "new"]), context("three")].concat();
         let file = [first, second, third, skills(&["later"])].concat();
-        let of = |turn| in_lines(file.as_bytes(), turn);
+        let of = |turn| in_lines(file.as_bytes(), turn, &[]);
         assert_eq!(of("one"), Some(set(&["a", "b"])));
         assert_eq!(of("two"), Some(set(&[])));
         assert_eq!(of("three"), Some(set(&["a", "new"])));
@@ -132,7 +132,14 @@ mod tests {
             "{\"type\":\"turn_con".to_owned(),
         ]
         .concat();
-        assert_eq!(in_lines(half.as_bytes(), "five"), Some(Shown::NotYet));
+        let odd = begun("six") + &skills(&["Review: Fast", "b"]) + &context("six");
+        for (names, found) in [
+            ([].as_slice(), set(&["Review", "b"])),
+            (&["Review: Fast"], set(&["Review: Fast", "b"])),
+        ] {
+            assert_eq!(in_lines(odd.as_bytes(), "six", names), Some(found));
+        }
+        assert_eq!(in_lines(half.as_bytes(), "five", &[]), Some(Shown::NotYet));
     }
 
     #[test]
@@ -141,8 +148,8 @@ mod tests {
         let filler = line("event_msg", json!({ "text": "x".repeat(100_000) })).repeat(9);
         let text = [begun("t"), filler, skills(&["a"]), context("t")].concat();
         file.write_all(text.as_bytes()).unwrap();
-        assert_eq!(shown(file.path(), "t").unwrap(), set(&["a"]));
-        assert_eq!(shown(file.path(), "other").unwrap(), Shown::NotYet);
-        assert!(shown(Path::new("/none"), "t").is_err());
+        assert_eq!(shown(file.path(), "t", &[]).unwrap(), set(&["a"]));
+        assert_eq!(shown(file.path(), "other", &[]).unwrap(), Shown::NotYet);
+        assert!(shown(Path::new("/none"), "t", &[]).is_err());
     }
 }

@@ -79,7 +79,8 @@ async fn on(
         .with_hint("Allow this program to listen on 127.0.0.1.")
     })?;
     let request = trial_request(lowered, &root, &catalog.cwd, &endpoint.url());
-    let shown = shown(codex, &mut endpoint, &request).await;
+    let names: Vec<&str> = record.receipt.skill_names().collect();
+    let shown = shown(codex, &mut endpoint, &request, &names).await;
     loadouts.discard(record.clone()).await;
     let (seen, hooks) = shown?;
     let LoadoutRecord {
@@ -108,6 +109,7 @@ async fn shown(
     codex: &BriefCodex,
     endpoint: &mut Endpoint,
     request: &Value,
+    names: &[&str],
 ) -> Result<(Seen, Vec<String>), LoadoutError> {
     let started: Value = codex.asker().ask(START, request).await?;
     let turn = json!({ "threadId": started["thread"]["id"],
@@ -140,7 +142,7 @@ async fn shown(
         let params = Some(&message["params"]).filter(|params| !is_said_of_gate(params))?;
         Some(params["run"]["eventName"].as_str()?.to_owned())
     });
-    Ok((Seen::of(&body), hooks.collect()))
+    Ok((Seen::knowing(&body, names), hooks.collect()))
 }
 
 async fn turn_ended(codex: &BriefCodex) {

@@ -33,14 +33,8 @@ impl LoadoutRecord {
     /// A `restrict` that leaves plugins as they are also leaves those that are installed later.
     #[must_use]
     pub fn may_show(&self, skill: &str) -> bool {
-        let of_plugins = self
-            .receipt
-            .plugins
-            .iter()
-            .flat_map(|plugin| &plugin.skills);
-        let mut single = self.receipt.skills.iter().map(|skill| &skill.name);
         let open = self.plan.host_plugins == Scope::All && skill.contains(':');
-        open || single.any(|name| name == skill) || of_plugins.into_iter().any(|name| name == skill)
+        open || self.receipt.skill_names().any(|name| name == skill)
     }
 }
 

@@ -251,7 +251,7 @@ impl Work {
                 begin_anew: true,
             });
         }
-        let mut shown = self.shown(question, file).await?;
+        let mut shown = self.shown(question, file, &binding).await?;
         shown.retain(|name| !binding.loadout.may_show(name));
         if shown.is_empty() {
             return Ok(());
@@ -299,11 +299,21 @@ impl Work {
         }
     }
 
-    async fn shown(&self, question: &Question, file: &Path) -> Result<BTreeSet<String>, Objection> {
+    async fn shown(
+        &self,
+        question: &Question,
+        file: &Path,
+        binding: &Binding,
+    ) -> Result<BTreeSet<String>, Objection> {
         let deadline = Instant::now() + WRITTEN_WITHIN;
         loop {
             let (file, turn) = (file.to_owned(), question.turn.clone());
-            let found = tokio::task::spawn_blocking(move || shown(&file, &turn)).await;
+            let loadout = binding.loadout.clone();
+            let found = tokio::task::spawn_blocking(move || {
+                let names: Vec<&str> = loadout.receipt.skill_names().collect();
+                shown(&file, &turn, &names)
+            });
+            let found = found.await;
             match found {
                 Ok(Ok(Shown::Skills(skills))) => return Ok(skills),
                 Ok(Ok(Shown::NotYet)) if Instant::now() < deadline => {
