@@ -43,7 +43,7 @@ impl Corpus {
         let mut plugins = Vec::new();
         for found in look(&folder)? {
             match found {
-                Found::Here(source) => plugins.extend(Plugin::of(*source)?),
+                Found::Here(source, _) => plugins.extend(Plugin::of(*source)?),
                 Found::Unreadable { name, error } => bail!("{name}: {error}"),
                 Found::Elsewhere { .. } => {}
             }
