@@ -106,8 +106,10 @@ impl Written {
             };
         }
         let token = token(body, start);
-        let path = match body[token.clone()].find('#') {
-            Some(length) => start..start + length,
+        // A variable's default may hold one.
+        let from = variable_at(body, start).map_or(start, |variable| variable.range.end);
+        let path = match body[from.min(token.end)..token.end].find('#') {
+            Some(length) => start..from + length,
             None => token.clone(),
         };
         let end = lines(body, token.end).unwrap_or(token.end);
@@ -144,13 +146,17 @@ fn lines(body: &str, at: usize) -> Option<usize> {
 /// The path after the `@`, without the punctuation of the sentence.
 fn token(body: &str, start: usize) -> Range<usize> {
     let mut end = start;
+    let mut after_variables = start;
     loop {
         end = words::run(body, end, 512, |c| {
             c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '~' | '+' | '@' | '#')
         })
         .end;
         match variable_at(body, end).filter(|_| words::after(body, end) == Some('$')) {
-            Some(variable) if variable.range.end - start < 1024 => end = variable.range.end,
+            Some(variable) if variable.range.end - start < 1024 => {
+                end = variable.range.end;
+                after_variables = end;
+            }
             _ => break,
         }
     }
@@ -158,12 +164,13 @@ fn token(body: &str, start: usize) -> Range<usize> {
         let name = words::run(body, start + 1, 64, words::is_word);
         end = if name.is_empty() { start } else { name.end };
     }
-    let mut path = without_text_after(&body[start..end]);
+    // Of a variable, nothing is cut off.
+    let mut path = without_text_after(&body[after_variables..end]);
     // The marks of `_@x.md_` and `~~@x.md~~` are none of it.
     if let Some(mark @ ('_' | '~')) = words::before(body, start - 1) {
         path = path.trim_end_matches(mark);
     }
-    start..start + path.trim_end_matches(['.', '-', '@', '#']).len()
+    start..after_variables + path.trim_end_matches(['.', '-', '@', '#']).len()
 }
 
 /// What an include leads to; `None` if it isn't one.
@@ -192,6 +199,9 @@ fn target(work: &mut Work<'_>, at: usize, whole: &Written, place: Place) -> Opti
         _ => false,
     };
     if let Some(variable) = variable_at(body, token.start) {
+        if variable.range.end > token.end {
+            return None;
+        }
         let rest = &body[variable.range.end..token.end];
         let folder = match variable.name {
             "CLAUDE_PLUGIN_ROOT" => "",

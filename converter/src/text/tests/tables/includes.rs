@@ -114,6 +114,12 @@ fn includes() {
                 "Look at @src/, @docs, @./ and @/docs/",
                 &[],
             ),
+            // A variable is read whole.
+            (
+                "_@$CLAUDE_PLUGIN_ROOT_ @${CLAUDE_PLUGIN_ROOT:-a#b}/docs/guide.md",
+                "_@$CLAUDE_PLUGIN_ROOT_ `/b/docs/guide.md`",
+                &["variable-unresolved"],
+            ),
             // Not includes.
             (
                 "import \"@/components/ui/button.tsx\" and @/lib/utils, add @types/chart.js",
