@@ -85,17 +85,18 @@ const MARKETPLACES: [&str; 2] = [
     ".agents/plugins/marketplace.json",
 ];
 
-/// Each folder in `folder`; where such a folder is no marketplace itself, those in it are corpora of their own.
+/// Each folder in `folder`; where such a folder holds marketplaces and is none itself, all in it are corpora of
+/// their own.
 pub(crate) fn all(folder: &Path) -> Result<Vec<Corpus>> {
     let mut corpora = Vec::new();
     for (name, folder) in folders_in(folder)? {
         let inner = folders_in(&folder)?;
-        let is_market = is_market(&folder);
-        corpora.push(Corpus::read(name.clone(), folder)?);
+        if is_market(&folder) || !inner.iter().any(|(_, inner)| is_market(inner)) {
+            corpora.push(Corpus::read(name, folder)?);
+            continue;
+        }
         for (inner, folder) in inner {
-            if !is_market && self::is_market(&folder) {
-                corpora.push(Corpus::read(format!("{name}/{inner}"), folder)?);
-            }
+            corpora.push(Corpus::read(format!("{name}/{inner}"), folder)?);
         }
     }
     corpora.retain(|corpus| !corpus.plugins.is_empty());

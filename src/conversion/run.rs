@@ -151,14 +151,7 @@ fn place(
     request: &Request,
     written: &mut Vec<String>,
 ) -> Outcome {
-    let name = folder_name(&conversion.report.plugin);
-    // Two plugins of one name would be one folder.
-    if written.contains(&name.to_lowercase()) {
-        return taken(
-            &request.out.join(&name),
-            "Give one of the two plugins another name.",
-        );
-    }
+    let name = free_name(&conversion.report.plugin, source, written);
     let replace = if request.replace {
         Replace::Bundle { source }
     } else {
@@ -180,6 +173,20 @@ fn place(
     }
 }
 
+/// Two plugins of one name would be one folder: the second one's is named by where it lay, too.
+fn free_name(plugin: &str, source: &Path, written: &[String]) -> String {
+    let plain = folder_name(plugin);
+    let folder = source.file_name().unwrap_or_default().to_string_lossy();
+    let with_folder = folder_name(&format!("{plain}-{folder}"));
+    let numbered = (2..).map(|number| format!("{with_folder}-{number}"));
+    let mut names = [plain.clone(), with_folder.clone()]
+        .into_iter()
+        .chain(numbered);
+    names
+        .find(|name| !written.contains(&name.to_lowercase()))
+        .unwrap_or(plain)
+}
+
 fn taken(place: &Path, hint: &str) -> Outcome {
     Outcome::Broken {
         message: OutputError::Taken(place.to_owned()).to_string(),
@@ -199,5 +206,25 @@ fn broken(error: &ConversionError) -> Outcome {
     Outcome::Broken {
         message: error.to_string(),
         hint: error.hint().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plugins_of_one_name_lie_in_folders_of_their_own() {
+        let mut written: Vec<String> = Vec::new();
+        for (plugin, source, expected) in [
+            ("thrum", "/c/claude-plugin", "thrum"),
+            ("thrum", "/c/codex-plugin", "thrum-codex-plugin"),
+            ("Thrum", "/d/codex-plugin", "Thrum-codex-plugin-2"),
+            ("other", "/", "other"),
+        ] {
+            let name = free_name(plugin, Path::new(source), &written);
+            assert_eq!(name, expected);
+            written.push(name.to_lowercase());
+        }
     }
 }
