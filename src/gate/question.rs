@@ -52,6 +52,19 @@ impl Question {
         }
     }
 
+    /// About a turn that does not wait: nobody hears the answer.
+    #[must_use]
+    pub fn of_nobody(thread: &str, turn: &str, session_file: PathBuf) -> Self {
+        Self {
+            thread: thread.to_owned(),
+            line: thread.to_owned(),
+            turn: turn.to_owned(),
+            session_file: Some(session_file),
+            ends: false,
+            answer: oneshot::channel().0,
+        }
+    }
+
     /// Answers.
     pub fn answer(self, verdict: Verdict) {
         // Codex may have given the turn up meanwhile.

@@ -65,7 +65,7 @@ const TURNS: [&str; 9] = [
 /// others may have to wait for another turn to end.
 #[must_use]
 pub fn begins_turn_at_once(method: &str) -> bool {
-    ["review/start", "turn/start"].contains(&method)
+    ["review/start", GOAL_SET, "turn/start"].contains(&method)
 }
 
 /// Whether a response is an error.

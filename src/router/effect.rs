@@ -93,6 +93,13 @@ pub enum Effect {
         /// The thread.
         thread: String,
     },
+    /// A turn of a thread with a loadout has begun.
+    TurnStarted {
+        /// The thread.
+        thread: String,
+        /// Codex's `turn/started`.
+        started: Frame,
+    },
     /// A turn of a thread with a loadout has begun, or will not: what it may show is settled.
     TurnBegan {
         /// The thread.

@@ -25,8 +25,10 @@ impl Router {
 
     fn on_answer(&mut self, frame: Frame, effects: &mut Vec<Effect>) {
         if let Some(number) = self.own_number(frame.id_json()) {
-            if let Some((thread, _)) = self.beginning.remove(&frame.id()) {
-                effects.push(Effect::TurnBegan { thread });
+            if let Some((thread, announced)) = self.beginning.remove(&frame.id()) {
+                if !announced || thread::is_refused(&frame) {
+                    effects.push(Effect::TurnBegan { thread });
+                }
                 return;
             }
             effects.push(Effect::Answered {
@@ -245,7 +247,11 @@ impl Router {
         match method {
             thread::TURN_STARTED => {
                 self.running.insert(thread.clone());
-                effects.push(Effect::TurnBegan { thread });
+                effects.push(Effect::TurnBegan {
+                    thread: thread.clone(),
+                });
+                let started = frame.clone();
+                effects.push(Effect::TurnStarted { thread, started });
             }
             thread::TURN_COMPLETED => {
                 self.running.remove(&thread);

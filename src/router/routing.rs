@@ -288,8 +288,10 @@ impl Router {
         match prepared {
             Prepared::Pass(request) => {
                 if let (RequestKind::Turn, Some(thread)) = (claimed.kind, &claimed.thread) {
-                    let announced = thread::begins_turn_at_once(claimed.frame.method())
-                        && !self.running.contains(thread);
+                    let method = claimed.frame.method();
+                    let announced = thread::begins_turn_at_once(method)
+                        && !self.running.contains(thread)
+                        && (self.hears_turns || method != thread::GOAL_SET);
                     self.beginning
                         .insert(claimed.frame.id(), (thread.clone(), announced));
                     if announced {
@@ -315,6 +317,12 @@ impl Router {
         if let Some(thread) = gate {
             self.open_host_gate(&thread, effects);
         }
+    }
+
+    /// Whether the host lets Codex say that turns begin.
+    #[must_use]
+    pub fn hears_turns(&self) -> bool {
+        self.hears_turns
     }
 
     /// A goal was paused for what has changed underneath: it goes on, once that is kept out, as if the

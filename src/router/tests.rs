@@ -169,6 +169,7 @@ fn told(effects: Vec<Effect>) -> Vec<String> {
             ticket: Ticket(number),
         } => format!("abandoned {number}"),
         Effect::TurnGoesOn { thread } => format!("turn of {thread} goes on"),
+        Effect::TurnStarted { thread, .. } => format!("turn of {thread} started"),
         Effect::TurnBegan { thread } => format!("turn of {thread} began"),
         Effect::SettingsAsked { thread, .. } => format!("settings asked for {thread}"),
         Effect::Settings { thread, .. } => format!("settings of {thread}"),
@@ -433,6 +434,7 @@ fn a_turn_waits_until_its_thread_is_known_to_be_kept_to_its_loadout() {
             format!("to host: {accepted}"),
             format!("to host: {status}"),
             "turn of t1 began".to_owned(),
+            "turn of t1 started".to_owned(),
             format!("to host: {started}"),
             format!("to host: {item}"),
             format!("to Codex: {interrupt}"),
@@ -487,7 +489,7 @@ fn a_goal_that_was_paused_for_us_goes_on_as_if_the_host_had_asked() {
     );
     // The host hears of no answer, whatever it is.
     let answer = format!(r#"{{"id":{},"result":{{}}}}"#, told["id"]);
-    assert_eq!(script.codex(&answer), ["turn of t1 began"]);
+    assert_eq!(script.codex(&answer), NONE, "the turn is still to begin");
     let asked = go_on(&mut script, "t1");
     assert_eq!(asked.len(), 1);
     assert_eq!(
@@ -688,7 +690,11 @@ fn a_thread_with_a_turn_under_way_is_not_bound_anew() {
     let started = r#"{"method":"turn/started","params":{"threadId":"t1"}}"#;
     assert_eq!(
         script.codex(started),
-        ["turn of t1 began".to_owned(), format!("to host: {started}")]
+        [
+            "turn of t1 began".to_owned(),
+            "turn of t1 started".to_owned(),
+            format!("to host: {started}")
+        ]
     );
     let turn = r#"{"id":5,"method":"turn/start","params":{"threadId":"t1"}}"#;
     script.host(turn);
@@ -747,6 +753,7 @@ fn spawned_threads_are_recorded_before_the_host_hears_of_them() {
         [
             format!("to host: {spawned}"),
             "turn of t2 began".to_owned(),
+            "turn of t2 started".to_owned(),
             format!("to host: {of_child}"),
             "adopt t3 of t2".to_owned()
         ]

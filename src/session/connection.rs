@@ -151,13 +151,12 @@ impl Session {
 
     fn on_question(&mut self, question: Question) {
         if question.ends {
+            let hears = self.router.hears_turns();
             self.work_on(
                 || Done::Forgotten,
-                |work| async move {
-                    match work.before_goal_goes_on(question).await {
-                        Some(thread) => Done::GoalPaused(thread),
-                        None => Done::Forgotten,
-                    }
+                move |work| async move {
+                    let paused = work.before_goal_goes_on(question, hears).await;
+                    paused.map_or(Done::Forgotten, Done::GoalPaused)
                 },
             );
             return;
@@ -302,6 +301,17 @@ impl Session {
                             Done::Forgotten
                         },
                     );
+                }
+                Effect::TurnStarted { thread, started } => {
+                    if self.work.goes_on_with_goal(&thread) {
+                        self.work_on(
+                            || Done::Forgotten,
+                            |work| async move {
+                                let paused = work.look_at_goal_turn(started).await;
+                                paused.map_or(Done::Forgotten, Done::GoalPaused)
+                            },
+                        );
+                    }
                 }
                 Effect::TurnBegan { thread } => self.work.turn_began(&thread),
                 Effect::TurnGoesOn { thread } => self.work.turn_goes_on(&thread),

@@ -1,27 +1,72 @@
-//! Before a turn that goes on with a goal: Codex begins it when the one before has ended, and nothing can end it
-//! before the model is asked. So what has changed is looked for where Codex waits last.
+//! Turns that go on with a goal: Codex begins each when the one before has ended, and nothing can end it before the
+//! model is asked. So what has changed is looked for where Codex waits last, and nothing of ours makes Codex look at
+//! the disk from there until the turn has begun; when it has, what it shows is looked at.
 
 use codex_loadout_protocol::LoadoutError;
 use serde_json::{Value, json};
 
+use super::second_look::Began;
 use super::work::Work;
 use crate::connection::AskError;
 use crate::gate::{Question, Verdict};
 use crate::interceptors::thread::{GOAL_ACTIVE, GOAL_SET};
+use crate::selections::session_file;
+use crate::wire::Frame;
 
 impl Work {
     /// A turn ends. If something has changed underneath its thread and a goal would go on, that is paused, and
-    /// the thread is given when it is idle: the goal is to go on when the thread is bound anew.
-    pub async fn before_goal_goes_on(&self, question: Question) -> Option<String> {
+    /// the thread is given when it is idle: the goal is to go on when the thread is bound anew. Otherwise the
+    /// next turn is beginning, if `hears` that it has.
+    pub async fn before_goal_goes_on(&self, question: Question, hears: bool) -> Option<String> {
         let thread = question.thread.clone();
-        let paused = self.must_wait(&thread).await && self.pause_goal(&thread).await;
-        question.answer(Verdict::Go);
-        if !paused {
+        if !self.has_active_goal(&thread).await {
+            question.answer(Verdict::Go);
             return None;
         }
-        tracing::info!(thread, "something has changed underneath: its goal waits");
-        self.wait_until_idle(&thread).await;
-        Some(thread)
+        let entered = self.beginnings.enter().await;
+        if self.must_wait(&thread).await {
+            drop(entered);
+            let paused = self.pause_goal(&thread).await;
+            question.answer(Verdict::Go);
+            if !paused {
+                return None;
+            }
+            tracing::info!(thread, "something has changed underneath: its goal waits");
+            self.wait_until_idle(&thread).await;
+            return Some(thread);
+        }
+        if hears {
+            self.goal_turns.insert(thread.clone());
+            self.beginnings.begin(&thread, entered);
+        }
+        question.answer(Verdict::Go);
+        None
+    }
+
+    /// A turn has begun. If it goes on with a goal and shows what is not of the loadout, it is undone as
+    /// far as that goes: the model may have been asked. The thread is given when its goal is to go on.
+    pub async fn look_at_goal_turn(&self, started: Frame) -> Option<String> {
+        let Began { thread, turn, .. } = self.began(&started)?;
+        let upstream = self.upstream().await.ok()?;
+        let (home, id) = (upstream.codex_home, thread.clone());
+        let file = tokio::task::spawn_blocking(move || session_file::find(&home, &id));
+        let question = Question::of_nobody(&thread, &turn, file.await.ok()??);
+        let objection = self.permit(&question).await.err()?;
+        tracing::info!(thread, turn, error = %objection.error, "a turn that goes on with a goal ends");
+        let goes_on = self.has_active_goal(&thread).await && self.pause_goal(&thread).await;
+        self.hold(&thread, &turn).await;
+        self.interrupt(&thread, &turn).await;
+        if let Err(error) = self.take_back(&thread).await {
+            tracing::warn!(%error, thread, "a turn that was ended stays in the history");
+        }
+        self.note_refusal("a turn", Some(thread.clone()), &objection.error)
+            .await;
+        goes_on.then_some(thread)
+    }
+
+    /// Whether the turn that has begun goes on with a goal.
+    pub fn goes_on_with_goal(&self, thread: &str) -> bool {
+        self.goal_turns.remove(thread).is_some()
     }
 
     /// Whether the next turn must not begin as things are.
@@ -33,14 +78,15 @@ impl Work {
         })
     }
 
-    /// Pauses the thread's goal; whether there was one to go on with.
-    async fn pause_goal(&self, thread: &str) -> bool {
+    async fn has_active_goal(&self, thread: &str) -> bool {
         let named = json!({ "threadId": thread });
         let goal: Result<Value, AskError> = self.asker.ask("thread/goal/get", &named).await;
         // A Codex without goals knows no such request.
-        if !goal.is_ok_and(|found| found["goal"]["status"] == GOAL_ACTIVE) {
-            return false;
-        }
+        goal.is_ok_and(|found| found["goal"]["status"] == GOAL_ACTIVE)
+    }
+
+    /// Pauses the thread's goal; whether that was done.
+    async fn pause_goal(&self, thread: &str) -> bool {
         let pause = json!({ "threadId": thread, "status": "paused" });
         let paused: Result<Value, AskError> = self.asker.ask(GOAL_SET, &pause).await;
         if let Err(error) = &paused {

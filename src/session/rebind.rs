@@ -205,7 +205,8 @@ impl Work {
             Then::Turn(thread, bytes) => {
                 self.tell_again(&thread, &rebind.unload, &mut rebound, &upstream)
                     .await?;
-                self.beginnings.begin(&thread, excluding.into());
+                let method = Frame::parse(bytes.clone()).method().to_owned();
+                self.begins(&thread, excluding.into(), &method);
                 Prepared::Pass(bytes)
             }
             Then::Forward(request, pending) => self.forward(ticket, request, *pending),

@@ -23,8 +23,8 @@ const NO_SUCH_TURN: &str = "turn not found";
 /// A turn that has begun.
 #[derive(Debug)]
 pub struct Began {
-    thread: String,
-    turn: String,
+    pub(super) thread: String,
+    pub(super) turn: String,
     expected: Option<Expected>,
 }
 
@@ -114,7 +114,7 @@ impl Work {
         Ok(!stale.is_empty())
     }
 
-    async fn interrupt(&self, thread: &str, turn: &str) {
+    pub(super) async fn interrupt(&self, thread: &str, turn: &str) {
         let named = json!({ "threadId": thread, "turnId": turn });
         let interrupted: Result<Value, AskError> = self.asker.ask("turn/interrupt", &named).await;
         if let Err(error) = interrupted {

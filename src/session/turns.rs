@@ -6,10 +6,12 @@ use std::sync::Arc;
 use codex_loadout_protocol::LoadoutError;
 use serde_json::Value;
 
+use super::beginnings::Entered;
 use super::rebind::{Rebind, Then, Told};
 use super::work::Work;
 use crate::catalog::Catalog;
 use crate::interceptors::initialize::UpstreamInfo;
+use crate::interceptors::thread::GOAL_SET;
 use crate::loadouts::{Binding, check_environments, cwd_of, read_params};
 use crate::lowering::{Lowered, drift, summary};
 use crate::router::{Prepared, Ticket};
@@ -41,7 +43,7 @@ impl Work {
         let entered = self.beginnings.enter().await;
         let stale = self.stale(&thread, &upstream).await?;
         if stale.is_empty() {
-            self.beginnings.begin(&thread, entered);
+            self.begins(&thread, entered, frame.method());
             return Ok(pass());
         }
         drop(entered);
@@ -161,6 +163,14 @@ impl Work {
             }
             binding.settings = Some(settings);
         });
+    }
+
+    /// A request that begins a turn of a thread goes to Codex.
+    pub(super) fn begins(&self, thread: &str, entered: Entered, method: &str) {
+        if method == GOAL_SET {
+            self.goal_turns.insert(thread.to_owned());
+        }
+        self.beginnings.begin(thread, entered);
     }
 
     /// A turn has begun.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use codex_loadout_protocol::LoadoutError;
 use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::method::THREAD_CAPABILITY_PROVE;
-use dashmap::DashMap;
+use dashmap::{DashMap, DashSet};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
@@ -59,6 +59,8 @@ pub struct Work {
     pub(super) held: DashMap<String, String>,
     /// Turns that are looked at.
     pub(super) looks: Arc<Looks>,
+    /// Threads whose next turn goes on with a goal.
+    pub(super) goal_turns: DashSet<String>,
     pub(super) alone: Alone,
     pub(super) getting_ready: Mutex<Option<AbortHandle>>,
 }
@@ -111,6 +113,7 @@ impl Work {
             beginnings: Beginnings::default(),
             held: DashMap::new(),
             looks: Arc::default(),
+            goal_turns: DashSet::new(),
             alone: Alone::default(),
             getting_ready: Mutex::default(),
         }

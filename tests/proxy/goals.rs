@@ -26,25 +26,26 @@ async fn a_goal_goes_on_without_what_came_in_and_can_be_paused() {
     let goal = json!({ "threadId": thread, "objective": "Go on." });
     host.request("thread/goal/set", goal).await.unwrap();
     goes_on(&stage, 2).await;
-    let mark = host.mark();
-    for name in ["newcomer-1", "newcomer-2"] {
-        stage
-            .home
-            .add_skill(".agents/skills", &Skill::new(name))
-            .unwrap();
+    for number in 1..6 {
+        let mark = host.mark();
+        let newcomer = Skill::new(&format!("newcomer-{number}"));
+        stage.home.add_skill(".agents/skills", &newcomer).unwrap();
+        // Codex looks for skills at once, for all its threads.
+        let now = json!({ "cwds": [stage.home.project()], "forceReload": true });
+        host.request("skills/list", now).await.unwrap();
         host.wait_for(mark, |message| {
             message["method"] == "thread/capability/updated"
                 && message["params"]["threadId"] == thread.as_str()
         })
         .await
         .unwrap();
-        goes_on(&stage, 3).await;
+        goes_on(&stage, 2).await;
         assert!(is_active(&host, &thread).await);
     }
     // Also where the thread is stale and busy.
     stage
         .home
-        .add_skill(".agents/skills", &Skill::new("newcomer-3"))
+        .add_skill(".agents/skills", &Skill::new("newcomer-6"))
         .unwrap();
     let pause = json!({ "threadId": thread, "status": "paused" });
     host.request("thread/goal/set", pause).await.unwrap();
