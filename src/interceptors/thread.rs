@@ -87,7 +87,10 @@ pub fn begins_turn(method: &str) -> bool {
 /// Goes on with a goal, or ends or pauses it.
 pub const GOAL_SET: &str = "thread/goal/set";
 
-/// Whether a request sets a goal to what it is not gone on with: paused, complete.
+/// Takes a goal away.
+const GOAL_CLEAR: &str = "thread/goal/clear";
+
+/// Whether a request sets a goal to what it is not gone on with (paused, complete), or takes it away.
 #[must_use]
 pub fn rests_goal(request: &Frame) -> bool {
     #[derive(Deserialize)]
@@ -100,13 +103,13 @@ pub fn rests_goal(request: &Frame) -> bool {
         #[serde(borrow)]
         status: Option<Cow<'a, str>>,
     }
-    request.method() == GOAL_SET
-        && serde_json::from_slice::<Message<'_>>(request.bytes()).is_ok_and(|message| {
-            message
-                .params
-                .status
-                .is_some_and(|status| status != GOAL_ACTIVE)
+    let sets = || {
+        serde_json::from_slice::<Message<'_>>(request.bytes()).is_ok_and(|message| {
+            let status = message.params.status;
+            status.is_some_and(|status| status != GOAL_ACTIVE)
         })
+    };
+    request.method() == GOAL_CLEAR || request.method() == GOAL_SET && sets()
 }
 
 /// Whether a request says in which environments a thread is to be.
@@ -239,10 +242,14 @@ mod tests {
             assert!(names_environments(&frame(
                 r#"{"id":1,"params":{"environments":[]}}"#
             )));
-            for (method, is_goal) in [(GOAL_SET, true), ("thread/goal/get", false)] {
+            for (method, expected) in [
+                (GOAL_SET, rests),
+                (GOAL_CLEAR, true),
+                ("thread/goal/get", false),
+            ] {
                 let request = format!(r#"{{"id":1,"method":"{method}","params":{params}}}"#);
                 let request = Frame::parse(Bytes::from(request));
-                assert_eq!(rests_goal(&request), rests && is_goal, "{params}");
+                assert_eq!(rests_goal(&request), expected, "{method} {params}");
             }
         }
     }

@@ -93,6 +93,11 @@ pub enum Effect {
         /// The thread.
         thread: String,
     },
+    /// The host has the goal of a thread with a loadout rest, or takes it away.
+    GoalRests {
+        /// The thread.
+        thread: String,
+    },
     /// A turn of a thread with a loadout has begun.
     TurnStarted {
         /// The thread.

@@ -163,6 +163,11 @@ impl Router {
                     let frame = frame.clone();
                     effects.push(Effect::SettingsAsked { thread, frame });
                 }
+                if thread::rests_goal(&frame)
+                    && let Some(thread) = self.loaded_named_in(&frame)
+                {
+                    effects.push(Effect::GoalRests { thread });
+                }
                 if catalog::is_changed_by(other) {
                     effects.push(Effect::CatalogMayHaveChanged);
                 }

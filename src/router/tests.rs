@@ -169,6 +169,7 @@ fn told(effects: Vec<Effect>) -> Vec<String> {
             ticket: Ticket(number),
         } => format!("abandoned {number}"),
         Effect::TurnGoesOn { thread } => format!("turn of {thread} goes on"),
+        Effect::GoalRests { thread } => format!("goal of {thread} rests"),
         Effect::TurnStarted { thread, .. } => format!("turn of {thread} started"),
         Effect::TurnBegan { thread } => format!("turn of {thread} began"),
         Effect::SettingsAsked { thread, .. } => format!("settings asked for {thread}"),
@@ -501,7 +502,10 @@ fn a_goal_that_was_paused_for_us_goes_on_as_if_the_host_had_asked() {
     // What ends a goal waits for nothing.
     let pause =
         r#"{"id":6,"method":"thread/goal/set","params":{"threadId":"t1","status":"paused"}}"#;
-    assert_eq!(script.host(pause), [format!("to Codex: {pause}")]);
+    assert_eq!(
+        script.host(pause),
+        ["goal of t1 rests".to_owned(), format!("to Codex: {pause}")]
+    );
 }
 
 #[test]

@@ -302,6 +302,7 @@ impl Session {
                         },
                     );
                 }
+                Effect::GoalRests { thread } => self.work.goal_rests(&thread),
                 Effect::TurnStarted { thread, started } => {
                     if self.work.goes_on_with_goal(&thread) {
                         self.work_on(

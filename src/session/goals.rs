@@ -33,7 +33,7 @@ impl Work {
             }
             tracing::info!(thread, "something has changed underneath: its goal waits");
             self.wait_until_idle(&thread).await;
-            return Some(thread);
+            return self.paused_goals.remove(&thread);
         }
         if hears {
             self.goal_turns.insert(thread.clone());
@@ -61,7 +61,12 @@ impl Work {
         }
         self.note_refusal("a turn", Some(thread.clone()), &objection.error)
             .await;
-        goes_on.then_some(thread)
+        self.paused_goals.remove(&thread).filter(|_| goes_on)
+    }
+
+    /// The host wants no more of a goal: what we paused does not go on.
+    pub fn goal_rests(&self, thread: &str) {
+        self.paused_goals.remove(thread);
     }
 
     /// Whether the turn that has begun goes on with a goal.
@@ -87,6 +92,7 @@ impl Work {
 
     /// Pauses the thread's goal; whether that was done.
     async fn pause_goal(&self, thread: &str) -> bool {
+        self.paused_goals.insert(thread.to_owned());
         let pause = json!({ "threadId": thread, "status": "paused" });
         let paused: Result<Value, AskError> = self.asker.ask(GOAL_SET, &pause).await;
         if let Err(error) = &paused {
