@@ -93,7 +93,11 @@ pub fn write(
     if place.exists() {
         fs::rename(&place, staging.path().join("old")).map_err(OutputError::at(&place))?;
     }
-    fs::rename(&fresh, &place).map_err(OutputError::at(&place))?;
+    if let Err(error) = fs::rename(&fresh, &place) {
+        // Nothing is there if nothing was.
+        let _ = fs::rename(staging.path().join("old"), &place);
+        return Err(OutputError::at(&place)(error));
+    }
     Ok(place)
 }
 

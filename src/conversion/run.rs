@@ -137,34 +137,28 @@ fn one(found: Found, options: &Options, request: &Request, written: &mut Vec<Str
         }
     };
     let name = conversion.report.plugin.clone();
+    // Also where it fails: another one of its name never takes its place.
+    let free = free_name(&name, &folder, written);
+    written.push(free.to_lowercase());
     let outcome = if conversion.report.failures.is_empty() {
-        place(conversion, &folder, request, written)
+        place(conversion, &free, &folder, request)
     } else {
         Outcome::Failed(Box::new(conversion.report))
     };
     Converted { name, outcome }
 }
 
-fn place(
-    conversion: Conversion,
-    source: &Path,
-    request: &Request,
-    written: &mut Vec<String>,
-) -> Outcome {
-    let name = free_name(&conversion.report.plugin, source, written);
+fn place(conversion: Conversion, name: &str, source: &Path, request: &Request) -> Outcome {
     let replace = if request.replace {
         Replace::Bundle { source }
     } else {
         Replace::Nothing
     };
-    match write(&conversion.bundle, &request.out, &name, replace) {
-        Ok(place) => {
-            written.push(name.to_lowercase());
-            Outcome::Written {
-                place,
-                conversion: Box::new(conversion),
-            }
-        }
+    match write(&conversion.bundle, &request.out, name, replace) {
+        Ok(place) => Outcome::Written {
+            place,
+            conversion: Box::new(conversion),
+        },
         Err(OutputError::Taken(place)) => taken(&place, "Name another `--out`, or add `--force`."),
         Err(error) => Outcome::Broken {
             message: error.to_string(),

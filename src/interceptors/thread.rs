@@ -112,6 +112,28 @@ pub fn rests_goal(request: &Frame) -> bool {
     request.method() == GOAL_CLEAR || request.method() == GOAL_SET && sets()
 }
 
+/// Whether an answer tells of a goal that is not gone on with: no turn begins.
+#[must_use]
+pub fn tells_of_resting_goal(response: &Frame) -> bool {
+    #[derive(Deserialize)]
+    struct Message<'a> {
+        #[serde(borrow)]
+        result: GoalResult<'a>,
+    }
+    #[derive(Deserialize)]
+    struct GoalResult<'a> {
+        #[serde(borrow)]
+        goal: Goal<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Goal<'a> {
+        #[serde(borrow)]
+        status: Cow<'a, str>,
+    }
+    serde_json::from_slice::<Message<'_>>(response.bytes())
+        .is_ok_and(|message| message.result.goal.status != GOAL_ACTIVE)
+}
+
 /// Whether a request says in which environments a thread is to be.
 #[must_use]
 pub fn names_environments(request: &Frame) -> bool {

@@ -115,7 +115,11 @@ pub(super) fn retire(place: &Path, staging: &Path) -> Result<(), StoreError> {
     if !place.is_symlink() {
         make_writable(place);
     }
-    fs::rename(place, &away).map_err(StoreError::at(place))
+    match fs::rename(place, &away) {
+        // Another process was faster.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done.map_err(StoreError::at(place)),
+    }
 }
 
 /// Opens a tree's folders again, as far as that goes, so that it can be removed.

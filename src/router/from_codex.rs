@@ -26,7 +26,8 @@ impl Router {
     fn on_answer(&mut self, frame: Frame, effects: &mut Vec<Effect>) {
         if let Some(number) = self.own_number(frame.id_json()) {
             if let Some((thread, announced)) = self.beginning.remove(&frame.id()) {
-                if !announced || thread::is_refused(&frame) {
+                if !announced || thread::is_refused(&frame) || thread::tells_of_resting_goal(&frame)
+                {
                     effects.push(Effect::TurnBegan { thread });
                 }
                 return;
@@ -74,7 +75,7 @@ impl Router {
         }
         let mut frame = frame;
         if let Some((thread, announced)) = self.beginning.remove(&id) {
-            if !announced || thread::is_refused(&frame) {
+            if !announced || thread::is_refused(&frame) || thread::tells_of_resting_goal(&frame) {
                 // A look that is being taken ends by itself.
                 if self.looks.get(&thread).is_some_and(|look| !look.taken) {
                     self.let_begin(&thread, effects);
@@ -167,7 +168,7 @@ impl Router {
     }
 
     pub(super) fn on_message(&mut self, frame: Frame, effects: &mut Vec<Effect>) {
-        if !self.quiet.is_empty() && self.is_unheard(&frame) {
+        if !self.quiet.is_empty() && self.is_unheard(&frame) && !self.is_loud(&frame) {
             return;
         }
         if !self.loaded.is_empty() && is_of_the_gate(&frame) {
@@ -215,6 +216,19 @@ impl Router {
             return;
         }
         effects.push(Effect::ToHost(frame.into_bytes()));
+    }
+
+    /// Whether Codex has begun a turn by itself on a thread that is bound anew, just before or as soon as it
+    /// was loaded: from here on, it is heard of.
+    fn is_loud(&mut self, frame: &Frame) -> bool {
+        if frame.method() != thread::TURN_STARTED {
+            return false;
+        }
+        let Some(thread) = thread::named_in_params(frame) else {
+            return false;
+        };
+        let mut rebinding = self.rebinding.values();
+        rebinding.any(|rebinding| rebinding.threads.contains(&thread)) && self.quiet.remove(&thread)
     }
 
     /// Whether a frame tells of what is done with a thread behind the host's back. The servers of a fork

@@ -170,6 +170,12 @@ impl Work {
     async fn carry_out(&self, ticket: Ticket, rebind: Rebind) -> Result<Rebound, LoadoutError> {
         let upstream = self.upstream().await?;
         let excluding = self.beginnings.exclude().await;
+        if let Err(error) = self.check_at_rest(&rebind.unload).await {
+            if let Some(root) = rebind.change.as_ref().and_then(Change::new_root) {
+                self.loadouts.discard_root(root.to_owned()).await;
+            }
+            return Err(error);
+        }
         crash_point("rebind: before unload");
         let (unloaded, mut done) = self
             .unload_all(&rebind.unload, &rebind.along, &upstream)

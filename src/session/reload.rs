@@ -268,7 +268,9 @@ impl Work {
             rebound.bound.push(thread.clone());
             binding.config = Some(lowered.config);
             binding.checked = None;
-            binding.servers_reload = false;
+            // What was reloaded meanwhile is looked for before the next turn.
+            let now = self.bindings.get(&thread);
+            binding.servers_reload = now.is_some_and(|now| now.servers_reload);
             self.bindings.set(&thread, binding);
         }
         Ok(())

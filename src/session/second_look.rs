@@ -122,18 +122,20 @@ impl Work {
         }
     }
 
-    /// Waits until a turn that is ending has ended, for a while: other hooks of the thread may run still.
-    pub(super) async fn wait_until_idle(&self, thread: &str) {
+    /// Waits until a turn that is ending has ended, for a while: other hooks of the thread may run still. Whether
+    /// it has.
+    pub(super) async fn wait_until_idle(&self, thread: &str) -> bool {
         let named = json!({ "threadId": thread });
         let deadline = Instant::now() + ENDS_WITHIN;
         while Instant::now() < deadline {
             let read: Result<Value, AskError> = self.asker.ask("thread/read", &named).await;
             let status = read.map(|mut read| read["thread"]["status"]["type"].take());
             if !status.is_ok_and(|status| status == "active") {
-                return;
+                return true;
             }
             tokio::time::sleep(AGAIN_AFTER).await;
         }
+        false
     }
 
     /// Takes a turn of a thread that was ended out of the history, if there is one: else what it would have

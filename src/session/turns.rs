@@ -169,6 +169,8 @@ impl Work {
     pub(super) fn begins(&self, thread: &str, entered: Entered, method: &str) {
         if method == GOAL_SET {
             self.goal_turns.insert(thread.to_owned());
+        } else {
+            self.goal_turns.remove(thread);
         }
         self.beginnings.begin(thread, entered);
     }
@@ -181,6 +183,8 @@ impl Work {
     /// A thread is no longer loaded.
     pub fn unloaded(&self, thread: &str) {
         self.bindings.remove(thread);
+        self.goal_turns.remove(thread);
+        self.with_goals.remove(thread);
     }
 }
 

@@ -61,6 +61,8 @@ pub struct Work {
     pub(super) looks: Arc<Looks>,
     /// Threads whose next turn goes on with a goal.
     pub(super) goal_turns: DashSet<String>,
+    /// Threads that have gone on with a goal.
+    pub(super) with_goals: DashSet<String>,
     /// Threads whose goal we have paused, and the host has not.
     pub(super) paused_goals: DashSet<String>,
     pub(super) alone: Alone,
@@ -116,6 +118,7 @@ impl Work {
             held: DashMap::new(),
             looks: Arc::default(),
             goal_turns: DashSet::new(),
+            with_goals: DashSet::new(),
             paused_goals: DashSet::new(),
             alone: Alone::default(),
             getting_ready: Mutex::default(),
