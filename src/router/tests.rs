@@ -509,6 +509,29 @@ fn a_goal_that_was_paused_for_us_goes_on_as_if_the_host_had_asked() {
 }
 
 #[test]
+fn a_turn_that_codex_begins_while_its_thread_is_bound_anew_is_heard_of() {
+    let mut script = Script::new(true);
+    script.thread(1, "t1");
+    let update =
+        r#"{"id":5,"method":"thread/capability/update","params":{"threadId":"t1","x":null}}"#;
+    script.host(update);
+    assert_eq!(script.rebind(2, &["t1"]), ["rebind 2"]);
+    let closed = r#"{"method":"thread/closed","params":{"threadId":"t1"}}"#;
+    assert_eq!(script.codex(closed), NONE);
+    let started = r#"{"method":"turn/started","params":{"threadId":"t1"}}"#;
+    assert_eq!(
+        script.codex(started),
+        [
+            "turn of t1 began".to_owned(),
+            "turn of t1 started".to_owned(),
+            format!("to host: {started}")
+        ]
+    );
+    let item = r#"{"method":"item/started","params":{"threadId":"t1"}}"#;
+    assert_eq!(script.codex(item), [format!("to host: {item}")]);
+}
+
+#[test]
 fn what_makes_codex_reload_servers_is_noted_where_a_thread_has_a_loadout() {
     let mut script = Script::new(true);
     let reload = r#"{"id":6,"method":"config/mcpServer/reload"}"#;
