@@ -33,6 +33,13 @@ pub const TURN_STARTED: &str = "turn/started";
 /// Codex says that a turn has ended.
 pub const TURN_COMPLETED: &str = "turn/completed";
 
+/// Goes on with a goal, or ends or pauses it.
+pub const GOAL_SET: &str = "thread/goal/set";
+/// Takes a goal away.
+const GOAL_CLEAR: &str = "thread/goal/clear";
+/// How a goal stands that is gone on with.
+pub const GOAL_ACTIVE: &str = "active";
+
 /// What a start, resume or fork may say of a thread that a resume can say again (Codex 0.144 to 0.169).
 pub const RESUMABLE: [&str; 11] = [
     "approvalPolicy",
@@ -84,30 +91,12 @@ pub fn begins_turn(method: &str) -> bool {
     TURNS.binary_search(&method).is_ok()
 }
 
-/// Goes on with a goal, or ends or pauses it.
-pub const GOAL_SET: &str = "thread/goal/set";
-
-/// Takes a goal away.
-const GOAL_CLEAR: &str = "thread/goal/clear";
-
 /// Whether a request sets a goal to what it is not gone on with (paused, complete), or takes it away.
 #[must_use]
 pub fn rests_goal(request: &Frame) -> bool {
-    #[derive(Deserialize)]
-    struct Message<'a> {
-        #[serde(borrow)]
-        params: Params<'a>,
-    }
-    #[derive(Deserialize)]
-    struct Params<'a> {
-        #[serde(borrow)]
-        status: Option<Cow<'a, str>>,
-    }
     let sets = || {
-        serde_json::from_slice::<Message<'_>>(request.bytes()).is_ok_and(|message| {
-            let status = message.params.status;
-            status.is_some_and(|status| status != GOAL_ACTIVE)
-        })
+        let status = in_params(request, |params| params.get_string("status"));
+        status.is_some_and(|status| status != GOAL_ACTIVE)
     };
     request.method() == GOAL_CLEAR || request.method() == GOAL_SET && sets()
 }
@@ -137,22 +126,11 @@ pub fn tells_of_resting_goal(response: &Frame) -> bool {
 /// Whether a request says in which environments a thread is to be.
 #[must_use]
 pub fn names_environments(request: &Frame) -> bool {
-    #[derive(Deserialize)]
-    struct Message<'a> {
-        #[serde(borrow)]
-        params: Params<'a>,
-    }
-    #[derive(Deserialize)]
-    struct Params<'a> {
-        #[serde(borrow)]
-        environments: Option<&'a serde_json::value::RawValue>,
-    }
-    serde_json::from_slice::<Message<'_>>(request.bytes())
-        .is_ok_and(|message| message.params.environments.is_some())
+    let environments = in_params(request, |params| {
+        params.get("environments").map(|text| text != "null")
+    });
+    environments == Some(true)
 }
-
-/// A goal that is gone on with.
-pub const GOAL_ACTIVE: &str = "active";
 
 /// The thread a host's request or a notification of Codex's names: `params.threadId`, else `params.thread.id`.
 #[must_use]
@@ -208,13 +186,20 @@ pub enum Presence {
 /// Whether a request has the selection field; `None`: it has not.
 #[must_use]
 pub fn selection(request: &Frame) -> Option<Presence> {
+    in_params(request, |params| {
+        Some(match params.get(FIELD)? {
+            "null" => Presence::Null,
+            _ => Presence::Given,
+        })
+    })
+}
+
+/// Reads something of a request's `params`.
+fn in_params<T>(request: &Frame, read: impl FnOnce(&RawObject<'_>) -> Option<T>) -> Option<T> {
     let text = std::str::from_utf8(request.bytes()).ok()?;
     let message = RawObject::parse(text, "message").ok()?;
     let params = RawObject::parse(message.get("params")?, "params").ok()?;
-    Some(match params.get(FIELD)? {
-        "null" => Presence::Null,
-        _ => Presence::Given,
-    })
+    read(&params)
 }
 
 #[derive(Deserialize)]

@@ -149,9 +149,7 @@ impl Loadouts {
         let published = blocking(move || {
             let store = loadouts.store()?;
             let mut healed = loadouts.digests.fill(&mut plan, Some(store))?;
-            let mounts = mounts(&plan);
-            let changed = store.check_loadout(&mounts) == Verdict::Changed;
-            let loadout = store.publish_loadout(&mounts)?;
+            let (loadout, changed) = store.keep_loadout(&mounts(&plan))?;
             if changed {
                 healed.push(store.loadout_path(&loadout));
             }
@@ -196,9 +194,7 @@ impl Loadouts {
                 healed.push(bundle.source.clone());
             }
         }
-        let mounts = mounts(&record.plan);
-        let changed = store.check_loadout(&mounts) == Verdict::Changed;
-        let loadout = store.publish_loadout(&mounts)?;
+        let (loadout, changed) = store.keep_loadout(&mounts(&record.plan))?;
         if changed {
             healed.push(store.loadout_path(&loadout));
         }

@@ -11,8 +11,12 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-/// When Codex asks: the first of these can end a turn.
-pub(super) const EVENTS: [&str; 2] = ["UserPromptSubmit", "Stop"];
+/// A turn has begun: it can be ended here.
+const BEGINS: &str = "UserPromptSubmit";
+/// A turn ends.
+const ENDS: &str = "Stop";
+/// When Codex asks.
+pub(super) const EVENTS: [&str; 2] = [BEGINS, ENDS];
 /// Of our hook and no other; nobody sees it, what Codex says of this hook is not passed on.
 const STATUS: &str = "codex-loadout: is the loadout whole?";
 /// In seconds. Codex goes on when it has passed; so it is as long as Codex's own.
@@ -33,7 +37,7 @@ pub(super) fn handler(command: &str) -> Map<String, Value> {
 /// Whether our part of a thread's config holds the hook.
 #[must_use]
 pub fn has_gate(config: &Map<String, Value>) -> bool {
-    let groups = config.get("hooks").and_then(|hooks| hooks.get(EVENTS[0]));
+    let groups = config.get("hooks").and_then(|hooks| hooks.get(BEGINS));
     let mut groups = groups.and_then(Value::as_array).into_iter().flatten();
     groups.any(|group| group["hooks"][0]["statusMessage"] == STATUS)
 }
@@ -63,7 +67,7 @@ impl GateInput {
     /// Whether the turn ends: what it was asked for is done.
     #[must_use]
     pub fn ends(&self) -> bool {
-        self.event == EVENTS[1]
+        self.event == ENDS
     }
 }
 
@@ -80,7 +84,7 @@ mod tests {
         let run = |status: &str| json!({ "run": { "statusMessage": status } });
         assert!(is_said_of_gate(&run(STATUS)));
         assert!(!is_said_of_gate(&run("checking")) && !is_said_of_gate(&json!({})));
-        let group = |handler| json!({ "hooks": { EVENTS[0]: [{ "hooks": [handler] }] } });
+        let group = |handler| json!({ "hooks": { BEGINS: [{ "hooks": [handler] }] } });
         let ours = group(Value::Object(handler("x")));
         assert!(has_gate(ours.as_object().unwrap()));
         let other = group(json!({ "type": "command", "command": "x" }));

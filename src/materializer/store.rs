@@ -120,27 +120,35 @@ impl Store {
         published.map(|()| place)
     }
 
-    /// Keeps a loadout: a folder with a link for each mount, in the place of one that was changed. An empty
-    /// one is allowed.
+    /// Keeps a loadout: a folder with a link for each mount. An empty one is allowed.
+    ///
+    /// # Errors
+    /// As [`Self::keep_loadout`].
+    pub fn publish_loadout(&self, mounts: &[(String, Digest)]) -> Result<Digest, StoreError> {
+        self.keep_loadout(mounts).map(|(digest, _)| digest)
+    }
+
+    /// The same, in the place of one that was changed; whether there was one.
     ///
     /// # Errors
     /// [`StoreError`]; then nothing of it is to be seen.
-    pub fn publish_loadout(&self, mounts: &[(String, Digest)]) -> Result<Digest, StoreError> {
+    pub fn keep_loadout(&self, mounts: &[(String, Digest)]) -> Result<(Digest, bool), StoreError> {
         let digest = loadout_digest(mounts);
         let place = self.loadout_path(&digest);
-        match self.check_loadout(mounts) {
-            Verdict::Intact => return Ok(digest),
-            Verdict::Missing => {}
-            Verdict::Changed => {
-                tracing::warn!(%digest, "a loadout was changed; a good one is put in its place");
-                publish::retire(&place, &self.staging_folder())?;
-            }
+        let verdict = self.check_loadout(mounts);
+        if verdict == Verdict::Intact {
+            return Ok((digest, false));
+        }
+        let changed = verdict == Verdict::Changed;
+        if changed {
+            tracing::warn!(%digest, "a loadout was changed; a good one is put in its place");
+            publish::retire(&place, &self.staging_folder())?;
         }
         let links = mounts
             .iter()
             .map(|(mount, digest)| (mount.as_str(), mounted(digest)));
         Staged::links(&self.staging_folder(), links)?.publish(&place)?;
-        Ok(digest)
+        Ok((digest, changed))
     }
 
     /// The digest of a loadout that is kept already, and intact.
@@ -154,15 +162,14 @@ impl Store {
     #[must_use]
     pub fn check_loadout(&self, mounts: &[(String, Digest)]) -> Verdict {
         let place = self.loadout_path(&loadout_digest(mounts));
-        if place.symlink_metadata().is_err() {
+        let Ok(found) = place.symlink_metadata() else {
             return Verdict::Missing;
-        }
+        };
         let leads = |(mount, digest): &(String, Digest)| {
             fs::read_link(place.join(mount)).is_ok_and(|target| target == mounted(digest))
         };
-        let is_real = place.symlink_metadata().is_ok_and(|found| found.is_dir());
         let count = fs::read_dir(&place).map_or(usize::MAX, Iterator::count);
-        if is_real && count == mounts.len() && mounts.iter().all(leads) {
+        if found.is_dir() && count == mounts.len() && mounts.iter().all(leads) {
             Verdict::Intact
         } else {
             Verdict::Changed

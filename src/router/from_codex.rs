@@ -26,8 +26,7 @@ impl Router {
     fn on_answer(&mut self, frame: Frame, effects: &mut Vec<Effect>) {
         if let Some(number) = self.own_number(frame.id_json()) {
             if let Some((thread, announced)) = self.beginning.remove(&frame.id()) {
-                if !announced || thread::is_refused(&frame) || thread::tells_of_resting_goal(&frame)
-                {
+                if !announced || begins_nothing(&frame) {
                     effects.push(Effect::TurnBegan { thread });
                 }
                 return;
@@ -75,7 +74,7 @@ impl Router {
         }
         let mut frame = frame;
         if let Some((thread, announced)) = self.beginning.remove(&id) {
-            if !announced || thread::is_refused(&frame) || thread::tells_of_resting_goal(&frame) {
+            if !announced || begins_nothing(&frame) {
                 // A look that is being taken ends by itself.
                 if self.looks.get(&thread).is_some_and(|look| !look.taken) {
                     self.let_begin(&thread, effects);
@@ -368,6 +367,11 @@ impl Router {
             .parse()
             .ok()
     }
+}
+
+/// Whether no turn begins after this answer to a request that could begin one.
+fn begins_nothing(answer: &Frame) -> bool {
+    thread::is_refused(answer) || thread::tells_of_resting_goal(answer)
 }
 
 /// Whether a frame tells of our own hook. That it ended a turn, the host may know: it is told why there.

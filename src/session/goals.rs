@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use serde_json::{Value, json};
 
-use super::second_look::Began;
+use super::second_look::named_in;
 use super::work::Work;
 use crate::connection::AskError;
 use crate::gate::{Question, Verdict};
@@ -67,7 +67,7 @@ impl Work {
     /// A turn has begun. If it goes on with a goal and shows what is not of the loadout, it is undone as
     /// far as that goes: the model may have been asked. The thread is given when its goal is to go on.
     pub async fn look_at_goal_turn(&self, started: Frame) -> Option<String> {
-        let Began { thread, turn, .. } = self.began(&started)?;
+        let (thread, turn) = named_in(&started)?;
         // Only threads that newcomers are kept out of, on a Codex that can undo a turn.
         let config = self.bindings.get(&thread)?.config?;
         if !has_gate(&config) {

@@ -177,34 +177,28 @@ impl Work {
         thread_id: &str,
         upstream: &UpstreamInfo,
     ) -> Result<Standing, LoadoutError> {
-        match recorded {
-            Ok(Recorded::Loadout(record)) => Ok(Standing {
-                is_native: false,
-                root: record.loadout.root.clone(),
-                before: Some(*record),
-            }),
-            Ok(Recorded::Native) => Ok(Standing {
-                is_native: true,
-                before: None,
-                // One that had a loadout once has its root still.
-                root: self
-                    .loadouts
-                    .root_of(thread_id, &upstream.codex_home)
-                    .await?,
-            }),
-            Err(error) if error.kind == ErrorKind::LoadoutLost => {
-                let root = self
-                    .loadouts
-                    .root_of(thread_id, &upstream.codex_home)
-                    .await?;
-                Ok(Standing {
-                    is_native: root.is_none(),
-                    before: None,
-                    root,
-                })
+        let is_native = match recorded {
+            Ok(Recorded::Loadout(record)) => {
+                return Ok(Standing {
+                    is_native: false,
+                    root: record.loadout.root.clone(),
+                    before: Some(*record),
+                });
             }
-            Err(error) => Err(error),
-        }
+            Ok(Recorded::Native) => true,
+            Err(error) if error.kind == ErrorKind::LoadoutLost => false,
+            Err(error) => return Err(error),
+        };
+        // One that had a loadout once has its root still.
+        let root = self
+            .loadouts
+            .root_of(thread_id, &upstream.codex_home)
+            .await?;
+        Ok(Standing {
+            is_native: is_native || root.is_none(),
+            before: None,
+            root,
+        })
     }
 
     /// Codex silently ignores the config of a resume of a thread that is loaded: that stays bound as it was.

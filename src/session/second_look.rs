@@ -23,18 +23,24 @@ const NO_SUCH_TURN: &str = "turn not found";
 /// A turn that has begun.
 #[derive(Debug)]
 pub struct Began {
-    pub(super) thread: String,
-    pub(super) turn: String,
+    thread: String,
+    turn: String,
     expected: Option<Expected>,
+}
+
+/// The thread and the turn of `turn/started`.
+pub(super) fn named_in(started: &Frame) -> Option<(String, String)> {
+    let message: Value = serde_json::from_slice(started.bytes()).ok()?;
+    let params = &message["params"];
+    let thread = params["threadId"].as_str()?.to_owned();
+    let turn = params["turn"]["id"].as_str()?.to_owned();
+    Some((thread, turn))
 }
 
 impl Work {
     /// What `turn/started` says; from here on, who asks at the gate asks the look at this turn.
     pub fn began(&self, started: &Frame) -> Option<Began> {
-        let named: Value = serde_json::from_slice(started.bytes()).ok()?;
-        let params = &named["params"];
-        let thread = params["threadId"].as_str()?.to_owned();
-        let turn = params["turn"]["id"].as_str()?.to_owned();
+        let (thread, turn) = named_in(started)?;
         let expected = self.expect_question(&thread, &turn);
         Some(Began {
             thread,

@@ -40,9 +40,8 @@ async fn refusals(host: &Client, thread: &str) -> Vec<Value> {
         .collect()
 }
 
-/// A thread whose queued message is to be answered when a newcomer is there: it waits at the gate from now
-/// on. Gives how many messages the host had got by then.
-async fn queue_behind_a_newcomer(stage: &Stage, host: &Client, thread: &str) -> usize {
+/// A thread with a turn that waits for the model, and a message queued behind it.
+async fn queue_behind_a_turn(stage: &Stage, host: &Client, thread: &str) {
     let input = |text: &str| {
         json!({ "threadId": thread, "clientUserMessageId": text,
             "input": [{ "type": "text", "text": text }] })
@@ -52,6 +51,12 @@ async fn queue_behind_a_newcomer(stage: &Stage, host: &Client, thread: &str) -> 
     host.request("thread/queue/add", input("Next."))
         .await
         .unwrap();
+}
+
+/// A thread whose queued message is to be answered when a newcomer is there: it waits at the gate from now
+/// on. Gives how many messages the host had got by then.
+async fn queue_behind_a_newcomer(stage: &Stage, host: &Client, thread: &str) -> usize {
+    queue_behind_a_turn(stage, host, thread).await;
     let newcomer = Skill::new("newcomer");
     stage.home.add_skill(".agents/skills", &newcomer).unwrap();
     reload_skills(stage, host).await;
@@ -90,15 +95,7 @@ async fn a_turn_that_codex_begins_by_itself_has_no_server_that_was_reloaded() {
     let host = stage.host().await;
     let (selection, promise) = planning();
     let (thread, _) = stage.start(&host, selection).await;
-    let input = |text: &str| {
-        json!({ "threadId": thread, "clientUserMessageId": text,
-            "input": [{ "type": "text", "text": text }] })
-    };
-    host.request("turn/start", input("HOLD")).await.unwrap();
-    stage.model.wait_for(1).await.unwrap();
-    host.request("thread/queue/add", input("Next."))
-        .await
-        .unwrap();
+    queue_behind_a_turn(&stage, &host, &thread).await;
     let config = stage.home.codex_home().join("config.toml");
     let text = std::fs::read_to_string(&config).unwrap();
     // The same program under another name.
