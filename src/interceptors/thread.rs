@@ -26,19 +26,10 @@ pub const SETTINGS_UPDATE: &str = "thread/settings/update";
 pub const SERVER_STATUS: &str = "mcpServer/startupStatus/updated";
 /// Codex says which settings a thread has now.
 pub const SETTINGS_UPDATED: &str = "thread/settings/updated";
-/// Begins a turn.
-pub const TURN_START: &str = "turn/start";
 /// Codex says that a turn begins.
 pub const TURN_STARTED: &str = "turn/started";
 /// Codex says that a turn has ended.
 pub const TURN_COMPLETED: &str = "turn/completed";
-
-/// Goes on with a goal, or ends or pauses it.
-pub const GOAL_SET: &str = "thread/goal/set";
-/// Takes a goal away.
-const GOAL_CLEAR: &str = "thread/goal/clear";
-/// How a goal stands that is gone on with.
-pub const GOAL_ACTIVE: &str = "active";
 
 /// What a start, resume or fork may say of a thread that a resume can say again (Codex 0.144 to 0.169).
 pub const RESUMABLE: [&str; 11] = [
@@ -55,72 +46,26 @@ pub const RESUMABLE: [&str; 11] = [
     "serviceTier",
 ];
 
-/// Requests of Codex 0.169 with which a host begins a turn, or makes one begin by itself when the thread is idle.
-const TURNS: [&str; 9] = [
+/// Requests of Codex 0.169 with which a host gives a thread something to read.
+const READS: [&str; 12] = [
     "review/start",
     "thread/compact/start",
-    GOAL_SET,
+    "thread/goal/set",
     "thread/prediction/request",
     "thread/queue/add",
     "thread/queue/start",
+    "thread/queue/update",
+    "thread/realtime/appendText",
     "thread/realtime/start",
     "thread/sample",
     "turn/start",
+    "turn/steer",
 ];
 
-/// Whether Codex tells by `turn/started` that the turn of a request with this method has begun; the
-/// others may have to wait for another turn to end.
+/// Whether a request with this method gives its thread something to read, or has it read what waits.
 #[must_use]
-pub fn begins_turn_at_once(method: &str) -> bool {
-    ["review/start", GOAL_SET, "turn/start"].contains(&method)
-}
-
-/// Whether a response is an error.
-#[must_use]
-pub fn is_refused(response: &Frame) -> bool {
-    #[derive(Deserialize)]
-    struct Message {
-        error: Option<serde::de::IgnoredAny>,
-    }
-    serde_json::from_slice::<Message>(response.bytes()).is_ok_and(|message| message.error.is_some())
-}
-
-/// Whether a request with this method makes a turn begin.
-#[must_use]
-pub fn begins_turn(method: &str) -> bool {
-    TURNS.binary_search(&method).is_ok()
-}
-
-/// Whether a request sets a goal to what it is not gone on with (paused, complete), or takes it away.
-#[must_use]
-pub fn rests_goal(request: &Frame) -> bool {
-    let sets = || {
-        let status = in_params(request, |params| params.get_string("status"));
-        status.is_some_and(|status| status != GOAL_ACTIVE)
-    };
-    request.method() == GOAL_CLEAR || request.method() == GOAL_SET && sets()
-}
-
-/// Whether an answer tells of a goal that is not gone on with: no turn begins.
-#[must_use]
-pub fn tells_of_resting_goal(response: &Frame) -> bool {
-    #[derive(Deserialize)]
-    struct Message<'a> {
-        #[serde(borrow)]
-        result: GoalResult<'a>,
-    }
-    #[derive(Deserialize)]
-    struct GoalResult<'a> {
-        #[serde(borrow)]
-        goal: Goal<'a>,
-    }
-    #[derive(Deserialize)]
-    struct Goal<'a> {
-        #[serde(borrow)]
-        status: Cow<'a, str>,
-    }
-    serde_json::from_slice::<Message<'_>>(response.bytes())
-        .is_ok_and(|message| message.result.goal.status != GOAL_ACTIVE)
+pub fn gives_to_read(method: &str) -> bool {
+    READS.binary_search(&method).is_ok()
 }
 
 /// Whether a request says in which environments a thread is to be.
@@ -234,31 +179,13 @@ mod tests {
     }
 
     #[test]
-    fn the_requests_that_begin_a_turn_are_sorted() {
-        assert!(TURNS.is_sorted() && TURNS.iter().all(|method| begins_turn(method)));
-        assert!(is_refused(&frame(r#"{"id":1,"error":{"code":1}}"#)));
-        assert!(!is_refused(&frame(r#"{"id":1,"result":{"error":1}}"#)));
-        assert!(!begins_turn("turn/interrupt") && !begins_turn("thread/read"));
-        for (rests, params) in [
-            (true, r#"{"threadId":"t","status":"paused"}"#),
-            (false, r#"{"threadId":"t","status":"active"}"#),
-            (false, r#"{"threadId":"t","objective":"paused"}"#),
-            (false, r#"{"threadId":"t","status":null,"objective":"x"}"#),
-        ] {
-            assert!(!names_environments(&frame(r#"{"id":1,"params":{}}"#)));
-            assert!(names_environments(&frame(
-                r#"{"id":1,"params":{"environments":[]}}"#
-            )));
-            for (method, expected) in [
-                (GOAL_SET, rests),
-                (GOAL_CLEAR, true),
-                ("thread/goal/get", false),
-            ] {
-                let request = format!(r#"{{"id":1,"method":"{method}","params":{params}}}"#);
-                let request = Frame::parse(Bytes::from(request));
-                assert_eq!(rests_goal(&request), expected, "{method} {params}");
-            }
-        }
+    fn the_requests_that_give_to_read_are_sorted() {
+        assert!(READS.is_sorted() && READS.iter().all(|method| gives_to_read(method)));
+        assert!(!gives_to_read("turn/interrupt") && !gives_to_read("thread/read"));
+        assert!(!names_environments(&frame(r#"{"id":1,"params":{}}"#)));
+        assert!(names_environments(&frame(
+            r#"{"id":1,"params":{"environments":[]}}"#
+        )));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use codex_loadout_protocol::receipt::{
     SkillReceipt,
 };
 
-use codex_loadout_protocol::selection::HookPolicy;
+use codex_loadout_protocol::selection::{HookPolicy, SkillListing};
 
 use super::plan::{Bundle, Plan, PlannedAgent, PlannedPlugin, PlannedServer, Scope, ServerOrigin};
 use crate::bundle::Digest;
@@ -52,6 +52,7 @@ pub fn receipt(plan: &Plan, catalog: &Catalog) -> Receipt {
             source: skill.source.clone(),
             path: skill.path.to_string_lossy().into_owned(),
             digest: digest_text(plan.bundles.get(skill.bundle)),
+            list: listing(plan, &skill.name, skill.bundle),
         })
         .collect();
     Receipt {
@@ -68,6 +69,13 @@ pub fn receipt(plan: &Plan, catalog: &Catalog) -> Receipt {
         inherited_from: None,
         warnings: plan.warnings.clone(),
     }
+}
+
+/// How a skill stands in the list that the model reads.
+fn listing(plan: &Plan, name: &str, bundle: usize) -> SkillListing {
+    let mut listed = plan.skill_list.iter().flatten();
+    let found = listed.find(|listed| listed.name == name && listed.bundle == bundle);
+    found.map(|listed| listed.list).unwrap_or_default()
 }
 
 fn source(planned: &PlannedPlugin, catalog: &Catalog) -> &'static str {
@@ -229,6 +237,9 @@ fn loadout_digest(plan: &Plan, catalog: &Catalog, servers: &[McpServerReceipt]) 
             digest_text(plan.bundles.get(skill.bundle))
         )
     }));
+    let listed = plan.skill_list.iter().flatten();
+    let otherwise = listed.filter(|skill| !skill.list.is_full());
+    parts.extend(otherwise.map(|skill| format!("list {} {:?}", skill.name, skill.list)));
     parts.extend(plan.agents.iter().map(|agent| {
         let digest = digest_text(plan.bundles.get(agent.bundle));
         format!("agent {} {} {digest}", agent.name, agent.source)

@@ -124,7 +124,6 @@ pub(crate) fn catalog() -> Catalog {
         ],
         newcomers: Vec::new(),
         hooks: Vec::new(),
-        hooks_are_on: true,
         roles: Vec::new(),
         plugins: vec![
             blocked,

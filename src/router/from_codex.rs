@@ -3,14 +3,11 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use serde::Deserialize;
-use serde_json::Value;
 
 use super::effect::{Effect, Settled, Ticket};
 use super::refusals::gone_error;
 use super::routing::{Router, Settling};
 use crate::interceptors::{announcement, catalog, initialize, thread};
-use crate::lowering::{Levers, is_said_of_gate};
 use crate::wire::{Frame, FrameKind, Id};
 
 impl Router {
@@ -25,20 +22,13 @@ impl Router {
 
     fn on_answer(&mut self, frame: Frame, effects: &mut Vec<Effect>) {
         if let Some(number) = self.own_number(frame.id_json()) {
-            if let Some((thread, announced)) = self.beginning.remove(&frame.id()) {
-                if !announced || begins_nothing(&frame) {
-                    effects.push(Effect::TurnBegan { thread });
-                }
-                return;
-            }
             effects.push(Effect::Answered {
                 number,
                 response: frame,
             });
             return;
         }
-        let expected = self.forwarded.len() + self.beginning.len();
-        if self.initialize.is_none() && expected == 0 {
+        if self.initialize.is_none() && self.forwarded.is_empty() {
             effects.push(Effect::ToHost(frame.into_bytes()));
             return;
         }
@@ -46,7 +36,6 @@ impl Router {
         if self.initialize.as_ref() == Some(&id) {
             self.initialize = None;
             if let Some(info) = initialize::upstream_info(&frame) {
-                self.undoes_turns = Levers::of(info.version).revert;
                 effects.push(Effect::Connected(info));
             }
         } else if let Some(claimed) = self.forwarded.remove(&id) {
@@ -60,6 +49,7 @@ impl Router {
             self.settling.insert(
                 claimed.ticket,
                 Settling {
+                    held: claimed.thread,
                     thread,
                     makes_a_thread,
                     before,
@@ -71,21 +61,6 @@ impl Router {
             });
             self.open_gates_of_others(effects);
             return;
-        }
-        let mut frame = frame;
-        if let Some((thread, announced)) = self.beginning.remove(&id) {
-            if !announced || begins_nothing(&frame) {
-                // A look that is being taken ends by itself.
-                if self.looks.get(&thread).is_some_and(|look| !look.taken) {
-                    self.let_begin(&thread, effects);
-                }
-                effects.push(Effect::TurnBegan { thread });
-            } else {
-                match self.hold_answer(&thread, frame) {
-                    Ok(()) => return,
-                    Err(not_held) => frame = not_held,
-                }
-            }
         }
         effects.push(Effect::ToHost(frame.into_bytes()));
     }
@@ -129,9 +104,23 @@ impl Router {
         settled: Settled,
         effects: &mut Vec<Effect>,
     ) {
-        let Some(settling) = self.settling.remove(&ticket) else {
+        let Some(mut settling) = self.settling.remove(&ticket) else {
             return;
         };
+        let held = settling.held.take();
+        self.settled(settling, answer, settled, effects);
+        if let Some(thread) = held {
+            self.open_host_gate(&thread, effects);
+        }
+    }
+
+    fn settled(
+        &mut self,
+        settling: Settling,
+        answer: Bytes,
+        settled: Settled,
+        effects: &mut Vec<Effect>,
+    ) {
         let Some(thread) = settling.thread else {
             effects.push(Effect::ToHost(answer));
             return;
@@ -170,16 +159,6 @@ impl Router {
         if !self.quiet.is_empty() && self.is_unheard(&frame) && !self.is_loud(&frame) {
             return;
         }
-        if !self.loaded.is_empty() && is_of_the_gate(&frame) {
-            return;
-        }
-        let frame = match self.looks.is_empty() {
-            true => frame,
-            false => match self.hold_for_look(frame, effects) {
-                Ok(()) => return,
-                Err(frame) => frame,
-            },
-        };
         let making = self
             .forwarded
             .values()
@@ -259,12 +238,7 @@ impl Router {
         };
         match method {
             thread::TURN_STARTED => {
-                self.running.insert(thread.clone());
-                effects.push(Effect::TurnBegan {
-                    thread: thread.clone(),
-                });
-                let started = frame.clone();
-                effects.push(Effect::TurnStarted { thread, started });
+                self.running.insert(thread);
             }
             thread::TURN_COMPLETED => {
                 self.running.remove(&thread);
@@ -348,10 +322,6 @@ impl Router {
         for (_, id) in lost {
             effects.push(Effect::ToHost(gone_error(&id)));
         }
-        let beginning: Vec<String> = self.looks.keys().cloned().collect();
-        for thread in beginning {
-            self.let_begin(&thread, effects);
-        }
         // What waited on suspicion waits for nobody now.
         for thread in self.reveal_gates.threads() {
             let waiting = self.reveal_gates.open(&thread);
@@ -367,31 +337,4 @@ impl Router {
             .parse()
             .ok()
     }
-}
-
-/// Whether no turn begins after this answer to a request that could begin one.
-fn begins_nothing(answer: &Frame) -> bool {
-    thread::is_refused(answer) || thread::tells_of_resting_goal(answer)
-}
-
-/// Whether a frame tells of our own hook. That it ended a turn, the host may know: it is told why there.
-fn is_of_the_gate(frame: &Frame) -> bool {
-    #[derive(Deserialize)]
-    struct Message {
-        params: Value,
-    }
-    if !["hook/started", "hook/completed"].contains(&frame.method()) {
-        return false;
-    }
-    let Ok(Message { params }) = serde_json::from_slice(frame.bytes()) else {
-        return false;
-    };
-    let status = params["run"]["status"].as_str().unwrap_or_default();
-    if !is_said_of_gate(&params) || status == "blocked" {
-        return false;
-    }
-    if !["running", "completed"].contains(&status) {
-        tracing::error!(%params, "a turn went on without waiting at the gate");
-    }
-    true
 }

@@ -170,6 +170,23 @@ impl Selections {
         Ok(transaction.commit().await?)
     }
 
+    /// The history of a thread shows its loadout's list of skills from now on.
+    ///
+    /// # Errors
+    /// [`SelectionsError`] if the record can't be read or written.
+    pub async fn list_is_shown(&self, thread_id: &str) -> Result<(), SelectionsError> {
+        let Some(mut record) = self.thread(thread_id).await? else {
+            return Ok(());
+        };
+        record.loadout.list_is_due = false;
+        sqlx::query("UPDATE threads SET record = $1 WHERE thread_id = $2")
+            .bind(encode(thread_id, &record)?)
+            .bind(thread_id)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
     /// A thread's record.
     ///
     /// # Errors
@@ -233,10 +250,6 @@ impl Selections {
 
 async fn delete(connection: &mut SqliteConnection, thread_id: &str) -> Result<(), SelectionsError> {
     sqlx::query("DELETE FROM threads WHERE thread_id = $1")
-        .bind(thread_id)
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query("DELETE FROM held WHERE thread_id = $1")
         .bind(thread_id)
         .execute(connection)
         .await?;

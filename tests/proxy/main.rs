@@ -14,7 +14,6 @@ mod drift;
 mod drop_in;
 mod faults;
 mod frames;
-mod gate;
 mod goals;
 mod independence;
 mod load;
