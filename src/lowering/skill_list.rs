@@ -95,7 +95,7 @@ pub fn developer_instructions(
 /// the place of its parent's (Codex 0.150.1 and 0.169.0). `None`: it has none, and the child reads the list as
 /// its parent does.
 #[must_use]
-pub fn role_with_list(role: &str, list: &str) -> Option<String> {
+pub(super) fn role_with_list(role: &str, list: &str) -> Option<String> {
     const KEY: &str = "developer_instructions";
     let mut role: toml::Table = role.parse().ok()?;
     let of_role = role.get(KEY)?.as_str()?.to_owned();
