@@ -62,10 +62,33 @@ const READS: [&str; 12] = [
     "turn/steer",
 ];
 
+/// Whether a response is an error.
+#[must_use]
+pub fn is_refused(response: &Frame) -> bool {
+    #[derive(Deserialize)]
+    struct Message {
+        error: Option<serde::de::IgnoredAny>,
+    }
+    serde_json::from_slice::<Message>(response.bytes()).is_ok_and(|message| message.error.is_some())
+}
+
 /// Whether a request with this method gives its thread something to read, or has it read what waits.
 #[must_use]
 pub fn gives_to_read(method: &str) -> bool {
     READS.binary_search(&method).is_ok()
+}
+
+/// Whether a request with this method begins a turn at once, on a thread that has none under way.
+#[must_use]
+pub fn begins_turn(method: &str) -> bool {
+    ["review/start", "turn/start"].contains(&method)
+}
+
+/// Whether a request with this method begins something on its thread, now or later. One that is for the turn
+/// under way does not.
+#[must_use]
+pub fn begins_something(method: &str) -> bool {
+    gives_to_read(method) && method != "turn/steer"
 }
 
 /// Whether a request says in which environments a thread is to be.
@@ -181,6 +204,9 @@ mod tests {
     #[test]
     fn the_requests_that_give_to_read_are_sorted() {
         assert!(READS.is_sorted() && READS.iter().all(|method| gives_to_read(method)));
+        assert!(is_refused(&frame(r#"{"id":1,"error":{"code":1}}"#)));
+        assert!(!is_refused(&frame(r#"{"id":1,"result":{"error":1}}"#)));
+        assert!(!begins_something("turn/steer") && begins_something("thread/queue/add"));
         assert!(!gives_to_read("turn/interrupt") && !gives_to_read("thread/read"));
         assert!(!names_environments(&frame(r#"{"id":1,"params":{}}"#)));
         assert!(names_environments(&frame(

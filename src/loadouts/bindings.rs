@@ -11,6 +11,7 @@ use std::sync::Arc;
 use dashmap::DashMap;
 use serde_json::{Map, Value};
 
+use crate::catalog::Catalog;
 use crate::lowering::drift;
 use crate::selections::LoadoutRecord;
 
@@ -23,6 +24,8 @@ pub struct Binding {
     pub loadout: Arc<LoadoutRecord>,
     /// What the host's own request gave that a resume can give again, `config` included.
     pub host_params: Map<String, Value>,
+    /// The catalog under which it was last found to have been told everything.
+    pub checked: Option<Arc<Catalog>>,
     /// Its folder.
     pub cwd: PathBuf,
     /// The folder it may be moving to: asked for, and not yet told by Codex.
@@ -43,6 +46,7 @@ impl Binding {
             config: None,
             loadout,
             host_params: Map::new(),
+            checked: None,
             cwd,
             next_cwd: None,
             settings: None,

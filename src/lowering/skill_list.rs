@@ -16,10 +16,9 @@ use crate::catalog::Catalog;
 use crate::resolver::{Plan, Scope};
 
 /// How a model uses what the list names.
-const HOW_TO_USE: &str = "A skill is a folder with instructions in its `SKILL.md`. The skills below are all that this conversation has; \
+const HOW_TO_USE: &str = "A skill is a folder with instructions in its `SKILL.md`. These are all that this conversation has; \
 an earlier list no longer counts. When the user names one (`$name`, or in words), or the task is what its description says, \
-read its file before you act, and follow it. Paths in it are relative to its folder; read what it refers to only when you need it. \
-If a file can't be read, say so and go on without it.";
+read its file first and follow it. Its paths are relative to its folder.";
 /// What an empty list says, where another one was shown before.
 const NONE_LEFT: &str = "This conversation has no skills; an earlier list no longer counts.";
 /// Of the model's context, Codex 0.169 gives its own list this share before it cuts descriptions.

@@ -58,12 +58,15 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Whether Codex itself loads plugins for the thread, and not all that the user has or will have: what is
-    /// installed later has to be kept out.
+    /// Whether something of the user's counts for the thread from turn to turn. Where Codex itself loads some
+    /// of the user's plugins, one that is installed later has to be kept out; where hooks run, the user may take
+    /// back the trust in them.
     #[must_use]
-    pub fn follows_plugins(&self) -> bool {
+    pub fn follows_user(&self) -> bool {
         let is_cut = self.host_plugins != Scope::All || self.host_servers != Scope::All;
-        self.mode == Mode::Restrict && is_cut
+        let mut hooks = self.plugin_hooks.iter();
+        let has_hooks = self.hooks == HookPolicy::Trusted && hooks.any(|hook| hook.trusted);
+        has_hooks || self.mode == Mode::Restrict && is_cut
     }
 }
 

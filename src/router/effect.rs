@@ -69,6 +69,11 @@ pub enum Effect {
         /// Names the request that waits for it.
         ticket: Ticket,
     },
+    /// A request waits until threads are at rest: say with `on_late` when that takes too long.
+    Drain {
+        /// Names the request.
+        ticket: Ticket,
+    },
     /// A request that was to wait for a re-bind is refused: what was kept for it goes.
     Abandoned {
         /// Names the request.
@@ -138,6 +143,8 @@ pub enum Prepared {
     Rebind {
         /// The threads.
         threads: Vec<String>,
+        /// Whether the request waits until they are at rest; otherwise it is refused where one is not.
+        patient: bool,
     },
 }
 

@@ -28,12 +28,20 @@ impl Router {
             });
             return;
         }
-        if self.initialize.is_none() && self.forwarded.is_empty() {
+        let expected = self.forwarded.len() + self.beginning.len();
+        if self.initialize.is_none() && expected == 0 {
             effects.push(Effect::ToHost(frame.into_bytes()));
             return;
         }
         let id = frame.id();
-        if self.initialize.as_ref() == Some(&id) {
+        if let Some(thread) = self.beginning.remove(&id) {
+            if thread::is_refused(&frame) {
+                self.running.remove(&thread);
+                effects.push(Effect::ToHost(frame.into_bytes()));
+                self.go_on_where_drained(effects);
+                return;
+            }
+        } else if self.initialize.as_ref() == Some(&id) {
             self.initialize = None;
             if let Some(info) = initialize::upstream_info(&frame) {
                 effects.push(Effect::Connected(info));
@@ -193,7 +201,11 @@ impl Router {
         {
             return;
         }
+        let ended = frame.method() == thread::TURN_COMPLETED;
         effects.push(Effect::ToHost(frame.into_bytes()));
+        if ended {
+            self.go_on_where_drained(effects);
+        }
     }
 
     /// Whether Codex has begun a turn by itself on a thread that is bound anew, just before or as soon as it

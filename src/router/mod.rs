@@ -26,6 +26,7 @@
 //! through with making it (`on_made`), then it has its own root (`on_settled`); what
 //! Codex says of it in between, the host does not hear.
 
+mod draining;
 mod effect;
 mod from_codex;
 mod gates;

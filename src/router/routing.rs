@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use codex_loadout_protocol::method;
 
+use super::draining::Draining;
 use super::effect::{Effect, Prepared, Rebound, RequestKind, Ticket};
 use super::gates::Gates;
 use super::refusals::{busy_error, experimental_error};
@@ -32,6 +33,10 @@ pub struct Router {
     pub(super) loaded: HashSet<String>,
     /// Those of them that have a turn under way.
     pub(super) running: HashSet<String>,
+    /// Requests that begin a turn and that Codex has not answered yet, with their thread.
+    pub(super) beginning: HashMap<Id, String>,
+    /// Requests that wait until threads are at rest.
+    pub(super) draining: HashMap<Ticket, Draining>,
     /// Requests that wait for threads to be bound anew.
     pub(super) rebinding: HashMap<Ticket, Rebinding>,
     /// Threads of which the host hears nothing for the moment.
@@ -86,6 +91,8 @@ impl Router {
             reveal_gates: Gates::default(),
             loaded: HashSet::new(),
             running: HashSet::new(),
+            beginning: HashMap::new(),
+            draining: HashMap::new(),
             rebinding: HashMap::new(),
             quiet: HashSet::new(),
             native_forks: HashSet::new(),
@@ -97,7 +104,8 @@ impl Router {
     #[must_use]
     pub fn all_forwarded(&self) -> bool {
         let waiting = !self.host_gates.is_empty();
-        self.preparing.is_empty() && self.rebinding.is_empty() && !waiting
+        let under_way = !self.rebinding.is_empty() || !self.draining.is_empty();
+        self.preparing.is_empty() && !under_way && !waiting
     }
 
     /// The host sent a frame.
@@ -115,6 +123,10 @@ impl Router {
             effects.push(Effect::ToUpstream(frame.into_bytes()));
             return;
         }
+        let frame = match self.hold_while_draining(frame) {
+            Ok(()) => return,
+            Err(frame) => frame,
+        };
         match frame.method() {
             initialize::METHOD => {
                 self.experimental = initialize::wants_experimental_api(&frame);
@@ -215,7 +227,7 @@ impl Router {
         effects: &mut Vec<Effect>,
     ) {
         let ticket = claimed.ticket;
-        let Prepared::Rebind { threads } = prepared else {
+        let Prepared::Rebind { threads, patient } = prepared else {
             self.proceed(claimed, prepared, effects);
             return;
         };
@@ -224,12 +236,26 @@ impl Router {
             let gated = self.host_gates.is_closed(thread) && own_gate.as_ref() != Some(*thread);
             gated || self.running.contains(*thread)
         });
+        if busy.is_some() && patient {
+            self.drain(claimed, threads, effects);
+            return;
+        }
         if let Some(busy) = busy {
             let answer = busy_error(&claimed.frame.id(), busy);
             effects.push(Effect::Abandoned { ticket });
             self.proceed(claimed, Prepared::Reply(answer), effects);
             return;
         }
+        self.begin_rebinding(claimed, threads, effects);
+    }
+
+    pub(super) fn begin_rebinding(
+        &mut self,
+        claimed: Claimed,
+        threads: Vec<String>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let ticket = claimed.ticket;
         for thread in &threads {
             self.host_gates.close(thread);
             self.quiet.insert(thread.clone());
@@ -268,7 +294,15 @@ impl Router {
     fn proceed(&mut self, mut claimed: Claimed, prepared: Prepared, effects: &mut Vec<Effect>) {
         let gate = claimed.thread.clone();
         match prepared {
-            Prepared::Pass(request) => effects.push(Effect::ToUpstream(request)),
+            Prepared::Pass(request) => {
+                let begins = thread::begins_turn(claimed.frame.method());
+                if let (true, Some(thread)) = (begins, &claimed.thread) {
+                    // From here on Codex may begin it at any moment.
+                    self.running.insert(thread.clone());
+                    self.beginning.insert(claimed.frame.id(), thread.clone());
+                }
+                effects.push(Effect::ToUpstream(request));
+            }
             Prepared::Forward {
                 request,
                 mark,
@@ -299,6 +333,7 @@ impl Router {
         for frame in self.host_gates.open(thread) {
             self.on_host(frame, effects);
         }
+        self.go_on_where_drained(effects);
     }
 
     /// The thread with a loadout that a frame names.

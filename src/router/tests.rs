@@ -80,7 +80,8 @@ impl Script {
 
     fn rebind(&mut self, ticket: u64, threads: &[&str]) -> Vec<String> {
         let threads = threads.iter().map(|thread| (*thread).to_owned()).collect();
-        self.prepared(ticket, Prepared::Rebind { threads })
+        let patient = false;
+        self.prepared(ticket, Prepared::Rebind { threads, patient })
     }
 
     fn rebound(&mut self, ticket: u64, then: Prepared) -> Vec<String> {
@@ -155,6 +156,9 @@ fn told(effects: Vec<Effect>) -> Vec<String> {
         Effect::Rebind {
             ticket: Ticket(number),
         } => format!("rebind {number}"),
+        Effect::Drain {
+            ticket: Ticket(number),
+        } => format!("drain {number}"),
         Effect::Abandoned {
             ticket: Ticket(number),
         } => format!("abandoned {number}"),
@@ -440,12 +444,63 @@ fn servers_are_reloaded_once_threads_with_a_loadout_are_told_to_leave_them_out()
         script.rebound(2, Prepared::Pass(bytes(reload))),
         ["to host: updated".to_owned(), sent]
     );
-    // A thread with a turn under way can't be told: the servers stay where they are.
-    script.codex(r#"{"method":"turn/started","params":{"threadId":"t1"}}"#);
-    script.host(reload);
-    let refused = script.rebind(3, &["t1"]);
-    assert_eq!(refused[0], "abandoned 3");
-    assert!(refused[1].contains("threadBusy"), "{}", refused[1]);
+}
+
+#[test]
+fn servers_are_reloaded_when_turns_under_way_have_ended_and_no_other_begins_meanwhile() {
+    let reload = r#"{"id":6,"method":"config/mcpServer/reload"}"#;
+    let turn = r#"{"id":5,"method":"turn/start","params":{"threadId":"t1"}}"#;
+    let patient = || Prepared::Rebind {
+        threads: vec!["t1".to_owned()],
+        patient: true,
+    };
+    let draining = || {
+        let mut script = Script::new(true);
+        script.thread(1, "t1");
+        script.host(turn);
+        // Sent, and not yet begun.
+        script.prepared(2, Prepared::Pass(bytes(turn)));
+        script.host(reload);
+        assert_eq!(script.prepared(3, patient()), ["drain 3"]);
+        script.codex(r#"{"method":"turn/started","params":{"threadId":"t1"}}"#);
+        assert_eq!(script.host(turn), NONE);
+        assert!(!script.router.all_forwarded());
+        script
+    };
+    let interrupt = r#"{"id":8,"method":"turn/interrupt","params":{"threadId":"t1"}}"#;
+    let ended = r#"{"method":"turn/completed","params":{"threadId":"t1"}}"#;
+    let mut script = draining();
+    assert_eq!(script.host(interrupt), [format!("to Codex: {interrupt}")]);
+    assert_eq!(
+        script.codex(ended),
+        [format!("to host: {ended}"), "rebind 3".to_owned()]
+    );
+    assert_eq!(script.host(interrupt), NONE);
+    assert_eq!(
+        script.rebound(3, Prepared::Pass(bytes(reload))),
+        [
+            "to host: updated".to_owned(),
+            format!("to Codex: {reload}"),
+            format!("prepare 4 Turn: {turn}"),
+        ]
+    );
+
+    // One that was refused never began.
+    let mut script = draining();
+    let refused = r#"{"id":5,"error":{"code":-32600,"message":"no"}}"#;
+    assert_eq!(
+        script.codex(refused),
+        [format!("to host: {refused}"), "rebind 3".to_owned()]
+    );
+
+    // In the end it is refused, and what waited goes on.
+    let mut script = draining();
+    let mut effects = Vec::new();
+    script.router.on_late(Ticket(3), &mut effects);
+    let late = told(effects);
+    assert_eq!(late[0], "abandoned 3");
+    assert!(late[1].contains("threadBusy"), "{}", late[1]);
+    assert_eq!(late[2], format!("prepare 4 Turn: {turn}"));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::process::ExitStatus;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -17,6 +18,9 @@ use crate::router::{
     Effect, Prepared, Rebound, RequestKind, Router, Settled, Ticket, internal_error,
 };
 use crate::wire::{Frame, Id};
+
+/// A host that has servers reloaded waits this long for turns under way to end.
+const AT_REST_WITHIN: Duration = Duration::from_secs(30);
 
 /// Work that is done, on its way back to the router.
 enum Done {
@@ -62,6 +66,7 @@ where
         work: Arc::new(work(asker.clone())),
         asker,
         jobs: FuturesUnordered::new(),
+        waiting: FuturesUnordered::new(),
     };
     let mut from_host = Inbox::new(host_input);
     let mut from_codex = Inbox::new(stdout);
@@ -84,6 +89,7 @@ where
                 }
             },
             Some(done) = session.jobs.next(), if !session.jobs.is_empty() => session.on_done(done),
+            Some(ticket) = session.waiting.next(), if !session.waiting.is_empty() => session.on_late(ticket),
             () = session.codex.room(), if !codex_has_room => {}
             () = session.host.room(), if !host_has_room => {}
             signal = signals.next() => signals::forward(&child, signal),
@@ -120,6 +126,8 @@ struct Session {
     asker: Arc<Asker>,
     /// Work under way. It is done right here, so that nothing has to be woken for it.
     jobs: FuturesUnordered<BoxFuture<'static, Done>>,
+    /// Requests that wait for threads to come to rest, and until when.
+    waiting: FuturesUnordered<BoxFuture<'static, Ticket>>,
 }
 
 impl Session {
@@ -136,6 +144,12 @@ impl Session {
         for frame in frames {
             self.router.on_upstream(frame, &mut effects);
         }
+        self.carry_out(effects);
+    }
+
+    fn on_late(&mut self, ticket: Ticket) {
+        let mut effects = Vec::new();
+        self.router.on_late(ticket, &mut effects);
         self.carry_out(effects);
     }
 
@@ -232,6 +246,10 @@ impl Session {
                     self.work_on(failed, |work| async move {
                         Done::Rebound(ticket, work.rebind(ticket).await)
                     });
+                }
+                Effect::Drain { ticket } => {
+                    let late = tokio::time::sleep(AT_REST_WITHIN).map(move |()| ticket);
+                    self.waiting.push(late.boxed());
                 }
                 Effect::Abandoned { ticket } => {
                     self.work.done(ticket);

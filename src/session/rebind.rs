@@ -130,8 +130,9 @@ impl Work {
     /// Keeps what is to be done until the router has closed the gates.
     pub(super) fn when_quiet(&self, ticket: Ticket, rebind: Rebind) -> Prepared {
         let threads = rebind.unload.iter().chain(&rebind.along).cloned().collect();
+        let patient = matches!(rebind.then, Then::Pass(_));
         self.rebinds.insert(ticket, rebind);
-        Prepared::Rebind { threads }
+        Prepared::Rebind { threads, patient }
     }
 
     /// The id of a request that waits for a re-bind.

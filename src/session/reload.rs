@@ -284,6 +284,7 @@ impl Work {
                 .push(notice(&thread, Some(&binding.loadout)));
             rebound.bound.push(thread.clone());
             binding.config = Some(lowered.config);
+            binding.checked = None;
             // What was reloaded meanwhile is looked for before the next turn.
             let now = self.bindings.get(&thread);
             binding.servers_reload = now.is_some_and(|now| now.servers_reload);

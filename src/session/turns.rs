@@ -2,6 +2,7 @@
 //! whether servers or plugins came in that no request of the host's announced.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use codex_loadout_protocol::LoadoutError;
 use serde_json::Value;
@@ -71,16 +72,25 @@ impl Work {
             };
             let healed = self.loadouts.check_snapshots(&binding.loadout).await?;
             self.loadouts.note_healed(Some(&member), &healed).await;
-            let unchecked = binding.servers_reload || binding.loadout.plan.follows_plugins();
+            let unchecked = binding.servers_reload || binding.loadout.plan.follows_user();
             if binding.config.is_some() && mentions.is_none() && !unchecked {
                 continue;
             }
             let catalog = self.catalog(upstream, &binding.cwd).await?;
+            let is_checked = |checked: &Arc<Catalog>| Arc::ptr_eq(checked, &catalog);
+            if binding.next_cwd.is_none() && binding.checked.as_ref().is_some_and(is_checked) {
+                continue;
+            }
             let lowered = self.told_now(&binding, &catalog, upstream).await?;
             let news = news(&binding, &lowered, &catalog, mentions);
             if news.is_empty() {
-                self.bindings
-                    .change(&member, |binding| binding.servers_reload = false);
+                let told_all = |told| new_skill_rules(told, &lowered.config).is_empty();
+                let told_all = binding.config.as_ref().is_some_and(told_all);
+                self.bindings.change(&member, |binding| {
+                    binding.servers_reload = false;
+                    binding.checked =
+                        Some(catalog).filter(|_| told_all && binding.next_cwd.is_none());
+                });
                 continue;
             }
             let cause = cause_of(&binding, &news);
