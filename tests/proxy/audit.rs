@@ -141,7 +141,7 @@ async fn what_happens_to_a_thread_is_written_down_with_its_cause() {
     let table = stage.verb(&["audit", "--thread", &thread, "--since", "1h"]);
     let table = String::from_utf8(table.stdout).unwrap();
     assert_eq!(table.lines().count(), 1 + of_thread.len(), "{table}");
-    assert!(table.contains("skills.config `newcomer`"), "{table}");
+    assert!(table.contains("new: skill `newcomer`"), "{table}");
     assert!(table.contains("(unknownCapability)"), "{table}");
 
     // Codex quotes a config that it can't read; the audit does not.

@@ -22,5 +22,6 @@ mod persistence;
 mod proof;
 mod roles;
 mod selection;
+mod skill_list;
 mod stage;
 mod tampering;
