@@ -1,9 +1,12 @@
 //! Which thread a message is about.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use codex_loadout_protocol::selection::FIELD;
 use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 use crate::wire::{Frame, RawObject};
 
@@ -67,7 +70,7 @@ const READS: [&str; 12] = [
 pub fn is_refused(response: &Frame) -> bool {
     #[derive(Deserialize)]
     struct Message {
-        error: Option<serde::de::IgnoredAny>,
+        error: Option<IgnoredAny>,
     }
     serde_json::from_slice::<Message>(response.bytes()).is_ok_and(|message| message.error.is_some())
 }
@@ -100,29 +103,83 @@ pub fn names_environments(request: &Frame) -> bool {
     environments == Some(true)
 }
 
-/// The thread a host's request or a notification of Codex's names: `params.threadId`, else `params.thread.id`.
+/// The thread a host's request or a notification of Codex's names: `params.threadId`, else `params.thread.id`. As
+/// Codex reads it: of a name that stands there twice the last one counts, and a `thread` that is no object is
+/// none.
 #[must_use]
 pub fn named_in_params(frame: &Frame) -> Option<String> {
     #[derive(Deserialize)]
     struct Message<'a> {
         #[serde(borrow)]
-        params: Option<Params<'a>>,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Params<'a> {
-        #[serde(borrow, default)]
-        thread_id: Option<Cow<'a, str>>,
-        #[serde(borrow, default)]
-        thread: Option<Thread<'a>>,
+        params: Option<Named<'a>>,
     }
     let message: Message<'_> = serde_json::from_slice(frame.bytes()).ok()?;
-    let params = message.params?;
-    params
-        .thread_id
-        .or(params.thread.map(|thread| thread.id))
-        .filter(|id| !id.is_empty())
-        .map(Cow::into_owned)
+    let Named { thread_id, thread } = message.params?;
+    let named = thread_id.or(thread).filter(|id| !id.is_empty())?;
+    Some(named.into_owned())
+}
+
+/// What params name a thread by.
+#[derive(Default)]
+struct Named<'a> {
+    thread_id: Option<Cow<'a, str>>,
+    thread: Option<Cow<'a, str>>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Named<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Params;
+        impl<'de> Visitor<'de> for Params {
+            type Value = Named<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("params")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut named = Named::default();
+                while let Some(Text(key)) = map.next_key()? {
+                    match &*key {
+                        "threadId" => named.thread_id = text(map.next_value()?),
+                        "thread" => {
+                            let thread: &RawValue = map.next_value()?;
+                            let thread: Option<Thread<'_>> =
+                                serde_json::from_str(thread.get()).ok();
+                            named.thread = thread.map(|thread| thread.id);
+                        }
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(named)
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Named::default())
+            }
+        }
+        deserializer.deserialize_any(Params)
+    }
+}
+
+/// A text, borrowed where it holds no escape.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+fn text(value: &RawValue) -> Option<Cow<'_, str>> {
+    let text: Option<Text<'_>> = serde_json::from_str(value.get()).ok();
+    text.map(|Text(text)| text)
+}
+
+/// Whether a request's `params` are a list: Codex takes one in the order of its fields.
+#[must_use]
+pub fn has_list_of_params(request: &Frame) -> bool {
+    #[derive(Deserialize)]
+    struct Message<'a> {
+        #[serde(borrow)]
+        params: &'a RawValue,
+    }
+    serde_json::from_slice::<Message<'_>>(request.bytes())
+        .is_ok_and(|message| message.params.get().starts_with('['))
 }
 
 /// The thread in the answer to start, resume or fork: `result.thread.id`; `None` for an error.
@@ -235,6 +292,25 @@ mod tests {
             None
         );
         assert_eq!(named_in_params(&frame(r#"{"method":"m"}"#)), None);
+        // Odd ones, as Codex reads them.
+        for (params, named) in [
+            (r#"{"threadId":"t1","thread":5}"#, Some("t1")),
+            (r#"{"threadId":"t0","threadId":"t1"}"#, Some("t1")),
+            (r#"{"thread\u0049d":"t\u0031"}"#, Some("t1")),
+            (r#"{"threadId":5,"thread":{"id":"t1"}}"#, Some("t1")),
+            (r#"{"threadId":"","thread":{"id":"t1"}}"#, None),
+            (r#"["t1"]"#, None),
+            ("null", None),
+            ("5", None),
+        ] {
+            let text = format!(r#"{{"id":1,"method":"m","params":{params}}}"#);
+            let found = named_in_params(&Frame::parse(Bytes::from(text)));
+            assert_eq!(found.as_deref(), named, "{params}");
+        }
+        assert!(has_list_of_params(&frame(r#"{"id":1,"params": [1]}"#)));
+        assert!(!has_list_of_params(&frame(
+            r#"{"id":1,"params":{"a":[1]}}"#
+        )));
         assert_eq!(
             named_in_result(&frame(r#"{"id":1,"result":{"thread":{"id":"t3"}}}"#)).as_deref(),
             Some("t3")

@@ -2,12 +2,16 @@
 //! way goes on and is heard of.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::effect::{Effect, Prepared, Ticket};
 use super::refusals::busy_error;
 use super::routing::{Claimed, Router};
 use crate::interceptors::thread;
 use crate::wire::Frame;
+
+/// A host that has servers reloaded waits this long for turns under way to end.
+const AT_REST_WITHIN: Duration = Duration::from_secs(30);
 
 /// A request that waits for threads.
 #[derive(Debug)]
@@ -34,7 +38,10 @@ impl Router {
             held,
         };
         self.draining.insert(ticket, draining);
-        effects.push(Effect::Drain { ticket });
+        effects.push(Effect::Late {
+            ticket,
+            after: AT_REST_WITHIN,
+        });
     }
 
     /// Holds a frame that would begin something on a thread that is to come to rest. It comes back if none is.
@@ -82,9 +89,16 @@ impl Router {
         tracing::debug!(?ticket, "all at rest");
     }
 
-    /// The threads that a request waits for have not come to rest in time: it is refused.
+    /// A request has waited long. If that is for threads to come to rest, it is refused. If Codex has it, what
+    /// Codex says about new threads no longer waits for the answer.
     pub fn on_late(&mut self, ticket: Ticket, effects: &mut Vec<Effect>) {
         let Some(draining) = self.draining.remove(&ticket) else {
+            let mut forwarded = self.forwarded.values_mut();
+            if let Some(claimed) = forwarded.find(|claimed| claimed.ticket == ticket) {
+                tracing::warn!(method = claimed.frame.method(), "Codex does not answer");
+                claimed.mark.clear();
+                self.open_gates_of_others(effects);
+            }
             return;
         };
         let mut threads = draining.threads.iter();

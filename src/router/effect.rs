@@ -1,5 +1,7 @@
 //! What the router wants done.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use crate::interceptors::initialize::UpstreamInfo;
@@ -69,10 +71,12 @@ pub enum Effect {
         /// Names the request that waits for it.
         ticket: Ticket,
     },
-    /// A request waits until threads are at rest: say with `on_late` when that takes too long.
-    Drain {
+    /// Say with `on_late` that a request has waited this long.
+    Late {
         /// Names the request.
         ticket: Ticket,
+        /// How long from now.
+        after: Duration,
     },
     /// A request that was to wait for a re-bind is refused: what was kept for it goes.
     Abandoned {

@@ -75,12 +75,8 @@ impl Router {
 
     /// Once no request that makes a thread is on its way, a gate that was closed
     /// on suspicion belongs to a thread that somebody else made.
-    fn open_gates_of_others(&mut self, effects: &mut Vec<Effect>) {
-        if self
-            .forwarded
-            .values()
-            .any(|claimed| claimed.kind.makes_a_thread())
-        {
+    pub(super) fn open_gates_of_others(&mut self, effects: &mut Vec<Effect>) {
+        if self.is_making() {
             return;
         }
         for thread in self.reveal_gates.threads() {
@@ -167,10 +163,7 @@ impl Router {
         if !self.quiet.is_empty() && self.is_unheard(&frame) && !self.is_loud(&frame) {
             return;
         }
-        let making = self
-            .forwarded
-            .values()
-            .any(|claimed| claimed.kind.makes_a_thread());
+        let making = self.is_making();
         let frame = if making || !self.reveal_gates.is_empty() {
             match thread::named_in_params(&frame) {
                 Some(thread) => {
@@ -265,6 +258,12 @@ impl Router {
                 effects.push(Effect::Unloaded { thread });
             }
         }
+    }
+
+    /// Whether a request that makes a thread is on its way, and not for too long.
+    fn is_making(&self) -> bool {
+        let mut forwarded = self.forwarded.values();
+        forwarded.any(|claimed| claimed.kind.makes_a_thread() && !claimed.mark.is_empty())
     }
 
     /// Thread ids are UUIDs v7: their text sorts by the time they were made.

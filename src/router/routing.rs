@@ -1,16 +1,20 @@
 //! The router.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use codex_loadout_protocol::method;
 
 use super::draining::Draining;
 use super::effect::{Effect, Prepared, Rebound, RequestKind, Ticket};
 use super::gates::Gates;
-use super::refusals::{busy_error, experimental_error};
+use super::refusals::{busy_error, experimental_error, list_of_params_error, unreadable_error};
 use crate::interceptors::thread::{self, Presence};
 use crate::interceptors::{catalog, initialize};
-use crate::wire::{Frame, FrameKind, Id};
+use crate::wire::{Frame, FrameKind, Id, is_read_by_codex};
+
+/// What Codex says of new threads waits this long for the answer to a request that makes one.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
 
 /// The state of one host's connection.
 #[derive(Debug)]
@@ -140,6 +144,13 @@ impl Router {
             thread::FORK => self.claim(RequestKind::Fork, frame, effects),
             method::THREAD_CAPABILITY_UPDATE => self.claim(RequestKind::Update, frame, effects),
             own if method::METHODS.contains(&own) => self.claim(RequestKind::Own, frame, effects),
+            // Whose it is can't be said, so what it may show can't be.
+            turn if thread::gives_to_read(turn)
+                && !self.loaded.is_empty()
+                && thread::has_list_of_params(&frame) =>
+            {
+                effects.push(Effect::ToHost(list_of_params_error(&frame.id())));
+            }
             turn if thread::gives_to_read(turn) && self.loaded_named_in(&frame).is_some() => {
                 self.claim(RequestKind::Turn, frame, effects)
             }
@@ -169,6 +180,18 @@ impl Router {
     }
 
     fn claim(&mut self, kind: RequestKind, frame: Frame, effects: &mut Vec<Effect>) {
+        if !is_read_by_codex(&frame) {
+            // What Codex won't answer, it does not carry out: nothing is kept for it.
+            let ours = matches!(
+                kind,
+                RequestKind::Start | RequestKind::Update | RequestKind::Own
+            );
+            effects.push(match ours {
+                true => Effect::ToHost(unreadable_error(&frame.id())),
+                false => Effect::ToUpstream(frame.into_bytes()),
+            });
+            return;
+        }
         let presence = match kind {
             RequestKind::Start | RequestKind::Resume | RequestKind::Fork => {
                 thread::selection(&frame)
@@ -310,6 +333,12 @@ impl Router {
             } => {
                 effects.push(Effect::ToUpstream(request));
                 claimed.mark = mark;
+                if claimed.kind.makes_a_thread() {
+                    effects.push(Effect::Late {
+                        ticket: claimed.ticket,
+                        after: ANSWERED_WITHIN,
+                    });
+                }
                 if holds {
                     self.forwarded.insert(claimed.frame.id(), claimed);
                     return;

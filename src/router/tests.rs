@@ -117,7 +117,13 @@ impl Script {
             [format!("prepare {ticket} Start: {request}")]
         );
         let sent = format!(r#"{{"id":{ticket},"method":"thread/start","params":{{}}}}"#);
-        assert_eq!(self.forward(ticket, &sent), [format!("to Codex: {sent}")]);
+        assert_eq!(
+            self.forward(ticket, &sent),
+            [
+                format!("to Codex: {sent}"),
+                format!("late {ticket} after 60 s")
+            ]
+        );
         let answer = format!(r#"{{"id":{ticket},"result":{{"thread":{{"id":"{id}"}}}}}}"#);
         assert_eq!(self.codex(&answer), [format!("settle {ticket}: {answer}")]);
         assert_eq!(
@@ -156,9 +162,10 @@ fn told(effects: Vec<Effect>) -> Vec<String> {
         Effect::Rebind {
             ticket: Ticket(number),
         } => format!("rebind {number}"),
-        Effect::Drain {
+        Effect::Late {
             ticket: Ticket(number),
-        } => format!("drain {number}"),
+            after,
+        } => format!("late {number} after {} s", after.as_secs()),
         Effect::Abandoned {
             ticket: Ticket(number),
         } => format!("abandoned {number}"),
@@ -290,6 +297,71 @@ fn a_gate_closed_on_suspicion_opens_when_the_thread_turns_out_to_be_anothers() {
         script.codex(answer),
         [format!("settle 1: {answer}"), format!("to host: {native}")]
     );
+}
+
+#[test]
+fn a_start_that_codex_does_not_answer_keeps_nothing_back_for_long() {
+    let mut script = Script::new(true);
+    script.host(r#"{"id":1,"method":"thread/start","params":{"capabilitySelection":{}}}"#);
+    script.forward(1, "start");
+    let native = r#"{"method":"thread/started","params":{"thread":{"id":"t9"}}}"#;
+    assert_eq!(script.codex(native), NONE);
+    let mut effects = Vec::new();
+    script.router.on_late(Ticket(1), &mut effects);
+    assert_eq!(told(effects), [format!("to host: {native}")]);
+    let later = r#"{"method":"thread/started","params":{"thread":{"id":"t8"}}}"#;
+    assert_eq!(script.codex(later), [format!("to host: {later}")]);
+    // Its answer counts all the same.
+    let answer = r#"{"id":1,"result":{"thread":{"id":"t1"}}}"#;
+    assert_eq!(script.codex(answer), [format!("settle 1: {answer}")]);
+}
+
+#[test]
+fn what_codex_will_not_answer_is_not_claimed() {
+    let mut script = Script::new(true);
+    let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+    for (id, config) in [
+        ("1.5", "{}"),
+        ("null", "{}"),
+        ("99999999999999999999", "{}"),
+        ("1", &deep),
+    ] {
+        let params = format!(r#"{{"config":{config},"capabilitySelection":{{}}}}"#);
+        let start = format!(r#"{{"id":{id},"method":"thread/start","params":{params}}}"#);
+        let refused = script.host(&start);
+        let begins = format!(r#"to host: {{"id":{id},"error":"#);
+        assert!(
+            refused.len() == 1 && refused[0].starts_with(&begins),
+            "{refused:?}"
+        );
+        let resume = format!(
+            r#"{{"id":{id},"method":"thread/resume","params":{{"threadId":"t","config":{config}}}}}"#
+        );
+        assert_eq!(script.host(&resume), [format!("to Codex: {resume}")]);
+    }
+    assert!(script.router.all_forwarded());
+}
+
+#[test]
+fn whose_turn_it_is_has_to_be_said_where_threads_have_loadouts() {
+    let mut script = Script::new(true);
+    let list = r#"{"id":7,"method":"turn/start","params":["t1",[]]}"#;
+    assert_eq!(script.host(list), [format!("to Codex: {list}")]);
+    script.thread(1, "t1");
+    let refused = script.host(list);
+    assert!(refused[0].contains("`params` is a list"), "{refused:?}");
+    for params in [
+        r#"{"threadId":"t1","thread":5}"#,
+        r#"{"threadId":"x","threadId":"t1"}"#,
+    ] {
+        let turn = format!(r#"{{"id":8,"method":"turn/start","params":{params}}}"#);
+        let ticket = script.router.tickets + 1;
+        assert_eq!(
+            script.host(&turn),
+            [format!("prepare {ticket} Turn: {turn}")]
+        );
+        script.prepared(ticket, Prepared::Pass(bytes(&turn)));
+    }
 }
 
 #[test]
@@ -461,7 +533,7 @@ fn servers_are_reloaded_when_turns_under_way_have_ended_and_no_other_begins_mean
         // Sent, and not yet begun.
         script.prepared(2, Prepared::Pass(bytes(turn)));
         script.host(reload);
-        assert_eq!(script.prepared(3, patient()), ["drain 3"]);
+        assert_eq!(script.prepared(3, patient()), ["late 3 after 30 s"]);
         script.codex(r#"{"method":"turn/started","params":{"threadId":"t1"}}"#);
         assert_eq!(script.host(turn), NONE);
         assert!(!script.router.all_forwarded());

@@ -3,7 +3,6 @@
 use std::panic::AssertUnwindSafe;
 use std::process::ExitStatus;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -18,9 +17,6 @@ use crate::router::{
     Effect, Prepared, Rebound, RequestKind, Router, Settled, Ticket, internal_error,
 };
 use crate::wire::{Frame, Id};
-
-/// A host that has servers reloaded waits this long for turns under way to end.
-const AT_REST_WITHIN: Duration = Duration::from_secs(30);
 
 /// Work that is done, on its way back to the router.
 enum Done {
@@ -126,7 +122,7 @@ struct Session {
     asker: Arc<Asker>,
     /// Work under way. It is done right here, so that nothing has to be woken for it.
     jobs: FuturesUnordered<BoxFuture<'static, Done>>,
-    /// Requests that wait for threads to come to rest, and until when.
+    /// Requests that wait for something, and until when.
     waiting: FuturesUnordered<BoxFuture<'static, Ticket>>,
 }
 
@@ -247,8 +243,8 @@ impl Session {
                         Done::Rebound(ticket, work.rebind(ticket).await)
                     });
                 }
-                Effect::Drain { ticket } => {
-                    let late = tokio::time::sleep(AT_REST_WITHIN).map(move |()| ticket);
+                Effect::Late { ticket, after } => {
+                    let late = tokio::time::sleep(after).map(move |()| ticket);
                     self.waiting.push(late.boxed());
                 }
                 Effect::Abandoned { ticket } => {
