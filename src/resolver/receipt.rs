@@ -5,7 +5,7 @@ use std::path::Path;
 
 use codex_loadout_protocol::receipt::{
     AgentReceipt, ContextCost, Excluded, HookReceipt, McpServerReceipt, PluginReceipt, Receipt,
-    SkillReceipt,
+    SkillReceipt, Warning,
 };
 
 use codex_loadout_protocol::selection::{HookPolicy, SkillListing};
@@ -63,12 +63,29 @@ pub fn receipt(plan: &Plan, catalog: &Catalog) -> Receipt {
         context: context(plan, catalog),
         plugins,
         skills,
-        mcp_servers: servers,
         agents: single_agents(plan, catalog),
         hooks: hooks(plan, catalog),
         inherited_from: None,
-        warnings: plan.warnings.clone(),
+        warnings: plan
+            .warnings
+            .iter()
+            .cloned()
+            .chain(servers.iter().filter_map(unstartable))
+            .collect(),
+        mcp_servers: servers,
     }
+}
+
+/// Codex 0.169 starts no server whose name holds anything but letters, digits and `_ : @ / . -`.
+fn unstartable(server: &McpServerReceipt) -> Option<Warning> {
+    let may_be = |c: char| c.is_ascii_alphanumeric() || "_:@/.-".contains(c);
+    (!server.name.chars().all(may_be)).then(|| {
+        let message = format!(
+            "Codex starts no MCP server whose name is `{}`: only letters, digits and `_ : @ / . -` may stand in it",
+            server.name
+        );
+        Warning::new("serverNameInvalid", message)
+    })
 }
 
 /// How a skill stands in the list that the model reads.

@@ -90,6 +90,13 @@ pub enum Effect {
         /// The request.
         frame: Frame,
     },
+    /// Codex told how far a server of a thread with a loadout has come.
+    ServerStatus {
+        /// The thread.
+        thread: String,
+        /// The notification.
+        frame: Frame,
+    },
     /// Codex told which settings a thread with a loadout has.
     Settings {
         /// The thread.

@@ -160,6 +160,12 @@ impl Router {
     }
 
     pub(super) fn on_message(&mut self, frame: Frame, effects: &mut Vec<Effect>) {
+        if frame.method() == thread::SERVER_STATUS
+            && let Some(thread) = self.loaded_named_in(&frame)
+        {
+            let frame = frame.clone();
+            effects.push(Effect::ServerStatus { thread, frame });
+        }
         if !self.quiet.is_empty() && self.is_unheard(&frame) && !self.is_loud(&frame) {
             return;
         }
@@ -198,6 +204,13 @@ impl Router {
         effects.push(Effect::ToHost(frame.into_bytes()));
         if ended {
             self.go_on_where_drained(effects);
+        }
+    }
+
+    /// Something is to be told about a thread, to a host that uses what is ours.
+    pub fn on_notice(&mut self, notice: Bytes, effects: &mut Vec<Effect>) {
+        if self.acquainted {
+            effects.push(Effect::ToHost(notice));
         }
     }
 

@@ -170,6 +170,7 @@ fn told(effects: Vec<Effect>) -> Vec<String> {
             ticket: Ticket(number),
         } => format!("abandoned {number}"),
         Effect::SettingsAsked { thread, .. } => format!("settings asked for {thread}"),
+        Effect::ServerStatus { thread, .. } => format!("server status of {thread}"),
         Effect::Settings { thread, .. } => format!("settings of {thread}"),
         Effect::Unloaded { thread } => format!("unloaded {thread}"),
         Effect::Forget { thread } => format!("forget {thread}"),

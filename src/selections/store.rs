@@ -170,15 +170,20 @@ impl Selections {
         Ok(transaction.commit().await?)
     }
 
-    /// The history of a thread shows its loadout's list of skills from now on.
+    /// Changes what is said in a thread's record, the loadout staying as it is; one that is not there is no
+    /// error.
     ///
     /// # Errors
     /// [`SelectionsError`] if the record can't be read or written.
-    pub async fn list_is_shown(&self, thread_id: &str) -> Result<(), SelectionsError> {
+    pub async fn change_thread(
+        &self,
+        thread_id: &str,
+        change: impl FnOnce(&mut ThreadRecord),
+    ) -> Result<(), SelectionsError> {
         let Some(mut record) = self.thread(thread_id).await? else {
             return Ok(());
         };
-        record.loadout.list_is_due = false;
+        change(&mut record);
         sqlx::query("UPDATE threads SET record = $1 WHERE thread_id = $2")
             .bind(encode(thread_id, &record)?)
             .bind(thread_id)

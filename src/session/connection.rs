@@ -27,6 +27,7 @@ enum Done {
         settled: Settled,
     },
     Made(Ticket),
+    Noticed(Option<Bytes>),
     Adopted(Vec<String>),
     Rebound(Ticket, Rebound),
     Forgotten,
@@ -168,6 +169,11 @@ impl Session {
                     .on_settled(ticket, answer, settled, &mut effects);
             }
             Done::Made(ticket) => self.router.on_made(ticket, &mut effects),
+            Done::Noticed(notice) => {
+                if let Some(notice) = notice {
+                    self.router.on_notice(notice, &mut effects);
+                }
+            }
             Done::Adopted(children) => self.router.on_adopted(&children, &mut effects),
             Done::Rebound(ticket, rebound) => {
                 if !matches!(rebound.then, Prepared::Forward { .. }) {
@@ -260,6 +266,10 @@ impl Session {
                 Effect::SettingsAsked { thread, frame } => {
                     self.work.settings_asked(&thread, &frame);
                 }
+                Effect::ServerStatus { thread, frame } => self.work_on(
+                    || Done::Noticed(None),
+                    |work| async move { Done::Noticed(work.server_status(&thread, &frame).await) },
+                ),
                 Effect::Settings { thread, frame } => self.work.settings_of(&thread, &frame),
                 Effect::Unloaded { thread } => self.work.unloaded(&thread),
                 Effect::Answered { number, response } => self.asker.answered(number, response),

@@ -6,7 +6,8 @@
 //!
 //! `opening` and `forks` are what a start, resume or fork becomes, `settling` what
 //! is made durable of its answer, `apart` how a fork gets another loadout. `turns`
-//! is the check before a turn, `servers_reload` that before servers come in, `rebind`
+//! is the check before a turn, `servers_reload` that before servers come in, `server_status` what is made of those
+//! that Codex starts, `rebind`
 //! and `reload` what follows where one fails, `update` the host's own wish, `showing`
 //! how a thread is shown another list of skills.
 
@@ -18,6 +19,7 @@ mod opening;
 mod questions;
 mod rebind;
 mod reload;
+mod server_status;
 mod servers_reload;
 mod settling;
 mod showing;

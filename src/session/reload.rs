@@ -17,7 +17,7 @@ use crate::interceptors::initialize::UpstreamInfo;
 use crate::loadouts::{INSTRUCTIONS, instructions, merge_config};
 use crate::lowering::Levers;
 use crate::router::Rebound;
-use crate::selections::{Happening, LoadoutRecord, session_file, writer_lock};
+use crate::selections::{Happening, LoadoutRecord, ThreadRecord, session_file, writer_lock};
 
 /// Codex unloads an idle thread within milliseconds; one that takes this long is kept by somebody else.
 const UNLOADED_WITHIN: Duration = Duration::from_secs(3);
@@ -266,11 +266,9 @@ impl Work {
                 if let Some(list) = &lowered.skill_list {
                     self.show_list(&thread, list).await?;
                 }
-                self.loadouts
-                    .selections()
-                    .await?
-                    .list_is_shown(&thread)
-                    .await?;
+                let selections = self.loadouts.selections().await?;
+                let shown = |record: &mut ThreadRecord| record.loadout.list_is_due = false;
+                selections.change_thread(&thread, shown).await?;
                 Arc::make_mut(&mut binding.loadout).list_is_due = false;
             }
             if let Some(cause) = cause {

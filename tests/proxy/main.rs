@@ -22,6 +22,7 @@ mod persistence;
 mod proof;
 mod roles;
 mod selection;
+mod servers;
 mod skill_list;
 mod stage;
 mod tampering;
