@@ -44,6 +44,15 @@ pub struct Launch {
     pub binding: Binding,
 }
 
+/// What a thread that gets another loadout brings along.
+#[derive(Debug)]
+pub struct Inherited {
+    /// Where the loadout is to lie for it.
+    pub place: Place,
+    /// The developer's instructions that its host gave it.
+    pub host_instructions: Option<String>,
+}
+
 /// What is tried out.
 #[derive(Debug)]
 pub enum Trial {
@@ -68,11 +77,12 @@ impl Loadouts {
         let mut params = read_params(request)?;
         check_environments(&params)?;
         crash_point("start: before publish");
-        let (record, lowered, _) = self.draft(selection, catalog, upstream).await?;
+        let (mut record, lowered, _) = self.draft(selection, catalog, upstream).await?;
         crash_point("start: after publish");
         // Refused before a root is made for it.
         let config = merged_config(&params, &lowered)?;
         let of_host = roots_of_host(&params, lowered.mode)?;
+        record.host_instructions = instructions_of_host(&params);
         let (record, path) = self.with_root(record).await?;
         params.set(ROOTS, roots_json(&path, of_host));
         launch(request, params, Some(config), record, lowered)
@@ -209,15 +219,19 @@ impl Loadouts {
         self: &Arc<Self>,
         request: &Frame,
         selection: CapabilitySelection,
-        place: Place,
+        inherited: Inherited,
         catalog: &Catalog,
         upstream: &UpstreamInfo,
     ) -> Result<(Launch, Digest), LoadoutError> {
         let params = read_params(request)?;
         check_environments(&params)?;
         let checked = |lowered: &Lowered| merged_config(&params, lowered).map(|_| ());
+        let inherited = Inherited {
+            host_instructions: instructions_of_host(&params).or(inherited.host_instructions),
+            ..inherited
+        };
         let (record, lowered, loadout) = self
-            .renew(selection, place, catalog, upstream, checked)
+            .renew(selection, inherited, catalog, upstream, checked)
             .await?;
         let config = merged_config(&params, &lowered)?;
         let launch = launch(request, params, Some(config), record, lowered)?;
@@ -233,13 +247,18 @@ impl Loadouts {
     pub async fn renew(
         self: &Arc<Self>,
         selection: CapabilitySelection,
-        place: Place,
+        inherited: Inherited,
         catalog: &Catalog,
         upstream: &UpstreamInfo,
         checked: impl FnOnce(&Lowered) -> Result<(), LoadoutError>,
     ) -> Result<(LoadoutRecord, Lowered, Digest), LoadoutError> {
         let (mut record, lowered, loadout) = self.draft(selection, catalog, upstream).await?;
+        let Inherited {
+            place,
+            host_instructions,
+        } = inherited;
         record.list_is_due = true;
+        record.host_instructions = host_instructions;
         let mut bundles = record.plan.bundles.iter();
         if place == Place::Nowhere && bundles.any(|bundle| bundle.mount.is_some()) {
             return Err(no_root());

@@ -18,8 +18,8 @@ mod spares;
 pub use bindings::{Binding, Bindings};
 pub use keeper::Loadouts;
 pub use launch::{
-    INSTRUCTIONS, Launch, Trial, check_environments, cwd_of, instructions, is_prediction,
-    merge_config, read_params, resumable_params,
+    INSTRUCTIONS, Inherited, Launch, Trial, check_environments, cwd_of, instructions,
+    is_prediction, merge_config, read_params, resumable_params,
 };
 pub use naming::catalog_for;
 pub use own_root::Place;

@@ -32,6 +32,10 @@ pub fn servers_written(params: &Value) -> BTreeMap<String, Map<String, Value>> {
             }
         }
     }
+    // Without one of these it is no server: what is written is a detail of one that there is, or nothing.
+    servers.retain(|_, definition: &mut Map<String, Value>| {
+        definition.contains_key("command") || definition.contains_key("url")
+    });
     servers
 }
 
@@ -54,6 +58,7 @@ mod tests {
             json!({}),
             json!({ "edits": [{ "keyPath": "mcp_servers.gone", "value": null }] }),
             json!({ "keyPath": "features.x", "value": true }),
+            json!({ "keyPath": "mcp_servers.there.enabled", "value": true }),
         ] {
             assert_eq!(json!(servers_written(&params)), json!({}), "{params}");
         }

@@ -110,6 +110,15 @@ async fn the_list_comes_behind_what_developers_say_and_its_cost_is_exact() {
     let fork = host.request("thread/fork", named).await.unwrap();
     stage.check(&host, &id_of(&fork), &promise).await;
     assert_eq!(lists(&of_thread(&stage, &id_of(&fork))), list);
+    // With another loadout, too.
+    update(&host, &thread, json!({ "skills": ["repo-review"] })).await;
+    compact(&stage, &host, &thread).await;
+    stage
+        .check(&host, &thread, &Promise::of_skills(&["repo-review"]))
+        .await;
+    let request = of_thread(&stage, &thread);
+    let together = format!("THE HOST\nSAYS.\n\n{}", lists(&request)[0]);
+    assert!(developer_texts(&request).contains(&together));
 }
 
 #[tokio::test(flavor = "multi_thread")]
