@@ -223,6 +223,7 @@ impl Work {
             binding.cwd = now.cwd;
             binding.next_cwd = now.next_cwd;
             binding.settings = now.settings;
+            binding.servers_reload = now.servers_reload;
         }
         let of_host = binding.host_params.get("config").map(Value::to_string);
         let of_host = of_host.unwrap_or_default();
@@ -250,6 +251,10 @@ impl Work {
             Ok(config) => params.insert("config".to_owned(), config),
             Err(_) => params.remove("config"),
         };
+        if lowered.is_some() {
+            // What Codex says of the thread while it loads it is said of this loadout.
+            self.bindings.set(&thread, binding.clone());
+        }
         if let Err(error) = self.resume_by_ourselves(params).await {
             self.bindings.remove(&thread);
             return Err(error.into());

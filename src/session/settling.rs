@@ -35,6 +35,7 @@ impl Work {
             match pending {
                 Pending::Start(loadout, ..) => self.loadouts.discard(loadout).await,
                 Pending::Apart(apart) => self.never_made(*apart).await,
+                Pending::Resume(record, Some(_), _) => self.bindings.remove(&record.thread_id),
                 Pending::Resume(..) | Pending::Drop { .. } | Pending::Fork { .. } => {}
             }
             return Some((response.into_bytes(), Settled::Native));

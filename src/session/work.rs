@@ -178,6 +178,10 @@ impl Work {
     pub(super) fn forward(&self, ticket: Ticket, request: Bytes, pending: Pending) -> Prepared {
         crash_point("forward");
         let holds = pending.changes_loadout();
+        if let Pending::Resume(record, Some(binding), _) = &pending {
+            // What Codex says of the thread while it loads it is said of this loadout.
+            self.bindings.set(&record.thread_id, binding.clone());
+        }
         self.pending.insert(ticket, pending);
         Prepared::Forward {
             request,
