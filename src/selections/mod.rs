@@ -4,6 +4,9 @@
 //! again in Codex's own session files ([`session_file`]).
 
 mod audit;
+mod database;
+#[cfg(test)]
+mod fault_tests;
 mod record;
 pub mod root_file;
 pub mod session_file;

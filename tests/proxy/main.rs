@@ -10,6 +10,7 @@ mod claude;
 mod command_line;
 mod convert;
 mod crash;
+mod disk;
 mod drift;
 mod drop_in;
 mod faults;
