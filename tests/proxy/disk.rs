@@ -3,7 +3,7 @@
 
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 use lab::{Client, RequestError};
@@ -19,11 +19,12 @@ const FRAME: u64 = 24 + PAGE;
 /// Two starts write less than this many pages.
 const MOST: u64 = 60;
 
-/// A proxy whose disk can be made to fail, and the state folder as another process sees it.
+/// A proxy whose disk can be made to fail.
 struct Trial<'a> {
     stage: &'a Stage,
     host: Client,
-    state: PathBuf,
+    /// What another process has to be started by to see the same disk.
+    enter: Vec<String>,
     /// Threads whose start was acknowledged.
     acknowledged: Vec<String>,
 }
@@ -75,12 +76,7 @@ impl Trial<'_> {
             ("threads", (|_| true) as fn(&Value) -> bool),
             ("audit", |entry| entry["event"] == "start"),
         ] {
-            let arguments = [verb, "--json"];
-            let mut command = self.stage.home.command(Path::new(PROXY), &arguments);
-            let read = command
-                .env("CODEX_LOADOUT_HOME", &self.state)
-                .output()
-                .unwrap();
+            let read = self.another(&[verb, "--json"]).output().unwrap();
             assert!(read.status.success(), "{verb}: {read:?}");
             let page: Value = serde_json::from_slice(&read.stdout).unwrap();
             let rows = page["data"]
@@ -95,11 +91,21 @@ impl Trial<'_> {
         }
     }
 
+    /// Another process of this program, on the same disk.
+    fn another(&self, arguments: &[&str]) -> Command {
+        let mut command: Vec<&str> = self.enter.iter().map(String::as_str).collect();
+        command.push(PROXY);
+        command.extend(arguments);
+        self.stage
+            .home
+            .command(Path::new(command[0]), &command[1..])
+    }
+
     /// Another proxy is not locked out, nor does it lock this one out.
     async fn check_that_another_proxy_writes(mut self) {
-        let mut command = self.stage.proxy();
-        command.env("CODEX_LOADOUT_HOME", &self.state);
-        let another = Client::spawn(command).unwrap();
+        let codex = self.stage.home.codex().to_str().unwrap();
+        let another = self.another(&["app-server", "--codex", codex]);
+        let another = Client::spawn(another).unwrap();
         another.initialize(true).await.unwrap();
         let (thread, _) = self.stage.start(&another, json!({})).await;
         self.acknowledged.push(thread);
@@ -128,12 +134,14 @@ async fn an_io_error_at_every_page_of_the_database_takes_back_nothing_that_was_a
     // Without its signal, a write beyond the limit is an I/O error.
     let host = host_after(&stage, &["sh"], "trap '' XFSZ").await;
     let pid = Pid::from_raw(host.id().unwrap().cast_signed()).unwrap();
-    let state = stage.home.path().join(".codex-loadout");
-    let log = state.join("state-v1.sqlite3-wal");
+    let log = stage
+        .home
+        .path()
+        .join(".codex-loadout/state-v1.sqlite3-wal");
     let mut trial = Trial {
         stage: &stage,
         host,
-        state,
+        enter: Vec::new(),
         acknowledged: Vec::new(),
     };
     assert!(trial.start().await);
@@ -170,13 +178,16 @@ async fn a_disk_that_is_full_after_any_page_takes_back_nothing_that_was_acknowle
         inside.display()
     );
     let host = host_after(&stage, &ALONE, &mount).await;
-    let root = PathBuf::from(format!("/proc/{}/root", host.id().unwrap()));
-    let state = root.join(inside.strip_prefix("/").unwrap());
-    let filler = state.join("filler");
+    let pid = host.id().unwrap().to_string();
+    let filler = Path::new("/proc").join(&pid).join("root");
+    let filler = filler
+        .join(inside.strip_prefix("/").unwrap())
+        .join("filler");
+    let enter = ["nsenter", "-U", "-m", "--preserve-credentials", "-t", &pid];
     let mut trial = Trial {
         stage: &stage,
         host,
-        state,
+        enter: enter.map(str::to_owned).to_vec(),
         acknowledged: Vec::new(),
     };
     assert!(trial.start().await);
