@@ -9,6 +9,7 @@ mod database;
 mod fault_tests;
 mod record;
 pub mod root_file;
+pub mod rootless;
 pub mod session_file;
 pub mod session_root;
 mod store;

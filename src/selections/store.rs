@@ -15,6 +15,7 @@ use super::audit::{Happening, add};
 use super::database::{BUSY, Database};
 use super::record::ThreadRecord;
 use super::root_file::RootFileError;
+use super::rootless;
 use crate::settings::private_folder;
 
 /// The number in the name is that of a layout that no migration leads to.
@@ -84,6 +85,7 @@ impl From<SelectionsError> for LoadoutError {
 #[derive(Debug)]
 pub struct Selections {
     pub(super) database: Database,
+    state_home: PathBuf,
 }
 
 impl Selections {
@@ -105,7 +107,25 @@ impl Selections {
         let opened = Database::open(&path).await;
         drop(turn);
         let database = opened.map_err(|error| unopenable(error.to_string()))?;
-        Ok(Self { database })
+        let selections = Self {
+            database,
+            state_home: state_home.to_owned(),
+        };
+        // Those that were recorded before there were notes of them, and whose notes were lost.
+        for thread in selections.rootless_threads().await? {
+            selections.note_rootless(&thread)?;
+        }
+        Ok(selections)
+    }
+
+    async fn rootless_threads(&self) -> Result<Vec<String>, SelectionsError> {
+        let rootless = sqlx::query_scalar("SELECT thread_id FROM threads WHERE root IS NULL");
+        Ok(rootless.fetch_all(self.database.reader()).await?)
+    }
+
+    fn note_rootless(&self, thread_id: &str) -> Result<(), SelectionsError> {
+        rootless::note(&self.state_home, thread_id)
+            .map_err(|error| SelectionsError::Database(error.into()))
     }
 
     /// Opens the records if there are any; creates nothing.
@@ -131,6 +151,9 @@ impl Selections {
         event: AuditEvent,
         cause: &str,
     ) -> Result<(), SelectionsError> {
+        if record.loadout.root.is_none() {
+            self.note_rootless(&record.thread_id)?;
+        }
         let mut write = self.database.write().await?;
         sqlx::query(
             "INSERT INTO threads (thread_id, root, recorded_at, format, record) VALUES ($1, $2, $3, $4, $5)
@@ -144,7 +167,11 @@ impl Selections {
         .execute(&mut *write)
         .await?;
         add(&mut write, &Happening::to(record, event, cause)).await?;
-        Ok(write.commit().await?)
+        write.commit().await?;
+        if record.loadout.root.is_some() {
+            rootless::forget(&self.state_home, &record.thread_id);
+        }
+        Ok(())
     }
 
     /// A thread's record.
@@ -193,7 +220,9 @@ impl Selections {
     pub async fn delete_thread(&self, thread_id: &str) -> Result<(), SelectionsError> {
         let mut write = self.database.write().await?;
         delete(&mut write, thread_id).await?;
-        Ok(write.commit().await?)
+        write.commit().await?;
+        rootless::forget(&self.state_home, thread_id);
+        Ok(())
     }
 
     /// Removes the record of a thread that goes back to native, and says so in the audit.
@@ -205,7 +234,9 @@ impl Selections {
         delete(&mut write, thread_id).await?;
         let happening = Happening::new(AuditEvent::Update, cause).to_thread(thread_id);
         add(&mut write, &happening).await?;
-        Ok(write.commit().await?)
+        write.commit().await?;
+        rootless::forget(&self.state_home, thread_id);
+        Ok(())
     }
 }
 
@@ -393,6 +424,29 @@ mod tests {
         .unwrap();
         let error = Selections::open(home.path()).await.unwrap_err();
         assert!(error.to_string().contains(FILE), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_thread_with_a_loadout_and_no_root_is_known_without_the_database() {
+        let home = tempfile::tempdir().unwrap();
+        let selections = Selections::open(home.path()).await.unwrap();
+        let thread = uuid::Uuid::now_v7().to_string();
+        let mut record = record(&thread, 1);
+        for root in [None, Some("root".to_owned()), None] {
+            record.loadout.root = root;
+            let put = selections.put_thread(&record, AuditEvent::Start, "test");
+            put.await.unwrap();
+            let expected = record.loadout.root.is_none();
+            assert_eq!(rootless::may_be(home.path(), &thread), expected);
+        }
+        // One that nobody noted is noted when the records are opened.
+        rootless::forget(home.path(), &thread);
+        assert!(!rootless::may_be(home.path(), &thread));
+        let selections = Selections::open(home.path()).await.unwrap();
+        assert!(rootless::may_be(home.path(), &thread));
+        selections.drop_loadout(&thread, "test").await.unwrap();
+        assert!(!rootless::may_be(home.path(), &thread));
+        assert!(rootless::may_be(home.path(), "../no-uuid"));
     }
 
     #[cfg(unix)]
