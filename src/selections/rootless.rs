@@ -37,8 +37,8 @@ pub(super) fn forget(state_home: &Path, thread: &str) {
 /// Whether a thread may have a loadout without a root. Blocking.
 #[must_use]
 pub fn may_be(state_home: &Path, thread: &str) -> bool {
-    // What is no thread's id is not noted.
-    place(state_home, thread).is_none_or(|place| place.exists())
+    // What is no thread's id is not noted, and what can't be looked at may be.
+    place(state_home, thread).is_none_or(|place| place.try_exists().unwrap_or(true))
 }
 
 fn place(state_home: &Path, thread: &str) -> Option<PathBuf> {

@@ -116,23 +116,11 @@ impl Trial<'_> {
     }
 }
 
-/// The proxy, started by a shell that does this first.
-async fn host_after(stage: &Stage, program: &[&str], first: &str) -> Client {
-    let proxy = stage.proxy();
-    let script = format!("{first}; exec \"$0\" \"$@\"");
-    let arguments: Vec<&str> = [&program[1..], &["-c", &script]].concat();
-    let mut command = stage.home.command(Path::new(program[0]), &arguments);
-    command.arg(proxy.get_program()).args(proxy.get_args());
-    let host = Client::spawn(command).unwrap();
-    host.initialize(true).await.unwrap();
-    host
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn an_io_error_at_every_page_of_the_database_takes_back_nothing_that_was_acknowledged() {
     let stage = Stage::of(lab::Home::builder()).await;
     // Without its signal, a write beyond the limit is an I/O error.
-    let host = host_after(&stage, &["sh"], "trap '' XFSZ").await;
+    let host = stage.host_after(&["sh"], "trap '' XFSZ").await;
     let pid = Pid::from_raw(host.id().unwrap().cast_signed()).unwrap();
     let log = stage
         .home
@@ -159,7 +147,6 @@ async fn an_io_error_at_every_page_of_the_database_takes_back_nothing_that_was_a
     trial.check_that_another_proxy_writes().await;
 }
 
-#[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_is_full_after_any_page_takes_back_nothing_that_was_acknowledged() {
     const ALONE: [&str; 3] = ["unshare", "-rm", "sh"];
@@ -177,7 +164,7 @@ async fn a_disk_that_is_full_after_any_page_takes_back_nothing_that_was_acknowle
         "mount -t tmpfs -o size=8m,mode=0700 none '{}'",
         inside.display()
     );
-    let host = host_after(&stage, &ALONE, &mount).await;
+    let host = stage.host_after(&ALONE, &mount).await;
     let pid = host.id().unwrap().to_string();
     let filler = Path::new("/proc").join(&pid).join("root");
     let filler = filler

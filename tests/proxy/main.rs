@@ -10,6 +10,7 @@ mod claude;
 mod command_line;
 mod convert;
 mod crash;
+#[cfg(target_os = "linux")]
 mod disk;
 mod drift;
 mod drop_in;
@@ -25,4 +26,5 @@ mod proof;
 mod roles;
 mod selection;
 mod stage;
+mod state_folder;
 mod tampering;
