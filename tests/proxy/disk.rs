@@ -1,12 +1,13 @@
 //! Disks that refuse to write, under a proxy that runs: what it acknowledged is there for another process to
 //! read, what it refused is not, and all goes on once the disk is well.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 use std::process::Command;
 
-use lab::{Client, RequestError};
+use lab::{Client, RequestError, Skill};
 use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
 use serde_json::{Value, json};
 
@@ -16,7 +17,7 @@ use crate::stage::{PROXY, Stage, id_of};
 const PAGE: u64 = 4096;
 /// A page in the database's log, after its header.
 const FRAME: u64 = 24 + PAGE;
-/// Two starts write less than this many pages.
+/// Two starts and an update write less than this many pages.
 const MOST: u64 = 60;
 
 /// A proxy whose disk can be made to fail.
@@ -25,70 +26,94 @@ struct Trial<'a> {
     host: Client,
     /// What another process has to be started by to see the same disk.
     enter: Vec<String>,
-    /// Threads whose start was acknowledged.
-    acknowledged: Vec<String>,
+    /// The digests of loadouts that were acknowledged, by thread.
+    acknowledged: BTreeMap<String, String>,
 }
 
 impl Trial<'_> {
-    /// Starts a thread; whether that was acknowledged.
-    async fn start(&mut self) -> bool {
-        let params = self.stage.params(json!({}));
-        match self.host.request("thread/start", params).await {
-            Ok(started) => {
-                self.acknowledged.push(id_of(&started));
-                true
-            }
+    /// Starts a thread; its id, if that was acknowledged.
+    async fn start(&mut self) -> Option<String> {
+        let params = self.stage.params(json!({ "skills": ["planning"] }));
+        let started = self.ask("thread/start", params).await?;
+        let digest = digest_of(&started);
+        self.acknowledged.insert(id_of(&started), digest);
+        Some(id_of(&started))
+    }
+
+    /// Gives a thread another loadout; whether that was acknowledged.
+    async fn update(&mut self, thread: &str, skills: &[&str]) -> bool {
+        let params = json!({ "threadId": thread, "capabilitySelection": { "skills": skills } });
+        let updated = self.ask("thread/capability/update", params).await;
+        let digest = updated.as_ref().map(digest_of);
+        let is_acknowledged = digest.is_some();
+        self.acknowledged
+            .extend(digest.map(|digest| (thread.to_owned(), digest)));
+        is_acknowledged
+    }
+
+    /// The answer to a request, or `None` for a refusal of ours.
+    async fn ask(&self, method: &str, params: Value) -> Option<Value> {
+        match self.host.request(method, params).await {
+            Ok(answer) => Some(answer),
             Err(RequestError::Refused(error)) => {
                 let kind = error.data["kind"].as_str().unwrap_or_default();
-                assert!(
-                    ["loadoutLost", "conversionFailed"].contains(&kind),
-                    "{error:?}"
-                );
-                false
+                let expected = ["loadoutLost", "conversionFailed"].contains(&kind);
+                assert!(expected, "{method}: {error:?}");
+                None
             }
-            Err(error) => panic!("{error}"),
+            Err(error) => panic!("{method}: {error}"),
         }
     }
 
-    /// Lets the disk fail after ever more pages, until two starts in a row succeed all the same. Tells how
-    /// many were refused.
+    /// Lets the disk fail after ever more pages, until nothing is refused any more. Tells how much was refused.
     async fn sweep(&mut self, fail_after: impl Fn(u64), mend: impl Fn()) -> usize {
+        let changing = self.start().await.unwrap();
+        self.host.turn(&changing, "hello").await.unwrap();
         let mut refused = 0;
         for pages in 0..MOST {
             fail_after(pages);
-            // The second one finds what the first left behind.
-            let (first, second) = (self.start().await, self.start().await);
-            refused += usize::from(!first) + usize::from(!second);
+            // The second and the third find what the first left behind.
+            let done = [
+                self.start().await.is_some(),
+                self.start().await.is_some(),
+                self.update(&changing, &[]).await,
+            ];
+            refused += done.iter().filter(|done| !**done).count();
             mend();
-            assert!(self.start().await, "the disk is well again");
             self.check();
-            if first && second {
+            assert!(self.start().await.is_some(), "the disk is well again");
+            assert!(self.update(&changing, &["planning"]).await);
+            self.check();
+            if done == [true; 3] {
                 return refused;
             }
         }
-        panic!("{MOST} pages were not enough for two threads");
+        panic!("{MOST} pages were not enough");
     }
 
-    /// Another process reads which threads have a loadout, and which ones the audit says were given one.
-    fn check(&mut self) {
-        self.acknowledged.sort();
-        for (verb, is_meant) in [
-            ("threads", (|_| true) as fn(&Value) -> bool),
-            ("audit", |entry| entry["event"] == "start"),
-        ] {
+    /// Another process reads which threads have which loadout, and which ones the audit says were given one.
+    fn check(&self) {
+        let rows = |verb: &str| {
             let read = self.another(&[verb, "--json"]).output().unwrap();
             assert!(read.status.success(), "{verb}: {read:?}");
-            let page: Value = serde_json::from_slice(&read.stdout).unwrap();
-            let rows = page["data"]
-                .as_array()
-                .unwrap()
-                .iter()
-                .filter(|row| is_meant(row));
-            let mut on_disk: Vec<&str> =
-                rows.map(|row| row["threadId"].as_str().unwrap()).collect();
-            on_disk.sort_unstable();
-            assert_eq!(on_disk, self.acknowledged, "{verb}");
-        }
+            let mut page: Value = serde_json::from_slice(&read.stdout).unwrap();
+            match page["data"].take() {
+                Value::Array(rows) => rows,
+                other => panic!("{verb}: {other}"),
+            }
+        };
+        let thread_of = |row: &Value| row["threadId"].as_str().unwrap().to_owned();
+        let on_disk = rows("threads");
+        let on_disk: BTreeMap<_, _> = on_disk
+            .iter()
+            .map(|row| (thread_of(row), digest_of(row)))
+            .collect();
+        assert_eq!(on_disk, self.acknowledged);
+        let starts = rows("audit")
+            .into_iter()
+            .filter(|entry| entry["event"] == "start");
+        let started: BTreeSet<_> = starts.map(|entry| thread_of(&entry)).collect();
+        assert_eq!(started, self.acknowledged.keys().cloned().collect());
     }
 
     /// Another process of this program, on the same disk.
@@ -107,18 +132,24 @@ impl Trial<'_> {
         let another = self.another(&["app-server", "--codex", codex]);
         let another = Client::spawn(another).unwrap();
         another.initialize(true).await.unwrap();
-        let (thread, _) = self.stage.start(&another, json!({})).await;
-        self.acknowledged.push(thread);
-        assert!(self.start().await);
+        let (thread, receipt) = self.stage.start(&another, json!({})).await;
+        let digest = receipt["digest"].as_str().unwrap().to_owned();
+        self.acknowledged.insert(thread, digest);
+        assert!(self.start().await.is_some());
         self.check();
         another.shutdown().await.unwrap();
         self.host.shutdown().await.unwrap();
     }
 }
 
+fn digest_of(answer: &Value) -> String {
+    let digest = &answer["capabilitySelection"]["digest"];
+    digest.as_str().unwrap().to_owned()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_io_error_at_every_page_of_the_database_takes_back_nothing_that_was_acknowledged() {
-    let stage = Stage::of(lab::Home::builder()).await;
+    let stage = Stage::of(lab::Home::builder().skill(Skill::new("planning"))).await;
     // Without its signal, a write beyond the limit is an I/O error.
     let host = stage.host_after(&["sh"], "trap '' XFSZ").await;
     let pid = Pid::from_raw(host.id().unwrap().cast_signed()).unwrap();
@@ -130,9 +161,9 @@ async fn an_io_error_at_every_page_of_the_database_takes_back_nothing_that_was_a
         stage: &stage,
         host,
         enter: Vec::new(),
-        acknowledged: Vec::new(),
+        acknowledged: BTreeMap::new(),
     };
-    assert!(trial.start().await);
+    trial.start().await.unwrap();
     let usual = getrlimit(Resource::Fsize);
     let limit = |current: Option<u64>| {
         let limits = Rlimit {
@@ -157,7 +188,7 @@ async fn a_disk_that_is_full_after_any_page_takes_back_nothing_that_was_acknowle
         eprintln!("SKIPPED: `unshare -rm` can't mount a small disk here; nothing was tested");
         return;
     }
-    let stage = Stage::of(lab::Home::builder()).await;
+    let stage = Stage::of(lab::Home::builder().skill(Skill::new("planning"))).await;
     let inside = stage.home.path().join(".codex-loadout");
     fs::create_dir(&inside).unwrap();
     let mount = format!(
@@ -175,9 +206,9 @@ async fn a_disk_that_is_full_after_any_page_takes_back_nothing_that_was_acknowle
         stage: &stage,
         host,
         enter: enter.map(str::to_owned).to_vec(),
-        acknowledged: Vec::new(),
+        acknowledged: BTreeMap::new(),
     };
-    assert!(trial.start().await);
+    trial.start().await.unwrap();
     let fill = |but: u64| {
         let mut file = File::create(&filler).unwrap();
         while file.write_all(&[1; PAGE as usize]).is_ok() {}
