@@ -4,13 +4,14 @@
 //! `cargo bench --bench thread_start`. All kinds of start take turns in one run, so that what slows
 //! the machine slows them all; the ratios count, not the milliseconds.
 
-use std::fs;
-use std::os::unix::fs::symlink;
+mod common;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use lab::{Client, Home, HomeBuilder, Model, Skill, Table};
+use common::{by_hand, connect, median, millis};
+use lab::{Client, Home, HomeBuilder, Model, Table};
 use serde_json::{Value, json};
 
 /// Threads of each kind that are measured in one setting.
@@ -18,10 +19,6 @@ const STARTS: usize = 80;
 /// Threads that a host opens one after the other; they stay open meanwhile.
 const SETTINGS: [usize; 2] = [4, 1];
 const WARM_UP: usize = 2;
-/// Turns of each kind that are measured.
-const TURNS: usize = 15;
-/// How long Codex may take to notice a new skill.
-const NOTICED: Duration = Duration::from_millis(1200);
 /// What a round leaves to be done is not to fall onto the next one.
 const SETTLE: Duration = Duration::from_millis(60);
 
@@ -47,7 +44,7 @@ async fn main() -> Result<()> {
     let idle = memory(proxy_process);
 
     let plain = connect(&home, home.codex(), &[]).await?;
-    let by_hand = by_hand(&home)?;
+    let by_hand = by_hand(&home, true, &[])?;
     let cwd = home.project();
     // So that unsubscribing unloads it.
     let unload = json!({ "thread_unload_delay_secs": 0 });
@@ -84,7 +81,6 @@ async fn main() -> Result<()> {
             "threads opened one after the other, before they are unloaded: {agents}\n\n{table}"
         );
     }
-    turns(&home, &direct, &by_hand, &proxy, &selected).await?;
     println!(
         "resident memory of the proxy: {} with one idle connection, {} after {} loadouts",
         idle,
@@ -92,69 +88,6 @@ async fn main() -> Result<()> {
         SETTINGS.len() * STARTS
     );
     Ok(())
-}
-
-/// What the check before a turn costs, and a re-bind where something has changed underneath.
-#[expect(clippy::print_stdout, reason = "a bench shows what it measured")]
-async fn turns(
-    home: &Home,
-    direct: &Client,
-    by_hand: &Value,
-    proxy: &Client,
-    selected: &Value,
-) -> Result<()> {
-    let mut times: [Vec<Duration>; 3] = Default::default();
-    let id = |started: Value| {
-        started["thread"]["id"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned()
-    };
-    let plain = id(direct.request("thread/start", by_hand.clone()).await?);
-    let checked = id(proxy.request("thread/start", selected.clone()).await?);
-    for round in 0..WARM_UP + TURNS {
-        home.add_skill(".agents/skills", &Skill::new(&format!("newcomer-{round}")))?;
-        // Codex sees it, and the proxy will not take it for one that is still being written.
-        tokio::time::sleep(NOTICED).await;
-        let took = [
-            turn(proxy, &checked).await?,
-            turn(direct, &plain).await?,
-            turn(proxy, &checked).await?,
-        ];
-        if round >= WARM_UP {
-            times
-                .iter_mut()
-                .zip(took)
-                .for_each(|(times, took)| times.push(took));
-        }
-    }
-    let [rebound, plain, checked] = times.each_mut().map(|times| median(times));
-    let mut table = Table::new(&[("turn/start until answered", 34), ("p50 ms", 8)]);
-    for (kind, time) in [
-        ("by hand, straight to Codex", plain),
-        ("loadout, nothing has changed", checked),
-        ("loadout, a skill was added before", rebound),
-    ] {
-        table.row([
-            kind.to_owned(),
-            format!("{:.2}", time.as_secs_f64() * 1000.0),
-        ]);
-    }
-    println!("{table}");
-    Ok(())
-}
-
-async fn turn(client: &Client, thread: &str) -> Result<Duration> {
-    let mark = client.mark();
-    let params = json!({ "threadId": thread, "input": [{ "type": "text", "text": "hi" }] });
-    let begin = Instant::now();
-    client.request("turn/start", params).await?;
-    let took = begin.elapsed();
-    let ended = |message: &Value| {
-        message["method"] == "turn/completed" && message["params"]["threadId"] == json!(thread)
-    };
-    client.wait_for(mark, ended).await?;
-    Ok(took)
 }
 
 /// The median of each kind of start.
@@ -176,14 +109,6 @@ async fn measure(home: &Home, kinds: &[(&Client, &Value)], agents: usize) -> Res
     Ok(times.iter_mut().map(|times| median(times)).collect())
 }
 
-async fn connect(home: &Home, program: &Path, more: &[&str]) -> Result<Client> {
-    let mut arguments = vec!["app-server"];
-    arguments.extend(more);
-    let client = Client::spawn(home.command(program, &arguments))?;
-    client.initialize(true).await?;
-    Ok(client)
-}
-
 /// Opens threads; they are unloaded afterwards, so that MCP servers do not pile up.
 async fn start(client: &Client, params: &Value, agents: usize) -> Result<Vec<Duration>> {
     let mut times = Vec::new();
@@ -199,76 +124,6 @@ async fn start(client: &Client, params: &Value, agents: usize) -> Result<Vec<Dur
         client.request("thread/unsubscribe", unload).await?;
     }
     Ok(times)
-}
-
-/// The levers of `codex-0.169`, written out by hand for the same choice: one plugin without its
-/// server, one skill.
-fn by_hand(home: &Home) -> Result<Value> {
-    // The same shape of root: a link to a folder of links.
-    let hand = home.path().join("by-hand");
-    let root = hand.join("root");
-    let plugin = home.codex_home().join("plugins/cache/internal/github");
-    let version = fs::read_dir(&plugin)?
-        .next()
-        .context("the plugin is installed")??;
-    copy(&version.path(), &hand.join("trees/github"))?;
-    copy(
-        &home.path().join(".agents/skills/repo-review"),
-        &hand.join("trees/repo-review"),
-    )?;
-    fs::create_dir_all(hand.join("loadout"))?;
-    for name in ["github", "repo-review"] {
-        symlink(
-            Path::new("../trees").join(name),
-            hand.join("loadout").join(name),
-        )?;
-    }
-    symlink("loadout", &root)?;
-    let host_skills = [
-        "repo-review",
-        "incident-debugging",
-        "release-notes",
-        "planning",
-        "dependency-upgrade",
-        "house-style",
-    ];
-    let rules: Vec<Value> = host_skills
-        .iter()
-        .map(|name| json!({ "name": name, "enabled": false }))
-        .collect();
-    Ok(json!({
-        "cwd": home.project(),
-        "config": {
-            "thread_unload_delay_secs": 0,
-            "features": { "plugins": false, "apps": false, "hooks": false },
-            "skills": { "bundled": { "enabled": false }, "config": rules },
-            "mcp_servers": { "team-notes": { "enabled": false } },
-        },
-        "selectedCapabilityRoots": [{ "id": "by-hand", "location": { "type": "environment", "environmentId": "local", "path": root } }],
-    }))
-}
-
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &target)?;
-        } else {
-            fs::copy(entry.path(), target)?;
-        }
-    }
-    Ok(())
-}
-
-fn median(times: &mut [Duration]) -> Duration {
-    times.sort();
-    times[times.len() / 2]
-}
-
-fn millis(time: Duration) -> String {
-    format!("{:.1}", time.as_secs_f64() * 1000.0)
 }
 
 /// Resident memory as `ps` tells it.

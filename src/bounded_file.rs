@@ -22,15 +22,6 @@ pub(crate) enum BoundedReadError {
     },
 }
 
-impl From<BoundedReadError> for io::Error {
-    fn from(error: BoundedReadError) -> Self {
-        match error {
-            BoundedReadError::Unreadable(error) => error,
-            BoundedReadError::TooLong { .. } => Self::new(io::ErrorKind::FileTooLarge, error),
-        }
-    }
-}
-
 /// Opens a regular file to read it. Never waits for a writer; links are followed. Blocking, as disks are.
 ///
 /// # Errors

@@ -20,8 +20,6 @@ pub mod resolver;
 
 pub mod lowering;
 
-pub mod gate;
-
 pub mod materializer;
 
 pub mod selections;

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::selection::Mode;
+use crate::selection::{Mode, SkillListing};
 
 /// What a thread's loadout holds. It carries no secret: no environment value,
 /// token or header of an MCP server ever appears here.
@@ -77,6 +77,9 @@ pub struct SkillReceipt {
     pub path: String,
     /// `sha256:…` of the skill's folder as the thread gets it.
     pub digest: String,
+    /// How it stands in the list that the model reads; left out where that is with its description.
+    #[serde(default, skip_serializing_if = "SkillListing::is_full")]
+    pub list: SkillListing,
 }
 
 /// One MCP server of the loadout.
@@ -131,7 +134,9 @@ pub struct Excluded {
 
 /// What the skill list costs in the model's context, in characters (Unicode scalar values).
 ///
-/// Both numbers are of the list before Codex's 2 % budget cuts it, with absolute paths.
+/// Where the list is ours (`replace`, and `restrict` with `skills`), `skillsChars` is its exact length as it is
+/// sent, from the first character of its opening tag to the last of its closing one. Codex's own list is
+/// counted by its lines, before Codex's 2 % budget cuts it, with absolute paths.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ContextCost {

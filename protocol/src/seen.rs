@@ -6,8 +6,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-const SECTION_START: &str = "<skills_instructions>";
-const SECTION_END: &str = "</skills_instructions>";
+/// How the list of skills begins that codex-loadout writes.
+pub const LIST_START: &str = "<codex_loadout_skills>";
+/// How it ends.
+pub const LIST_END: &str = "</codex_loadout_skills>";
+/// What its lines stand under, as those of Codex's own.
+pub const LIST_HEADING: &str = "### Available skills";
+/// The sections that tell of skills: Codex's own and ours.
+const SECTIONS: [(&str, &str); 2] = [
+    ("<skills_instructions>", "</skills_instructions>"),
+    (LIST_START, LIST_END),
+];
 /// What stands between a skill's name and its description.
 const NAME_END: &str = ": ";
 
@@ -15,10 +24,10 @@ const NAME_END: &str = ": ";
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Seen {
-    /// Names in the skills sections of the last message that has any, sorted. Earlier ones are history
-    /// and stay in the input.
+    /// Names in the skills sections of the last message that lists any, sorted. Earlier ones are history
+    /// and stay in the input. A section of Codex's that lists none is a notice about the thread's roots.
     pub skills: Vec<String>,
-    /// Characters of those sections.
+    /// Characters of those sections, with their tags.
     pub skills_chars: usize,
     /// How many skills sections the input holds.
     pub skills_sections: usize,
@@ -55,7 +64,11 @@ impl Seen {
         for message in list(&body["input"]) {
             let texts = || list(&message["content"]).filter_map(|part| part["text"].as_str());
             let sections: Vec<&str> = texts().flat_map(sections_in).collect();
-            if !sections.is_empty() {
+            seen.skills_sections += sections.len();
+            if sections
+                .iter()
+                .any(|section| section.contains(LIST_HEADING))
+            {
                 // The user's own skills and those of selected roots have a section each.
                 let mut names: Vec<String> = sections
                     .iter()
@@ -65,7 +78,6 @@ impl Seen {
                 names.dedup();
                 seen.skills = names;
                 seen.skills_chars = sections.iter().map(|text| text.chars().count()).sum();
-                seen.skills_sections += sections.len();
             }
             injected.extend(texts().filter_map(injected_skill).map(str::to_owned));
         }
@@ -130,21 +142,25 @@ fn names(tools: &Value) -> Vec<String> {
         .collect()
 }
 
+/// The sections of a text, with their tags.
 fn sections_in(text: &str) -> impl Iterator<Item = &str> {
-    text.split(SECTION_START)
-        .skip(1)
-        .filter_map(|rest| Some(rest.split_once(SECTION_END)?.0))
+    SECTIONS.into_iter().flat_map(move |(start, end)| {
+        text.match_indices(start).filter_map(move |(at, _)| {
+            let section = text.get(at..)?;
+            section.get(..section.find(end)? + end.len())
+        })
+    })
 }
 
 /// The names in `- name: description (file: …)`. A name may hold a `:`, but a space after it only if it is one
 /// of the `unclear` ones.
 fn listed_skills(section: &str, unclear: &[&str]) -> Vec<String> {
-    let Some((_, skills)) = section.split_once("### Available skills\n") else {
+    let Some((_, skills)) = section.split_once(LIST_HEADING) else {
         return Vec::new();
     };
     let names: BTreeSet<_> = skills
         .lines()
-        .take_while(|line| !line.starts_with('#'))
+        .take_while(|line| !line.starts_with('#') && !line.starts_with("</"))
         .filter_map(|line| {
             let line = line.strip_prefix("- ")?;
             let is_it = |name: &&&str| {
@@ -202,13 +218,22 @@ mod tests {
                    ### How to use skills\n- Rule: none\n</skills_instructions>";
         let of_roots = "<skills_instructions>### Available skills\n- root: Of a root. (executor package: e0/root)\n</skills_instructions>";
         let both = json!({"content": [{"text": new}, {"text": of_roots}]});
-        let seen = Seen::of(&json!({"input": [message(old), both, message("later")]}));
+        let notice = "<skills_instructions>\n## Skills update\nThey are available again.\n</skills_instructions>";
+        let seen =
+            Seen::of(&json!({"input": [message(old), both, message("later"), message(notice)]}));
         assert_eq!(seen.skills, ["alone", "ns:one", "root"]);
-        assert_eq!(seen.skills_sections, 3);
-        assert_eq!(
-            seen.skills_chars,
-            new.len() + of_roots.len() - 2 * (SECTION_START.len() + SECTION_END.len())
-        );
+        assert_eq!(seen.skills_sections, 4);
+        assert_eq!(seen.skills_chars, new.len() + of_roots.len());
+    }
+
+    #[test]
+    fn a_list_of_ours_counts_as_codexs_own() {
+        let lines = "- a: Is: b. (file: /x/a/SKILL.md)\n- ns:b: (file: /x/b/SKILL.md)\n";
+        let list = format!("{LIST_START}\n## Skills\nUse them.\n{LIST_HEADING}\n{lines}{LIST_END}");
+        let text = format!("Be kind.\n\n{list}");
+        let seen = Seen::of(&json!({"input": [message(&text)]}));
+        assert_eq!(seen.skills, ["a", "ns:b"]);
+        assert_eq!((seen.skills_sections, seen.skills_chars), (1, list.len()));
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub struct CapabilitySelection {
     pub plugins: Option<Vec<PluginChoice>>,
     /// Skills outside the chosen plugins, by logical name.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub skills: Option<Vec<String>>,
+    pub skills: Option<Vec<SkillChoice>>,
     /// MCP servers, wherever they come from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mcp_servers: Option<Vec<McpServerChoice>>,
@@ -162,7 +162,7 @@ pub struct PluginChoice {
     pub id: String,
     /// Keep only these of the plugin's skills.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub skills: Option<Vec<String>>,
+    pub skills: Option<Vec<SkillChoice>>,
     /// Keep only these of the plugin's agents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub agents: Option<Vec<String>>,
@@ -179,7 +179,7 @@ struct PluginObject {
     id: String,
     /// Keep only these of the plugin's skills; omitted keeps all.
     #[serde(default)]
-    skills: Option<Vec<String>>,
+    skills: Option<Vec<SkillChoice>>,
     /// Keep only these of the plugin's agents; omitted keeps all.
     #[serde(default)]
     agents: Option<Vec<String>>,
@@ -222,6 +222,99 @@ impl JsonSchema for PluginChoice {
     }
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
         string_or::<PluginObject>(generator)
+    }
+}
+
+/// How a skill stands in the list that the model reads.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum SkillListing {
+    /// By its name and description.
+    #[default]
+    Full,
+    /// By its name alone.
+    Name,
+    /// Not at all: it is called with `$name`.
+    Manual,
+}
+
+impl SkillListing {
+    /// Whether it is the one that a skill has where nobody says otherwise.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        *self == Self::Full
+    }
+}
+
+/// A chosen skill: its name alone, or an object that says how it is listed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SkillChoice {
+    /// The skill's logical name.
+    pub name: String,
+    /// How it is listed; `None`: as its author has it.
+    pub list: Option<SkillListing>,
+}
+
+impl From<&str> for SkillChoice {
+    fn from(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            list: None,
+        }
+    }
+}
+
+/// The object form of [`SkillChoice`].
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct SkillObject {
+    /// The skill's logical name.
+    name: String,
+    /// How it is listed; omitted: as its author has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    list: Option<SkillListing>,
+}
+
+impl Serialize for SkillChoice {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.list {
+            None => serializer.serialize_str(&self.name),
+            list => SkillObject {
+                name: self.name.clone(),
+                list,
+            }
+            .serialize(serializer),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for SkillChoice {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Choice;
+        impl<'de> Visitor<'de> for Choice {
+            type Value = SkillChoice;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a skill name or an object with `name`")
+            }
+            fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+                Ok(SkillChoice::from(name))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                let SkillObject { name, list } =
+                    SkillObject::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(SkillChoice { name, list })
+            }
+        }
+        deserializer.deserialize_any(Choice)
+    }
+}
+
+impl JsonSchema for SkillChoice {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "SkillChoice".into()
+    }
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        string_or::<SkillObject>(generator)
     }
 }
 
@@ -327,6 +420,27 @@ mod tests {
         assert_eq!(
             parse(&serde_json::to_string(&selection).unwrap()),
             selection
+        );
+    }
+
+    #[test]
+    fn a_skill_may_say_how_it_is_listed() {
+        let text = r#"{"skills":["a",{"name":"b","list":"name"},{"name":"c"}],"plugins":[{"id":"p","skills":[{"name":"d","list":"manual"}]}]}"#;
+        let selection = parse(text);
+        let skills = selection.skills.as_ref().unwrap();
+        let lists: Vec<_> = skills.iter().map(|skill| skill.list).collect();
+        assert_eq!(lists, [None, Some(SkillListing::Name), None]);
+        let of_plugin = selection.plugins.as_ref().unwrap()[0]
+            .skills
+            .as_ref()
+            .unwrap();
+        assert_eq!(of_plugin[0].list, Some(SkillListing::Manual));
+        assert_eq!(
+            parse(&serde_json::to_string(&selection).unwrap()),
+            selection
+        );
+        assert!(
+            CapabilitySelection::from_json(r#"{"skills":[{"name":"b","list":"none"}]}"#).is_err()
         );
     }
 

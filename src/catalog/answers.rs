@@ -140,6 +140,18 @@ pub(super) struct Config {
     pub(super) features: Option<BTreeMap<String, Value>>,
     #[serde(default)]
     pub(super) agents: Option<Map<String, Value>>,
+    #[serde(default)]
+    pub(super) skills: Option<SkillsConfig>,
+    #[serde(default)]
+    pub(super) developer_instructions: Option<String>,
+    #[serde(default)]
+    pub(super) model_context_window: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct SkillsConfig {
+    #[serde(default)]
+    include_instructions: Option<bool>,
 }
 
 impl Config {
@@ -148,9 +160,10 @@ impl Config {
         self.is_on("plugins")
     }
 
-    /// Whether the user has hooks switched on at all.
-    pub(super) fn hooks_are_on(&self) -> bool {
-        self.is_on("hooks") && self.is_on("codex_hooks")
+    /// Whether the user has the model read no list of skills.
+    pub(super) fn skill_list_is_off(&self) -> bool {
+        let skills = self.skills.as_ref();
+        skills.and_then(|skills| skills.include_instructions) == Some(false)
     }
 
     /// Whether a feature is on that is unless it is switched off.

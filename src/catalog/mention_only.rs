@@ -8,25 +8,25 @@ use serde::Deserialize;
 use super::model::Catalog;
 
 /// The names of those that say so in `agents/openai.yaml`, `policy.allow_implicit_invocation: false`
-/// (Codex 0.169). Blocking: it reads a file for each skill outside plugins.
+/// (Codex 0.169).
 #[must_use]
 pub fn mention_only(catalog: &Catalog) -> BTreeSet<String> {
     let of_host = catalog
         .skills
         .iter()
-        .filter_map(|skill| Some((&skill.name, skill.path.parent()?.to_owned())));
+        .filter(|skill| skill.mention_only)
+        .map(|skill| &skill.name);
     let of_plugins = catalog.plugins.iter().flat_map(|plugin| {
         let skills = plugin.native.skills.iter().chain(&plugin.parts().skills);
-        skills.filter(|skill| skill.mention_only)
+        skills
+            .filter(|skill| skill.mention_only)
+            .map(|skill| &skill.name)
     });
-    of_host
-        .filter(|(_, folder)| is_mention_only(folder))
-        .map(|(name, _)| name.clone())
-        .chain(of_plugins.map(|skill| skill.name.clone()))
-        .collect()
+    of_host.chain(of_plugins).cloned().collect()
 }
 
-pub(super) fn is_mention_only(folder: &Path) -> bool {
+/// Whether the skill in a folder says so. Blocking.
+pub(crate) fn is_mention_only(folder: &Path) -> bool {
     std::fs::read_to_string(folder.join("agents/openai.yaml"))
         .is_ok_and(|text| says_mention_only(&text))
 }

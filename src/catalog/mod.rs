@@ -17,8 +17,10 @@ mod skill_header;
 
 pub use cache::CatalogCache;
 pub use conversion::{ConversionInput, convert};
+pub(crate) use mention_only::is_mention_only;
 pub use mention_only::mention_only;
 pub use model::{
     Catalog, ConfigServer, Conversion, HostRole, HostSkill, InstalledPlugin, Parts, PluginAgent,
     PluginHook, PluginServer, PluginSkill, SkillScope,
 };
+pub(crate) use skill_header::SkillHeader;

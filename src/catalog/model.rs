@@ -26,10 +26,31 @@ pub struct Catalog {
     pub servers: BTreeMap<String, ConfigServer>,
     /// Codex's keys of the hooks outside plugins that are switched on, sorted.
     pub hooks: Vec<String>,
-    /// Whether the user has hooks switched on at all.
-    pub hooks_are_on: bool,
     /// Agent roles of the user's own, sorted by name.
     pub roles: Vec<HostRole>,
+    /// What the user's config has developers say to the model.
+    pub developer_instructions: Option<String>,
+    /// Whether the user has the list of skills switched off.
+    pub skill_list_is_off: bool,
+    /// The model's context window in tokens, where the config says it.
+    pub context_window: Option<u64>,
+}
+
+impl Catalog {
+    /// The catalog as it is when these servers are in the config, too.
+    pub fn add_servers(
+        &mut self,
+        written: &BTreeMap<String, serde_json::Map<String, serde_json::Value>>,
+    ) {
+        for (name, definition) in written {
+            self.servers
+                .entry(name.clone())
+                .or_insert_with(|| ConfigServer {
+                    enabled: true,
+                    definition: definition.clone(),
+                });
+        }
+    }
 }
 
 /// An agent role outside plugins.
@@ -85,6 +106,8 @@ pub struct HostSkill {
     pub scope: SkillScope,
     /// Whether a thread without a selection gets it.
     pub enabled: bool,
+    /// Whether it stands in no list, and comes when the user mentions it by `$name`.
+    pub mention_only: bool,
 }
 
 /// A plugin that Codex has installed, or that a marketplace on this machine has.

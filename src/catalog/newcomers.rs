@@ -27,6 +27,7 @@ pub(super) fn newcomers(catalog: &Catalog, files: &[PathBuf]) -> Vec<HostSkill> 
                 path: file.clone(),
                 scope: SkillScope::User,
                 enabled: true,
+                mention_only: false,
             })
         })
         .collect();
@@ -65,6 +66,7 @@ mod tests {
             path: path.to_owned(),
             scope: SkillScope::User,
             enabled: true,
+            mention_only: false,
         };
         let (old, renamed, new) = (
             write("old", "old"),

@@ -11,6 +11,7 @@ use super::answers::{
 };
 use super::converted::Conversions;
 use super::installed::{Told, installed_root, read_plugin};
+use super::mention_only::is_mention_only;
 use super::model::{Catalog, ConfigServer, HostSkill, InstalledPlugin, SkillScope};
 use super::plugin_folder::MANIFESTS;
 use super::roles::{role_folders, roles};
@@ -119,7 +120,7 @@ fn assemble(
     installed.dedup_by(|a, b| a.id == b.id);
     let mut host: Vec<HostSkill> = of_host.into_iter().map(host_skill).collect();
     host.sort_by(|a, b| (&a.name, &a.path).cmp(&(&b.name, &b.path)));
-    let hooks_are_on = config.hooks_are_on();
+    let skill_list_is_off = config.skill_list_is_off();
     let roles = roles(
         config.agents.as_ref().unwrap_or(&Map::new()),
         &role_folders(codex_home, cwd),
@@ -150,8 +151,10 @@ fn assemble(
     Catalog {
         cwd: cwd.to_owned(),
         hooks: of_host_hooks,
-        hooks_are_on,
         roles,
+        developer_instructions: config.developer_instructions,
+        skill_list_is_off,
+        context_window: config.model_context_window,
         skills: host,
         newcomers: Vec::new(),
         plugins: installed,
@@ -168,6 +171,7 @@ fn host_skill(skill: ListedSkill) -> HostSkill {
             "admin" => SkillScope::Admin,
             _ => SkillScope::User,
         },
+        mention_only: skill.path.parent().is_some_and(is_mention_only),
         name: skill.name,
         description: skill.description,
         path: skill.path,

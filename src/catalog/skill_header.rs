@@ -11,17 +11,17 @@ const HEADER_LIMIT: u64 = 64 * 1024;
 
 /// What the frontmatter of a `SKILL.md` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SkillHeader {
+pub(crate) struct SkillHeader {
     /// Absent: the skill is named as its folder.
-    pub(super) name: Option<String>,
+    pub(crate) name: Option<String>,
     /// Required by Codex.
-    pub(super) description: String,
+    pub(crate) description: String,
 }
 
 impl SkillHeader {
     /// Reads the file; `None` where Codex would not load the skill.
     #[must_use]
-    pub(super) fn read(path: &Path) -> Option<Self> {
+    pub(crate) fn read(path: &Path) -> Option<Self> {
         let mut text = Vec::new();
         File::open(path)
             .ok()?
@@ -34,7 +34,7 @@ impl SkillHeader {
     /// Reads the text of a `SKILL.md`. Like Codex 0.169, it takes a plain
     /// description that holds `: `, which strict YAML refuses.
     #[must_use]
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let after = text
             .strip_prefix("---\n")
             .or_else(|| text.strip_prefix("---\r\n"))?;

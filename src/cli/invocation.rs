@@ -4,7 +4,6 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use crate::doctor::server;
-use crate::gate;
 
 /// The verbs that are ours; any other word is Codex's.
 pub(super) const OWN_VERBS: [&str; 9] = [
@@ -62,8 +61,6 @@ pub(super) enum Invocation {
     },
     /// A verb or an option of ours: clap reads it.
     Own,
-    /// Be the hook that asks at this socket whether a turn goes on.
-    Gate(PathBuf),
     /// Be the server that the doctor's checks give a thread.
     ProbeServer,
     /// `app-server` with a listener that the proxy can't stand in front of.
@@ -73,11 +70,6 @@ pub(super) enum Invocation {
 /// Reads a command line, without the program's name.
 #[must_use]
 pub(super) fn read(arguments: &[OsString]) -> Invocation {
-    if let [verb, socket] = arguments
-        && verb == gate::VERB
-    {
-        return Invocation::Gate(PathBuf::from(socket));
-    }
     if let [verb] = arguments
         && verb == server::VERB
     {
@@ -261,11 +253,8 @@ mod tests {
     #[test]
     fn what_we_call_ourselves_by_is_ours() {
         assert_eq!(invocation("loadout-probe"), Invocation::ProbeServer);
-        let socket = Invocation::Gate(PathBuf::from("/s"));
-        assert_eq!(invocation("loadout-gate /s"), socket);
-        for line in ["loadout-gate", "loadout-gate /s x", "loadout-probe x"] {
-            assert_eq!(invocation(line), handed_over(line), "{line}");
-        }
+        let line = "loadout-probe x";
+        assert_eq!(invocation(line), handed_over(line));
     }
 
     #[test]

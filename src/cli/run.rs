@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use anyhow::Result;
@@ -15,9 +14,7 @@ use super::{app_server, audit, convert, hand_over, verbs};
 use crate::connection::UpstreamCommand;
 use crate::doctor::server;
 #[cfg(unix)]
-use crate::gate;
 #[cfg(unix)]
-use crate::lowering::BLOCKED;
 
 /// Names what is logged to stderr, in the syntax of `tracing`; nothing by default: stderr is Codex's.
 const LOG_VARIABLE: &str = "CODEX_LOADOUT_LOG";
@@ -35,7 +32,6 @@ pub fn main() -> ExitCode {
     let done = match invocation::read(&arguments) {
         Invocation::Proxy { codex, arguments } => app_server::run(codex, &arguments),
         Invocation::HandOver { codex, arguments } => hand_over::run(codex, &arguments),
-        Invocation::Gate(socket) => hook(&socket),
         Invocation::ProbeServer => server::serve(std::io::stdin().lock(), std::io::stdout().lock())
             .map(|()| ExitCode::SUCCESS)
             .map_err(Into::into),
@@ -52,25 +48,6 @@ pub fn main() -> ExitCode {
         explain(&error);
         ExitCode::from(FAILED)
     })
-}
-
-/// Codex waits for the exit code. Whatever goes wrong, it is the one that ends the turn.
-#[cfg(unix)]
-fn hook(socket: &Path) -> Result<ExitCode> {
-    let asked = std::panic::catch_unwind(|| gate::ask(socket, std::io::stdin()));
-    let reason = match asked {
-        Ok(Ok(())) => return Ok(ExitCode::SUCCESS),
-        Ok(Err(reason)) => reason,
-        Err(_) => "codex-loadout: the gate failed.".to_owned(),
-    };
-    say_error(&reason);
-    Ok(ExitCode::from(BLOCKED))
-}
-
-/// Nobody is told to call it so.
-#[cfg(not(unix))]
-fn hook(_: &Path) -> Result<ExitCode> {
-    Ok(ExitCode::from(USAGE))
 }
 
 fn log_to_stderr() {

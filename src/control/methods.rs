@@ -173,7 +173,7 @@ async fn read(
     let now = context
         .loadouts
         .told_now(&binding.loadout, &catalog, &upstream)?;
-    read.stale = !binding.covers(&now.config);
+    read.stale = !binding.untold(&now.config).is_empty();
     if let Some(receipt) = &mut read.capability_selection {
         receipt.hooks = resolver::hooks(&binding.loadout.plan, &catalog);
     }

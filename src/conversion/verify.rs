@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use crate::catalog::{Catalog, Conversion, InstalledPlugin, Parts};
 use crate::connection::{BriefCodex, UpstreamCommand};
 use crate::interceptors::thread::START;
-use crate::lowering::{Guards, Levers, lower, trial_request};
+use crate::lowering::{Files, Levers, lower, trial_request};
 use crate::proof::endpoint::Endpoint;
 use crate::resolver::resolve;
 use crate::throwaway::ThrowawayHome;
@@ -134,10 +134,13 @@ impl Verifying {
         };
         let plan = resolve(&CapabilitySelection::from_json(&selection)?, &catalog)?;
         let levers = Levers::of(self.host.info().version);
-        let mut lowered = lower(&plan, &catalog, levers, Guards::default(), |_| {
-            place.to_owned()
-        })?;
+        let files = Files {
+            snapshot: &|_| place.to_owned(),
+            ..Files::default()
+        };
+        let mut lowered = lower(&plan, &catalog, levers, files)?;
         lowered.idle_servers();
+        lowered.leave_list_to_codex();
         let root = self.home.root_of(number, place)?;
         Ok(trial_request(
             lowered,

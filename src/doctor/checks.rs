@@ -79,11 +79,35 @@ impl Doctor<'_> {
         let fresh = fresh["thread"]["id"].as_str().unwrap_or_default();
         let outcome = self.host.look(fresh, &all).await?;
         self.note("a skill is added before the first turn", outcome);
+        self.turns_of_other_kinds(&thread, &all).await?;
+        let mut ephemeral = start.clone();
+        ephemeral["ephemeral"] = true.into();
+        let (_, outcome) = self.host.open(START, &ephemeral, &all).await?;
+        self.note("an ephemeral thread", outcome);
 
         self.host.restart().await?;
         let (_, outcome) = self.host.open(RESUME, &named(&child), &all).await?;
         self.note("spawned thread resumed", outcome);
         Ok(())
+    }
+
+    /// Turns that are not begun by a prompt, each after a skill was added.
+    async fn turns_of_other_kinds(&mut self, thread: &str, all: &Expected) -> Result<()> {
+        self.newcomer("newcomer-before-others").await?;
+        let review =
+            json!({ "threadId": thread, "target": { "type": "custom", "instructions": "Look." } });
+        let outcome = self.host.run("review/start", &review, thread, all).await?;
+        self.note("a review", outcome);
+        let refused = self.host.compact(thread).await?;
+        let after = self.host.look(thread, all).await?;
+        self.note("after a compaction", refused.unwrap_or(after));
+        let goal = json!({ "threadId": thread, "objective": "Go on." });
+        let outcome = self.host.run("thread/goal/set", &goal, thread, all).await?;
+        self.note("a goal's turns", outcome);
+        let pause = json!({ "threadId": thread, "status": "paused" });
+        // Where there are no goals, there is none to pause.
+        let _ = self.host.told("thread/goal/set", &pause).await;
+        self.host.wait_for_rest(thread).await
     }
 
     async fn newcomer(&self, skill: &str) -> Result<()> {

@@ -109,6 +109,50 @@ impl<'a> Host<'a> {
         of_thread.any(|asked| asked.body.to_string().contains(words))
     }
 
+    /// A request that begins a turn, and what the model sees from then until one has ended.
+    pub(super) async fn run(
+        &self,
+        method: &'static str,
+        params: &Value,
+        thread: &str,
+        expected: &Expected,
+    ) -> Result<Outcome> {
+        let (before, asked) = (self.ended(thread), self.endpoint.asked().len());
+        if let Some(refused) = self.told(method, params).await {
+            return Ok(refused);
+        }
+        self.wait_for_end(thread, before).await?;
+        let all = self.endpoint.asked();
+        let since = all.get(asked..).filter(|since| !since.is_empty());
+        let outcomes = since.context("the model was never asked")?.iter();
+        let outcomes = outcomes.map(|asked| expected.held_against(&Seen::of(&asked.body)));
+        Ok(Outcome::worst(outcomes))
+    }
+
+    /// Has a thread's history compacted; gives why that was refused, if it was.
+    pub(super) async fn compact(&self, thread: &str) -> Result<Option<Outcome>> {
+        let before = self.ended(thread);
+        let named = json!({ "threadId": thread });
+        let refused = self.told("thread/compact/start", &named).await;
+        if refused.is_none() {
+            self.wait_for_end(thread, before).await?;
+        }
+        Ok(refused)
+    }
+
+    /// Waits until no turn of a thread is under way.
+    pub(super) async fn wait_for_rest(&self, thread: &str) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        let named = json!({ "threadId": thread });
+        while self.ask("thread/read", &named).await?["thread"]["status"]["type"] == "active" {
+            if Instant::now() > deadline {
+                bail!("a thread did not come to rest within {PATIENCE:?}");
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        Ok(())
+    }
+
     /// Runs a turn to its end; gives why it was refused, if it was.
     async fn turn(&self, thread: &str, text: &str) -> Result<Option<Outcome>> {
         let before = self.ended(thread);

@@ -5,6 +5,7 @@
 pub mod announcement;
 pub mod catalog;
 pub mod initialize;
+pub mod mentions;
 pub mod thread;
 
 #[cfg(test)]

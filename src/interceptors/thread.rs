@@ -1,9 +1,12 @@
 //! Which thread a message is about.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use codex_loadout_protocol::selection::FIELD;
 use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 use crate::wire::{Frame, RawObject};
 
@@ -26,19 +29,10 @@ pub const SETTINGS_UPDATE: &str = "thread/settings/update";
 pub const SERVER_STATUS: &str = "mcpServer/startupStatus/updated";
 /// Codex says which settings a thread has now.
 pub const SETTINGS_UPDATED: &str = "thread/settings/updated";
-/// Begins a turn.
-pub const TURN_START: &str = "turn/start";
 /// Codex says that a turn begins.
 pub const TURN_STARTED: &str = "turn/started";
 /// Codex says that a turn has ended.
 pub const TURN_COMPLETED: &str = "turn/completed";
-
-/// Goes on with a goal, or ends or pauses it.
-pub const GOAL_SET: &str = "thread/goal/set";
-/// Takes a goal away.
-const GOAL_CLEAR: &str = "thread/goal/clear";
-/// How a goal stands that is gone on with.
-pub const GOAL_ACTIVE: &str = "active";
 
 /// What a start, resume or fork may say of a thread that a resume can say again (Codex 0.144 to 0.169).
 pub const RESUMABLE: [&str; 11] = [
@@ -55,72 +49,49 @@ pub const RESUMABLE: [&str; 11] = [
     "serviceTier",
 ];
 
-/// Requests of Codex 0.169 with which a host begins a turn, or makes one begin by itself when the thread is idle.
-const TURNS: [&str; 9] = [
+/// Requests of Codex 0.169 with which a host gives a thread something to read.
+const READS: [&str; 12] = [
     "review/start",
     "thread/compact/start",
-    GOAL_SET,
+    "thread/goal/set",
     "thread/prediction/request",
     "thread/queue/add",
     "thread/queue/start",
+    "thread/queue/update",
+    "thread/realtime/appendText",
     "thread/realtime/start",
     "thread/sample",
     "turn/start",
+    "turn/steer",
 ];
-
-/// Whether Codex tells by `turn/started` that the turn of a request with this method has begun; the
-/// others may have to wait for another turn to end.
-#[must_use]
-pub fn begins_turn_at_once(method: &str) -> bool {
-    ["review/start", GOAL_SET, "turn/start"].contains(&method)
-}
 
 /// Whether a response is an error.
 #[must_use]
 pub fn is_refused(response: &Frame) -> bool {
     #[derive(Deserialize)]
     struct Message {
-        error: Option<serde::de::IgnoredAny>,
+        error: Option<IgnoredAny>,
     }
     serde_json::from_slice::<Message>(response.bytes()).is_ok_and(|message| message.error.is_some())
 }
 
-/// Whether a request with this method makes a turn begin.
+/// Whether a request with this method gives its thread something to read, or has it read what waits.
+#[must_use]
+pub fn gives_to_read(method: &str) -> bool {
+    READS.binary_search(&method).is_ok()
+}
+
+/// Whether a request with this method begins a turn at once, on a thread that has none under way.
 #[must_use]
 pub fn begins_turn(method: &str) -> bool {
-    TURNS.binary_search(&method).is_ok()
+    ["review/start", "turn/start"].contains(&method)
 }
 
-/// Whether a request sets a goal to what it is not gone on with (paused, complete), or takes it away.
+/// Whether a request with this method begins something on its thread, now or later. One that is for the turn
+/// under way does not.
 #[must_use]
-pub fn rests_goal(request: &Frame) -> bool {
-    let sets = || {
-        let status = in_params(request, |params| params.get_string("status"));
-        status.is_some_and(|status| status != GOAL_ACTIVE)
-    };
-    request.method() == GOAL_CLEAR || request.method() == GOAL_SET && sets()
-}
-
-/// Whether an answer tells of a goal that is not gone on with: no turn begins.
-#[must_use]
-pub fn tells_of_resting_goal(response: &Frame) -> bool {
-    #[derive(Deserialize)]
-    struct Message<'a> {
-        #[serde(borrow)]
-        result: GoalResult<'a>,
-    }
-    #[derive(Deserialize)]
-    struct GoalResult<'a> {
-        #[serde(borrow)]
-        goal: Goal<'a>,
-    }
-    #[derive(Deserialize)]
-    struct Goal<'a> {
-        #[serde(borrow)]
-        status: Cow<'a, str>,
-    }
-    serde_json::from_slice::<Message<'_>>(response.bytes())
-        .is_ok_and(|message| message.result.goal.status != GOAL_ACTIVE)
+pub fn begins_something(method: &str) -> bool {
+    gives_to_read(method) && method != "turn/steer"
 }
 
 /// Whether a request says in which environments a thread is to be.
@@ -132,29 +103,83 @@ pub fn names_environments(request: &Frame) -> bool {
     environments == Some(true)
 }
 
-/// The thread a host's request or a notification of Codex's names: `params.threadId`, else `params.thread.id`.
+/// The thread a host's request or a notification of Codex's names: `params.threadId`, else `params.thread.id`. As
+/// Codex reads it: of a name that stands there twice the last one counts, and a `thread` that is no object is
+/// none.
 #[must_use]
 pub fn named_in_params(frame: &Frame) -> Option<String> {
     #[derive(Deserialize)]
     struct Message<'a> {
         #[serde(borrow)]
-        params: Option<Params<'a>>,
-    }
-    #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
-    struct Params<'a> {
-        #[serde(borrow, default)]
-        thread_id: Option<Cow<'a, str>>,
-        #[serde(borrow, default)]
-        thread: Option<Thread<'a>>,
+        params: Option<Named<'a>>,
     }
     let message: Message<'_> = serde_json::from_slice(frame.bytes()).ok()?;
-    let params = message.params?;
-    params
-        .thread_id
-        .or(params.thread.map(|thread| thread.id))
-        .filter(|id| !id.is_empty())
-        .map(Cow::into_owned)
+    let Named { thread_id, thread } = message.params?;
+    let named = thread_id.or(thread).filter(|id| !id.is_empty())?;
+    Some(named.into_owned())
+}
+
+/// What params name a thread by.
+#[derive(Default)]
+struct Named<'a> {
+    thread_id: Option<Cow<'a, str>>,
+    thread: Option<Cow<'a, str>>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Named<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Params;
+        impl<'de> Visitor<'de> for Params {
+            type Value = Named<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("params")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut named = Named::default();
+                while let Some(Text(key)) = map.next_key()? {
+                    match &*key {
+                        "threadId" => named.thread_id = text(map.next_value()?),
+                        "thread" => {
+                            let thread: &RawValue = map.next_value()?;
+                            let thread: Option<Thread<'_>> =
+                                serde_json::from_str(thread.get()).ok();
+                            named.thread = thread.map(|thread| thread.id);
+                        }
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(named)
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Named::default())
+            }
+        }
+        deserializer.deserialize_any(Params)
+    }
+}
+
+/// A text, borrowed where it holds no escape.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+fn text(value: &RawValue) -> Option<Cow<'_, str>> {
+    let text: Option<Text<'_>> = serde_json::from_str(value.get()).ok();
+    text.map(|Text(text)| text)
+}
+
+/// Whether a request's `params` are a list: Codex takes one in the order of its fields.
+#[must_use]
+pub fn has_list_of_params(request: &Frame) -> bool {
+    #[derive(Deserialize)]
+    struct Message<'a> {
+        #[serde(borrow)]
+        params: &'a RawValue,
+    }
+    serde_json::from_slice::<Message<'_>>(request.bytes())
+        .is_ok_and(|message| message.params.get().starts_with('['))
 }
 
 /// The thread in the answer to start, resume or fork: `result.thread.id`; `None` for an error.
@@ -234,31 +259,16 @@ mod tests {
     }
 
     #[test]
-    fn the_requests_that_begin_a_turn_are_sorted() {
-        assert!(TURNS.is_sorted() && TURNS.iter().all(|method| begins_turn(method)));
+    fn the_requests_that_give_to_read_are_sorted() {
+        assert!(READS.is_sorted() && READS.iter().all(|method| gives_to_read(method)));
         assert!(is_refused(&frame(r#"{"id":1,"error":{"code":1}}"#)));
         assert!(!is_refused(&frame(r#"{"id":1,"result":{"error":1}}"#)));
-        assert!(!begins_turn("turn/interrupt") && !begins_turn("thread/read"));
-        for (rests, params) in [
-            (true, r#"{"threadId":"t","status":"paused"}"#),
-            (false, r#"{"threadId":"t","status":"active"}"#),
-            (false, r#"{"threadId":"t","objective":"paused"}"#),
-            (false, r#"{"threadId":"t","status":null,"objective":"x"}"#),
-        ] {
-            assert!(!names_environments(&frame(r#"{"id":1,"params":{}}"#)));
-            assert!(names_environments(&frame(
-                r#"{"id":1,"params":{"environments":[]}}"#
-            )));
-            for (method, expected) in [
-                (GOAL_SET, rests),
-                (GOAL_CLEAR, true),
-                ("thread/goal/get", false),
-            ] {
-                let request = format!(r#"{{"id":1,"method":"{method}","params":{params}}}"#);
-                let request = Frame::parse(Bytes::from(request));
-                assert_eq!(rests_goal(&request), expected, "{method} {params}");
-            }
-        }
+        assert!(!begins_something("turn/steer") && begins_something("thread/queue/add"));
+        assert!(!gives_to_read("turn/interrupt") && !gives_to_read("thread/read"));
+        assert!(!names_environments(&frame(r#"{"id":1,"params":{}}"#)));
+        assert!(names_environments(&frame(
+            r#"{"id":1,"params":{"environments":[]}}"#
+        )));
     }
 
     #[test]
@@ -282,6 +292,25 @@ mod tests {
             None
         );
         assert_eq!(named_in_params(&frame(r#"{"method":"m"}"#)), None);
+        // Odd ones, as Codex reads them.
+        for (params, named) in [
+            (r#"{"threadId":"t1","thread":5}"#, Some("t1")),
+            (r#"{"threadId":"t0","threadId":"t1"}"#, Some("t1")),
+            (r#"{"thread\u0049d":"t\u0031"}"#, Some("t1")),
+            (r#"{"threadId":5,"thread":{"id":"t1"}}"#, Some("t1")),
+            (r#"{"threadId":"","thread":{"id":"t1"}}"#, None),
+            (r#"["t1"]"#, None),
+            ("null", None),
+            ("5", None),
+        ] {
+            let text = format!(r#"{{"id":1,"method":"m","params":{params}}}"#);
+            let found = named_in_params(&Frame::parse(Bytes::from(text)));
+            assert_eq!(found.as_deref(), named, "{params}");
+        }
+        assert!(has_list_of_params(&frame(r#"{"id":1,"params": [1]}"#)));
+        assert!(!has_list_of_params(&frame(
+            r#"{"id":1,"params":{"a":[1]}}"#
+        )));
         assert_eq!(
             named_in_result(&frame(r#"{"id":1,"result":{"thread":{"id":"t3"}}}"#)).as_deref(),
             Some("t3")

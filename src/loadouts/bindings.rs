@@ -4,7 +4,7 @@
 //! whether a thread is still kept to its loadout follows from what it was told
 //! and what it would be told now.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub struct Binding {
     pub loadout: Arc<LoadoutRecord>,
     /// What the host's own request gave that a resume can give again, `config` included.
     pub host_params: Map<String, Value>,
-    /// The catalog under which it was last found to be kept to its loadout.
+    /// The catalog under which it was last found to have been told everything.
     pub checked: Option<Arc<Catalog>>,
     /// Its folder.
     pub cwd: PathBuf,
@@ -34,9 +34,6 @@ pub struct Binding {
     pub settings: Option<Value>,
     /// The thread that spawned it.
     pub parent: Option<String>,
-    /// Skills that a turn of it would have shown and that are not of its loadout: Codex knows of them,
-    /// whether they are on disk or not.
-    pub kept_out: BTreeSet<String>,
     /// Whether it may get servers that it was not told of: Codex was asked to reload them since it was told.
     pub servers_reload: bool,
 }
@@ -54,16 +51,22 @@ impl Binding {
             next_cwd: None,
             settings: None,
             parent: None,
-            kept_out: BTreeSet::new(),
             servers_reload: false,
         }
     }
+}
 
-    /// Whether the thread is kept to its loadout: everything it would be told now, it was told.
+impl Binding {
+    /// What the thread was not told and has to be, by its place in the config. Skills are not among it: Codex
+    /// lists none by itself.
     #[must_use]
-    pub fn covers(&self, now: &Map<String, Value>) -> bool {
-        let told = self.config.as_ref();
-        told.is_some_and(|told| drift(told, now).is_empty())
+    pub fn untold(&self, now: &Map<String, Value>) -> Vec<String> {
+        let Some(told) = &self.config else {
+            return vec!["all of it: it was loaded without its loadout".to_owned()];
+        };
+        let mut places = drift(told, now);
+        places.retain(|place| !place.starts_with("skills"));
+        places
     }
 }
 
@@ -100,6 +103,18 @@ impl Bindings {
         for mut binding in self.0.iter_mut() {
             change(&mut binding);
         }
+    }
+
+    /// All of them, by thread.
+    #[must_use]
+    pub fn all(&self) -> Vec<(String, Binding)> {
+        let bindings = self.0.iter();
+        let mut all: Vec<_> = bindings
+            .map(|entry| (entry.key().clone(), entry.value().clone()))
+            .collect();
+        // Ids sort by time: each before those that it spawned.
+        all.sort_by(|a, b| a.0.cmp(&b.0));
+        all
     }
 
     /// The thread and what it spawned, and so on: each before those that it spawned.

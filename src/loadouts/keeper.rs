@@ -11,12 +11,8 @@ use super::digests::{self, Digests};
 use super::spares::{self, Spares};
 use crate::bundle::Digest;
 use crate::catalog::Catalog;
-#[cfg(unix)]
-use crate::gate::Door;
 use crate::interceptors::initialize::CodexVersion;
-#[cfg(unix)]
-use crate::lowering::OPEN_GATE;
-use crate::lowering::{Guards, Levers, lower, untested};
+use crate::lowering::{Files, Levers, large_list, lower, skill_list, untested};
 use crate::materializer::{RootId, Store, Verdict};
 use crate::resolver::{self, Plan};
 use crate::selections::{LoadoutRecord, Selections, root_file};
@@ -30,8 +26,6 @@ pub struct Loadouts {
     selections: OnceCell<Selections>,
     digests: Digests,
     pub(super) spares: Spares,
-    #[cfg(unix)]
-    door: OnceLock<Door>,
 }
 
 impl Loadouts {
@@ -44,31 +38,7 @@ impl Loadouts {
             selections: OnceCell::new(),
             digests: Digests::default(),
             spares: Spares::default(),
-            #[cfg(unix)]
-            door: OnceLock::new(),
         }
-    }
-
-    /// Turns of its threads wait at this door from now on.
-    #[cfg(unix)]
-    pub fn guard(&self, door: Door) {
-        // Threads that are loaded know the first one.
-        let _ = self.door.set(door);
-    }
-
-    /// What a turn waits for. Where there is no door, for nothing: so that a trial's thread is told the same.
-    #[cfg(unix)]
-    pub(super) fn gate_command(&self) -> Option<&str> {
-        match self.door.get() {
-            Some(door) => door.command(),
-            None => Some(OPEN_GATE),
-        }
-    }
-
-    /// Elsewhere there is no gate yet.
-    #[cfg(not(unix))]
-    pub(super) fn gate_command(&self) -> Option<&str> {
-        None
     }
 
     /// The store, made if there is none.
@@ -128,18 +98,42 @@ impl Loadouts {
     ) -> Result<Receipt, LoadoutError> {
         let mut plan = resolver::resolve(selection, catalog)?;
         // A plan that this Codex has no levers for is refused here as it would be at a start.
-        lower(
-            &plan,
-            catalog,
-            Levers::of(version),
-            Guards::default(),
-            |_| PathBuf::new(),
-        )?;
+        lower(&plan, catalog, Levers::of(version), Files::default())?;
         if !self.digests.fill_known(&mut plan, None) {
             let loadouts = self.clone();
             plan = blocking(move || loadouts.digests.fill(&mut plan, None).map(|_| plan)).await?;
         }
-        Ok(receipt_on(&plan, catalog, version))
+        Ok(self.receipt_on(&plan, catalog, version))
+    }
+
+    /// A plan's receipt on this Codex. The digests of its folders must have been filled in.
+    pub(super) fn receipt_on(
+        &self,
+        plan: &Plan,
+        catalog: &Catalog,
+        version: CodexVersion,
+    ) -> Receipt {
+        let mut receipt = resolver::receipt(plan, catalog);
+        if let Some(list) = self.skill_list(plan, catalog) {
+            receipt.context.skills_chars = list.chars().count();
+            receipt.warnings.extend(large_list(&list, catalog));
+        }
+        receipt.warnings.extend(untested(version));
+        receipt
+    }
+
+    /// The list of skills that we write for a plan's threads; empty if it has none. `None`: it is Codex's own.
+    #[must_use]
+    pub fn skill_list(&self, plan: &Plan, catalog: &Catalog) -> Option<String> {
+        skill_list(plan, catalog, |bundle| self.snapshot(plan, bundle))
+    }
+
+    /// Where the tree of a plan's bundle lies in the store, or would.
+    pub(super) fn snapshot(&self, plan: &Plan, bundle: usize) -> PathBuf {
+        let digest = plan.bundles.get(bundle).and_then(|bundle| bundle.digest);
+        digest.map_or_else(PathBuf::new, |digest| {
+            Store::tree_in(&self.state_home, &digest)
+        })
     }
 
     /// Resolves a selection and snapshots what the thread is to keep.
@@ -269,14 +263,6 @@ impl Loadouts {
         }
     }
 
-    /// Removes the door that turns waited at.
-    #[cfg(unix)]
-    pub fn close_door(&self) {
-        if let Some(door) = self.door.get() {
-            door.close();
-        }
-    }
-
     /// Removes the root of a thread that was never made.
     pub async fn discard(self: &Arc<Self>, loadout: LoadoutRecord) {
         let loadouts = self.clone();
@@ -293,13 +279,6 @@ impl Loadouts {
     pub fn state_home(&self) -> &Path {
         &self.state_home
     }
-}
-
-/// A plan's receipt on this Codex.
-pub(super) fn receipt_on(plan: &Plan, catalog: &Catalog, version: CodexVersion) -> Receipt {
-    let mut receipt = resolver::receipt(plan, catalog);
-    receipt.warnings.extend(untested(version));
-    receipt
 }
 
 /// Whether the thread's root leads to its loadout, and that is intact.

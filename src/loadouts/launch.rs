@@ -10,7 +10,7 @@ use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutE
 use serde_json::{Map, Value};
 
 use super::bindings::Binding;
-use super::keeper::{Loadouts, blocking, parse_root, receipt_on, unix_now};
+use super::keeper::{Loadouts, blocking, parse_root, unix_now};
 use super::own_root::Place;
 use super::spares;
 use crate::bundle::Digest;
@@ -18,13 +18,20 @@ use crate::catalog::Catalog;
 use crate::crash_point::crash_point;
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::interceptors::thread::RESUMABLE;
-use crate::lowering::{Guards, HostConfig, Levers, Lowered, MergeMode, lower, roots_json};
+use crate::lowering::{
+    Files, HostConfig, Levers, Lowered, MergeMode, developer_instructions, lower, roots_json,
+};
 use crate::resolver::{self, Plan};
 use crate::selections::{LoadoutRecord, root_file};
 use crate::wire::{Frame, RawObject, replace_params};
 
 /// `selectedCapabilityRoots`, Codex's own experimental field.
 const ROOTS: &str = "selectedCapabilityRoots";
+
+/// The developer's instructions, as a field of start, resume and fork.
+pub const INSTRUCTIONS: &str = "developerInstructions";
+/// The same, as a key of `config`.
+const INSTRUCTIONS_KEY: &str = "developer_instructions";
 
 /// A request ready to go to Codex, and what is to be recorded when it succeeds.
 #[derive(Debug)]
@@ -35,6 +42,15 @@ pub struct Launch {
     pub record: LoadoutRecord,
     /// What the thread is told when it is loaded.
     pub binding: Binding,
+}
+
+/// What a thread that gets another loadout brings along.
+#[derive(Debug)]
+pub struct Inherited {
+    /// Where the loadout is to lie for it.
+    pub place: Place,
+    /// The developer's instructions that its host gave it.
+    pub host_instructions: Option<String>,
 }
 
 /// What is tried out.
@@ -61,11 +77,12 @@ impl Loadouts {
         let mut params = read_params(request)?;
         check_environments(&params)?;
         crash_point("start: before publish");
-        let (record, lowered, _) = self.draft(selection, catalog, upstream).await?;
+        let (mut record, lowered, _) = self.draft(selection, catalog, upstream).await?;
         crash_point("start: after publish");
         // Refused before a root is made for it.
         let config = merged_config(&params, &lowered)?;
         let of_host = roots_of_host(&params, lowered.mode)?;
+        record.host_instructions = instructions_of_host(&params);
         let (record, path) = self.with_root(record).await?;
         params.set(ROOTS, roots_json(&path, of_host));
         launch(request, params, Some(config), record, lowered)
@@ -82,9 +99,11 @@ impl Loadouts {
         let lowered = self.lower(&plan, catalog, upstream)?;
         let record = LoadoutRecord {
             root: None,
-            receipt: receipt_on(&plan, catalog, upstream.version),
+            receipt: self.receipt_on(&plan, catalog, upstream.version),
             selection,
             plan,
+            host_instructions: None,
+            list_is_due: false,
             codex_home: upstream.codex_home.clone(),
             cwd: catalog.cwd.clone(),
             recorded_at: unix_now(),
@@ -152,7 +171,15 @@ impl Loadouts {
         let params = read_params(request)?;
         check_environments(&params)?;
         let loadouts = self.clone();
-        let restored = blocking(move || Ok((loadouts.restore(&record)?, record)));
+        let restored = blocking(move || {
+            let healed = loadouts.restore(&record)?;
+            let mut record = record;
+            if record.plan.skill_list.is_none() {
+                record.plan.skill_list = Some(loadouts.skill_list_on_disk(&record.plan));
+                record.list_is_due = true;
+            }
+            Ok((healed, record))
+        });
         let (healed, mut record) = restored.await?;
         self.note_healed(Some(thread), &healed).await;
         for source in healed {
@@ -192,15 +219,19 @@ impl Loadouts {
         self: &Arc<Self>,
         request: &Frame,
         selection: CapabilitySelection,
-        place: Place,
+        inherited: Inherited,
         catalog: &Catalog,
         upstream: &UpstreamInfo,
     ) -> Result<(Launch, Digest), LoadoutError> {
         let params = read_params(request)?;
         check_environments(&params)?;
         let checked = |lowered: &Lowered| merged_config(&params, lowered).map(|_| ());
+        let inherited = Inherited {
+            host_instructions: instructions_of_host(&params).or(inherited.host_instructions),
+            ..inherited
+        };
         let (record, lowered, loadout) = self
-            .renew(selection, place, catalog, upstream, checked)
+            .renew(selection, inherited, catalog, upstream, checked)
             .await?;
         let config = merged_config(&params, &lowered)?;
         let launch = launch(request, params, Some(config), record, lowered)?;
@@ -216,12 +247,18 @@ impl Loadouts {
     pub async fn renew(
         self: &Arc<Self>,
         selection: CapabilitySelection,
-        place: Place,
+        inherited: Inherited,
         catalog: &Catalog,
         upstream: &UpstreamInfo,
         checked: impl FnOnce(&Lowered) -> Result<(), LoadoutError>,
     ) -> Result<(LoadoutRecord, Lowered, Digest), LoadoutError> {
         let (mut record, lowered, loadout) = self.draft(selection, catalog, upstream).await?;
+        let Inherited {
+            place,
+            host_instructions,
+        } = inherited;
+        record.list_is_due = true;
+        record.host_instructions = host_instructions;
         let mut bundles = record.plan.bundles.iter();
         if place == Place::Nowhere && bundles.any(|bundle| bundle.mount.is_some()) {
             return Err(no_root());
@@ -316,17 +353,20 @@ impl Loadouts {
         upstream: &UpstreamInfo,
     ) -> Result<Lowered, LoadoutError> {
         let store = self.store()?;
-        let snapshot = |bundle: usize| {
-            let digest = plan.bundles.get(bundle).and_then(|bundle| bundle.digest);
-            digest.map_or_else(PathBuf::new, |digest| store.tree_path(&digest))
-        };
-        let levers = Levers::of(upstream.version);
-        let no_role = store.no_role();
-        let guards = Guards {
-            gate: self.gate_command(),
-            no_role: Some(&no_role),
-        };
-        lower(plan, catalog, levers, guards, snapshot)
+        let lowered = lower(
+            plan,
+            catalog,
+            Levers::of(upstream.version),
+            Files {
+                snapshot: &|bundle| self.snapshot(plan, bundle),
+                role: &|file| std::fs::read_to_string(file).ok(),
+                roles: Some(&store.roles()),
+            },
+        )?;
+        for (file, text) in &lowered.role_files {
+            store.keep_role(file, text)?;
+        }
+        Ok(lowered)
     }
 }
 
@@ -368,18 +408,42 @@ fn launch(
     request: &Frame,
     mut params: RawObject<'_>,
     config: Option<String>,
-    record: LoadoutRecord,
+    mut record: LoadoutRecord,
     lowered: Lowered,
 ) -> Result<Launch, LoadoutError> {
+    if let Some(of_host) = instructions_of_host(&params) {
+        record.host_instructions = Some(of_host);
+    }
+    let instructions = instructions(&record, &lowered);
     let binding = binding(&params, &record, lowered);
     params.remove(FIELD);
     if let Some(config) = config {
         params.set("config", config);
+        if let Some(instructions) = instructions {
+            params.set(INSTRUCTIONS, Value::from(instructions).to_string());
+        }
     }
     Ok(Launch {
         request: replace_params(request.bytes(), &params)?,
         record,
         binding,
+    })
+}
+
+/// The developer's instructions that a thread is loaded with: what its host gave it, else what the user's
+/// config says, and the list of skills. `None`: Codex's own way.
+#[must_use]
+pub fn instructions(record: &LoadoutRecord, lowered: &Lowered) -> Option<String> {
+    let list = lowered.skill_list.as_deref()?;
+    let of_user = lowered.user_instructions.as_deref();
+    developer_instructions(record.host_instructions.as_deref(), of_user, list)
+}
+
+/// What the host's request gives its thread of them: in the field, else in `config`.
+fn instructions_of_host(params: &RawObject<'_>) -> Option<String> {
+    params.get_string(INSTRUCTIONS).or_else(|| {
+        let config = RawObject::parse(params.get("config")?, "config").ok()?;
+        config.get_string(INSTRUCTIONS_KEY)
     })
 }
 

@@ -11,14 +11,15 @@ mod keeper;
 mod launch;
 mod naming;
 mod own_root;
+mod recorded_list;
 mod recovery;
 mod spares;
 
 pub use bindings::{Binding, Bindings};
 pub use keeper::Loadouts;
 pub use launch::{
-    Launch, Trial, check_environments, cwd_of, is_prediction, merge_config, read_params,
-    resumable_params,
+    INSTRUCTIONS, Inherited, Launch, Trial, check_environments, cwd_of, instructions,
+    is_prediction, merge_config, read_params, resumable_params,
 };
 pub use naming::catalog_for;
 pub use own_root::Place;

@@ -238,6 +238,8 @@ impl Loadouts {
         mut loadout: LoadoutRecord,
     ) -> Result<ThreadRecord, LoadoutError> {
         loadout.receipt.inherited_from = Some(parent.to_owned());
+        // A spawned thread begins with the list that its parent was loaded with.
+        loadout.list_is_due &= lineage != Lineage::Spawned;
         let record = ThreadRecord {
             thread_id: child.to_owned(),
             lineage,

@@ -108,6 +108,7 @@ fn is_alike(a: &LoadoutRecord, b: &LoadoutRecord) -> bool {
     a.receipt == b.receipt
         && a.selection == b.selection
         && a.plan == b.plan
+        && a.host_instructions == b.host_instructions
         && a.codex_home == b.codex_home
         && a.cwd == b.cwd
 }

@@ -1,5 +1,8 @@
 //! What a thread was told, held against what it would be told now.
 
+use std::collections::HashSet;
+use std::path::PathBuf;
+
 use serde_json::{Map, Value};
 
 /// Names that are told before the rest is counted.
@@ -34,6 +37,34 @@ fn hooks_too_many(told: &Map<String, Value>, now: &Map<String, Value>) -> Vec<St
         .collect()
 }
 
+/// What a rule that keeps a skill out is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SkillRule {
+    /// Every skill of this name.
+    Name(String),
+    /// The skill with this `SKILL.md`.
+    Path(PathBuf),
+}
+
+/// The rules that would keep a skill out now and were not told.
+#[must_use]
+pub fn new_skill_rules(told: &Map<String, Value>, now: &Map<String, Value>) -> Vec<SkillRule> {
+    let rules = |config: &Map<String, Value>| -> Vec<Value> {
+        let rules = config.get("skills").and_then(|skills| skills.get("config"));
+        rules.and_then(Value::as_array).cloned().unwrap_or_default()
+    };
+    let told: HashSet<String> = rules(told).iter().map(Value::to_string).collect();
+    let new = rules(now).into_iter();
+    let new = new.filter(|rule| !told.contains(&rule.to_string()));
+    new.filter_map(
+        |rule| match (rule["name"].as_str(), rule["path"].as_str()) {
+            (Some(name), _) => Some(SkillRule::Name(name.to_owned())),
+            (None, path) => Some(SkillRule::Path(PathBuf::from(path?))),
+        },
+    )
+    .collect()
+}
+
 /// Drift in a sentence's length. It says places and names, and no values.
 #[must_use]
 pub fn summary(drift: &[String]) -> String {
@@ -59,8 +90,9 @@ fn compare(
             (Some(Value::Object(told)), Value::Object(now)) => compare(told, now, &place, places),
             // Lists of rules: each counts by itself.
             (told, Value::Array(now)) if now.iter().all(Value::is_object) => {
-                let told = told.and_then(Value::as_array);
-                let is_new = |rule: &&Value| told.is_none_or(|told| !told.contains(rule));
+                let told = told.and_then(Value::as_array).into_iter().flatten();
+                let told: HashSet<String> = told.map(Value::to_string).collect();
+                let is_new = |rule: &&Value| !told.contains(&rule.to_string());
                 places.extend(now.iter().filter(is_new).map(|rule| of_rule(&place, rule)));
             }
             (told, now) if told == Some(now) => {}

@@ -3,7 +3,6 @@
 use codex_loadout_converter::target::hook_trust::{SESSION_SOURCE, hook_hash, hook_key};
 use serde_json::{Map, Value, json};
 
-use super::gate;
 use super::server_definition::name_place;
 use crate::bundle::KEPT_AT;
 use crate::resolver::PlannedHook;
@@ -14,18 +13,11 @@ const ROOT_VARIABLES: [&str; 2] = ["PLUGIN_ROOT", "CLAUDE_PLUGIN_ROOT"];
 /// `config.hooks` of a thread: each hook, and that it may run. Codex 0.144 to 0.169 compare a hook's
 /// trust with a hash of its definition; so both can be given at once, at start, resume and fork.
 ///
-/// `hooks` come with the place of their plugin's snapshot; `gate` is the command of the hook that guards
-/// the thread.
+/// `hooks` come with the place of their plugin's snapshot.
 pub(super) fn for_config<'a>(
     hooks: impl Iterator<Item = (&'a PlannedHook, String)>,
-    gate: Option<&str>,
 ) -> Map<String, Value> {
     let mut config = Hooks::default();
-    if let Some(command) = gate {
-        for event in gate::EVENTS {
-            config.add(event, None, gate::handler(command));
-        }
-    }
     for (hook, place) in hooks {
         let handler = placed(&hook.handler, &place);
         config.add(&hook.event, hook.matcher.as_deref(), handler);

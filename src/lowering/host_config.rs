@@ -249,7 +249,7 @@ fn merge(base: &mut Map<String, Value>, top: Map<String, Value>) {
 }
 
 /// `a.b."c.d"` -> `[a, b, c.d]`; `None` if a quote is not closed.
-fn split_path(key: &str) -> Option<Vec<String>> {
+pub(super) fn split_path(key: &str) -> Option<Vec<String>> {
     let mut parts = vec![String::new()];
     let mut quoted = false;
     for character in key.chars() {

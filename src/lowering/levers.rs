@@ -15,12 +15,9 @@ pub const NEWEST_TESTED: CodexVersion = CodexVersion::new(0, 169, 0);
 pub struct Levers {
     /// `plugins."p@m".enabled` and its `mcp_servers` count for a single thread: from 0.157; ignored on 0.144 and 0.150.
     pub native_plugin_switch: bool,
-    /// A turn that was interrupted can be taken out of the history by its id (`thread/revert`): from 0.157.
-    /// Before, only the last turn can (`thread/rollback`), which was seen to take the one before it.
-    pub revert: bool,
-    /// A hook that holds up a turn until it is known what that shows: on all tested versions; used where
-    /// a turn that was held up can be undone, from 0.157.
-    pub gate: bool,
+    /// `mcpServerStatus/list` tells of one server of a thread, from the connection that the thread has: from 0.169;
+    /// all of them are started anew where that is not asked for.
+    pub tells_of_one_server: bool,
     /// A thread that nobody is subscribed to can be made to go at once: from 0.169; before, the delay is ignored.
     pub unload_on_unsubscribe: bool,
 }
@@ -31,8 +28,7 @@ impl Levers {
     pub fn of(version: CodexVersion) -> Self {
         Self {
             native_plugin_switch: version >= CodexVersion::new(0, 157, 0),
-            revert: version >= CodexVersion::new(0, 157, 0),
-            gate: version >= CodexVersion::new(0, 157, 0),
+            tells_of_one_server: version >= CodexVersion::new(0, 169, 0),
             unload_on_unsubscribe: version >= CodexVersion::new(0, 169, 0),
         }
     }

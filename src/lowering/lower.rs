@@ -1,5 +1,6 @@
 //! The config of one thread.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use codex_loadout_protocol::selection::{HookPolicy, Mode};
@@ -10,11 +11,16 @@ use super::hooks;
 use super::host_config::MergeMode;
 use super::levers::Levers;
 use super::server_definition;
+use super::skill_list::{developer_instructions, role_with_list, skill_list};
+use crate::bundle::Digest;
 use crate::catalog::{Catalog, InstalledPlugin, SkillScope};
 use crate::resolver::{Plan, PlannedHook, PlannedPlugin, PlannedServer, Scope, ServerOrigin};
 
 /// A program that ends at once and does nothing.
 const IDLE: &str = "true";
+
+/// Of `skills`: whether Codex writes the list of skills.
+const INCLUDE_INSTRUCTIONS: &str = "include_instructions";
 
 /// What a thread is told.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +31,12 @@ pub struct Lowered {
     pub mode: MergeMode,
     /// Chosen servers of the user's config that it no longer has.
     pub gone_servers: Vec<String>,
+    /// The list of skills that we write for the model; empty if it has none. `None`: the list is Codex's own.
+    pub skill_list: Option<String>,
+    /// What the user's config has developers say to the model.
+    pub user_instructions: Option<String>,
+    /// Role files that `config` names and that have to be there, with their text.
+    pub role_files: BTreeMap<PathBuf, String>,
 }
 
 impl Lowered {
@@ -40,24 +52,18 @@ impl Lowered {
         }
     }
 
-    /// Keeps skills of these names out, wherever they lie.
-    pub fn keep_out<'a>(&mut self, names: impl IntoIterator<Item = &'a String>) {
-        let rules: Vec<Value> = names
-            .into_iter()
-            .map(|name| json!({ "name": name, "enabled": false }))
-            .collect();
-        if !rules.is_empty() {
-            let rules = json!({ "skills": { "config": rules } });
-            add(
-                &mut self.config,
-                rules.as_object().cloned().unwrap_or_default(),
-            );
+    /// Leaves the list of skills to Codex: to see which skills it finds itself.
+    pub fn leave_list_to_codex(&mut self) {
+        self.skill_list = None;
+        if let Some(Value::Object(skills)) = self.config.get_mut("skills") {
+            skills.remove(INCLUDE_INSTRUCTIONS);
         }
     }
 
     /// What this says and what the other says: for a thread that may be in either of two folders.
     pub fn and(&mut self, other: Self) {
         add(&mut self.config, other.config);
+        self.role_files.extend(other.role_files);
         self.gone_servers
             .retain(|server| other.gone_servers.contains(server));
     }
@@ -94,21 +100,34 @@ fn add(config: &mut Map<String, Value>, more: Map<String, Value>) {
     }
 }
 
-/// What stands between a thread and what is not of its loadout.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Guards<'a> {
-    /// The command that a turn waits for, where newcomers could be shown by it.
-    pub gate: Option<&'a str>,
-    /// A role file that says nothing.
-    pub no_role: Option<&'a Path>,
+/// Where files lie that a thread's config names, and what they say.
+#[derive(Clone, Copy)]
+pub struct Files<'a> {
+    /// Where the tree of a bundle lies in the store.
+    pub snapshot: &'a dyn Fn(usize) -> PathBuf,
+    /// What a role file in a snapshot says.
+    pub role: &'a dyn Fn(&Path) -> Option<String>,
+    /// The folder for role files of ours; `None`: no role is led to one.
+    pub roles: Option<&'a Path>,
 }
 
+impl Default for Files<'_> {
+    /// Files that are nowhere: to see whether a plan can be lowered at all.
+    fn default() -> Self {
+        Self {
+            snapshot: &|_| PathBuf::new(),
+            role: &|_| None,
+            roles: None,
+        }
+    }
+}
+
+/// A role file that says nothing: what a role that is not of the loadout is led to.
+const NO_ROLE_FILE: &str = "# The role is not of this thread's loadout.\n";
 /// What the spawn tool tells of a role that is not of the loadout: Codex has no lever to hide it.
 const NO_ROLE: &str = "Not available here: the same as `default`.";
 
 /// Lowers a plan for a thread whose user has this set at this moment.
-///
-/// `snapshot` says where the tree of a bundle lies in the store.
 ///
 /// # Errors
 /// `unsupportedUpstream` if the plan needs a lever that this Codex lacks: it was made with another one.
@@ -116,17 +135,14 @@ pub fn lower(
     plan: &Plan,
     catalog: &Catalog,
     levers: Levers,
-    guards: Guards<'_>,
-    snapshot: impl Fn(usize) -> PathBuf,
+    files: Files<'_>,
 ) -> Result<Lowered, LoadoutError> {
-    let keeps_out = matches!(plan.host_skills, Scope::Only(_));
     let mut lowering = Lowering {
         plan,
         catalog,
-        gate: guards
-            .gate
-            .filter(|_| keeps_out && levers.gate && catalog.hooks_are_on),
-        no_role: guards.no_role,
+        files,
+        skill_list: skill_list(plan, catalog, files.snapshot),
+        role_files: BTreeMap::new(),
         config: Map::new(),
         skill_rules: Vec::new(),
         gone_servers: Vec::new(),
@@ -138,9 +154,9 @@ pub fn lower(
     }
     lowering.host_skills();
     lowering.config_servers();
-    lowering.agents(&snapshot);
-    lowering.hooks(&snapshot);
-    lowering.snapshot_servers(&snapshot);
+    lowering.agents();
+    lowering.hooks();
+    lowering.snapshot_servers();
     if levers.unload_on_unsubscribe {
         // So that the thread can be given another config while it lives.
         lowering.set(&["thread_unload_delay_secs"], 0);
@@ -171,6 +187,8 @@ const TRIAL_PROVIDER: &str = "codex-loadout-proof";
 /// so that Codex marks no project as trusted for it.
 #[must_use]
 pub fn trial_request(lowered: Lowered, root: &Path, cwd: &Path, url: &str) -> Value {
+    let list = lowered.skill_list.as_deref().unwrap_or_default();
+    let instructions = developer_instructions(None, lowered.user_instructions.as_deref(), list);
     let mut config = lowered.config;
     let provider = json!({ "name": TRIAL_PROVIDER, "base_url": url, "wire_api": "responses",
         "requires_openai_auth": false, "supports_websockets": false });
@@ -180,7 +198,7 @@ pub fn trial_request(lowered: Lowered, root: &Path, cwd: &Path, url: &str) -> Va
     );
     json!({
         "cwd": cwd, "ephemeral": true, "sandbox": "read-only", "approvalPolicy": "never",
-        "modelProvider": TRIAL_PROVIDER, "config": config,
+        "modelProvider": TRIAL_PROVIDER, "config": config, "developerInstructions": instructions,
         "selectedCapabilityRoots": [root_entry(root)],
     })
 }
@@ -188,8 +206,9 @@ pub fn trial_request(lowered: Lowered, root: &Path, cwd: &Path, url: &str) -> Va
 struct Lowering<'a> {
     plan: &'a Plan,
     catalog: &'a Catalog,
-    gate: Option<&'a str>,
-    no_role: Option<&'a Path>,
+    files: Files<'a>,
+    skill_list: Option<String>,
+    role_files: BTreeMap<PathBuf, String>,
     config: Map<String, Value>,
     skill_rules: Vec<Value>,
     gone_servers: Vec<String>,
@@ -212,19 +231,15 @@ impl Lowering<'_> {
     }
 
     /// Plugins come as snapshots in the thread's root; the user's own plugins and connectors stay out,
-    /// whatever is installed later, and so do hooks, one by one where some of a chosen plugin's run, or
-    /// one of ours. A loaded thread gets no hook that comes later (Codex 0.157 to 0.169).
+    /// whatever is installed later, and so do hooks, one by one where some of a chosen plugin's run. A loaded
+    /// thread gets no hook that comes later (Codex 0.157 to 0.169).
     fn switch_features_off(&mut self) {
         for feature in ["plugins", "apps"] {
             self.set(&["features", feature], false);
         }
-        if self.active_hooks().next().is_none() && self.gate.is_none() {
+        if self.active_hooks().next().is_none() {
             self.set(&["features", "hooks"], false);
             return;
-        }
-        if self.gate.is_some() {
-            // Also where the host's own config says no.
-            self.set(&["features", "hooks"], true);
         }
         for key in &self.catalog.hooks {
             self.set(&["hooks", "state", key, "enabled"], false);
@@ -235,6 +250,7 @@ impl Lowering<'_> {
         let Scope::Only(kept) = &self.plan.host_skills else {
             return;
         };
+        self.set(&["skills", INCLUDE_INSTRUCTIONS], false);
         let is_kept = |name: &str, path: &Path| {
             kept.iter()
                 .any(|kept| kept == name || Path::new(kept) == path)
@@ -404,13 +420,14 @@ impl Lowering<'_> {
         }
     }
 
-    fn snapshot_servers(&mut self, snapshot: impl Fn(usize) -> PathBuf) {
+    fn snapshot_servers(&mut self) {
         for server in &self.plan.servers {
             if let ServerOrigin::Snapshot {
                 bundle, definition, ..
             } = &server.origin
             {
-                let mut entry = server_definition::for_config(definition, &snapshot(*bundle));
+                let mut entry =
+                    server_definition::for_config(definition, &(self.files.snapshot)(*bundle));
                 if let Some(tools) = server.tools.clone() {
                     entry.insert("enabled_tools".to_owned(), tools.into());
                 }
@@ -426,12 +443,12 @@ impl Lowering<'_> {
         hooks.filter(move |hook| on && hook.is_trusted_in(self.catalog))
     }
 
-    fn hooks(&mut self, snapshot: impl Fn(usize) -> PathBuf) {
+    fn hooks(&mut self) {
         let placed = self.active_hooks().map(|hook| {
-            let place = snapshot(hook.bundle);
+            let place = (self.files.snapshot)(hook.bundle);
             (hook, place.to_string_lossy().into_owned())
         });
-        let hooks = hooks::for_config(placed, self.gate);
+        let hooks = hooks::for_config(placed);
         for (event, groups) in hooks {
             match groups {
                 Value::Object(state) => {
@@ -447,23 +464,39 @@ impl Lowering<'_> {
     /// A role of the user's own can't be taken away, but it can be given another file: a loaded thread
     /// gets no role that comes later, and a role of the same name in the thread's config wins, from
     /// wherever the other comes (Codex 0.144 to 0.169).
-    fn agents(&mut self, snapshot: impl Fn(usize) -> PathBuf) {
-        if let (Scope::Only(kept), Some(no_role)) = (&self.plan.host_roles, self.no_role) {
+    fn agents(&mut self) {
+        if let (Scope::Only(kept), Some(roles)) = (&self.plan.host_roles, self.files.roles) {
             let catalog = self.catalog;
+            let file = self.role_file(roles, NO_ROLE_FILE.to_owned());
             for role in catalog
                 .roles
                 .iter()
                 .filter(|role| !kept.contains(&role.name))
             {
-                let nothing = json!({ "description": NO_ROLE, "config_file": no_role });
+                let nothing = json!({ "description": NO_ROLE, "config_file": file });
                 self.set(&["agents", &role.name], nothing);
             }
         }
         for agent in &self.plan.agents {
-            let file = snapshot(agent.bundle).join(&agent.file);
+            let mut file = (self.files.snapshot)(agent.bundle).join(&agent.file);
+            let list = self.skill_list.as_deref().filter(|list| !list.is_empty());
+            if let (Some(list), Some(roles)) = (list, self.files.roles) {
+                let role = (self.files.role)(&file);
+                if let Some(with_list) = role.and_then(|role| role_with_list(&role, list)) {
+                    file = self.role_file(roles, with_list);
+                }
+            }
             let role = json!({ "description": agent.description, "config_file": file });
             self.set(&["agents", &agent.name], role);
         }
+    }
+
+    /// A role file of ours, named by what it says.
+    fn role_file(&mut self, roles: &Path, text: String) -> PathBuf {
+        let digest = Digest::of_parts([text.as_bytes()].into_iter());
+        let file = roles.join(format!("{}.toml", digest.hex()));
+        self.role_files.insert(file.clone(), text);
+        file
     }
 
     fn finish(mut self) -> Lowered {
@@ -475,6 +508,9 @@ impl Lowering<'_> {
             config: self.config,
             mode: MergeMode::of(self.plan.mode),
             gone_servers: self.gone_servers,
+            skill_list: self.skill_list,
+            user_instructions: self.catalog.developer_instructions.clone(),
+            role_files: self.role_files,
         }
     }
 }

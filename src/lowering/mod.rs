@@ -4,19 +4,21 @@
 //! pure. When Codex gets a native field for one of these, it is used here and
 //! nobody else notices.
 
+mod config_write;
 mod drift;
-mod gate;
 mod hooks;
 mod host_config;
 mod levers;
 mod lower;
 mod server_definition;
+mod skill_list;
 
-pub use drift::{drift, summary};
-pub use gate::{BLOCKED, GATE_TIMEOUT, GateInput, OPEN_GATE, has_gate, is_said_of_gate};
+pub use config_write::servers_written;
+pub use drift::{SkillRule, drift, new_skill_rules, summary};
 pub use host_config::{HostConfig, MergeMode};
 pub use levers::{Levers, NEWEST_TESTED, OLDEST_TESTED, untested};
-pub use lower::{Guards, Lowered, ROOT_ID, lower, roots_json, trial_request};
+pub use lower::{Files, Lowered, ROOT_ID, lower, roots_json, trial_request};
+pub use skill_list::{developer_instructions, large_list, list_for_history, skill_list};
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use codex_loadout_protocol::{CapabilitySelection, ErrorKind, LoadoutError};
 use serde_json::{Value, json};
 
-use super::{Guards, Levers, Lowered, has_gate, lower};
+use super::{Files, Levers, Lowered, lower};
 use crate::bundle::{Digest, KEPT_AT};
 use crate::catalog::{Catalog, Conversion, HostRole, Parts, PluginAgent, PluginHook};
 use crate::interceptors::initialize::CodexVersion;
@@ -16,9 +16,15 @@ fn lowered_on(selection: Value, minor: u32, now: &Catalog) -> Result<Lowered, Lo
     let selection = CapabilitySelection::from_json(&selection.to_string())?;
     let plan = resolve(&selection, &test_catalog())?;
     let levers = Levers::of(CodexVersion::new(0, minor, 0));
-    lower(&plan, now, levers, Guards::default(), |bundle| {
-        PathBuf::from(format!("/store/{bundle}"))
-    })
+    lower(&plan, now, levers, files())
+}
+
+/// A store that has every bundle under its number.
+fn files() -> Files<'static> {
+    Files {
+        snapshot: &|bundle| PathBuf::from(format!("/store/{bundle}")),
+        ..Files::default()
+    }
 }
 
 fn config(selection: Value) -> Value {
@@ -46,59 +52,6 @@ fn replace_shuts_everything_out_and_lets_the_chosen_in_by_value() {
 }
 
 #[test]
-fn a_turn_waits_at_the_gate_where_newcomers_are_kept_out() {
-    let told = |selection: Value, minor, now: &Catalog, gate| {
-        let selection = CapabilitySelection::from_json(&selection.to_string()).unwrap();
-        let plan = resolve(&selection, &test_catalog()).unwrap();
-        let levers = Levers::of(CodexVersion::new(0, minor, 0));
-        let guards = Guards {
-            gate,
-            ..Guards::default()
-        };
-        lower(&plan, now, levers, guards, |_| PathBuf::new()).unwrap()
-    };
-    let mut now = test_catalog();
-    now.hooks = vec!["/home/config.toml:stop:0:0".to_owned()];
-    let guarded = told(json!({}), 169, &now, Some("ask"));
-    let config = Value::Object(guarded.config.clone());
-    assert_eq!(config["features"]["hooks"], true);
-    insta::assert_json_snapshot!("gate", config["hooks"]);
-    assert!(has_gate(&guarded.config));
-    let named = told(
-        json!({ "mode": "restrict", "skills": [] }),
-        157,
-        &now,
-        Some("ask"),
-    );
-    assert!(has_gate(&named.config));
-    let config = Value::Object(named.config);
-    assert_eq!(
-        config["features"].get("hooks"),
-        None,
-        "the user's own run on"
-    );
-    assert_eq!(config["hooks"]["state"].as_object().unwrap().len(), 2);
-
-    let mut off = now.clone();
-    off.hooks_are_on = false;
-    for (selection, minor, now, gate) in [
-        (json!({}), 169, &now, None),
-        (json!({}), 169, &off, Some("ask")),
-        (json!({}), 150, &now, Some("ask")),
-        (json!({ "mode": "restrict" }), 169, &now, Some("ask")),
-        (
-            json!({ "mode": "extend", "skills": ["planning"] }),
-            169,
-            &now,
-            Some("ask"),
-        ),
-    ] {
-        let lowered = told(selection.clone(), minor, now, gate);
-        assert!(!has_gate(&lowered.config), "{selection} on 0.{minor}");
-    }
-}
-
-#[test]
 fn roles_of_the_users_own_are_led_nowhere_unless_they_are_named() {
     let role = |name: &str| HostRole {
         name: name.to_owned(),
@@ -110,16 +63,24 @@ fn roles_of_the_users_own_are_led_nowhere_unless_they_are_named() {
     let told = |selection: Value| {
         let selection = CapabilitySelection::from_json(&selection.to_string()).unwrap();
         let plan = resolve(&selection, &catalog).unwrap();
-        let guards = Guards {
-            no_role: Some(Path::new("/store/no-role.toml")),
-            ..Guards::default()
+        let files = Files {
+            roles: Some(Path::new("/roles")),
+            ..Files::default()
         };
         let levers = Levers::of(CodexVersion::new(0, 144, 1));
-        let lowered = lower(&plan, &catalog, levers, guards, |_| PathBuf::new()).unwrap();
-        lowered.config.get("agents").cloned()
+        let lowered = lower(&plan, &catalog, levers, files).unwrap();
+        let agents = lowered.config.get("agents").cloned();
+        assert_eq!(lowered.role_files.len(), usize::from(agents.is_some()));
+        (agents, lowered.role_files)
     };
+    let (_, files) = told(json!({}));
+    let (file, text) = files.first_key_value().unwrap();
+    assert!(
+        file.starts_with("/roles") && text.starts_with("# "),
+        "{text}"
+    );
     let nothing = json!({ "description": "Not available here: the same as `default`.",
-        "config_file": "/store/no-role.toml" });
+        "config_file": file });
     for (selection, agents) in [
         (json!({}), Some(json!({ "one": nothing, "two": nothing }))),
         (
@@ -133,21 +94,8 @@ fn roles_of_the_users_own_are_led_nowhere_unless_they_are_named() {
         ),
         (json!({ "mode": "extend", "agents": ["two"] }), None),
     ] {
-        assert_eq!(told(selection.clone()), agents, "{selection}");
+        assert_eq!(told(selection.clone()).0, agents, "{selection}");
     }
-}
-
-#[test]
-fn names_that_are_kept_out_are_told_once() {
-    let mut lowered = lowered_on(json!({}), 169, &test_catalog()).unwrap();
-    let before = lowered.config["skills"]["config"].as_array().unwrap().len();
-    lowered.keep_out(&["ghost".to_owned(), "doubled".to_owned()]);
-    let rules = lowered.config["skills"]["config"].as_array().unwrap();
-    assert_eq!(rules.len(), before + 1);
-    assert_eq!(rules[before], json!({ "name": "ghost", "enabled": false }));
-    let mut open = lowered_on(json!({ "mode": "restrict" }), 169, &test_catalog()).unwrap();
-    open.keep_out(&["ghost".to_owned()]);
-    assert_eq!(open.config["skills"]["config"][0]["name"], "ghost");
 }
 
 #[test]
@@ -279,12 +227,7 @@ fn agents_and_trusted_hooks_of_a_bundle_are_given_with_their_place() {
         let selection = CapabilitySelection::from_json(&selection.to_string()).unwrap();
         let plan = resolve(&selection, &catalog).unwrap();
         let levers = Levers::of(CodexVersion::new(0, 169, 0));
-        let snapshot = |bundle| PathBuf::from(format!("/store/{bundle}"));
-        Value::Object(
-            lower(&plan, now, levers, Guards::default(), snapshot)
-                .unwrap()
-                .config,
-        )
+        Value::Object(lower(&plan, now, levers, files()).unwrap().config)
     };
     let trusted = json!({ "plugins": ["github"], "mcpServers": [], "hooks": "trusted" });
     insta::assert_json_snapshot!("agents_and_hooks", told(trusted.clone(), &catalog));
@@ -303,4 +246,66 @@ fn agents_and_trusted_hooks_of_a_bundle_are_given_with_their_place() {
         Arc::make_mut(parts).hooks[0].trusted = false;
     }
     assert_eq!(told(trusted, &now)["features"]["hooks"], false);
+}
+
+#[test]
+fn a_role_with_instructions_of_its_own_carries_the_list() {
+    let mut catalog = test_catalog();
+    let github = catalog
+        .plugins
+        .iter_mut()
+        .find(|plugin| plugin.name == "github")
+        .unwrap();
+    let agent = |name: &str| PluginAgent {
+        name: format!("github:{name}"),
+        description: "Helps.".to_owned(),
+        file: format!("agents/{name}.toml"),
+    };
+    github.converted = Some(Conversion::Done(Arc::new(Parts {
+        agents: vec![agent("mute"), agent("reviewer")],
+        ..github.native.clone()
+    })));
+    let told = |selection: Value| {
+        let selection = CapabilitySelection::from_json(&selection.to_string()).unwrap();
+        let plan = resolve(&selection, &catalog).unwrap();
+        let role = |file: &Path| {
+            let speaks = file.ends_with("reviewer.toml");
+            Some(match speaks {
+                true => "developer_instructions = \"Review.\"".to_owned(),
+                false => "model = \"m\"".to_owned(),
+            })
+        };
+        let files = Files {
+            role: &role,
+            roles: Some(Path::new("/roles")),
+            ..files()
+        };
+        let levers = Levers::of(CodexVersion::new(0, 169, 0));
+        lower(&plan, &catalog, levers, files).unwrap()
+    };
+    let lowered = told(json!({ "plugins": ["github"] }));
+    let file = |lowered: &Lowered, role: &str| {
+        let file = lowered.config["agents"][role]["config_file"].as_str();
+        Path::new(file.unwrap()).to_owned()
+    };
+    let text = &lowered.role_files[&file(&lowered, "github:reviewer")];
+    assert!(
+        text.contains("Review.") && text.contains("### Available skills"),
+        "{text}"
+    );
+    assert_eq!(
+        file(&lowered, "github:mute"),
+        Path::new("/store/0/agents/mute.toml")
+    );
+    // Where the list is Codex's own, or empty, the role stays as it is.
+    for selection in [
+        json!({ "mode": "extend", "plugins": ["github"] }),
+        json!({ "plugins": [{ "id": "github", "skills": [] }] }),
+    ] {
+        let lowered = told(selection);
+        assert_eq!(
+            file(&lowered, "github:reviewer"),
+            Path::new("/store/0/agents/reviewer.toml")
+        );
+    }
 }

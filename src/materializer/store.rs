@@ -4,7 +4,7 @@
 //! $CODEX_LOADOUT_HOME/                 0700
 //! ├── CACHEDIR.TAG                     backup programs pass the folder over
 //! ├── no-role.toml                     a role file that says nothing
-//! ├── doors/                           where turns of its threads wait (`gate`)
+//! ├── roles-of-agents/<sha256>.toml    role files that carry a thread's list of skills
 //! ├── store-v1/                        the number is that of this layout
 //! │   ├── trees/<sha256>/…             one bundle; files 0444 or 0555, folders 0555; converted texts
 //! │   │                                name this very folder, which the digest passes over
@@ -18,6 +18,7 @@
 //! (not of a process) is synced before the rename.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -33,8 +34,6 @@ use crate::freshness::Watch;
 use crate::settings::private_folder;
 
 /// The text that marks a folder as a cache, by the Cache Directory Tagging Specification.
-/// A comment: Codex takes a role's file without any setting.
-const NO_ROLE: &[u8] = b"# A role that is not of a thread's loadout is led here.\n";
 const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n";
 
 /// What a snapshot is found to be.
@@ -82,17 +81,30 @@ impl Store {
         if !tag.exists() {
             fs::write(&tag, CACHE_TAG).map_err(StoreError::at(&tag))?;
         }
-        let no_role = store.no_role();
-        if fs::read(&no_role).ok().as_deref() != Some(NO_ROLE) {
-            fs::write(&no_role, NO_ROLE).map_err(StoreError::at(&no_role))?;
-        }
         Ok(store)
     }
 
-    /// A role file that says nothing: what a role that is not of a thread's loadout is led to.
+    /// The folder for role files of ours, each named by the digest of its text.
     #[must_use]
-    pub fn no_role(&self) -> PathBuf {
-        self.home.join("no-role.toml")
+    pub fn roles(&self) -> PathBuf {
+        self.home.join("roles-of-agents")
+    }
+
+    /// Makes sure that a role file is there and says this.
+    ///
+    /// # Errors
+    /// [`StoreError`] if it can't be written.
+    pub fn keep_role(&self, file: &Path, text: &str) -> Result<(), StoreError> {
+        if fs::read(file).is_ok_and(|kept| kept == text.as_bytes()) {
+            return Ok(());
+        }
+        let folder = self.roles();
+        let written = private_folder(&folder).and_then(|()| {
+            let mut staged = tempfile::NamedTempFile::new_in(&folder)?;
+            staged.write_all(text.as_bytes())?;
+            staged.persist(file).map_err(|error| error.error)
+        });
+        written.map(|_| ()).map_err(StoreError::at(file))
     }
 
     /// Keeps a tree under its digest. One that is there already is not written again.
@@ -186,7 +198,13 @@ impl Store {
     /// Where a tree lies, or would.
     #[must_use]
     pub fn tree_path(&self, digest: &Digest) -> PathBuf {
-        self.trees().join(digest.hex())
+        Self::tree_in(&self.home, digest)
+    }
+
+    /// Where a tree lies in the store of a state folder, whether there is one or not.
+    #[must_use]
+    pub fn tree_in(home: &Path, digest: &Digest) -> PathBuf {
+        trees(home).join(digest.hex())
     }
 
     /// Whether a tree is there; not whether it is intact.
@@ -327,7 +345,7 @@ impl Store {
     }
 
     fn trees(&self) -> PathBuf {
-        self.home.join("store-v1/trees")
+        trees(&self.home)
     }
 
     fn loadouts(&self) -> PathBuf {
@@ -360,6 +378,10 @@ fn loadout_digest(mounts: &[(String, Digest)]) -> Digest {
     Digest::of_parts(
         std::iter::once(b"root v1".as_slice()).chain(texts.iter().map(String::as_bytes)),
     )
+}
+
+fn trees(home: &Path) -> PathBuf {
+    home.join("store-v1/trees")
 }
 
 #[cfg(test)]

@@ -1,21 +1,24 @@
 //! One proof, from a Codex of our own to the differences.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use codex_loadout_protocol::method::ThreadCapabilityProof;
+use codex_loadout_protocol::selection::SkillListing;
 use codex_loadout_protocol::{CapabilitySelection, ErrorKind, LoadoutError, Seen};
 use serde_json::{Value, json};
 
 use super::compare::differences;
 use super::endpoint::Endpoint;
-use crate::catalog::{CatalogCache, mention_only};
+use crate::catalog::{Catalog, CatalogCache, mention_only};
 use crate::connection::{BriefCodex, UpstreamCommand};
 use crate::interceptors::thread::{START, TURN_COMPLETED};
 use crate::loadouts::{Loadouts, Trial};
-use crate::lowering::{is_said_of_gate, trial_request};
+use crate::lowering::trial_request;
+use crate::resolver::{Plan, Scope};
 use crate::selections::LoadoutRecord;
 
 /// MCP servers may take their time to start; Codex itself gives up on them earlier.
@@ -87,16 +90,12 @@ async fn on(
         receipt, selection, ..
     } = record;
     let own_roles = catalog.roles.iter().map(|role| role.name.clone()).collect();
-    let unlisted = tokio::task::spawn_blocking(move || mention_only(&catalog)).await;
+    let unlisted = match &record.plan.host_skills {
+        Scope::All => mention_only(&catalog),
+        Scope::Only(_) => unlisted(&record.plan, &catalog),
+    };
     Ok(ThreadCapabilityProof {
-        differences: differences(
-            &receipt,
-            &selection,
-            &unlisted.unwrap_or_default(),
-            &own_roles,
-            &seen,
-            &hooks,
-        ),
+        differences: differences(&receipt, &selection, &unlisted, &own_roles, &seen, &hooks),
         estimated_tokens: seen.context_chars().div_ceil(CHARS_PER_TOKEN),
         capability_selection: receipt,
         seen,
@@ -138,11 +137,17 @@ async fn shown(
     let ran = said.iter().filter(|frame| frame.method() == "hook/started");
     let hooks = ran.filter_map(|frame| {
         let message: Value = serde_json::from_slice(frame.bytes()).ok()?;
-        // The gate is ours, and in no loadout.
-        let params = Some(&message["params"]).filter(|params| !is_said_of_gate(params))?;
-        Some(params["run"]["eventName"].as_str()?.to_owned())
+        Some(message["params"]["run"]["eventName"].as_str()?.to_owned())
     });
     Ok((Seen::knowing(&body, names), hooks.collect()))
+}
+
+/// The skills that stand in no list of ours.
+fn unlisted(plan: &Plan, catalog: &Catalog) -> BTreeSet<String> {
+    let skills = plan.skill_list.iter().flatten();
+    let unlisted =
+        skills.filter(|skill| skill.list == SkillListing::Manual || catalog.skill_list_is_off);
+    unlisted.map(|skill| skill.name.clone()).collect()
 }
 
 async fn turn_ended(codex: &BriefCodex) {

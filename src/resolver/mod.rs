@@ -11,12 +11,13 @@ mod plan;
 mod planning;
 mod receipt;
 mod resolve;
+mod skill_list;
 mod validate;
 
 pub use listing::capabilities;
 pub use plan::{
-    Bundle, Plan, PlannedAgent, PlannedHook, PlannedPlugin, PlannedServer, PlannedSkill, Scope,
-    ServerOrigin,
+    Bundle, ListedSkill, Plan, PlannedAgent, PlannedHook, PlannedPlugin, PlannedServer,
+    PlannedSkill, Scope, ServerOrigin,
 };
 pub use receipt::{hooks, receipt};
 pub use resolve::resolve;

@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use codex_loadout_protocol::receipt::Warning;
-use codex_loadout_protocol::selection::{HookPolicy, Mode};
+use codex_loadout_protocol::selection::{HookPolicy, Mode, SkillListing};
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::{BundleContent, Digest};
@@ -38,6 +38,10 @@ pub struct Plan {
     pub plugins: Vec<PlannedPlugin>,
     /// Skills outside those plugins, sorted by name: chosen and remaining.
     pub skills: Vec<PlannedSkill>,
+    /// All skills of the thread, sorted by name, as the list that we write for the model has them. `None`: the
+    /// plan was recorded by a version that left the list to Codex.
+    #[serde(default)]
+    pub skill_list: Option<Vec<ListedSkill>>,
     /// Chosen agents, sorted by name: those of chosen plugins and single ones.
     #[serde(default)]
     pub agents: Vec<PlannedAgent>,
@@ -51,6 +55,19 @@ pub struct Plan {
     pub servers: Vec<PlannedServer>,
     /// What the host should know.
     pub warnings: Vec<Warning>,
+}
+
+impl Plan {
+    /// Whether something of the user's counts for the thread from turn to turn. Where Codex itself loads some
+    /// of the user's plugins, one that is installed later has to be kept out; where hooks run, the user may take
+    /// back the trust in them.
+    #[must_use]
+    pub fn follows_user(&self) -> bool {
+        let is_cut = self.host_plugins != Scope::All || self.host_servers != Scope::All;
+        let mut hooks = self.plugin_hooks.iter();
+        let has_hooks = self.hooks == HookPolicy::Trusted && hooks.any(|hook| hook.trusted);
+        has_hooks || self.mode == Mode::Restrict && is_cut
+    }
 }
 
 /// What of the user's own set reaches the thread without being named in a root.
@@ -134,6 +151,23 @@ pub struct PlannedSkill {
     pub native: bool,
     /// Index of its folder in [`Plan::bundles`].
     pub bundle: usize,
+}
+
+/// A line of the skill list that the model reads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ListedSkill {
+    /// The name the model sees.
+    pub name: String,
+    /// What it is for.
+    pub description: String,
+    /// Index of its folder in [`Plan::bundles`].
+    pub bundle: usize,
+    /// Its `SKILL.md`, relative to that folder as the thread has it, `/` between the parts.
+    pub file: String,
+    /// Whether it stands in the list, and how.
+    #[serde(default, skip_serializing_if = "SkillListing::is_full")]
+    pub list: SkillListing,
 }
 
 /// A chosen agent.

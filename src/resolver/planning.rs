@@ -24,6 +24,7 @@ impl Resolver<'_> {
         let agents = self.plan_agents(&mut bundles, &plugins);
         let mut bundles = bundles.into_list();
         say_how(&mut bundles, &self.needed_plugins(), &servers);
+        let skill_list = Some(self.plan_skill_list(&plugins, &skills, &bundles));
         let plugin_hooks = self.plan_hooks(&plugins);
         if self.selection.hooks == HookPolicy::Trusted
             && !plugin_hooks.is_empty()
@@ -67,6 +68,7 @@ impl Resolver<'_> {
             bundles,
             plugins,
             skills,
+            skill_list,
             agents,
             plugin_hooks,
             servers,

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use codex_loadout_protocol::receipt::{
     AgentReceipt, ContextCost, Excluded, HookReceipt, McpServerReceipt, PluginReceipt, Receipt,
-    SkillReceipt,
+    SkillReceipt, Warning,
 };
 
-use codex_loadout_protocol::selection::HookPolicy;
+use codex_loadout_protocol::selection::{HookPolicy, SkillListing};
 
 use super::plan::{Bundle, Plan, PlannedAgent, PlannedPlugin, PlannedServer, Scope, ServerOrigin};
 use crate::bundle::Digest;
@@ -52,6 +52,7 @@ pub fn receipt(plan: &Plan, catalog: &Catalog) -> Receipt {
             source: skill.source.clone(),
             path: skill.path.to_string_lossy().into_owned(),
             digest: digest_text(plan.bundles.get(skill.bundle)),
+            list: listing(plan, &skill.name, skill.bundle),
         })
         .collect();
     Receipt {
@@ -62,12 +63,36 @@ pub fn receipt(plan: &Plan, catalog: &Catalog) -> Receipt {
         context: context(plan, catalog),
         plugins,
         skills,
-        mcp_servers: servers,
         agents: single_agents(plan, catalog),
         hooks: hooks(plan, catalog),
         inherited_from: None,
-        warnings: plan.warnings.clone(),
+        warnings: plan
+            .warnings
+            .iter()
+            .cloned()
+            .chain(servers.iter().filter_map(unstartable))
+            .collect(),
+        mcp_servers: servers,
     }
+}
+
+/// Codex 0.169 starts no server whose name holds anything but letters, digits and `_ : @ / . -`.
+fn unstartable(server: &McpServerReceipt) -> Option<Warning> {
+    let may_be = |c: char| c.is_ascii_alphanumeric() || "_:@/.-".contains(c);
+    (!server.name.chars().all(may_be)).then(|| {
+        let message = format!(
+            "Codex starts no MCP server whose name is `{}`: only letters, digits and `_ : @ / . -` may stand in it",
+            server.name
+        );
+        Warning::new("serverNameInvalid", message)
+    })
+}
+
+/// How a skill stands in the list that the model reads.
+fn listing(plan: &Plan, name: &str, bundle: usize) -> SkillListing {
+    let mut listed = plan.skill_list.iter().flatten();
+    let found = listed.find(|listed| listed.name == name && listed.bundle == bundle);
+    found.map(|listed| listed.list).unwrap_or_default()
 }
 
 fn source(planned: &PlannedPlugin, catalog: &Catalog) -> &'static str {
@@ -229,6 +254,9 @@ fn loadout_digest(plan: &Plan, catalog: &Catalog, servers: &[McpServerReceipt]) 
             digest_text(plan.bundles.get(skill.bundle))
         )
     }));
+    let listed = plan.skill_list.iter().flatten();
+    let otherwise = listed.filter(|skill| !skill.list.is_full());
+    parts.extend(otherwise.map(|skill| format!("list {} {:?}", skill.name, skill.list)));
     parts.extend(plan.agents.iter().map(|agent| {
         let digest = digest_text(plan.bundles.get(agent.bundle));
         format!("agent {} {} {digest}", agent.name, agent.source)

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use codex_loadout_protocol::selection::{CapabilitySelection, McpServerChoice, Mode, PluginChoice};
+use codex_loadout_protocol::selection::{
+    CapabilitySelection, McpServerChoice, Mode, PluginChoice, SkillChoice, SkillListing,
+};
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 
 use super::names::{self, FoundServer, FoundSkill, Problem};
@@ -50,6 +52,9 @@ pub(super) struct Resolver<'a> {
     /// Roles of the user's own.
     pub(super) own_roles: BTreeSet<&'a str>,
     pub(super) servers: Vec<(FoundServer<'a>, Option<Vec<String>>)>,
+    /// How skills are listed where the selection says it, by the plugin's id (none: outside plugins, then by
+    /// path) and name.
+    pub(super) listings: BTreeMap<(&'a str, String), SkillListing>,
     pub(super) warnings: BTreeSet<(String, String)>,
 }
 
@@ -64,6 +69,7 @@ impl<'a> Resolver<'a> {
             single_agents: BTreeMap::new(),
             own_roles: BTreeSet::new(),
             servers: Vec::new(),
+            listings: BTreeMap::new(),
             warnings: BTreeSet::new(),
         };
         let mut problems = Vec::new();
@@ -105,7 +111,18 @@ impl<'a> Resolver<'a> {
         };
         let all_skills = parts.skills.iter().map(|skill| skill.name.as_str());
         let skills = match &choice.skills {
-            Some(list) => named("skill in that plugin named", list, all_skills.collect()),
+            Some(list) => {
+                let names: Vec<String> = list.iter().map(|skill| skill.name.clone()).collect();
+                let known: Vec<&str> = all_skills.collect();
+                for SkillChoice { name, list } in list {
+                    let known = known.iter().copied();
+                    let full = names::full_name("skill", &plugin.name, name, known);
+                    if let (Ok(full), Some(list)) = (full, list) {
+                        self.listings.insert((&plugin.id, full), *list);
+                    }
+                }
+                named("skill in that plugin named", &names, known)
+            }
             // What the user switched off inside a plugin stays off unless it is named.
             None => parts
                 .skills
@@ -157,8 +174,26 @@ impl<'a> Resolver<'a> {
 
     fn choose_skills(&mut self) -> Result<(), LoadoutError> {
         let mut problems = Vec::new();
-        for name in self.selection.skills.iter().flatten() {
-            match names::find_skill(self.catalog, name) {
+        for SkillChoice { name, list } in self.selection.skills.iter().flatten() {
+            let found = names::find_skill(self.catalog, name);
+            let listed = match &found {
+                Ok(FoundSkill::Host(skill)) => {
+                    Some(("", skill.path.to_string_lossy().into_owned()))
+                }
+                Ok(FoundSkill::OfPlugin(plugin, skill)) => {
+                    Some((plugin.id.as_str(), skill.name.clone()))
+                }
+                Err(_) => None,
+            };
+            if let (Some(key), Some(list)) = (listed, list)
+                && self
+                    .listings
+                    .insert(key, *list)
+                    .is_some_and(|before| before != *list)
+            {
+                return Err(contradiction("skills", name));
+            }
+            match found {
                 Ok(FoundSkill::Host(skill)) => {
                     self.host_skills.insert(&skill.path, skill);
                     if !skill.enabled {

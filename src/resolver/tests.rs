@@ -22,6 +22,7 @@ fn skill(name: &str, path: &str, scope: SkillScope, enabled: bool) -> HostSkill 
         path: PathBuf::from(path),
         scope,
         enabled,
+        mention_only: false,
     }
 }
 
@@ -124,7 +125,6 @@ pub(crate) fn catalog() -> Catalog {
         ],
         newcomers: Vec::new(),
         hooks: Vec::new(),
-        hooks_are_on: true,
         roles: Vec::new(),
         plugins: vec![
             blocked,
@@ -143,6 +143,7 @@ pub(crate) fn catalog() -> Catalog {
             ("off".to_owned(), config(false)),
             ("shared".to_owned(), config(true)),
         ]),
+        ..Catalog::default()
     }
 }
 

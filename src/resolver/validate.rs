@@ -24,7 +24,11 @@ pub(super) fn check_names(selection: &CapabilitySelection) -> Result<(), Loadout
         listed(
             &mut names,
             &format!("plugins[{index}].skills"),
-            plugin.skills.iter().flatten().map(String::as_str),
+            plugin
+                .skills
+                .iter()
+                .flatten()
+                .map(|skill| skill.name.as_str()),
         );
         listed(
             &mut names,
@@ -44,7 +48,11 @@ pub(super) fn check_names(selection: &CapabilitySelection) -> Result<(), Loadout
     listed(
         &mut names,
         "skills",
-        selection.skills.iter().flatten().map(String::as_str),
+        selection
+            .skills
+            .iter()
+            .flatten()
+            .map(|skill| skill.name.as_str()),
     );
     listed(
         &mut names,

@@ -1,5 +1,7 @@
 //! What the router wants done.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 
 use crate::interceptors::initialize::UpstreamInfo;
@@ -18,8 +20,10 @@ pub enum RequestKind {
     Resume,
     /// `thread/fork`: the source may have a loadout.
     Fork,
-    /// A request that begins a turn of a thread with a loadout.
+    /// A request that gives a thread with a loadout something to read, or changes where it runs.
     Turn,
+    /// A request after which Codex gives loaded threads the servers of its config of now.
+    ServersReload,
     /// `thread/capability/update`.
     Update,
     /// A method of our own that changes nothing.
@@ -67,6 +71,13 @@ pub enum Effect {
         /// Names the request that waits for it.
         ticket: Ticket,
     },
+    /// Say with `on_late` that a request has waited this long.
+    Late {
+        /// Names the request.
+        ticket: Ticket,
+        /// How long from now.
+        after: Duration,
+    },
     /// A request that was to wait for a re-bind is refused: what was kept for it goes.
     Abandoned {
         /// Names the request.
@@ -79,36 +90,12 @@ pub enum Effect {
         /// The request.
         frame: Frame,
     },
-    /// A turn has begun: look once more, before the model is asked; report with `on_looked`.
-    SecondLook {
-        /// Names the request.
-        ticket: Ticket,
-        /// The request that began it.
-        request: Frame,
-        /// Codex's `turn/started`.
-        started: Frame,
-    },
-    /// A turn that is looked at was seen to run: it does not wait at the gate.
-    TurnGoesOn {
+    /// Codex told how far a server of a thread with a loadout has come.
+    ServerStatus {
         /// The thread.
         thread: String,
-    },
-    /// The host has the goal of a thread with a loadout rest, or takes it away.
-    GoalRests {
-        /// The thread.
-        thread: String,
-    },
-    /// A turn of a thread with a loadout has begun.
-    TurnStarted {
-        /// The thread.
-        thread: String,
-        /// Codex's `turn/started`.
-        started: Frame,
-    },
-    /// A turn of a thread with a loadout has begun, or will not: what it may show is settled.
-    TurnBegan {
-        /// The thread.
-        thread: String,
+        /// The notification.
+        frame: Frame,
     },
     /// Codex told which settings a thread with a loadout has.
     Settings {
@@ -143,8 +130,6 @@ pub enum Effect {
     },
     /// What Codex has to offer may have changed, and no file may show it.
     CatalogMayHaveChanged,
-    /// Threads that are loaded may get servers that they were not told of.
-    ServersReload,
     /// Codex answered the host's `initialize`.
     Connected(UpstreamInfo),
 }
@@ -160,6 +145,8 @@ pub enum Prepared {
         request: Bytes,
         /// A UUID v7 made just now: threads that Codex makes from here on sort behind it.
         mark: String,
+        /// Whether what the host sends on the thread waits until the answer is settled.
+        holds: bool,
     },
     /// The host gets this answer; Codex gets nothing.
     Reply(Bytes),
@@ -167,6 +154,8 @@ pub enum Prepared {
     Rebind {
         /// The threads.
         threads: Vec<String>,
+        /// Whether the request waits until they are at rest; otherwise it is refused where one is not.
+        patient: bool,
     },
 }
 

@@ -3,14 +3,11 @@
 use std::collections::VecDeque;
 
 use bytes::Bytes;
-use serde::Deserialize;
-use serde_json::Value;
 
 use super::effect::{Effect, Settled, Ticket};
 use super::refusals::gone_error;
 use super::routing::{Router, Settling};
 use crate::interceptors::{announcement, catalog, initialize, thread};
-use crate::lowering::{Levers, is_said_of_gate};
 use crate::wire::{Frame, FrameKind, Id};
 
 impl Router {
@@ -25,12 +22,6 @@ impl Router {
 
     fn on_answer(&mut self, frame: Frame, effects: &mut Vec<Effect>) {
         if let Some(number) = self.own_number(frame.id_json()) {
-            if let Some((thread, announced)) = self.beginning.remove(&frame.id()) {
-                if !announced || begins_nothing(&frame) {
-                    effects.push(Effect::TurnBegan { thread });
-                }
-                return;
-            }
             effects.push(Effect::Answered {
                 number,
                 response: frame,
@@ -43,10 +34,16 @@ impl Router {
             return;
         }
         let id = frame.id();
-        if self.initialize.as_ref() == Some(&id) {
+        if let Some(thread) = self.beginning.remove(&id) {
+            if thread::is_refused(&frame) {
+                self.running.remove(&thread);
+                effects.push(Effect::ToHost(frame.into_bytes()));
+                self.go_on_where_drained(effects);
+                return;
+            }
+        } else if self.initialize.as_ref() == Some(&id) {
             self.initialize = None;
             if let Some(info) = initialize::upstream_info(&frame) {
-                self.undoes_turns = Levers::of(info.version).revert;
                 effects.push(Effect::Connected(info));
             }
         } else if let Some(claimed) = self.forwarded.remove(&id) {
@@ -60,6 +57,7 @@ impl Router {
             self.settling.insert(
                 claimed.ticket,
                 Settling {
+                    held: claimed.thread,
                     thread,
                     makes_a_thread,
                     before,
@@ -72,32 +70,13 @@ impl Router {
             self.open_gates_of_others(effects);
             return;
         }
-        let mut frame = frame;
-        if let Some((thread, announced)) = self.beginning.remove(&id) {
-            if !announced || begins_nothing(&frame) {
-                // A look that is being taken ends by itself.
-                if self.looks.get(&thread).is_some_and(|look| !look.taken) {
-                    self.let_begin(&thread, effects);
-                }
-                effects.push(Effect::TurnBegan { thread });
-            } else {
-                match self.hold_answer(&thread, frame) {
-                    Ok(()) => return,
-                    Err(not_held) => frame = not_held,
-                }
-            }
-        }
         effects.push(Effect::ToHost(frame.into_bytes()));
     }
 
     /// Once no request that makes a thread is on its way, a gate that was closed
     /// on suspicion belongs to a thread that somebody else made.
-    fn open_gates_of_others(&mut self, effects: &mut Vec<Effect>) {
-        if self
-            .forwarded
-            .values()
-            .any(|claimed| claimed.kind.makes_a_thread())
-        {
+    pub(super) fn open_gates_of_others(&mut self, effects: &mut Vec<Effect>) {
+        if self.is_making() {
             return;
         }
         for thread in self.reveal_gates.threads() {
@@ -129,9 +108,23 @@ impl Router {
         settled: Settled,
         effects: &mut Vec<Effect>,
     ) {
-        let Some(settling) = self.settling.remove(&ticket) else {
+        let Some(mut settling) = self.settling.remove(&ticket) else {
             return;
         };
+        let held = settling.held.take();
+        self.settled(settling, answer, settled, effects);
+        if let Some(thread) = held {
+            self.open_host_gate(&thread, effects);
+        }
+    }
+
+    fn settled(
+        &mut self,
+        settling: Settling,
+        answer: Bytes,
+        settled: Settled,
+        effects: &mut Vec<Effect>,
+    ) {
         let Some(thread) = settling.thread else {
             effects.push(Effect::ToHost(answer));
             return;
@@ -167,23 +160,16 @@ impl Router {
     }
 
     pub(super) fn on_message(&mut self, frame: Frame, effects: &mut Vec<Effect>) {
+        if frame.method() == thread::SERVER_STATUS
+            && let Some(thread) = self.loaded_named_in(&frame)
+        {
+            let frame = frame.clone();
+            effects.push(Effect::ServerStatus { thread, frame });
+        }
         if !self.quiet.is_empty() && self.is_unheard(&frame) && !self.is_loud(&frame) {
             return;
         }
-        if !self.loaded.is_empty() && is_of_the_gate(&frame) {
-            return;
-        }
-        let frame = match self.looks.is_empty() {
-            true => frame,
-            false => match self.hold_for_look(frame, effects) {
-                Ok(()) => return,
-                Err(frame) => frame,
-            },
-        };
-        let making = self
-            .forwarded
-            .values()
-            .any(|claimed| claimed.kind.makes_a_thread());
+        let making = self.is_making();
         let frame = if making || !self.reveal_gates.is_empty() {
             match thread::named_in_params(&frame) {
                 Some(thread) => {
@@ -214,7 +200,18 @@ impl Router {
         {
             return;
         }
+        let ended = frame.method() == thread::TURN_COMPLETED;
         effects.push(Effect::ToHost(frame.into_bytes()));
+        if ended {
+            self.go_on_where_drained(effects);
+        }
+    }
+
+    /// Something is to be told about a thread, to a host that uses what is ours.
+    pub fn on_notice(&mut self, notice: Bytes, effects: &mut Vec<Effect>) {
+        if self.acquainted {
+            effects.push(Effect::ToHost(notice));
+        }
     }
 
     /// Whether Codex has begun a turn by itself on a thread that is bound anew, just before or as soon as it
@@ -259,12 +256,7 @@ impl Router {
         };
         match method {
             thread::TURN_STARTED => {
-                self.running.insert(thread.clone());
-                effects.push(Effect::TurnBegan {
-                    thread: thread.clone(),
-                });
-                let started = frame.clone();
-                effects.push(Effect::TurnStarted { thread, started });
+                self.running.insert(thread);
             }
             thread::TURN_COMPLETED => {
                 self.running.remove(&thread);
@@ -279,6 +271,12 @@ impl Router {
                 effects.push(Effect::Unloaded { thread });
             }
         }
+    }
+
+    /// Whether a request that makes a thread is on its way, and not for too long.
+    fn is_making(&self) -> bool {
+        let mut forwarded = self.forwarded.values();
+        forwarded.any(|claimed| claimed.kind.makes_a_thread() && !claimed.mark.is_empty())
     }
 
     /// Thread ids are UUIDs v7: their text sorts by the time they were made.
@@ -348,10 +346,6 @@ impl Router {
         for (_, id) in lost {
             effects.push(Effect::ToHost(gone_error(&id)));
         }
-        let beginning: Vec<String> = self.looks.keys().cloned().collect();
-        for thread in beginning {
-            self.let_begin(&thread, effects);
-        }
         // What waited on suspicion waits for nobody now.
         for thread in self.reveal_gates.threads() {
             let waiting = self.reveal_gates.open(&thread);
@@ -367,31 +361,4 @@ impl Router {
             .parse()
             .ok()
     }
-}
-
-/// Whether no turn begins after this answer to a request that could begin one.
-fn begins_nothing(answer: &Frame) -> bool {
-    thread::is_refused(answer) || thread::tells_of_resting_goal(answer)
-}
-
-/// Whether a frame tells of our own hook. That it ended a turn, the host may know: it is told why there.
-fn is_of_the_gate(frame: &Frame) -> bool {
-    #[derive(Deserialize)]
-    struct Message {
-        params: Value,
-    }
-    if !["hook/started", "hook/completed"].contains(&frame.method()) {
-        return false;
-    }
-    let Ok(Message { params }) = serde_json::from_slice(frame.bytes()) else {
-        return false;
-    };
-    let status = params["run"]["status"].as_str().unwrap_or_default();
-    if !is_said_of_gate(&params) || status == "blocked" {
-        return false;
-    }
-    if !["running", "completed"].contains(&status) {
-        tracing::error!(%params, "a turn went on without waiting at the gate");
-    }
-    true
 }

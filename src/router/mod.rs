@@ -6,18 +6,18 @@
 //!
 //! 1. **The host's gate.** While a claimed request on a thread (resume, fork) is
 //!    being prepared, the host's later frames on that thread wait behind it. The
-//!    gate opens when the request goes to Codex: from there on, Codex orders.
+//!    gate opens when the request goes to Codex: from there on, Codex orders. One
+//!    that gives the thread another loadout keeps it closed until that is in effect.
 //! 2. **The reveal gate.** What Codex says about a thread that the host has not
 //!    seen yet waits until that thread's loadout is on disk. Codex may speak of a
 //!    new thread before it answers the request that made it; so while such a
 //!    request is on its way, frames on threads younger than the request wait too.
 //!
 //! # Turns
-//! A turn of a thread with a loadout begins only when the thread is known to be
-//! kept to it: the request waits at the host's gate while that is checked. Where
-//! something has to be told to Codex anew, the threads concerned are unloaded and
-//! loaded again; of what Codex says about that, the host hears nothing. Of a turn
-//! that has begun, the host hears after a second look (`second_look`).
+//! What a turn of a thread with a loadout shows of skills, we have written ourselves. Left to look at is what
+//! its input names: the request waits at the host's gate for that. Where something has to be told to Codex
+//! anew, the threads concerned are unloaded and loaded again; of what Codex says about that, the host hears
+//! nothing.
 //!
 //! *Architecture invariant:* no await, lock, clock or IO. Slow work leaves as an
 //! [`Effect`] with a [`Ticket`] and comes back through `on_prepared`,
@@ -26,12 +26,12 @@
 //! through with making it (`on_made`), then it has its own root (`on_settled`); what
 //! Codex says of it in between, the host does not hear.
 
+mod draining;
 mod effect;
 mod from_codex;
 mod gates;
 mod refusals;
 mod routing;
-mod second_look;
 
 pub use effect::{Effect, Prepared, Rebound, RequestKind, Settled, Ticket};
 pub(crate) use refusals::internal_error;

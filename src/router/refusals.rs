@@ -33,6 +33,25 @@ pub(super) fn busy_error(id: &Id, thread: &str) -> Bytes {
     answer_frame(id, "error", &error.to_json_rpc().to_string())
 }
 
+/// Codex reads no such request, so nothing would come of it.
+pub(super) fn unreadable_error(id: &Id) -> Bytes {
+    let message = "Codex can't read this request: its id is no string or 64-bit integer, or something in it lies more than 127 objects and lists deep";
+    let error = LoadoutError::new(ErrorKind::InvalidSelection, message)
+        .with_hint("Send it with another id, or with a flatter `config`.");
+    answer_frame(id, "error", &error.to_json_rpc().to_string())
+}
+
+/// Which thread a request is about has to be known where threads have loadouts.
+pub(super) fn list_of_params_error(id: &Id) -> Bytes {
+    let error = LoadoutError::new(
+        ErrorKind::InvalidSelection,
+        "`params` is a list, and threads of this connection have loadouts",
+    )
+    .with_hint("Send `params` as an object, in the shape of Codex's own schema.")
+    .with_items(vec![ErrorItem::named("params")]);
+    answer_frame(id, "error", &error.to_json_rpc().to_string())
+}
+
 /// The answer to a request at which the proxy itself failed.
 pub(crate) fn internal_error(id: &Id) -> Bytes {
     let error = serde_json::json!({

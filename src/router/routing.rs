@@ -1,19 +1,20 @@
 //! The router.
 
 use std::collections::{HashMap, HashSet};
+use std::time::Duration;
 
 use codex_loadout_protocol::method;
 
+use super::draining::Draining;
 use super::effect::{Effect, Prepared, Rebound, RequestKind, Ticket};
 use super::gates::Gates;
-use super::refusals::{busy_error, experimental_error};
-use super::second_look::Look;
+use super::refusals::{busy_error, experimental_error, list_of_params_error, unreadable_error};
 use crate::interceptors::thread::{self, Presence};
 use crate::interceptors::{catalog, initialize};
-use crate::wire::{Frame, FrameKind, Id};
+use crate::wire::{Frame, FrameKind, Id, is_read_by_codex};
 
-/// Numbers of the router's own requests begin here; those below are for what is asked of Codex.
-const OF_THE_ROUTER: u64 = 1 << 62;
+/// What Codex says of new threads waits this long for the answer to a request that makes one.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
 
 /// The state of one host's connection.
 #[derive(Debug)]
@@ -36,14 +37,10 @@ pub struct Router {
     pub(super) loaded: HashSet<String>,
     /// Those of them that have a turn under way.
     pub(super) running: HashSet<String>,
-    /// Requests that begin a turn and that Codex has: their thread, and whether Codex will say so.
-    pub(super) beginning: HashMap<Id, (String, bool)>,
-    /// Threads whose turn is beginning.
-    pub(super) looks: HashMap<String, Look>,
-    /// Whether the host lets Codex say that turns begin.
-    pub(super) hears_turns: bool,
-    /// Whether this Codex can undo a turn.
-    pub(super) undoes_turns: bool,
+    /// Requests that begin a turn and that Codex has not answered yet, with their thread.
+    pub(super) beginning: HashMap<Id, String>,
+    /// Requests that wait until threads are at rest.
+    pub(super) draining: HashMap<Ticket, Draining>,
     /// Requests that wait for threads to be bound anew.
     pub(super) rebinding: HashMap<Ticket, Rebinding>,
     /// Threads of which the host hears nothing for the moment.
@@ -74,6 +71,8 @@ pub(super) struct Rebinding {
 #[derive(Debug)]
 pub(super) struct Settling {
     pub(super) thread: Option<String>,
+    /// The thread whose host gate is closed until then.
+    pub(super) held: Option<String>,
     pub(super) makes_a_thread: bool,
     /// How many of the frames at the reveal gate came before the answer.
     pub(super) before: usize,
@@ -97,9 +96,7 @@ impl Router {
             loaded: HashSet::new(),
             running: HashSet::new(),
             beginning: HashMap::new(),
-            looks: HashMap::new(),
-            hears_turns: true,
-            undoes_turns: false,
+            draining: HashMap::new(),
             rebinding: HashMap::new(),
             quiet: HashSet::new(),
             native_forks: HashSet::new(),
@@ -110,9 +107,9 @@ impl Router {
     /// Whether no request of the host's still has to go to Codex.
     #[must_use]
     pub fn all_forwarded(&self) -> bool {
-        let looking = self.looks.values().any(|look| look.taken);
         let waiting = !self.host_gates.is_empty();
-        self.preparing.is_empty() && self.rebinding.is_empty() && !looking && !waiting
+        let under_way = !self.rebinding.is_empty() || !self.draining.is_empty();
+        self.preparing.is_empty() && !under_way && !waiting
     }
 
     /// The host sent a frame.
@@ -130,10 +127,13 @@ impl Router {
             effects.push(Effect::ToUpstream(frame.into_bytes()));
             return;
         }
+        let frame = match self.hold_while_draining(frame) {
+            Ok(()) => return,
+            Err(frame) => frame,
+        };
         match frame.method() {
             initialize::METHOD => {
                 self.experimental = initialize::wants_experimental_api(&frame);
-                self.hears_turns = !initialize::opts_out_of(&frame, thread::TURN_STARTED);
                 self.initialize = Some(frame.id());
                 effects.push(Effect::ToUpstream(frame.into_bytes()));
             }
@@ -144,10 +144,14 @@ impl Router {
             thread::FORK => self.claim(RequestKind::Fork, frame, effects),
             method::THREAD_CAPABILITY_UPDATE => self.claim(RequestKind::Update, frame, effects),
             own if method::METHODS.contains(&own) => self.claim(RequestKind::Own, frame, effects),
-            turn if thread::begins_turn(turn)
-                && !thread::rests_goal(&frame)
-                && self.loaded_named_in(&frame).is_some() =>
+            // Whose it is can't be said, so what it may show can't be.
+            turn if thread::gives_to_read(turn)
+                && !self.loaded.is_empty()
+                && thread::has_list_of_params(&frame) =>
             {
+                effects.push(Effect::ToHost(list_of_params_error(&frame.id())));
+            }
+            turn if thread::gives_to_read(turn) && self.loaded_named_in(&frame).is_some() => {
                 self.claim(RequestKind::Turn, frame, effects)
             }
             // Whether its root can be seen there is to be known before.
@@ -156,6 +160,10 @@ impl Router {
             {
                 self.claim(RequestKind::Turn, frame, effects)
             }
+            reload if catalog::reloads_servers(reload) && !self.loaded.is_empty() => {
+                effects.push(Effect::CatalogMayHaveChanged);
+                self.claim(RequestKind::ServersReload, frame, effects)
+            }
             other => {
                 if other == thread::SETTINGS_UPDATE
                     && let Some(thread) = self.loaded_named_in(&frame)
@@ -163,16 +171,8 @@ impl Router {
                     let frame = frame.clone();
                     effects.push(Effect::SettingsAsked { thread, frame });
                 }
-                if thread::rests_goal(&frame)
-                    && let Some(thread) = self.loaded_named_in(&frame)
-                {
-                    effects.push(Effect::GoalRests { thread });
-                }
                 if catalog::is_changed_by(other) {
                     effects.push(Effect::CatalogMayHaveChanged);
-                }
-                if catalog::reloads_servers(other) && !self.loaded.is_empty() {
-                    effects.push(Effect::ServersReload);
                 }
                 effects.push(Effect::ToUpstream(frame.into_bytes()));
             }
@@ -180,11 +180,23 @@ impl Router {
     }
 
     fn claim(&mut self, kind: RequestKind, frame: Frame, effects: &mut Vec<Effect>) {
+        if !is_read_by_codex(&frame) {
+            // What Codex won't answer, it does not carry out: nothing is kept for it.
+            let ours = matches!(
+                kind,
+                RequestKind::Start | RequestKind::Update | RequestKind::Own
+            );
+            effects.push(match ours {
+                true => Effect::ToHost(unreadable_error(&frame.id())),
+                false => Effect::ToUpstream(frame.into_bytes()),
+            });
+            return;
+        }
         let presence = match kind {
             RequestKind::Start | RequestKind::Resume | RequestKind::Fork => {
                 thread::selection(&frame)
             }
-            RequestKind::Turn | RequestKind::Update | RequestKind::Own => None,
+            _ => None,
         };
         let changes = match kind {
             // It drops what a thread has.
@@ -199,7 +211,7 @@ impl Router {
         let own = matches!(kind, RequestKind::Update | RequestKind::Own);
         self.acquainted |= own || presence.is_some();
         let thread = match kind {
-            RequestKind::Start | RequestKind::Own => None,
+            RequestKind::Start | RequestKind::Own | RequestKind::ServersReload => None,
             RequestKind::Resume | RequestKind::Fork | RequestKind::Turn | RequestKind::Update => {
                 thread::named_in_params(&frame)
             }
@@ -238,7 +250,7 @@ impl Router {
         effects: &mut Vec<Effect>,
     ) {
         let ticket = claimed.ticket;
-        let Prepared::Rebind { threads } = prepared else {
+        let Prepared::Rebind { threads, patient } = prepared else {
             self.proceed(claimed, prepared, effects);
             return;
         };
@@ -247,12 +259,26 @@ impl Router {
             let gated = self.host_gates.is_closed(thread) && own_gate.as_ref() != Some(*thread);
             gated || self.running.contains(*thread)
         });
+        if busy.is_some() && patient {
+            self.drain(claimed, threads, effects);
+            return;
+        }
         if let Some(busy) = busy {
             let answer = busy_error(&claimed.frame.id(), busy);
             effects.push(Effect::Abandoned { ticket });
             self.proceed(claimed, Prepared::Reply(answer), effects);
             return;
         }
+        self.begin_rebinding(claimed, threads, effects);
+    }
+
+    pub(super) fn begin_rebinding(
+        &mut self,
+        claimed: Claimed,
+        threads: Vec<String>,
+        effects: &mut Vec<Effect>,
+    ) {
+        let ticket = claimed.ticket;
         for thread in &threads {
             self.host_gates.close(thread);
             self.quiet.insert(thread.clone());
@@ -292,26 +318,33 @@ impl Router {
         let gate = claimed.thread.clone();
         match prepared {
             Prepared::Pass(request) => {
-                if let (RequestKind::Turn, Some(thread)) = (claimed.kind, &claimed.thread) {
-                    let method = claimed.frame.method();
-                    let announced = thread::begins_turn_at_once(method)
-                        && !self.running.contains(thread)
-                        && (self.hears_turns || method != thread::GOAL_SET);
-                    self.beginning
-                        .insert(claimed.frame.id(), (thread.clone(), announced));
-                    if announced {
-                        self.expect_turn(&claimed, effects);
-                    }
+                let begins = thread::begins_turn(claimed.frame.method());
+                if let (true, Some(thread)) = (begins, &claimed.thread) {
+                    // From here on Codex may begin it at any moment.
+                    self.running.insert(thread.clone());
+                    self.beginning.insert(claimed.frame.id(), thread.clone());
                 }
                 effects.push(Effect::ToUpstream(request));
             }
-            Prepared::Forward { request, mark } => {
+            Prepared::Forward {
+                request,
+                mark,
+                holds,
+            } => {
                 effects.push(Effect::ToUpstream(request));
                 claimed.mark = mark;
+                if claimed.kind.makes_a_thread() {
+                    effects.push(Effect::Late {
+                        ticket: claimed.ticket,
+                        after: ANSWERED_WITHIN,
+                    });
+                }
+                if holds {
+                    self.forwarded.insert(claimed.frame.id(), claimed);
+                    return;
+                }
+                claimed.thread = None;
                 self.forwarded.insert(claimed.frame.id(), claimed);
-            }
-            Prepared::Reply(_) if self.own_number(claimed.frame.id_json()).is_some() => {
-                tracing::warn!(thread = ?claimed.thread, "a goal stays paused");
             }
             Prepared::Reply(answer) => effects.push(Effect::ToHost(answer)),
             // Asked for once already: what it found then still holds.
@@ -324,44 +357,12 @@ impl Router {
         }
     }
 
-    /// Whether the host lets Codex say that turns begin.
-    #[must_use]
-    pub fn hears_turns(&self) -> bool {
-        self.hears_turns
-    }
-
-    /// A goal was paused for what has changed underneath: it goes on, once that is kept out, as if the
-    /// host had asked for it.
-    pub fn go_on_with_goal(&mut self, thread: &str, effects: &mut Vec<Effect>) {
-        if !self.loaded.contains(thread) {
-            return;
-        }
-        self.tickets += 1;
-        // No other request of ours comes to such a number.
-        let number = OF_THE_ROUTER + self.tickets;
-        let id = format!("{}{number}\"", self.own_ids);
-        let params = serde_json::json!({ "threadId": thread, "status": thread::GOAL_ACTIVE });
-        let method = thread::GOAL_SET;
-        let request = format!(
-            r#"{{"id":{id},"method":"{method}","params":{params}}}{}"#,
-            "\n"
-        );
-        self.on_host(Frame::parse(request.into()), effects);
-    }
-
-    /// Lets what the host sends on a thread wait until [`Self::open_host_gate`]; not if something of it
-    /// waits already.
-    pub fn hold_host(&mut self, thread: &str) -> bool {
-        let free = !self.host_gates.is_closed(thread);
-        self.host_gates.close(thread);
-        free
-    }
-
     /// What the host has sent on a thread waits no longer.
-    pub fn open_host_gate(&mut self, thread: &str, effects: &mut Vec<Effect>) {
+    pub(super) fn open_host_gate(&mut self, thread: &str, effects: &mut Vec<Effect>) {
         for frame in self.host_gates.open(thread) {
             self.on_host(frame, effects);
         }
+        self.go_on_where_drained(effects);
     }
 
     /// The thread with a loadout that a frame names.

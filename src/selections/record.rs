@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use codex_loadout_protocol::{CapabilitySelection, Receipt};
 use serde::{Deserialize, Serialize};
 
-use crate::resolver::{Plan, Scope};
+use crate::resolver::Plan;
 
 /// A loadout as it was given to a thread.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,23 +19,19 @@ pub struct LoadoutRecord {
     pub plan: Plan,
     /// What the host was told.
     pub receipt: Receipt,
+    /// The developer's instructions that the host gave its thread.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_instructions: Option<String>,
+    /// Whether the thread's history may show another list of skills than the loadout's: the loadout became
+    /// another, or was recorded by a version that left the list to Codex.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub list_is_due: bool,
     /// The `CODEX_HOME` it was made for.
     pub codex_home: PathBuf,
     /// The thread's folder.
     pub cwd: PathBuf,
     /// When, in Unix seconds.
     pub recorded_at: i64,
-}
-
-impl LoadoutRecord {
-    /// Whether a skill may be in the list that the model reads.
-    ///
-    /// A `restrict` that leaves plugins as they are also leaves those that are installed later.
-    #[must_use]
-    pub fn may_show(&self, skill: &str) -> bool {
-        let open = self.plan.host_plugins == Scope::All && skill.contains(':');
-        open || self.receipt.skill_names().any(|name| name == skill)
-    }
 }
 
 /// How a thread came by its loadout.
@@ -81,6 +77,8 @@ pub(crate) mod tests {
             receipt: receipt(&plan, &Catalog::default()),
             selection,
             plan,
+            host_instructions: None,
+            list_is_due: false,
             codex_home: PathBuf::from("/home/.codex"),
             cwd: PathBuf::from("/project"),
             recorded_at,

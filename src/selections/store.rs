@@ -174,6 +174,29 @@ impl Selections {
         Ok(())
     }
 
+    /// Changes what is said in a thread's record, the loadout staying as it is; one that is not there is no
+    /// error.
+    ///
+    /// # Errors
+    /// [`SelectionsError`] if the record can't be read or written.
+    pub async fn change_thread(
+        &self,
+        thread_id: &str,
+        change: impl FnOnce(&mut ThreadRecord),
+    ) -> Result<(), SelectionsError> {
+        let Some(mut record) = self.thread(thread_id).await? else {
+            return Ok(());
+        };
+        change(&mut record);
+        let mut write = self.database.write().await?;
+        sqlx::query("UPDATE threads SET record = $1 WHERE thread_id = $2")
+            .bind(encode(thread_id, &record)?)
+            .bind(thread_id)
+            .execute(&mut *write)
+            .await?;
+        Ok(write.commit().await?)
+    }
+
     /// A thread's record.
     ///
     /// # Errors
@@ -242,10 +265,6 @@ impl Selections {
 
 async fn delete(connection: &mut SqliteConnection, thread_id: &str) -> Result<(), SelectionsError> {
     sqlx::query("DELETE FROM threads WHERE thread_id = $1")
-        .bind(thread_id)
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query("DELETE FROM held WHERE thread_id = $1")
         .bind(thread_id)
         .execute(connection)
         .await?;

@@ -48,49 +48,6 @@ impl Selections {
         Ok(threads.fetch_all(self.database.reader()).await?)
     }
 
-    /// Notes that a turn is ended, and that it is to be taken out of its thread's history. An earlier one
-    /// of the thread stays noted: it goes with all that follow.
-    ///
-    /// # Errors
-    /// [`SelectionsError::Database`].
-    pub async fn begin_holding(
-        &self,
-        thread_id: &str,
-        turn_id: &str,
-    ) -> Result<(), SelectionsError> {
-        let mut write = self.database.write().await?;
-        sqlx::query(
-            "INSERT INTO held (thread_id, turn_id) VALUES ($1, $2) ON CONFLICT (thread_id) DO NOTHING",
-        )
-        .bind(thread_id)
-        .bind(turn_id)
-        .execute(&mut *write)
-        .await?;
-        Ok(write.commit().await?)
-    }
-
-    /// The turn is out of the history.
-    ///
-    /// # Errors
-    /// [`SelectionsError::Database`].
-    pub async fn end_holding(&self, thread_id: &str) -> Result<(), SelectionsError> {
-        let mut write = self.database.write().await?;
-        sqlx::query("DELETE FROM held WHERE thread_id = $1")
-            .bind(thread_id)
-            .execute(&mut *write)
-            .await?;
-        Ok(write.commit().await?)
-    }
-
-    /// Threads and their turns that somebody should have taken out of the history, and did not live to.
-    ///
-    /// # Errors
-    /// [`SelectionsError::Database`].
-    pub async fn held(&self) -> Result<Vec<(String, String)>, SelectionsError> {
-        let held = sqlx::query_as("SELECT thread_id, turn_id FROM held ORDER BY thread_id");
-        Ok(held.fetch_all(self.database.reader()).await?)
-    }
-
     /// Notes that a fork of this thread is about to be made that is to have this root, and not its
     /// source's. `mark` is a UUID v7 made just now.
     ///

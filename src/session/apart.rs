@@ -123,7 +123,6 @@ impl Work {
             binding,
         } = apart;
         let upstream = self.upstream().await?;
-        let _excluding = self.beginnings.exclude().await;
         crash_point("fork: before unload");
         let unload = [thread.to_owned()];
         let (_, unloaded) = self.unload_all(&unload, &[], &upstream).await;

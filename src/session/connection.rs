@@ -10,11 +10,9 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::process::Child;
-use tokio::sync::mpsc;
 
 use super::work::Work;
 use crate::connection::{Asker, Inbox, Outbox, Upstream, write_frames};
-use crate::gate::Question;
 use crate::router::{
     Effect, Prepared, Rebound, RequestKind, Router, Settled, Ticket, internal_error,
 };
@@ -29,17 +27,13 @@ enum Done {
         settled: Settled,
     },
     Made(Ticket),
-    Looked(Ticket, Option<Prepared>),
+    Noticed(Option<Bytes>),
     Adopted(Vec<String>),
     Rebound(Ticket, Rebound),
-    /// A goal of this thread waits for what has changed underneath to be kept out.
-    GoalPaused(String),
-    /// Nothing of the host's waits any longer for what was decided at the gate.
-    Judged(String),
     Forgotten,
 }
 
-/// Stands between a host and a Codex until the Codex has ended. `questions` are what is asked at the gate.
+/// Stands between a host and a Codex until the Codex has ended.
 ///
 /// # Errors
 /// What the system says when the end of Codex can't be waited for.
@@ -47,7 +41,6 @@ pub async fn run<R, W>(
     host_input: R,
     host_output: W,
     upstream: Upstream,
-    mut questions: mpsc::UnboundedReceiver<Question>,
     work: impl FnOnce(Arc<Asker>) -> Work,
 ) -> std::io::Result<ExitStatus>
 where
@@ -70,6 +63,7 @@ where
         work: Arc::new(work(asker.clone())),
         asker,
         jobs: FuturesUnordered::new(),
+        waiting: FuturesUnordered::new(),
     };
     let mut from_host = Inbox::new(host_input);
     let mut from_codex = Inbox::new(stdout);
@@ -89,11 +83,10 @@ where
                 None => {
                     codex_open = false;
                     session.asker.upstream_gone();
-                    session.work.nobody_asks();
                 }
             },
             Some(done) = session.jobs.next(), if !session.jobs.is_empty() => session.on_done(done),
-            Some(question) = questions.recv() => session.on_question(question),
+            Some(ticket) = session.waiting.next(), if !session.waiting.is_empty() => session.on_late(ticket),
             () = session.codex.room(), if !codex_has_room => {}
             () = session.host.room(), if !host_has_room => {}
             signal = signals.next() => signals::forward(&child, signal),
@@ -130,6 +123,8 @@ struct Session {
     asker: Arc<Asker>,
     /// Work under way. It is done right here, so that nothing has to be woken for it.
     jobs: FuturesUnordered<BoxFuture<'static, Done>>,
+    /// Requests that wait for something, and until when.
+    waiting: FuturesUnordered<BoxFuture<'static, Ticket>>,
 }
 
 impl Session {
@@ -149,33 +144,10 @@ impl Session {
         self.carry_out(effects);
     }
 
-    fn on_question(&mut self, question: Question) {
-        if question.ends {
-            let hears = self.router.hears_turns();
-            self.work_on(
-                || Done::Forgotten,
-                move |work| async move {
-                    let paused = work.before_goal_goes_on(question, hears).await;
-                    paused.map_or(Done::Forgotten, Done::GoalPaused)
-                },
-            );
-            return;
-        }
-        let thread = question.thread.clone();
-        let alone = !self.router.looks_at(&thread);
-        if alone {
-            // Not every host lets Codex say so.
-            self.work.turn_began(&thread);
-        }
-        let held = alone && self.router.hold_host(&thread);
-        let judged = move || match held {
-            true => Done::Judged(thread),
-            false => Done::Forgotten,
-        };
-        self.work_on(judged.clone(), |work| async move {
-            work.judge(question, held).await;
-            judged()
-        });
+    fn on_late(&mut self, ticket: Ticket) {
+        let mut effects = Vec::new();
+        self.router.on_late(ticket, &mut effects);
+        self.carry_out(effects);
     }
 
     fn on_done(&mut self, done: Done) {
@@ -197,7 +169,11 @@ impl Session {
                     .on_settled(ticket, answer, settled, &mut effects);
             }
             Done::Made(ticket) => self.router.on_made(ticket, &mut effects),
-            Done::Looked(ticket, undone) => self.router.on_looked(ticket, undone, &mut effects),
+            Done::Noticed(notice) => {
+                if let Some(notice) = notice {
+                    self.router.on_notice(notice, &mut effects);
+                }
+            }
             Done::Adopted(children) => self.router.on_adopted(&children, &mut effects),
             Done::Rebound(ticket, rebound) => {
                 if !matches!(rebound.then, Prepared::Forward { .. }) {
@@ -205,8 +181,6 @@ impl Session {
                 }
                 self.router.on_rebound(ticket, rebound, &mut effects);
             }
-            Done::GoalPaused(thread) => self.router.go_on_with_goal(&thread, &mut effects),
-            Done::Judged(thread) => self.router.open_host_gate(&thread, &mut effects),
             Done::Forgotten => {}
         }
         self.carry_out(effects);
@@ -246,23 +220,6 @@ impl Session {
                         }
                     });
                 }
-                Effect::SecondLook {
-                    ticket,
-                    request,
-                    started,
-                } => {
-                    let id = request.id();
-                    let failed =
-                        move || Done::Looked(ticket, Some(Prepared::Reply(internal_error(&id))));
-                    let began = self.work.began(&started);
-                    self.work_on(failed, |work| async move {
-                        let undone = match began {
-                            Some(began) => work.look_again(ticket, request, began).await,
-                            None => None,
-                        };
-                        Done::Looked(ticket, undone)
-                    });
-                }
                 Effect::Adopt { parent, children } => {
                     let named = children.clone();
                     self.work_on(
@@ -292,6 +249,10 @@ impl Session {
                         Done::Rebound(ticket, work.rebind(ticket).await)
                     });
                 }
+                Effect::Late { ticket, after } => {
+                    let late = tokio::time::sleep(after).map(move |()| ticket);
+                    self.waiting.push(late.boxed());
+                }
                 Effect::Abandoned { ticket } => {
                     self.work.done(ticket);
                     self.work_on(
@@ -302,27 +263,16 @@ impl Session {
                         },
                     );
                 }
-                Effect::GoalRests { thread } => self.work.goal_rests(&thread),
-                Effect::TurnStarted { thread, started } => {
-                    if self.work.goes_on_with_goal(&thread) {
-                        self.work_on(
-                            || Done::Forgotten,
-                            |work| async move {
-                                let paused = work.look_at_goal_turn(started).await;
-                                paused.map_or(Done::Forgotten, Done::GoalPaused)
-                            },
-                        );
-                    }
-                }
-                Effect::TurnBegan { thread } => self.work.turn_began(&thread),
-                Effect::TurnGoesOn { thread } => self.work.turn_goes_on(&thread),
                 Effect::SettingsAsked { thread, frame } => {
                     self.work.settings_asked(&thread, &frame);
                 }
+                Effect::ServerStatus { thread, frame } => self.work_on(
+                    || Done::Noticed(None),
+                    |work| async move { Done::Noticed(work.server_status(&thread, &frame).await) },
+                ),
                 Effect::Settings { thread, frame } => self.work.settings_of(&thread, &frame),
                 Effect::Unloaded { thread } => self.work.unloaded(&thread),
                 Effect::Answered { number, response } => self.asker.answered(number, response),
-                Effect::ServersReload => self.work.servers_reload(),
                 Effect::CatalogMayHaveChanged => self.work.catalog_may_have_changed(),
                 Effect::Connected(info) => {
                     self.work.connected(info);

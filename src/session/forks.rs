@@ -9,7 +9,7 @@ use codex_loadout_protocol::selection::FIELD;
 use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
 
 use super::apart::Apart;
-use super::opening::{own_cwd, requested, source_thread, without_field};
+use super::opening::{inherited, own_cwd, requested, source_thread, without_field};
 use super::work::{Pending, Work};
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::interceptors::thread;
@@ -97,7 +97,13 @@ impl Work {
         let catalog = self.catalog_for(&selection, upstream, &cwd).await?;
         let (launch, _) = self
             .loadouts
-            .anew(wish.frame, selection, Place::Nowhere, &catalog, upstream)
+            .anew(
+                wish.frame,
+                selection,
+                inherited(record.as_ref(), Place::Nowhere),
+                &catalog,
+                upstream,
+            )
             .await?;
         // It inherits nothing: the loadout is its own.
         let pending = Pending::Start(launch.record, launch.binding, AuditEvent::Fork);
@@ -123,7 +129,13 @@ impl Work {
             Some(selection) => {
                 let (launch, _) = self
                     .loadouts
-                    .anew(wish.frame, selection, Place::New, &catalog, upstream)
+                    .anew(
+                        wish.frame,
+                        selection,
+                        inherited(Some(&source), Place::New),
+                        &catalog,
+                        upstream,
+                    )
                     .await?;
                 let request = bare(MergeMode::of(launch.record.plan.mode))?;
                 let apart = Apart {

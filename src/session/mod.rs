@@ -6,23 +6,23 @@
 //!
 //! `opening` and `forks` are what a start, resume or fork becomes, `settling` what
 //! is made durable of its answer, `apart` how a fork gets another loadout. `turns`
-//! is the check before a turn, `rebind` and `reload` what follows where it fails,
-//! `second_look` the check when it has begun, `gatekeeping` what is answered when
-//! Codex asks at the gate, `update` the host's own wish.
+//! is the check before a turn, `servers_reload` that before servers come in, `server_status` what is made of those
+//! that Codex starts, `rebind`
+//! and `reload` what follows where one fails, `update` the host's own wish, `showing`
+//! how a thread is shown another list of skills.
 
 mod alone;
 mod apart;
-mod beginnings;
 mod connection;
 mod forks;
-mod gatekeeping;
-mod goals;
 mod opening;
 mod questions;
 mod rebind;
 mod reload;
-mod second_look;
+mod server_status;
+mod servers_reload;
 mod settling;
+mod showing;
 mod turns;
 mod update;
 pub mod work;

@@ -11,7 +11,7 @@ use super::rebind::{Change, Rebind, Then};
 use super::work::{CodexCommand, Pending, Work};
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::interceptors::thread;
-use crate::loadouts::{Binding, Recorded, cwd_of, read_params};
+use crate::loadouts::{Binding, Inherited, Place, Recorded, cwd_of, read_params};
 use crate::proof::{Subject, prove};
 use crate::router::{Prepared, Ticket};
 use crate::selections::session_file::{self, SessionFileError};
@@ -146,7 +146,13 @@ impl Work {
                 let catalog = self.catalog_for(&selection, &upstream, &cwd).await?;
                 let (launch, loadout) = self
                     .loadouts
-                    .anew(frame, selection, place.clone(), &catalog, &upstream)
+                    .anew(
+                        frame,
+                        selection,
+                        inherited(before.as_ref(), place.clone()),
+                        &catalog,
+                        &upstream,
+                    )
                     .await?;
                 let record = renewed(thread_id, before, launch.record);
                 let pending =
@@ -255,6 +261,14 @@ pub(super) struct Standing {
     pub(super) before: Option<ThreadRecord>,
     /// Its root, also if its record is lost, or an empty one is left of a loadout.
     pub(super) root: Option<String>,
+}
+
+/// What a thread brings along to another loadout.
+pub(super) fn inherited(before: Option<&ThreadRecord>, place: Place) -> Inherited {
+    Inherited {
+        place,
+        host_instructions: before.and_then(|record| record.loadout.host_instructions.clone()),
+    }
 }
 
 /// A thread's record with another loadout.

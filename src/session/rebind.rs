@@ -8,12 +8,15 @@ use bytes::Bytes;
 use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::method::{THREAD_CAPABILITY_UPDATE, ThreadCapabilityUpdateResult};
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError, Receipt};
+use serde_json::{Value, json};
 
 use super::reload::notice;
 use super::work::{Pending, Work};
 use crate::bundle::Digest;
+use crate::connection::AskError;
 use crate::crash_point::crash_point;
 use crate::interceptors::initialize::UpstreamInfo;
+use crate::interceptors::mentions::Mentions;
 use crate::loadouts::{Binding, Place};
 use crate::lowering::Lowered;
 use crate::router::{Prepared, Rebound, Ticket};
@@ -50,6 +53,7 @@ impl Rebind {
         let of = |bytes: &Bytes| Frame::parse(bytes.clone()).method().to_owned();
         match &self.then {
             Then::Turn(thread, bytes) => (of(bytes), Some(thread.clone())),
+            Then::Pass(bytes) => (of(bytes), None),
             Then::Forward(bytes, _) => (of(bytes), changed),
             Then::Tell(_) => (THREAD_CAPABILITY_UPDATE.to_owned(), changed),
         }
@@ -112,8 +116,10 @@ pub(super) struct Told {
 /// What becomes of the request that waited.
 #[derive(Debug)]
 pub(super) enum Then {
-    /// It begins a turn of this thread, and goes to Codex as it came.
+    /// It gives this thread something to read, and goes to Codex as it came.
     Turn(String, Bytes),
+    /// It goes to Codex as it came.
+    Pass(Bytes),
     /// It goes to Codex like this, and its answer is settled.
     Forward(Bytes, Box<Pending>),
     /// `thread/capability/update`: the receipt in force.
@@ -124,8 +130,9 @@ impl Work {
     /// Keeps what is to be done until the router has closed the gates.
     pub(super) fn when_quiet(&self, ticket: Ticket, rebind: Rebind) -> Prepared {
         let threads = rebind.unload.iter().chain(&rebind.along).cloned().collect();
+        let patient = matches!(rebind.then, Then::Pass(_));
         self.rebinds.insert(ticket, rebind);
-        Prepared::Rebind { threads }
+        Prepared::Rebind { threads, patient }
     }
 
     /// The id of a request that waits for a re-bind.
@@ -169,7 +176,6 @@ impl Work {
 
     async fn carry_out(&self, ticket: Ticket, rebind: Rebind) -> Result<Rebound, LoadoutError> {
         let upstream = self.upstream().await?;
-        let excluding = self.beginnings.exclude().await;
         if let Err(error) = self.check_at_rest(&rebind.unload).await {
             if let Some(root) = rebind.change.as_ref().and_then(Change::new_root) {
                 self.loadouts.discard_root(root.to_owned()).await;
@@ -209,12 +215,12 @@ impl Work {
         done?;
         rebound.then = match rebind.then {
             Then::Turn(thread, bytes) => {
-                self.tell_again(&thread, &rebind.unload, &mut rebound, &upstream)
+                let mentions = Mentions::of(&Frame::parse(bytes.clone()));
+                self.tell_again(&thread, mentions, &rebind.unload, &mut rebound, &upstream)
                     .await?;
-                let method = Frame::parse(bytes.clone()).method().to_owned();
-                self.begins(&thread, excluding.into(), &method);
                 Prepared::Pass(bytes)
             }
+            Then::Pass(bytes) => Prepared::Pass(bytes),
             Then::Forward(request, pending) => self.forward(ticket, request, *pending),
             Then::Tell(receipt) => {
                 let result = ThreadCapabilityUpdateResult {
@@ -231,12 +237,13 @@ impl Work {
     async fn tell_again(
         &self,
         thread: &str,
+        mentions: Option<Mentions>,
         gated: &[String],
         rebound: &mut Rebound,
         upstream: &UpstreamInfo,
     ) -> Result<(), LoadoutError> {
         for _ in 0..TRIES {
-            let stale = self.stale(thread, upstream).await?;
+            let stale = self.stale(thread, mentions.as_ref(), upstream).await?;
             if stale.is_empty() {
                 return Ok(());
             }
@@ -256,6 +263,22 @@ impl Work {
         )
         .with_hint("Send the request again.")
         .with_items(vec![ErrorItem::named(thread)]))
+    }
+
+    /// None of these threads has begun a turn since they were found idle: a goal or a queued message may
+    /// have, and not every host lets Codex say so.
+    async fn check_at_rest(&self, threads: &[String]) -> Result<(), LoadoutError> {
+        for thread in threads {
+            let named = json!({ "threadId": thread });
+            let read: Result<Value, AskError> = self.asker.ask("thread/read", &named).await;
+            if read.is_ok_and(|read| read["thread"]["status"]["type"] == "active") {
+                let message = format!("thread `{thread}` has begun a turn by itself");
+                return Err(LoadoutError::new(ErrorKind::ThreadBusy, message)
+                    .with_hint("Send the request again when the turn has ended.")
+                    .with_items(vec![ErrorItem::named(thread)]));
+            }
+        }
+        Ok(())
     }
 
     /// Loads those again that were unloaded.

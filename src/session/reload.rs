@@ -14,10 +14,10 @@ use super::work::Work;
 use crate::connection::AskError;
 use crate::crash_point::crash_point;
 use crate::interceptors::initialize::UpstreamInfo;
-use crate::loadouts::merge_config;
+use crate::loadouts::{INSTRUCTIONS, instructions, merge_config};
 use crate::lowering::Levers;
 use crate::router::Rebound;
-use crate::selections::{Happening, LoadoutRecord, session_file, writer_lock};
+use crate::selections::{Happening, LoadoutRecord, ThreadRecord, session_file, writer_lock};
 
 /// Codex unloads an idle thread within milliseconds; one that takes this long is kept by somebody else.
 const UNLOADED_WITHIN: Duration = Duration::from_secs(3);
@@ -223,7 +223,6 @@ impl Work {
             binding.cwd = now.cwd;
             binding.next_cwd = now.next_cwd;
             binding.settings = now.settings;
-            binding.kept_out = now.kept_out;
         }
         let of_host = binding.host_params.get("config").map(Value::to_string);
         let of_host = of_host.unwrap_or_default();
@@ -238,6 +237,13 @@ impl Work {
             None => of_host,
         };
         let mut params = binding.host_params.clone();
+        let said = match &lowered {
+            Some(lowered) => instructions(&binding.loadout, lowered),
+            None => None,
+        };
+        if let Some(said) = said.or_else(|| binding.loadout.host_instructions.clone()) {
+            params.insert(INSTRUCTIONS.to_owned(), said.into());
+        }
         params.insert("threadId".to_owned(), json!(thread));
         params.insert("cwd".to_owned(), json!(binding.cwd));
         match serde_json::from_str(&config) {
@@ -256,6 +262,15 @@ impl Work {
         self.is_loaded(&thread).await?;
         tracing::debug!(thread, version = %upstream.version, "bound anew");
         if let Some(lowered) = lowered {
+            if binding.loadout.list_is_due {
+                if let Some(list) = &lowered.skill_list {
+                    self.show_list(&thread, list).await?;
+                }
+                let selections = self.loadouts.selections().await?;
+                let shown = |record: &mut ThreadRecord| record.loadout.list_is_due = false;
+                selections.change_thread(&thread, shown).await?;
+                Arc::make_mut(&mut binding.loadout).list_is_due = false;
+            }
             if let Some(cause) = cause {
                 let happening = Happening::new(AuditEvent::Rebind, cause)
                     .to_thread(&thread)
@@ -291,17 +306,11 @@ impl Work {
         }
     }
 
-    /// Brings back from Codex's archive what somebody put there to unload it, and did not live to, and learns
-    /// which turns are still to be taken out of the history.
+    /// Brings back from Codex's archive what somebody put there to unload it, and did not live to.
     pub async fn bring_back_leftovers(&self) {
         let brought = async {
             match self.loadouts.existing_selections().await? {
-                Some(selections) => {
-                    for (thread, turn) in selections.held().await? {
-                        self.must_be_taken_back(thread, turn);
-                    }
-                    self.bring_back(selections.unloading().await?).await
-                }
+                Some(selections) => self.bring_back(selections.unloading().await?).await,
                 None => Ok(()),
             }
         };

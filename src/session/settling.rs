@@ -1,6 +1,6 @@
 //! What Codex has done is made durable before the host hears of it.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -78,7 +78,8 @@ impl Work {
     ) -> Result<Option<ThreadRecord>, LoadoutError> {
         let selections = self.loadouts.selections().await?;
         match pending {
-            Pending::Start(loadout, binding, event) => {
+            Pending::Start(mut loadout, binding, event) => {
+                self.show_due_list(thread_id, &mut loadout).await?;
                 let record = ThreadRecord {
                     thread_id: thread_id.to_owned(),
                     lineage: Lineage::Started,
@@ -96,11 +97,13 @@ impl Work {
                 }
                 Ok(Some(record))
             }
-            Pending::Resume(record, binding, event) => {
+            Pending::Resume(mut record, binding, event) => {
+                self.show_due_list(thread_id, &mut record.loadout).await?;
                 selections
                     .put_thread(&record, event, thread::RESUME)
                     .await?;
                 if let Some(mut binding) = binding {
+                    Arc::make_mut(&mut binding.loadout).list_is_due = false;
                     binding.parent.clone_from(&spawned_by(&record));
                     self.bindings.set(thread_id, binding);
                 }
@@ -114,9 +117,10 @@ impl Work {
             }
             Pending::Fork {
                 source,
-                loadout,
+                mut loadout,
                 binding,
             } => {
+                self.show_due_list(thread_id, &mut loadout).await?;
                 let record = self
                     .loadouts
                     .inherit(thread_id, Lineage::Forked, &source, loadout)
@@ -127,6 +131,24 @@ impl Work {
             // Recorded when it has its root.
             Pending::Apart(_) => Ok(None),
         }
+    }
+
+    /// A thread whose history shows another list of skills is shown its loadout's.
+    async fn show_due_list(
+        &self,
+        thread: &str,
+        loadout: &mut LoadoutRecord,
+    ) -> Result<(), LoadoutError> {
+        if !loadout.list_is_due {
+            return Ok(());
+        }
+        let upstream = self.upstream().await?;
+        let catalog = self.catalog(&upstream, &loadout.cwd).await?;
+        if let Some(list) = self.loadouts.skill_list(&loadout.plan, &catalog) {
+            self.show_list(thread, &list).await?;
+        }
+        loadout.list_is_due = false;
+        Ok(())
     }
 
     /// Once no thread was started for a moment, gets ready for more of the last kind.

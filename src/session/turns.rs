@@ -1,4 +1,5 @@
-//! Before a turn: whether its thread is kept to its loadout as things are.
+//! Before a thread reads what its host sends: whether that names a skill that is not of its loadout, and
+//! whether servers or plugins came in that no request of the host's announced.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,19 +7,18 @@ use std::sync::Arc;
 use codex_loadout_protocol::LoadoutError;
 use serde_json::Value;
 
-use super::beginnings::Entered;
 use super::rebind::{Rebind, Then, Told};
 use super::work::Work;
 use crate::catalog::Catalog;
 use crate::interceptors::initialize::UpstreamInfo;
-use crate::interceptors::thread::GOAL_SET;
+use crate::interceptors::mentions::Mentions;
 use crate::loadouts::{Binding, check_environments, cwd_of, read_params};
-use crate::lowering::{Lowered, drift, summary};
+use crate::lowering::{Lowered, SkillRule, new_skill_rules, summary};
 use crate::router::{Prepared, Ticket};
 use crate::wire::Frame;
 
 impl Work {
-    /// Whether a turn may begin as things are; if not, what has to be told to which threads first.
+    /// Whether a thread may read this as things are; if not, what has to be told to which threads first.
     pub(super) async fn before_turn(
         &self,
         ticket: Ticket,
@@ -33,22 +33,20 @@ impl Work {
         if binding.is_some_and(|binding| binding.loadout.root.is_some()) {
             check_environments(&params)?;
         }
-        self.take_back(&thread).await?;
         let upstream = self.upstream().await?;
         let cwd = cwd_of(&params);
         if cwd.is_some() {
             self.bindings
                 .change(&thread, |binding| binding.next_cwd.clone_from(&cwd));
         }
-        let entered = self.beginnings.enter().await;
-        let stale = self.stale(&thread, &upstream).await?;
+        let stale = self
+            .stale(&thread, Mentions::of(frame).as_ref(), &upstream)
+            .await?;
         if stale.is_empty() {
-            self.begins(&thread, entered, frame.method());
             return Ok(pass());
         }
-        drop(entered);
         let threads: Vec<String> = stale.iter().map(|told| told.thread.clone()).collect();
-        tracing::info!(?threads, "something has changed underneath: bound anew");
+        tracing::info!(?threads, "something has come in: bound anew");
         let rebind = Rebind {
             request: frame.id(),
             along: self.taken_along(&threads, &upstream).await?,
@@ -60,42 +58,42 @@ impl Work {
         Ok(self.when_quiet(ticket, rebind))
     }
 
-    /// The thread and those it spawned, as far as they are not kept to their loadout as things are.
+    /// The thread and those it spawned, as far as they would be shown, or given, what is not of their loadout.
     pub(super) async fn stale(
         &self,
         thread: &str,
-        upstream: &UpstreamInfo,
-    ) -> Result<Vec<Told>, LoadoutError> {
-        self.stale_of(self.bindings.family(thread), upstream).await
-    }
-
-    pub(super) async fn stale_of(
-        &self,
-        members: Vec<String>,
+        mentions: Option<&Mentions>,
         upstream: &UpstreamInfo,
     ) -> Result<Vec<Told>, LoadoutError> {
         let mut stale = Vec::new();
-        for member in members {
+        for member in self.bindings.family(thread) {
             let Some(binding) = self.bindings.get(&member) else {
                 continue;
             };
             let healed = self.loadouts.check_snapshots(&binding.loadout).await?;
             self.loadouts.note_healed(Some(&member), &healed).await;
+            let unchecked = binding.servers_reload || binding.loadout.plan.follows_user();
+            if binding.config.is_some() && mentions.is_none() && !unchecked {
+                continue;
+            }
             let catalog = self.catalog(upstream, &binding.cwd).await?;
-            if binding.next_cwd.is_none() && is_checked(&binding, &catalog) {
+            let is_checked = |checked: &Arc<Catalog>| Arc::ptr_eq(checked, &catalog);
+            if binding.next_cwd.is_none() && binding.checked.as_ref().is_some_and(is_checked) {
                 continue;
             }
             let lowered = self.told_now(&binding, &catalog, upstream).await?;
-            if binding.covers(&lowered.config) {
-                if binding.next_cwd.is_none() {
-                    self.bindings.change(&member, |binding| {
-                        binding.checked = Some(catalog);
-                        binding.servers_reload = false;
-                    });
-                }
+            let news = news(&binding, &lowered, &catalog, mentions);
+            if news.is_empty() {
+                let told_all = |told| new_skill_rules(told, &lowered.config).is_empty();
+                let told_all = binding.config.as_ref().is_some_and(told_all);
+                self.bindings.change(&member, |binding| {
+                    binding.servers_reload = false;
+                    binding.checked =
+                        Some(catalog).filter(|_| told_all && binding.next_cwd.is_none());
+                });
                 continue;
             }
-            let cause = cause_of(&binding, &lowered);
+            let cause = cause_of(&binding, &news);
             stale.push(Told {
                 thread: member,
                 binding,
@@ -107,7 +105,7 @@ impl Work {
     }
 
     /// What a thread would be told now.
-    async fn told_now(
+    pub(super) async fn told_now(
         &self,
         binding: &Binding,
         catalog: &Catalog,
@@ -121,23 +119,7 @@ impl Work {
             let there = self.loadouts.told_now(&binding.loadout, &there, upstream)?;
             lowered.and(there);
         }
-        let kept_out = binding.kept_out.iter();
-        lowered.keep_out(kept_out.filter(|name| !binding.loadout.may_show(name)));
         Ok(lowered)
-    }
-
-    /// What a turn that begins now may have besides skills, and its thread was not told of; empty unless
-    /// Codex was asked to reload servers since.
-    pub(super) async fn reloaded(&self, binding: &Binding) -> Result<Vec<String>, LoadoutError> {
-        let Some(told) = binding.config.as_ref().filter(|_| binding.servers_reload) else {
-            return Ok(Vec::new());
-        };
-        let upstream = self.upstream().await?;
-        let catalog = self.catalog(&upstream, &binding.cwd).await?;
-        let now = self.told_now(binding, &catalog, &upstream).await?;
-        let mut places = drift(told, &now.config);
-        places.retain(|place| !place.starts_with("skills"));
-        Ok(places)
     }
 
     /// The host asks for other settings; Codex tells later whether it agrees, and the next turn may
@@ -165,44 +147,43 @@ impl Work {
         });
     }
 
-    /// A request that begins a turn of a thread goes to Codex.
-    pub(super) fn begins(&self, thread: &str, entered: Entered, method: &str) {
-        if method == GOAL_SET {
-            self.goal_turns.insert(thread.to_owned());
-        } else {
-            self.goal_turns.remove(thread);
-        }
-        self.beginnings.begin(thread, entered);
-    }
-
-    /// A turn has begun.
-    pub fn turn_began(&self, thread: &str) {
-        self.beginnings.began(thread);
-    }
-
     /// A thread is no longer loaded.
     pub fn unloaded(&self, thread: &str) {
         self.bindings.remove(thread);
-        self.goal_turns.remove(thread);
-        self.with_goals.remove(thread);
     }
+}
+
+/// What a thread was not told and has to be: all but skills, and of skills those that the request names. Codex
+/// lists none by itself, so no other one can be seen.
+fn news(
+    binding: &Binding,
+    now: &Lowered,
+    catalog: &Catalog,
+    mentions: Option<&Mentions>,
+) -> Vec<String> {
+    let mut news = binding.untold(&now.config);
+    let (Some(told), Some(mentions)) = (&binding.config, mentions) else {
+        return news;
+    };
+    let skills = catalog.skills.iter().chain(&catalog.newcomers);
+    for rule in new_skill_rules(told, &now.config) {
+        let named = skills.clone().find(|skill| {
+            let is_it = match &rule {
+                SkillRule::Name(name) => skill.name == *name,
+                SkillRule::Path(path) => skill.path == *path,
+            };
+            is_it && mentions.name_skill(&skill.name, &skill.path)
+        });
+        news.extend(named.map(|skill| format!("skill `{}`", skill.name)));
+    }
+    news
 }
 
 /// Why a thread is told anew.
-fn cause_of(binding: &Binding, now: &Lowered) -> String {
-    let drift = match &binding.config {
-        Some(told) => format!("new: {}", summary(&drift(told, &now.config))),
-        None => "loaded without its loadout".to_owned(),
-    };
+pub(super) fn cause_of(binding: &Binding, news: &[String]) -> String {
+    let news = format!("new: {}", summary(news));
     match &binding.next_cwd {
-        Some(next) => format!("{drift}; it may be moving to `{}`", next.display()),
-        None => drift,
+        Some(next) => format!("{news}; it may be moving to `{}`", next.display()),
+        None => news,
     }
-}
-
-fn is_checked(binding: &Binding, catalog: &Arc<Catalog>) -> bool {
-    binding
-        .checked
-        .as_ref()
-        .is_some_and(|checked| Arc::ptr_eq(checked, catalog))
 }

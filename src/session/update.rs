@@ -5,7 +5,7 @@ use codex_loadout_protocol::selection::FIELD;
 use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
 use serde_json::{Value, json};
 
-use super::opening::renewed;
+use super::opening::{inherited, renewed};
 use super::rebind::{Change, Rebind, Then, Told};
 use super::reload::Family;
 use super::work::Work;
@@ -82,7 +82,13 @@ impl Work {
                 let catalog = self.catalog_for(&selection, &upstream, &cwd).await?;
                 let (loadout, lowered, digest) = self
                     .loadouts
-                    .renew(selection, place.clone(), &catalog, &upstream, |_| Ok(()))
+                    .renew(
+                        selection,
+                        inherited(before.as_ref(), place.clone()),
+                        &catalog,
+                        &upstream,
+                        |_| Ok(()),
+                    )
                     .await?;
                 let itself = told(&loadout, Some(lowered));
                 let receipt = Box::new(loadout.receipt.clone());

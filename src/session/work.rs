@@ -7,14 +7,12 @@ use bytes::Bytes;
 use codex_loadout_protocol::LoadoutError;
 use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::method::THREAD_CAPABILITY_PROVE;
-use dashmap::{DashMap, DashSet};
+use dashmap::DashMap;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::alone::Alone;
 use super::apart::{Apart, MadeFork};
-use super::beginnings::Beginnings;
-use super::gatekeeping::Looks;
 use super::rebind::Rebind;
 use crate::catalog::CatalogCache;
 use crate::connection::{Asker, UpstreamCommand};
@@ -54,17 +52,6 @@ pub struct Work {
     pub(super) rebinds: DashMap<Ticket, Rebind>,
     /// What the loaded threads were told.
     pub(super) bindings: Arc<Bindings>,
-    pub(super) beginnings: Beginnings,
-    /// Turns that were ended at the gate and are still in the history of their thread.
-    pub(super) held: DashMap<String, String>,
-    /// Turns that are looked at.
-    pub(super) looks: Arc<Looks>,
-    /// Threads whose next turn goes on with a goal.
-    pub(super) goal_turns: DashSet<String>,
-    /// Threads that have gone on with a goal.
-    pub(super) with_goals: DashSet<String>,
-    /// Threads whose goal we have paused, and the host has not.
-    pub(super) paused_goals: DashSet<String>,
     pub(super) alone: Alone,
     pub(super) getting_ready: Mutex<Option<AbortHandle>>,
 }
@@ -87,6 +74,17 @@ pub(super) enum Pending {
     },
     /// A new thread with another loadout than its source's, or none.
     Apart(Box<Apart>),
+}
+
+impl Pending {
+    /// Whether the thread has another loadout from then on.
+    fn changes_loadout(&self) -> bool {
+        match self {
+            Self::Resume(record, ..) => record.loadout.list_is_due,
+            Self::Drop { .. } => true,
+            Self::Start(..) | Self::Fork { .. } | Self::Apart(_) => false,
+        }
+    }
 }
 
 impl Work {
@@ -114,12 +112,6 @@ impl Work {
             made_forks: DashMap::new(),
             rebinds: DashMap::new(),
             bindings,
-            beginnings: Beginnings::default(),
-            held: DashMap::new(),
-            looks: Arc::default(),
-            goal_turns: DashSet::new(),
-            with_goals: DashSet::new(),
-            paused_goals: DashSet::new(),
             alone: Alone::default(),
             getting_ready: Mutex::default(),
         }
@@ -140,12 +132,6 @@ impl Work {
         self.catalogs.forget();
     }
 
-    /// Codex is asked to reload servers.
-    pub fn servers_reload(&self) {
-        self.bindings
-            .change_all(|binding| binding.servers_reload = true);
-    }
-
     /// Works out what to do with a claimed request.
     pub async fn prepare(&self, ticket: Ticket, kind: RequestKind, frame: Frame) -> Prepared {
         let prepared = match kind {
@@ -157,6 +143,7 @@ impl Work {
             RequestKind::Resume => self.resume(ticket, &frame).await,
             RequestKind::Fork => self.fork(ticket, &frame).await,
             RequestKind::Turn => self.before_turn(ticket, &frame).await,
+            RequestKind::ServersReload => self.before_servers_reload(ticket, &frame).await,
             RequestKind::Update => self.update(ticket, &frame).await,
         };
         match prepared {
@@ -190,10 +177,12 @@ impl Work {
 
     pub(super) fn forward(&self, ticket: Ticket, request: Bytes, pending: Pending) -> Prepared {
         crash_point("forward");
+        let holds = pending.changes_loadout();
         self.pending.insert(ticket, pending);
         Prepared::Forward {
             request,
             mark: uuid::Uuid::now_v7().to_string(),
+            holds,
         }
     }
 

@@ -11,8 +11,10 @@ mod frame;
 mod head;
 mod lines;
 mod object;
+mod read_by_codex;
 
 pub use frame::{Frame, FrameKind};
 pub use head::Id;
 pub use lines::LineSplitter;
 pub use object::{EditError, RawObject, answer_frame, insert_into_result, replace_params};
+pub use read_by_codex::is_read_by_codex;

@@ -65,7 +65,7 @@ async fn what_happens_to_a_thread_is_written_down_with_its_cause() {
         .add_skill(".agents/skills", &Skill::new("newcomer"))
         .unwrap();
     tokio::time::sleep(Duration::from_millis(1200)).await;
-    host.turn(&thread, "hello again").await.unwrap();
+    host.turn(&thread, "hello again, $newcomer").await.unwrap();
     let update = |selection: Value| json!({ "threadId": thread, "capabilitySelection": selection });
     let wrong = update(json!({ "skills": ["no-such"] }));
     host.refusal("thread/capability/update", wrong)
@@ -87,7 +87,7 @@ async fn what_happens_to_a_thread_is_written_down_with_its_cause() {
         told(&of_thread),
         [
             pair("start", "thread/start"),
-            pair("rebind", "new: skills.config `newcomer`"),
+            pair("rebind", "new: skill `newcomer`"),
             pair(
                 "refusal",
                 "thread/capability/update: there is no skill `no-such`"
@@ -141,7 +141,7 @@ async fn what_happens_to_a_thread_is_written_down_with_its_cause() {
     let table = stage.verb(&["audit", "--thread", &thread, "--since", "1h"]);
     let table = String::from_utf8(table.stdout).unwrap();
     assert_eq!(table.lines().count(), 1 + of_thread.len(), "{table}");
-    assert!(table.contains("skills.config `newcomer`"), "{table}");
+    assert!(table.contains("new: skill `newcomer`"), "{table}");
     assert!(table.contains("(unknownCapability)"), "{table}");
 
     // Codex quotes a config that it can't read; the audit does not.

@@ -138,7 +138,8 @@ async fn at_every_step_of_a_rebind_and_an_update() {
             .add_skill(".agents/skills", &Skill::new(&format!("newcomer-{number}")))
             .unwrap();
         tokio::time::sleep(Duration::from_millis(1100)).await;
-        let turn = json!({ "threadId": thread, "input": [{ "type": "text", "text": "hi" }] });
+        let text = format!("use $newcomer-{number}");
+        let turn = json!({ "threadId": thread, "input": [{ "type": "text", "text": text }] });
         let turn = host.request("turn/start", turn).await;
         assert!(turn.is_err(), "{step}: it did not end");
         drop(host);

@@ -37,6 +37,9 @@ for await (const line of createInterface({ input: process.stdin })) {
       say({ method: "thread/started", params: { thread: { id: thread } } });
     }
     say({ id, result: { thread: { id: thread } } });
+    if (fault === "stranger") {
+      say({ method: "mcpServer/startupStatus/updated", params: { threadId: thread, name: "stranger", status: "starting" } });
+    }
     if (fault === "flood") {
       const filler = "x".repeat(1000);
       for (let index = 0; index < 50_000; index += 1) {
@@ -44,6 +47,9 @@ for await (const line of createInterface({ input: process.stdin })) {
       }
       say({ method: "flood/over", params: {} });
     }
+  } else if (method === "thread/unsubscribe" && fault === "stranger") {
+    say({ id, result: {} });
+    say({ method: "thread/closed", params });
   } else {
     say({ id, result: answers[method] ?? { echo: params ?? null } });
   }

@@ -57,6 +57,31 @@ async fn a_codex_that_dies_leaves_no_request_without_an_answer() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_thread_for_which_codex_starts_a_server_that_is_not_of_its_loadout_is_unloaded() {
+    let stage = stage().await;
+    let host = host(&stage, "stranger").await;
+    let (thread, _) = stage.start(&host, json!({})).await;
+    host.wait_for(0, |message| {
+        message["method"] == "thread/closed" && message["params"]["threadId"] == thread.as_str()
+    })
+    .await
+    .unwrap();
+    let entries = json!({ "threadId": thread });
+    let noted = async || {
+        let audit = host
+            .request("capability/audit/list", entries.clone())
+            .await
+            .unwrap();
+        audit["data"].as_array().unwrap().last().unwrap().clone()
+    };
+    while noted().await["event"] != "refusal" {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let cause = noted().await["cause"].to_string();
+    assert!(cause.contains("starts MCP server `stranger`"), "{cause}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refused_start_leaves_nothing_behind() {
     let stage = stage().await;
     let host = host(&stage, "refuse").await;

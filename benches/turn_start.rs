@@ -1,0 +1,160 @@
+//! What a loadout costs at `turn/start`: through the proxy against the same levers sent by hand straight to Codex,
+//! with nothing changed, after a skill was added, and with many skills.
+//!
+//! `cargo bench --bench turn_start`. All kinds of turn take turns in one run; the ratios count, not the
+//! milliseconds.
+
+mod common;
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use common::{by_hand, connect, median, millis};
+use lab::{Client, Home, HomeBuilder, Model, Skill, Table};
+use serde_json::{Value, json};
+
+/// Turns of each kind that are measured.
+const TURNS: usize = 40;
+const WARM_UP: usize = 3;
+/// Skills that the user has: a few, and as many as are ever seen.
+const SKILLS: [usize; 2] = [10, 1900];
+/// How long Codex may take to notice a new skill.
+const NOTICED: Duration = Duration::from_millis(1200);
+
+/// Until a turn is answered, and until its model is asked.
+#[derive(Default)]
+struct Times {
+    answered: Vec<Duration>,
+    asked: Vec<Duration>,
+}
+
+/// By hand and with a loadout, each when nothing has changed and after a skill was added.
+type Kinds = [Times; 4];
+
+#[tokio::main]
+#[expect(clippy::print_stdout, reason = "a bench shows what it measured")]
+async fn main() -> Result<()> {
+    // `cargo test --benches` runs every bench; measuring is not a test.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        println!("run with `cargo bench --bench turn_start`");
+        return Ok(());
+    }
+    println!(
+        "{TURNS} turns of each kind, the kinds in turns, Codex {}; p50 in ms\n",
+        lab::DEFAULT_VERSION
+    );
+    let mut table = Table::new(&[("turn/start", 44), ("answered", 9), ("model asked", 12)]);
+    for skills in SKILLS {
+        let mut kinds = measure(skills).await?;
+        let medians = kinds
+            .each_mut()
+            .map(|times| (median(&mut times.answered), median(&mut times.asked)));
+        let ratio = |one: usize, other: usize| {
+            let of = |one: Duration, other: Duration| {
+                format!("{:.2}", one.as_secs_f64() / other.as_secs_f64())
+            };
+            (
+                of(medians[one].0, medians[other].0),
+                of(medians[one].1, medians[other].1),
+            )
+        };
+        let mut row = |kind: &str, (answered, asked): (String, String)| {
+            table.row([format!("{skills} skills: {kind}"), answered, asked]);
+        };
+        let times = |at: usize| (millis(medians[at].0), millis(medians[at].1));
+        row("by hand", times(0));
+        row("with a loadout", times(1));
+        row("  ratio", ratio(1, 0));
+        row("by hand, a skill was added", times(2));
+        row("with a loadout, a skill was added", times(3));
+        row("  ratio", ratio(3, 2));
+        row("  loadout, added / not added", ratio(3, 1));
+    }
+    println!("{table}");
+    Ok(())
+}
+
+async fn measure(skills: usize) -> Result<Kinds> {
+    let model = Model::start().await?;
+    let more: Vec<String> = (0..skills.saturating_sub(6))
+        .map(|number| format!("many-{number}"))
+        .collect();
+    let mut builder = HomeBuilder::standard()?;
+    for name in &more {
+        builder = builder.skill(Skill::new(name));
+    }
+    let home = builder.build(model.url())?;
+    let direct = connect(&home, home.codex(), &[]).await?;
+    let codex = home.codex().to_string_lossy().into_owned();
+    let program = Path::new(env!("CARGO_BIN_EXE_codex-loadout"));
+    let proxy = connect(&home, program, &["--codex", &codex]).await?;
+    let plain = by_hand(&home, false, &more)?;
+    let selected =
+        json!({ "cwd": home.project(), "capabilitySelection": { "skills": ["repo-review"] } });
+    let plain = open(&direct, plain).await?;
+    let chosen = open(&proxy, selected).await?;
+    let mut kinds = Kinds::default();
+    let [by_hand, loadout, added_by_hand, added_loadout] = &mut kinds;
+    for round in 0..WARM_UP + TURNS {
+        // Each comes first as often as last.
+        let hand_first = round % 2 == 0;
+        for of_hand in [hand_first, !hand_first] {
+            let (client, thread, times) = match of_hand {
+                true => (&direct, &plain, &mut *by_hand),
+                false => (&proxy, &chosen, &mut *loadout),
+            };
+            turn(&model, client, thread, times, round >= WARM_UP).await?;
+        }
+        if round % 4 == 0 {
+            add_and_notice(&home, round).await?;
+            turn(&model, &proxy, &chosen, added_loadout, round >= WARM_UP).await?;
+            turn(&model, &direct, &plain, added_by_hand, round >= WARM_UP).await?;
+        }
+    }
+    Ok(kinds)
+}
+
+async fn add_and_notice(home: &Home, round: usize) -> Result<()> {
+    home.add_skill(".agents/skills", &Skill::new(&format!("newcomer-{round}")))?;
+    tokio::time::sleep(NOTICED).await;
+    Ok(())
+}
+
+async fn open(client: &Client, params: Value) -> Result<String> {
+    let started = client.request("thread/start", params).await?;
+    let id = started["thread"]["id"].as_str();
+    Ok(id.context("a thread was started")?.to_owned())
+}
+
+async fn turn(
+    model: &Model,
+    client: &Client,
+    thread: &str,
+    times: &mut Times,
+    counts: bool,
+) -> Result<()> {
+    let mark = client.mark();
+    let before = model.requests().len();
+    let params = json!({ "threadId": thread, "input": [{ "type": "text", "text": "hi" }] });
+    let begin = Instant::now();
+    let (answered, asked) = tokio::join!(
+        async {
+            client.request("turn/start", params).await?;
+            anyhow::Ok(begin.elapsed())
+        },
+        async {
+            model.wait_for(before + 1).await?;
+            anyhow::Ok(begin.elapsed())
+        }
+    );
+    if counts {
+        times.answered.push(answered?);
+        times.asked.push(asked?);
+    }
+    let ended = |message: &Value| {
+        message["method"] == "turn/completed" && message["params"]["threadId"] == json!(thread)
+    };
+    client.wait_for(mark, ended).await?;
+    Ok(())
+}

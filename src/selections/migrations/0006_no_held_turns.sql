@@ -1,0 +1,2 @@
+-- No turn is ended behind its host any longer.
+DROP TABLE held;

@@ -1,0 +1,139 @@
+//! What Codex says of a thread's MCP servers, held against the receipt.
+//!
+//! Codex tells of each server as it starts it, right after it has answered the request that loads the thread. (It
+//! could also be asked, but `mcpServerStatus/list` starts every server anew for its answer: 3 s where one takes
+//! 3 s, 0.169.)
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use codex_loadout_protocol::receipt::Warning;
+use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::reload::notice;
+use super::work::Work;
+use crate::connection::AskError;
+use crate::lowering::Levers;
+use crate::resolver::Scope;
+use crate::wire::Frame;
+
+#[derive(Deserialize)]
+struct Message {
+    params: ServerStatus,
+}
+
+#[derive(Deserialize)]
+struct ServerStatus {
+    name: String,
+    status: String,
+}
+
+impl Work {
+    /// Codex has told of a server of a thread with a loadout. Gives what the host is told about that.
+    pub async fn server_status(&self, thread: &str, told: &Frame) -> Option<Bytes> {
+        let Message { params } = serde_json::from_slice(told.bytes()).ok()?;
+        let binding = self.bindings.get(thread)?;
+        let receipt = &binding.loadout.receipt;
+        let mut listed = receipt.mcp_servers.iter();
+        let Some(server) = listed.find(|server| server.name == params.name) else {
+            if binding.loadout.plan.host_servers != Scope::All {
+                self.unload_with_stranger(thread, &params.name).await;
+            }
+            return None;
+        };
+        let warning = match params.status.as_str() {
+            "failed" => {
+                let message = format!(
+                    "MCP server `{}` did not start; Codex's own notification says why",
+                    server.name
+                );
+                Some(Warning::new("serverFailed", message))
+            }
+            "ready" => {
+                let tools = server.tools.as_deref().unwrap_or_default();
+                self.missing_tools(thread, &server.name, tools).await
+            }
+            _ => None,
+        };
+        self.warn(thread, warning?).await
+    }
+
+    /// Of the tools that a server is cut to, those that it does not have.
+    async fn missing_tools(&self, thread: &str, server: &str, tools: &[String]) -> Option<Warning> {
+        let upstream = self.upstream().await.ok()?;
+        if tools.is_empty() || !Levers::of(upstream.version).tells_of_one_server {
+            return None;
+        }
+        // The whole inventory, from the connection that the thread has.
+        let question =
+            json!({ "threadId": thread, "serverName": server, "detail": "toolsAndAuthOnly" });
+        let answer: Result<Value, AskError> =
+            self.asker.ask("mcpServerStatus/list", &question).await;
+        let answer = answer.ok()?;
+        let statuses = answer["data"].as_array()?;
+        let status = statuses.iter().find(|status| status["name"] == server)?;
+        let has = status["tools"].as_object()?;
+        let missing: Vec<&str> = tools
+            .iter()
+            .filter(|tool| !has.contains_key(*tool))
+            .map(String::as_str)
+            .collect();
+        (!missing.is_empty()).then(|| {
+            let message = format!(
+                "MCP server `{server}` has no tool `{}`",
+                missing.join("`, `")
+            );
+            Warning::new("toolMissing", message)
+        })
+    }
+
+    /// Puts a warning into the receipt in force.
+    async fn warn(&self, thread: &str, warning: Warning) -> Option<Bytes> {
+        let mut receipt = None;
+        self.bindings.change(thread, |binding| {
+            if !binding.loadout.receipt.warnings.contains(&warning) {
+                Arc::make_mut(&mut binding.loadout)
+                    .receipt
+                    .warnings
+                    .push(warning);
+                receipt = Some(binding.loadout.clone());
+            }
+        });
+        let loadout = receipt?;
+        let kept = async {
+            let selections = self.loadouts.selections().await?;
+            let warnings = &loadout.receipt.warnings;
+            let warn = |record: &mut crate::selections::ThreadRecord| {
+                record.loadout.receipt.warnings.clone_from(warnings);
+            };
+            Ok::<(), LoadoutError>(selections.change_thread(thread, warn).await?)
+        };
+        if let Err(error) = kept.await {
+            tracing::warn!(%error, thread, "a warning is not on record");
+        }
+        Some(notice(thread, Some(&loadout)))
+    }
+
+    /// A server that is not of the loadout: Codex lets go of the thread, and no turn of it begins.
+    async fn unload_with_stranger(&self, thread: &str, server: &str) {
+        let message = format!(
+            "Codex starts MCP server `{server}` for thread `{thread}`, which is not of its loadout"
+        );
+        let error = LoadoutError::new(ErrorKind::UnsupportedUpstream, message)
+            .with_hint("`codex-loadout doctor` shows what holds on this Codex.")
+            .with_items(vec![ErrorItem::named(server)]);
+        tracing::error!(%error, "the thread is unloaded");
+        let named = json!({ "threadId": thread });
+        let unloaded: Result<Value, AskError> = self.asker.ask("thread/unsubscribe", &named).await;
+        if let Err(error) = unloaded {
+            tracing::error!(%error, thread, "not unloaded");
+        }
+        // Should it live on, it is told everything anew before its next turn.
+        self.bindings
+            .change(thread, |binding| binding.config = None);
+        self.note_refusal("an MCP server", Some(thread.to_owned()), &error)
+            .await;
+    }
+}

@@ -1,0 +1,59 @@
+//! A server comes into the config while threads live: they are told to leave it out before Codex gives it to
+//! them, which it does when it reloads its servers (0.157 to 0.169), also to turns that nobody announces.
+
+use codex_loadout_protocol::LoadoutError;
+use serde_json::Value;
+
+use super::rebind::{Rebind, Then, Told};
+use super::turns::cause_of;
+use super::work::Work;
+use crate::loadouts::read_params;
+use crate::lowering::servers_written;
+use crate::router::{Prepared, Ticket};
+use crate::wire::Frame;
+
+impl Work {
+    /// Whether the request may go to Codex as things are; if not, what has to be told to which threads first.
+    pub(super) async fn before_servers_reload(
+        &self,
+        ticket: Ticket,
+        frame: &Frame,
+    ) -> Result<Prepared, LoadoutError> {
+        let upstream = self.upstream().await?;
+        let params = read_params(frame)?.to_string();
+        let params: Value = serde_json::from_str(&params).unwrap_or_default();
+        let written = servers_written(&params);
+        let mut load = Vec::new();
+        for (thread, binding) in self.bindings.all() {
+            let mut catalog = (*self.catalog(&upstream, &binding.cwd).await?).clone();
+            catalog.add_servers(&written);
+            let lowered = self.told_now(&binding, &catalog, &upstream).await?;
+            let news = binding.untold(&lowered.config);
+            if !news.is_empty() {
+                let cause = Some(cause_of(&binding, &news));
+                load.push(Told {
+                    thread,
+                    binding,
+                    lowered: Some(lowered),
+                    cause,
+                });
+            }
+        }
+        // What comes in beside this request is looked for before the next turn.
+        self.bindings
+            .change_all(|binding| binding.servers_reload = true);
+        if load.is_empty() {
+            return Ok(Prepared::Pass(frame.bytes().clone()));
+        }
+        let unload: Vec<String> = load.iter().map(|told| told.thread.clone()).collect();
+        let rebind = Rebind {
+            request: frame.id(),
+            along: self.taken_along(&unload, &upstream).await?,
+            unload,
+            change: None,
+            load,
+            then: Then::Pass(frame.bytes().clone()),
+        };
+        Ok(self.when_quiet(ticket, rebind))
+    }
+}
