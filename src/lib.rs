@@ -34,6 +34,8 @@ pub mod doctor;
 
 mod throwaway;
 
+mod bounded_file;
+
 pub mod control;
 
 pub mod session;

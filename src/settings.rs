@@ -3,6 +3,8 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use codex_loadout_protocol::{ErrorKind, LoadoutError};
+
 /// Names the folder that holds the state.
 pub const HOME_VARIABLE: &str = "CODEX_LOADOUT_HOME";
 
@@ -44,6 +46,57 @@ fn variable(name: &str) -> Option<PathBuf> {
     env::var_os(name)
         .filter(|value| !value.is_empty())
         .map(PathBuf::from)
+}
+
+/// The state folder is not this user's alone.
+#[derive(Debug, thiserror::Error)]
+pub enum NotPrivate {
+    /// Whoever owns it decides what lies there.
+    #[error("the state folder `{}` belongs to another user", .0.display())]
+    Foreign(PathBuf),
+    /// Others may read what lies there, secrets of plugins and servers among it, or write it.
+    #[error("the state folder `{}` is open to other users (its mode is {mode:03o})", folder.display())]
+    Open {
+        /// The folder.
+        folder: PathBuf,
+        /// Its permissions.
+        mode: u32,
+    },
+}
+
+impl From<NotPrivate> for LoadoutError {
+    fn from(error: NotPrivate) -> Self {
+        let hint = match &error {
+            NotPrivate::Foreign(_) => format!("Set {HOME_VARIABLE} to a folder of your own."),
+            NotPrivate::Open { folder, .. } => format!(
+                "Run `chmod 700 '{}'`, and see who could read or change what lies there.",
+                folder.display()
+            ),
+        };
+        Self::new(ErrorKind::StateUnavailable, error.to_string()).with_hint(hint)
+    }
+}
+
+/// Whether a folder is this user's alone; one that is not there, or can't be looked at, is nobody's yet.
+///
+/// # Errors
+/// [`NotPrivate`].
+pub fn check_private(folder: &Path) -> Result<(), NotPrivate> {
+    #[cfg(unix)]
+    if let Ok(found) = std::fs::metadata(folder) {
+        use std::os::unix::fs::MetadataExt;
+        if found.uid() != rustix::process::geteuid().as_raw() {
+            return Err(NotPrivate::Foreign(folder.to_owned()));
+        }
+        let mode = found.mode() & 0o777;
+        if mode & 0o077 != 0 {
+            let folder = folder.to_owned();
+            return Err(NotPrivate::Open { folder, mode });
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = folder;
+    Ok(())
 }
 
 /// Makes a folder that only its owner can enter; one that is there stays as it is.

@@ -33,6 +33,8 @@ pub enum ErrorKind {
     ThreadBusy,
     /// The thread had a loadout whose record can't be found or read.
     LoadoutLost,
+    /// The state folder is another user's, or open to others.
+    StateUnavailable,
 }
 
 impl ErrorKind {
@@ -50,6 +52,7 @@ impl ErrorKind {
             Self::EnvironmentUnsupported => "environmentUnsupported",
             Self::ThreadBusy => "threadBusy",
             Self::LoadoutLost => "loadoutLost",
+            Self::StateUnavailable => "stateUnavailable",
         }
     }
 }

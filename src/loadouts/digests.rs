@@ -11,6 +11,7 @@ use crate::catalog::{ConversionInput, convert};
 use crate::freshness::{MAX_AGE, Watch};
 use crate::materializer::{Limits, Stamp, Store, read_tree, stamp, watched_folders};
 use crate::resolver::{Bundle, Plan};
+use crate::settings::private_folder;
 
 /// The digests of folders that are as they were when they were read.
 #[derive(Debug, Default)]
@@ -143,7 +144,7 @@ fn make_data_folder(tree: &Tree, folder: &Path) {
     let is_named = tree
         .iter()
         .any(|(_, file)| finder.find(&file.bytes).is_some());
-    if is_named && let Err(error) = std::fs::create_dir_all(folder) {
+    if is_named && let Err(error) = private_folder(folder) {
         tracing::warn!(folder = %folder.display(), %error, "a plugin's folder for data can't be made");
     }
 }

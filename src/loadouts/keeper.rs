@@ -16,6 +16,7 @@ use crate::lowering::{Files, Levers, large_list, lower, skill_list, untested};
 use crate::materializer::{RootId, Store, Verdict};
 use crate::resolver::{self, Plan};
 use crate::selections::{LoadoutRecord, Selections, root_file};
+use crate::settings::{check_private, private_folder};
 
 /// The loadouts of one `$CODEX_LOADOUT_HOME`.
 #[derive(Debug)]
@@ -45,6 +46,7 @@ impl Loadouts {
         if let Some(store) = self.store.get() {
             return Ok(store);
         }
+        self.claim_state()?;
         let store = Store::open(&self.state_home)?;
         // Another task may have opened it meanwhile: that one is as good.
         Ok(self.store.get_or_init(|| store))
@@ -53,22 +55,33 @@ impl Loadouts {
     /// The records, made if there are none.
     ///
     /// # Errors
-    /// `loadoutLost` if the database can't be opened.
+    /// `loadoutLost` if the database can't be opened, `stateUnavailable` if others have to do with it.
     pub async fn selections(&self) -> Result<&Selections, LoadoutError> {
-        let open = || Selections::open(&self.state_home);
-        Ok(self.selections.get_or_try_init(open).await?)
+        let open = async || {
+            self.claim_state()?;
+            Ok(Selections::open(&self.state_home).await?)
+        };
+        self.selections.get_or_try_init(open).await
+    }
+
+    /// Makes the state folder, and sees to it that it is this user's alone.
+    fn claim_state(&self) -> Result<(), LoadoutError> {
+        // Whoever needs the folder says why it can't be made.
+        let _ = private_folder(&self.state_home);
+        Ok(check_private(&self.state_home)?)
     }
 
     /// The records if there are any: looking for one creates nothing.
     ///
     /// # Errors
-    /// `loadoutLost` if the database can't be opened.
+    /// As [`Self::selections`].
     pub async fn existing_selections(&self) -> Result<Option<&Selections>, LoadoutError> {
-        if self.selections.get().is_none()
-            && let Some(found) = Selections::open_existing(&self.state_home).await?
-        {
-            // Another task may have opened them meanwhile: theirs are as good.
-            let _ = self.selections.set(found);
+        if self.selections.get().is_none() {
+            check_private(&self.state_home)?;
+            if let Some(found) = Selections::open_existing(&self.state_home).await? {
+                // Another task may have opened them meanwhile: theirs are as good.
+                let _ = self.selections.set(found);
+            }
         }
         Ok(self.selections.get())
     }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 
-use super::keeper::{Loadouts, blocking, parse_root};
+use super::keeper::{Loadouts, blocking, lost, parse_root};
 use super::launch::is_our_root;
 use super::spares;
 use crate::crash_point::crash_point;
-use crate::selections::session_file::{self, SessionMeta};
+use crate::selections::session_file::{self, SessionFileError, SessionMeta};
 use crate::selections::{Lineage, ThreadRecord, root_file, session_root};
 
 /// Where a renewed loadout lies.
@@ -174,17 +174,23 @@ impl Loadouts {
 }
 
 /// Codex's session file of a thread, and its first line.
+///
+/// # Errors
+/// `loadoutLost` for a file that Codex might read and that is not read here: it may name a root of ours.
 pub(super) async fn session_meta(
     thread_id: &str,
     codex_home: &Path,
 ) -> Result<Option<(PathBuf, SessionMeta)>, LoadoutError> {
     let (thread_id, codex_home) = (thread_id.to_owned(), codex_home.to_owned());
     blocking(move || {
-        let path = session_file::find(&codex_home, &thread_id);
-        Ok(path.and_then(|path| {
-            let meta = session_file::read_meta(&path).ok()?;
-            Some((path, meta))
-        }))
+        let Some(path) = session_file::find(&codex_home, &thread_id) else {
+            return Ok(None);
+        };
+        match session_file::read_meta(&path) {
+            Ok(meta) => Ok(Some((path, meta))),
+            Err(error @ SessionFileError::Unfit { .. }) => Err(lost(&error.to_string())),
+            Err(SessionFileError::Unreadable { .. } | SessionFileError::NoMeta { .. }) => Ok(None),
+        }
     })
     .await
 }

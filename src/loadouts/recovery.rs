@@ -10,7 +10,9 @@ use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError, Receipt};
 use super::keeper::{Loadouts, lost};
 use super::own_root::session_meta;
 use crate::selections::root_file::Purpose;
-use crate::selections::{Lineage, LoadoutRecord, ThreadRecord, root_file};
+use crate::selections::{
+    Lineage, LoadoutRecord, SelectionsError, ThreadRecord, root_file, rootless,
+};
 
 /// The code of the warning that a record was made again.
 const RECOVERED: &str = "recovered";
@@ -55,12 +57,46 @@ impl Loadouts {
         thread_id: &str,
         codex_home: &Path,
     ) -> Result<Recorded, LoadoutError> {
-        if let Some(selections) = self.existing_selections().await?
-            && let Some(record) = selections.thread(thread_id).await?
-        {
-            return Ok(Recorded::Loadout(Box::new(record)));
+        let unknown = match self.existing_selections().await {
+            Ok(None) => return self.recover(thread_id, codex_home).await,
+            Ok(Some(selections)) => match selections.thread(thread_id).await {
+                Ok(Some(record)) => return Ok(Recorded::Loadout(Box::new(record))),
+                Ok(None) => return self.recover(thread_id, codex_home).await,
+                Err(error @ SelectionsError::Unreadable { .. }) => return Err(error.into()),
+                Err(error) => error.into(),
+            },
+            Err(error) => error,
+        };
+        match self.is_native_for_sure(thread_id, codex_home).await? {
+            true => Ok(Recorded::Native),
+            false => Err(unknown),
         }
-        self.recover(thread_id, codex_home).await
+    }
+
+    /// Whether a thread has no loadout, whatever the records say that can't be read: neither its session file
+    /// nor those of the threads it came out of name a root of ours, and none of them has a loadout without one.
+    async fn is_native_for_sure(
+        &self,
+        thread_id: &str,
+        codex_home: &Path,
+    ) -> Result<bool, LoadoutError> {
+        let mut seen = vec![thread_id.to_owned()];
+        while let Some(thread) = seen.last().cloned() {
+            if rootless::may_be(self.state_home(), &thread) {
+                return Ok(false);
+            }
+            let Some((_, meta)) = session_meta(&thread, codex_home).await? else {
+                return Ok(false);
+            };
+            if self.own_root(&meta)?.is_some() {
+                return Ok(false);
+            }
+            match meta.parent.or(meta.forked_from) {
+                Some(origin) if !seen.contains(&origin) => seen.push(origin),
+                _ => return Ok(true),
+            }
+        }
+        Ok(false)
     }
 
     /// The recorded threads, newest first: all, or those whose loadout was made from a profile or holds

@@ -75,7 +75,7 @@ impl Store {
             store.staging_folder(),
             store.roots(),
         ] {
-            fs::create_dir_all(&folder).map_err(StoreError::at(&folder))?;
+            private_folder(&folder).map_err(StoreError::at(&folder))?;
         }
         let tag = home.join("CACHEDIR.TAG");
         if !tag.exists() {

@@ -5,8 +5,8 @@ use codex_loadout_protocol::method::Page;
 use codex_loadout_protocol::{ErrorKind, LoadoutError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{Row, Sqlite, Transaction};
 use uuid::Uuid;
 
 use super::record::ThreadRecord;
@@ -86,15 +86,9 @@ impl Selections {
     /// # Errors
     /// [`SelectionsError::Database`].
     pub async fn note(&self, happening: &Happening) -> Result<(), SelectionsError> {
-        let mut connection = self.pool.acquire().await?;
-        insert(&mut connection, happening).await
-    }
-
-    pub(super) async fn note_in(
-        transaction: &mut Transaction<'_, Sqlite>,
-        happening: &Happening,
-    ) -> Result<(), SelectionsError> {
-        insert(transaction, happening).await
+        let mut write = self.database.write().await?;
+        add(&mut write, happening).await?;
+        Ok(write.commit().await?)
     }
 
     /// A page of the audit, the oldest first.
@@ -116,7 +110,7 @@ impl Selections {
         .bind(&wanted.thread_id)
         // One more, to see whether there is one.
         .bind(i64::from(limit) + 1)
-        .fetch_all(&self.pool)
+        .fetch_all(self.database.reader())
         .await?;
         let page = &rows[..rows.len().min(limit as usize)];
         let next_cursor = match page.last() {
@@ -135,7 +129,8 @@ impl Selections {
     }
 }
 
-async fn insert(
+/// Adds a row, in the transaction of what it is about.
+pub(super) async fn add(
     connection: &mut SqliteConnection,
     happening: &Happening,
 ) -> Result<(), SelectionsError> {
@@ -228,10 +223,12 @@ mod tests {
             assert_eq!(page.data.len(), found, "{since}");
         }
         // An entry of a kind that only a newer version knows spoils no page.
+        let mut write = selections.database.write().await.unwrap();
         sqlx::query("UPDATE audit SET event = 'newer' WHERE cause = '1'")
-            .execute(&selections.pool)
+            .execute(&mut *write)
             .await
             .unwrap();
+        write.commit().await.unwrap();
         let page = selections.audit(&wanted(None, None, 9)).await.unwrap();
         assert_eq!(causes(&page), "0234");
     }

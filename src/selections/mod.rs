@@ -4,8 +4,12 @@
 //! again in Codex's own session files ([`session_file`]).
 
 mod audit;
+mod database;
+#[cfg(test)]
+mod fault_tests;
 mod record;
 pub mod root_file;
+pub mod rootless;
 pub mod session_file;
 pub mod session_root;
 mod store;

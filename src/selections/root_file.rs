@@ -13,9 +13,12 @@ use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
 use super::record::LoadoutRecord;
+use crate::bounded_file::{BoundedReadError, read_at_most};
 
 /// The shape of the file.
 const FORMAT: u32 = 1;
+/// A selection is at most as long as a request, and its plan is not much longer.
+const LIMIT: u64 = 256 * 1024 * 1024;
 
 #[derive(Serialize, Deserialize)]
 struct RootFile<T> {
@@ -83,10 +86,15 @@ pub fn write(
 /// [`RootFileError`], naming the file.
 pub fn read(roots: &Path, root: &str) -> Result<Option<Purpose>, RootFileError> {
     let path = place(roots, root);
-    let text = match fs::read(&path) {
+    let text = match read_at_most(&path, LIMIT) {
         Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(RootFileError::Unusable { path, source }),
+        Err(BoundedReadError::Unreadable(error)) if error.kind() == io::ErrorKind::NotFound => {
+            return Ok(None);
+        }
+        Err(error) => {
+            let source = io::Error::other(error);
+            return Err(RootFileError::Unusable { path, source });
+        }
     };
     match serde_json::from_slice::<RootFile<LoadoutRecord>>(&text) {
         Ok(file) if file.format == FORMAT => {

@@ -6,13 +6,14 @@
 //! 0.144 names the parent only; archiving moves the file. A revert (0.157 to 0.169)
 //! begins another file of the same thread, which from then on is the one that counts.
 
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read};
+use std::fs;
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use url::Url;
 
+use crate::bounded_file::open_regular;
 use crate::lowering::ROOT_ID;
 
 /// The first line holds the base instructions too; it is never longer than this.
@@ -49,6 +50,14 @@ pub enum SessionFileError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// It may have a first line that counts for Codex, and that is not read here.
+    #[error("the session file `{path}` is not one to read: {reason}")]
+    Unfit {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Its first line is not what Codex writes.
     #[error("the session file `{path}` does not begin with a session's facts: {reason}")]
     NoMeta {
@@ -59,7 +68,7 @@ pub enum SessionFileError {
     },
 }
 
-/// Reads the first line of a session file, and no more.
+/// Reads the first line of a session file, and no more. Blocking, but never for a writer.
 ///
 /// # Errors
 /// [`SessionFileError`], naming the file.
@@ -71,15 +80,28 @@ pub fn read_meta(path: &Path) -> Result<SessionMeta, SessionFileError> {
 }
 
 pub(super) fn first_line(path: &Path) -> Result<Vec<u8>, SessionFileError> {
-    let unreadable = |source| SessionFileError::Unreadable {
-        path: path.to_owned(),
-        source,
+    let path = || path.to_owned();
+    let unreadable = |source: io::Error| match source.kind() {
+        io::ErrorKind::InvalidInput => SessionFileError::Unfit {
+            path: path(),
+            reason: source.to_string(),
+        },
+        _ => SessionFileError::Unreadable {
+            path: path(),
+            source,
+        },
     };
-    let file = File::open(path).map_err(unreadable)?;
+    let file = open_regular(&path()).map_err(unreadable)?;
     let mut line = Vec::new();
     BufReader::new(file.take(LINE_LIMIT))
         .read_until(b'\n', &mut line)
         .map_err(unreadable)?;
+    if line.len() as u64 == LINE_LIMIT {
+        return Err(SessionFileError::Unfit {
+            path: path(),
+            reason: format!("its first line has more than {LINE_LIMIT} bytes"),
+        });
+    }
     Ok(line)
 }
 

@@ -18,11 +18,12 @@
 //! (0.144, 0.150); no database of Codex's keeps the root; name, history and
 //! settings of the thread stay.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use super::session_file::{SessionFileError, first_line, parse};
+use crate::bounded_file::open_regular_with;
 
 /// Lets the session file name the root `to` where it names the root `from`, both by their ids in the
 /// same folder. Blocking.
@@ -70,8 +71,8 @@ fn place_of(line: &[u8], from: &str, to: &str) -> Result<usize, String> {
 }
 
 fn overwrite(path: &Path, at: usize, from: &str, to: &str) -> io::Result<()> {
-    let mut file = File::options().read(true).write(true).open(path)?;
-    let modified = fs::metadata(path)?.modified()?;
+    let mut file = open_regular_with(path, File::options().read(true).write(true))?;
+    let modified = file.metadata()?.modified()?;
     let at = SeekFrom::Start(at as u64);
     let mut there = vec![0; from.len()];
     file.seek(at)?;
@@ -89,6 +90,7 @@ fn overwrite(path: &Path, at: usize, from: &str, to: &str) -> io::Result<()> {
 mod tests {
     use super::super::session_file::read_meta;
     use super::*;
+    use std::fs;
     use std::path::PathBuf;
 
     const ONE: &str = "01a1fd83-1794-7723-ab89-1b61196c0ec1";

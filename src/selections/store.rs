@@ -8,16 +8,14 @@ use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
-    SqliteSynchronous,
-};
-use sqlx::{Row, sqlite::SqliteRow};
+use sqlx::Row;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
-use super::audit::Happening;
+use super::audit::{Happening, add};
+use super::database::{BUSY, Database};
 use super::record::ThreadRecord;
 use super::root_file::RootFileError;
+use super::rootless;
 use crate::settings::private_folder;
 
 /// The number in the name is that of a layout that no migration leads to.
@@ -26,13 +24,8 @@ const FILE: &str = "state-v1.sqlite3";
 const LOCK: &str = "state-v1.lock";
 /// The shape of the JSON in `record`.
 const FORMAT: i64 = 1;
-/// How long another process may hold the database.
-const BUSY: Duration = Duration::from_secs(5);
-
 /// How long to wait between two tries for the lock.
 const RETRY: Duration = Duration::from_millis(20);
-
-static MIGRATIONS: Migrator = sqlx::migrate!("src/selections/migrations");
 
 /// A record can't be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -91,7 +84,8 @@ impl From<SelectionsError> for LoadoutError {
 /// The records of one state folder. Several processes may have them open.
 #[derive(Debug)]
 pub struct Selections {
-    pub(super) pool: SqlitePool,
+    pub(super) database: Database,
+    state_home: PathBuf,
 }
 
 impl Selections {
@@ -106,29 +100,32 @@ impl Selections {
             reason,
         };
         prepare(state_home, &path).map_err(|error| unopenable(error.to_string()))?;
-        let options = SqliteConnectOptions::new()
-            .filename(&path)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SYNCHRONOUS)
-            .busy_timeout(BUSY)
-            .foreign_keys(true)
-            // 256 KiB: records are read one at a time.
-            .pragma("cache_size", "-256");
         // On SQLite, two that make a database, or bring one up to date, at once are not kept apart.
         let turn = take_turn(&state_home.join(LOCK))
             .await
             .map_err(|error| unopenable(error.to_string()))?;
-        let pool = SqlitePoolOptions::new()
-            .max_connections(1)
-            // The database is a file of ours: a connection to it does not go stale.
-            .test_before_acquire(false)
-            .connect_with(options)
-            .await
-            .map_err(|error| unopenable(error.to_string()))?;
-        let migrated = MIGRATIONS.run(&pool).await;
+        let opened = Database::open(&path).await;
         drop(turn);
-        migrated.map_err(|error: MigrateError| unopenable(error.to_string()))?;
-        Ok(Self { pool })
+        let database = opened.map_err(|error| unopenable(error.to_string()))?;
+        let selections = Self {
+            database,
+            state_home: state_home.to_owned(),
+        };
+        // Those that were recorded before there were notes of them, and whose notes were lost.
+        for thread in selections.rootless_threads().await? {
+            selections.note_rootless(&thread)?;
+        }
+        Ok(selections)
+    }
+
+    async fn rootless_threads(&self) -> Result<Vec<String>, SelectionsError> {
+        let rootless = sqlx::query_scalar("SELECT thread_id FROM threads WHERE root IS NULL");
+        Ok(rootless.fetch_all(self.database.reader()).await?)
+    }
+
+    fn note_rootless(&self, thread_id: &str) -> Result<(), SelectionsError> {
+        rootless::note(&self.state_home, thread_id)
+            .map_err(|error| SelectionsError::Database(error.into()))
     }
 
     /// Opens the records if there are any; creates nothing.
@@ -154,7 +151,10 @@ impl Selections {
         event: AuditEvent,
         cause: &str,
     ) -> Result<(), SelectionsError> {
-        let mut transaction = self.pool.begin().await?;
+        if record.loadout.root.is_none() {
+            self.note_rootless(&record.thread_id)?;
+        }
+        let mut write = self.database.write().await?;
         sqlx::query(
             "INSERT INTO threads (thread_id, root, recorded_at, format, record) VALUES ($1, $2, $3, $4, $5)
              ON CONFLICT (thread_id) DO UPDATE SET root = excluded.root, recorded_at = excluded.recorded_at, format = excluded.format, record = excluded.record",
@@ -164,10 +164,14 @@ impl Selections {
         .bind(record.loadout.recorded_at)
         .bind(FORMAT)
         .bind(encode(&record.thread_id, record)?)
-        .execute(&mut *transaction)
+        .execute(&mut *write)
         .await?;
-        Self::note_in(&mut transaction, &Happening::to(record, event, cause)).await?;
-        Ok(transaction.commit().await?)
+        add(&mut write, &Happening::to(record, event, cause)).await?;
+        write.commit().await?;
+        if record.loadout.root.is_some() {
+            rootless::forget(&self.state_home, &record.thread_id);
+        }
+        Ok(())
     }
 
     /// Changes what is said in a thread's record, the loadout staying as it is; one that is not there is no
@@ -184,12 +188,13 @@ impl Selections {
             return Ok(());
         };
         change(&mut record);
+        let mut write = self.database.write().await?;
         sqlx::query("UPDATE threads SET record = $1 WHERE thread_id = $2")
             .bind(encode(thread_id, &record)?)
             .bind(thread_id)
-            .execute(&self.pool)
+            .execute(&mut *write)
             .await?;
-        Ok(())
+        Ok(write.commit().await?)
     }
 
     /// A thread's record.
@@ -200,7 +205,7 @@ impl Selections {
         let row =
             sqlx::query("SELECT thread_id AS id, format, record FROM threads WHERE thread_id = $1")
                 .bind(thread_id)
-                .fetch_optional(&self.pool)
+                .fetch_optional(self.database.reader())
                 .await?;
         row.as_ref().map(decode).transpose()
     }
@@ -210,7 +215,7 @@ impl Selections {
     /// # Errors
     /// [`SelectionsError::Database`].
     pub async fn threads(&self) -> Result<Vec<ThreadRecord>, SelectionsError> {
-        let rows = sqlx::query("SELECT thread_id AS id, format, record FROM threads ORDER BY recorded_at DESC, thread_id DESC").fetch_all(&self.pool).await?;
+        let rows = sqlx::query("SELECT thread_id AS id, format, record FROM threads ORDER BY recorded_at DESC, thread_id DESC").fetch_all(self.database.reader()).await?;
         let readable = rows.iter().filter_map(|row| {
             decode(row)
                 .map_err(|error| tracing::warn!(%error, "left out"))
@@ -227,7 +232,7 @@ impl Selections {
         let of_root = "SELECT thread_id FROM threads WHERE root = $1 ORDER BY thread_id";
         Ok(sqlx::query_scalar(of_root)
             .bind(root)
-            .fetch_all(&self.pool)
+            .fetch_all(self.database.reader())
             .await?)
     }
 
@@ -236,8 +241,11 @@ impl Selections {
     /// # Errors
     /// [`SelectionsError::Database`].
     pub async fn delete_thread(&self, thread_id: &str) -> Result<(), SelectionsError> {
-        let mut connection = self.pool.acquire().await?;
-        delete(&mut connection, thread_id).await
+        let mut write = self.database.write().await?;
+        delete(&mut write, thread_id).await?;
+        write.commit().await?;
+        rootless::forget(&self.state_home, thread_id);
+        Ok(())
     }
 
     /// Removes the record of a thread that goes back to native, and says so in the audit.
@@ -245,11 +253,13 @@ impl Selections {
     /// # Errors
     /// [`SelectionsError::Database`].
     pub async fn drop_loadout(&self, thread_id: &str, cause: &str) -> Result<(), SelectionsError> {
-        let mut transaction = self.pool.begin().await?;
-        delete(&mut transaction, thread_id).await?;
+        let mut write = self.database.write().await?;
+        delete(&mut write, thread_id).await?;
         let happening = Happening::new(AuditEvent::Update, cause).to_thread(thread_id);
-        Self::note_in(&mut transaction, &happening).await?;
-        Ok(transaction.commit().await?)
+        add(&mut write, &happening).await?;
+        write.commit().await?;
+        rootless::forget(&self.state_home, thread_id);
+        Ok(())
     }
 }
 
@@ -260,11 +270,6 @@ async fn delete(connection: &mut SqliteConnection, thread_id: &str) -> Result<()
         .await?;
     Ok(())
 }
-
-/// In WAL, what is committed with NORMAL survives the end of any process, at any moment. What a loss
-/// of power may take is found again: Codex's session file names the thread's root, and what that was
-/// made for lies beside it. Measured: a commit takes a tenth of the time that it takes with FULL.
-const SYNCHRONOUS: SqliteSynchronous = SqliteSynchronous::Normal;
 
 /// Waits for the lock without holding up the thread: the one who has it may need this thread to go on.
 async fn take_turn(path: &Path) -> std::io::Result<std::fs::File> {
@@ -410,13 +415,15 @@ mod tests {
             .unwrap();
         for (thread, format, text) in [("broken", 1, "{"), ("newer", 2, "{}")] {
             let insert = "INSERT INTO threads (thread_id, recorded_at, format, record) VALUES ($1, 1, $2, $3)";
+            let mut write = selections.database.write().await.unwrap();
             sqlx::query(insert)
                 .bind(thread)
                 .bind(format)
                 .bind(text)
-                .execute(&selections.pool)
+                .execute(&mut *write)
                 .await
                 .unwrap();
+            write.commit().await.unwrap();
             let error = LoadoutError::from(selections.thread(thread).await.unwrap_err());
             assert_eq!(
                 (error.kind, error.items[0].name.as_str()),
@@ -436,6 +443,29 @@ mod tests {
         .unwrap();
         let error = Selections::open(home.path()).await.unwrap_err();
         assert!(error.to_string().contains(FILE), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_thread_with_a_loadout_and_no_root_is_known_without_the_database() {
+        let home = tempfile::tempdir().unwrap();
+        let selections = Selections::open(home.path()).await.unwrap();
+        let thread = uuid::Uuid::now_v7().to_string();
+        let mut record = record(&thread, 1);
+        for root in [None, Some("root".to_owned()), None] {
+            record.loadout.root = root;
+            let put = selections.put_thread(&record, AuditEvent::Start, "test");
+            put.await.unwrap();
+            let expected = record.loadout.root.is_none();
+            assert_eq!(rootless::may_be(home.path(), &thread), expected);
+        }
+        // One that nobody noted is noted when the records are opened.
+        rootless::forget(home.path(), &thread);
+        assert!(!rootless::may_be(home.path(), &thread));
+        let selections = Selections::open(home.path()).await.unwrap();
+        assert!(rootless::may_be(home.path(), &thread));
+        selections.drop_loadout(&thread, "test").await.unwrap();
+        assert!(!rootless::may_be(home.path(), &thread));
+        assert!(rootless::may_be(home.path(), "../no-uuid"));
     }
 
     #[cfg(unix)]

@@ -16,13 +16,14 @@ impl Selections {
     /// # Errors
     /// [`SelectionsError::Database`].
     pub async fn begin_unloading(&self, thread_id: &str) -> Result<(), SelectionsError> {
+        let mut write = self.database.write().await?;
         sqlx::query(
             "INSERT INTO unloading (thread_id) VALUES ($1) ON CONFLICT (thread_id) DO NOTHING",
         )
         .bind(thread_id)
-        .execute(&self.pool)
+        .execute(&mut *write)
         .await?;
-        Ok(())
+        Ok(write.commit().await?)
     }
 
     /// The thread is back.
@@ -30,11 +31,12 @@ impl Selections {
     /// # Errors
     /// [`SelectionsError::Database`].
     pub async fn end_unloading(&self, thread_id: &str) -> Result<(), SelectionsError> {
+        let mut write = self.database.write().await?;
         sqlx::query("DELETE FROM unloading WHERE thread_id = $1")
             .bind(thread_id)
-            .execute(&self.pool)
+            .execute(&mut *write)
             .await?;
-        Ok(())
+        Ok(write.commit().await?)
     }
 
     /// Threads that somebody who did not live to do it should have brought back.
@@ -43,7 +45,7 @@ impl Selections {
     /// [`SelectionsError::Database`].
     pub async fn unloading(&self) -> Result<Vec<String>, SelectionsError> {
         let threads = sqlx::query_scalar("SELECT thread_id FROM unloading ORDER BY thread_id");
-        Ok(threads.fetch_all(&self.pool).await?)
+        Ok(threads.fetch_all(self.database.reader()).await?)
     }
 
     /// Notes that a fork of this thread is about to be made that is to have this root, and not its
@@ -57,13 +59,14 @@ impl Selections {
         source: &str,
         mark: &str,
     ) -> Result<(), SelectionsError> {
+        let mut write = self.database.write().await?;
         sqlx::query("INSERT INTO forking (root, source, mark) VALUES ($1, $2, $3)")
             .bind(root)
             .bind(source)
             .bind(mark)
-            .execute(&self.pool)
+            .execute(&mut *write)
             .await?;
-        Ok(())
+        Ok(write.commit().await?)
     }
 
     /// The fork has its root, or will not be.
@@ -71,11 +74,12 @@ impl Selections {
     /// # Errors
     /// [`SelectionsError::Database`].
     pub async fn end_forking(&self, root: &str) -> Result<(), SelectionsError> {
+        let mut write = self.database.write().await?;
         sqlx::query("DELETE FROM forking WHERE root = $1")
             .bind(root)
-            .execute(&self.pool)
+            .execute(&mut *write)
             .await?;
-        Ok(())
+        Ok(write.commit().await?)
     }
 
     /// The root that this fork was to get from somebody who did not live to give it.
@@ -90,7 +94,7 @@ impl Selections {
         let rows =
             sqlx::query("SELECT root, mark FROM forking WHERE source = $1 ORDER BY mark DESC")
                 .bind(source)
-                .fetch_all(&self.pool)
+                .fetch_all(self.database.reader())
                 .await?;
         for row in rows {
             let mark: String = row.try_get("mark")?;

@@ -3,10 +3,12 @@
 //! Measured on Codex 0.163.0 and 0.169.0: whoever has a thread loaded holds a lock on a file of its own for it;
 //! others are refused ("already has an active writer"). Older ones have no such file, and nothing is known.
 
-use std::fs::{File, TryLockError};
+use std::fs::TryLockError;
 use std::path::Path;
 
 use uuid::Uuid;
+
+use crate::bounded_file::open_regular;
 
 /// The folder of the locks in Codex's home.
 const FOLDER: &str = "thread-writer-locks";
@@ -19,7 +21,7 @@ pub fn is_held(codex_home: &Path, thread: &str) -> bool {
         return false;
     };
     let path = codex_home.join(FOLDER).join(format!("{thread}.lock"));
-    let Ok(file) = File::open(path) else {
+    let Ok(file) = open_regular(&path) else {
         return false;
     };
     // Let go of at once: it is only asked for.
@@ -29,6 +31,7 @@ pub fn is_held(codex_home: &Path, thread: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::File;
 
     #[test]
     fn a_lock_that_somebody_holds_is_noticed() {

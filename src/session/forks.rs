@@ -29,7 +29,7 @@ impl Work {
     ) -> Result<Prepared, LoadoutError> {
         let params = read_params(frame)?;
         let upstream = self.upstream().await?;
-        let Some(source) = source_thread(&params) else {
+        let Some(source) = source_thread(&params).await? else {
             return Ok(Prepared::Pass(frame.bytes().clone()));
         };
         self.alone.begin(ticket, &source).await;

@@ -1,6 +1,7 @@
 //! Requests that open a thread: what becomes of them before Codex gets them.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::selection::FIELD;
@@ -13,8 +14,12 @@ use crate::interceptors::thread;
 use crate::loadouts::{Binding, Inherited, Place, Recorded, cwd_of, read_params};
 use crate::proof::{Subject, prove};
 use crate::router::{Prepared, Ticket};
-use crate::selections::{Lineage, LoadoutRecord, ThreadRecord, session_file};
+use crate::selections::session_file::{self, SessionFileError};
+use crate::selections::{Lineage, LoadoutRecord, ThreadRecord};
 use crate::wire::{Frame, RawObject, answer_frame, replace_params};
+
+/// How long the first line of a session file may take to be read.
+const READ_WITHIN: Duration = Duration::from_secs(10);
 
 impl Work {
     /// `thread/capability/prove`: on another Codex, so that the host's hears nothing of it.
@@ -72,7 +77,7 @@ impl Work {
     ) -> Result<Prepared, LoadoutError> {
         let params = read_params(frame)?;
         let upstream = self.upstream().await?;
-        let Some(thread_id) = source_thread(&params) else {
+        let Some(thread_id) = source_thread(&params).await? else {
             return Ok(Prepared::Pass(frame.bytes().clone()));
         };
         self.alone.begin(ticket, &thread_id).await;
@@ -293,18 +298,46 @@ pub(super) fn requested(
     }
 }
 
-/// The thread that is resumed or forked: by id, or by the path of its session file.
-pub(super) fn source_thread(params: &RawObject<'_>) -> Option<String> {
+/// The thread that is resumed or forked: by id, or by the path of its session file. `None`: Codex says what
+/// is wrong.
+///
+/// # Errors
+/// `invalidSelection` for a path that Codex might read and that is not read here: the thread could have a
+/// loadout.
+pub(super) async fn source_thread(params: &RawObject<'_>) -> Result<Option<String>, LoadoutError> {
     // Codex takes the path where both are given.
-    let by_path = params
-        .get_string("path")
-        .map(PathBuf::from)
-        .and_then(|path| {
-            session_file::read_meta(&path)
-                .ok()
-                .map(|meta| meta.thread_id)
-        });
-    by_path.or_else(|| params.get_string("threadId").filter(|id| !id.is_empty()))
+    let by_path = match params.get_string("path") {
+        Some(path) => thread_at(PathBuf::from(path)).await?,
+        None => None,
+    };
+    Ok(by_path.or_else(|| params.get_string("threadId").filter(|id| !id.is_empty())))
+}
+
+async fn thread_at(path: PathBuf) -> Result<Option<String>, LoadoutError> {
+    let unfit = |reason: String| {
+        LoadoutError::new(ErrorKind::InvalidSelection, reason)
+            .with_hint("Send the `path` of a session file of Codex's, or the thread's `threadId`.")
+            .with_items(vec![ErrorItem::named("path")])
+    };
+    let file = path.clone();
+    let read = tokio::task::spawn_blocking(move || session_file::read_meta(&file));
+    match tokio::time::timeout(READ_WITHIN, read).await {
+        Ok(Ok(Ok(meta))) => Ok(Some(meta.thread_id)),
+        // It can't be read, or is nothing of Codex's.
+        Ok(Ok(Err(SessionFileError::Unreadable { .. } | SessionFileError::NoMeta { .. }))) => {
+            Ok(None)
+        }
+        Ok(Ok(Err(error @ SessionFileError::Unfit { .. }))) => Err(unfit(error.to_string())),
+        Ok(Err(error)) => Err(unfit(format!(
+            "reading `{}` failed: {error}",
+            path.display()
+        ))),
+        Err(_) => Err(unfit(format!(
+            "reading `{}` takes longer than {} s",
+            path.display(),
+            READ_WITHIN.as_secs()
+        ))),
+    }
 }
 
 /// The request without the field: native.

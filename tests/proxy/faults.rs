@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::Duration;
 
 use lab::{Client, Home, Process};
@@ -221,4 +222,32 @@ async fn a_source_that_cannot_be_read_is_a_typed_error_and_leaves_nothing_half_p
             "{folder}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_path_that_is_no_regular_file_holds_up_no_thread() {
+    let stage = stage().await;
+    let host = stage.host().await;
+    let fifo = stage.home.path().join("fifo");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.unwrap().success());
+    let started = host
+        .request("thread/start", json!({ "cwd": stage.home.project() }))
+        .await
+        .unwrap();
+    let thread = started["thread"]["id"].as_str().unwrap();
+    for path in [
+        fifo.as_path(),
+        Path::new("/dev/zero"),
+        &stage.home.project(),
+    ] {
+        for method in ["thread/resume", "thread/fork"] {
+            let by_path = json!({ "threadId": thread, "path": path });
+            let error = host.refusal(method, by_path).await.unwrap();
+            assert_eq!(error.data["kind"], "invalidSelection", "{method} {path:?}");
+            assert_eq!(error.data["items"][0]["name"], "path");
+        }
+    }
+    host.turn(thread, "hello").await.unwrap();
+    assert!(host.shutdown().await.unwrap().success());
 }

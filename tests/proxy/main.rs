@@ -10,6 +10,8 @@ mod claude;
 mod command_line;
 mod convert;
 mod crash;
+#[cfg(target_os = "linux")]
+mod disk;
 mod drift;
 mod drop_in;
 mod faults;
@@ -25,4 +27,5 @@ mod selection;
 mod servers;
 mod skill_list;
 mod stage;
+mod state_folder;
 mod tampering;

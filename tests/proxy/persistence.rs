@@ -218,6 +218,59 @@ async fn without_its_database_a_loadout_is_recovered_from_codexs_session_file() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_broken_database_refuses_threads_with_a_loadout_and_no_others() {
+    let stage = Stage::standard().await;
+    let host = stage.host().await;
+    let (with_root, _) = stage.start(&host, planning().0).await;
+    host.turn(&with_root, "hello").await.unwrap();
+    let native = host
+        .request("thread/start", json!({ "cwd": stage.home.project() }))
+        .await
+        .unwrap();
+    let native = id_of(&native);
+    host.turn(&native, "hello").await.unwrap();
+    let forked = host
+        .request("thread/fork", json!({ "threadId": native }))
+        .await
+        .unwrap();
+    let native_fork = id_of(&forked);
+    host.turn(&native_fork, "hello").await.unwrap();
+    // A fork of a native thread has no root, whatever its loadout: its record alone tells.
+    let selection =
+        json!({ "mode": "restrict", "plugins": [], "skills": ["planning"], "mcpServers": [] });
+    let fork = json!({ "threadId": native, "cwd": stage.home.project(), "capabilitySelection": selection });
+    let rootless = id_of(&host.request("thread/fork", fork).await.unwrap());
+    host.turn(&rootless, "hello").await.unwrap();
+    let fork = json!({ "threadId": rootless });
+    let rootless_fork = id_of(&host.request("thread/fork", fork).await.unwrap());
+    host.turn(&rootless_fork, "hello").await.unwrap();
+    host.shutdown().await.unwrap();
+    // The log alone brings the database back.
+    for file in ["state-v1.sqlite3", "state-v1.sqlite3-wal"] {
+        let file = stage.home.path().join(".codex-loadout").join(file);
+        fs::write(file, "no database, but long enough to look like one").unwrap();
+    }
+
+    let host = stage.host().await;
+    for method in ["thread/resume", "thread/fork"] {
+        for thread in [&with_root, &rootless, &rootless_fork] {
+            let named = json!({ "threadId": thread });
+            let error = host.refusal(method, named).await.unwrap();
+            assert_eq!(error.data["kind"], "loadoutLost", "{method}");
+        }
+        for thread in [&native, &native_fork] {
+            let named = json!({ "threadId": thread });
+            let opened = host.request(method, named).await.unwrap();
+            assert_eq!(opened.get("capabilitySelection"), None);
+            stage
+                .check(&host, &id_of(&opened), &Promise::native())
+                .await;
+        }
+    }
+    host.shutdown().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_brought_back_is_refused_until_the_host_decides() {
     let stage = Stage::standard().await;
     let host = stage.host().await;

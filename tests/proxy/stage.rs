@@ -48,6 +48,18 @@ impl Stage {
         client
     }
 
+    /// A host whose proxy is started by this shell, which does something first.
+    pub(crate) async fn host_after(&self, shell: &[&str], first: &str) -> Client {
+        let proxy = self.proxy();
+        let script = format!("{first}; exec \"$0\" \"$@\"");
+        let arguments: Vec<&str> = [&shell[1..], &["-c", &script]].concat();
+        let mut command = self.home.command(Path::new(shell[0]), &arguments);
+        command.arg(proxy.get_program()).args(proxy.get_args());
+        let client = Client::spawn(command).unwrap();
+        client.initialize(true).await.unwrap();
+        client
+    }
+
     /// `codex-loadout VERB …`, which asks this home's Codex.
     pub(crate) fn verb(&self, arguments: &[&str]) -> std::process::Output {
         self.home
