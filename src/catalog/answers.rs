@@ -128,6 +128,25 @@ impl ListedPlugin {
 #[derive(Debug, Deserialize)]
 pub(super) struct ConfigAnswer {
     pub(super) config: Config,
+    /// What it is made of, the strongest first.
+    #[serde(default)]
+    pub(super) layers: Option<Vec<ConfigLayer>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ConfigLayer {
+    pub(super) name: LayerName,
+    #[serde(default)]
+    pub(super) config: Value,
+}
+
+/// Where a layer of config comes from, in Codex's words.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct LayerName {
+    #[serde(rename = "type", default)]
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) file: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]

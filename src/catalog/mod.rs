@@ -11,6 +11,7 @@ mod model;
 mod newcomers;
 mod parts;
 mod plugin_folder;
+mod policy;
 mod read;
 mod roles;
 mod skill_header;

@@ -30,6 +30,9 @@ pub struct Catalog {
     pub hooks_are_on: bool,
     /// Agent roles of the user's own, sorted by name.
     pub roles: Vec<HostRole>,
+    /// What the launch line says (`-c …`, `--enable …`, `--disable …`), as Codex's config has it. It may
+    /// hold secrets: never print it.
+    pub launch_line: serde_json::Map<String, serde_json::Value>,
 }
 
 /// An agent role outside plugins.

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::answers::{
-    CONFIG_READ, Config, ConfigAnswer, HOOKS_LIST, HooksAnswer, ListedHook, ListedSkill,
+    CONFIG_READ, ConfigAnswer, HOOKS_LIST, HooksAnswer, ListedHook, ListedSkill,
     PLUGIN_INSTALLED, PLUGIN_LIST, PluginsAnswer, SKILLS_LIST, SkillsAnswer,
 };
 use super::converted::Conversions;
 use super::installed::{Told, installed_root, read_plugin};
+use super::policy::launch_line;
 use super::model::{Catalog, ConfigServer, HostSkill, InstalledPlugin, SkillScope};
 use super::plugin_folder::MANIFESTS;
 use super::roles::{role_folders, roles};
@@ -38,7 +39,7 @@ pub(super) async fn read_catalog(
     // A name that is not known may be that of a plugin that a marketplace has.
     let which_plugins = if force { PLUGIN_LIST } else { PLUGIN_INSTALLED };
     let plugins = json!({ "cwds": [cwd] });
-    let config = json!({ "cwd": cwd, "includeLayers": false });
+    let config = json!({ "cwd": cwd, "includeLayers": true });
     let hooks = json!({ "cwds": [cwd] });
     let (skills, plugins, config, hooks) = tokio::try_join!(
         asker.ask::<SkillsAnswer>(SKILLS_LIST, &skills),
@@ -65,7 +66,7 @@ pub(super) async fn read_catalog(
             &cwd,
             skills,
             plugins,
-            config.config,
+            config,
             hooks,
             &conversions,
         )
@@ -88,10 +89,12 @@ fn assemble(
     cwd: &Path,
     skills: Vec<ListedSkill>,
     plugins: PluginsAnswer,
-    config: Config,
+    answer: ConfigAnswer,
     hooks: Vec<ListedHook>,
     conversions: &Conversions,
 ) -> Catalog {
+    let launch_line = launch_line(answer.layers.as_deref().unwrap_or_default());
+    let config = answer.config;
     let cache = codex_home.join("plugins/cache");
     let (of_plugins, of_host): (Vec<_>, Vec<_>) = skills
         .into_iter()
@@ -156,6 +159,7 @@ fn assemble(
         newcomers: Vec::new(),
         plugins: installed,
         servers: servers.collect(),
+        launch_line,
     }
 }
 
@@ -205,8 +209,8 @@ mod tests {
         }
     }
 
-    fn config(json: Value) -> Config {
-        serde_json::from_value(json).unwrap()
+    fn config(json: Value) -> ConfigAnswer {
+        serde_json::from_value(json!({ "config": json })).unwrap()
     }
 
     #[test]

@@ -401,7 +401,7 @@ fn merged_config(params: &RawObject<'_>, lowered: &Lowered) -> Result<String, Lo
 /// `invalidSelection` if the host's would widen the loadout.
 pub fn merge_config(of_host: &str, lowered: &Lowered) -> Result<String, LoadoutError> {
     let config = RawObject::parse(of_host, "config")?;
-    HostConfig::parse(&config)?.merged_with(&lowered.config, lowered.mode)
+    HostConfig::parse(&config)?.merged_with(lowered)
 }
 
 /// The host's own roots, which would widen a guarded loadout.

@@ -6,8 +6,10 @@ use codex_loadout_protocol::selection::{HookPolicy, Mode};
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use serde_json::{Map, Value, json};
 
+use super::dotted;
 use super::hooks;
 use super::host_config::MergeMode;
+use super::launch_line::refuse_given_back;
 use super::levers::Levers;
 use super::server_definition;
 use crate::catalog::{Catalog, InstalledPlugin, SkillScope};
@@ -23,6 +25,8 @@ pub struct Lowered {
     pub config: Map<String, Value>,
     /// How the host's own part is treated.
     pub mode: MergeMode,
+    /// What the launch line says, which goes on counting.
+    pub launch_line: Map<String, Value>,
     /// Chosen servers of the user's config that it no longer has.
     pub gone_servers: Vec<String>,
 }
@@ -112,6 +116,7 @@ const NO_ROLE: &str = "Not available here: the same as `default`.";
 ///
 /// # Errors
 /// `unsupportedUpstream` if the plan needs a lever that this Codex lacks: it was made with another one.
+/// `blockedByPolicy` if it would have what the launch line takes away.
 pub fn lower(
     plan: &Plan,
     catalog: &Catalog,
@@ -145,7 +150,9 @@ pub fn lower(
         // So that the thread can be given another config while it lives.
         lowering.set(&["thread_unload_delay_secs"], 0);
     }
-    Ok(lowering.finish())
+    let lowered = lowering.finish();
+    refuse_given_back(plan, &lowered.config, &lowered.launch_line)?;
+    Ok(lowered)
 }
 
 /// `selectedCapabilityRoots` with the thread's root, behind those that the host chose itself.
@@ -170,14 +177,14 @@ const TRIAL_PROVIDER: &str = "codex-loadout-proof";
 /// `thread/start` for a trial of a loadout: ephemeral, and its model is the endpoint at `url`. Read-only,
 /// so that Codex marks no project as trusted for it.
 #[must_use]
-pub fn trial_request(lowered: Lowered, root: &Path, cwd: &Path, url: &str) -> Value {
-    let mut config = lowered.config;
+pub fn trial_request(mut lowered: Lowered, root: &Path, cwd: &Path, url: &str) -> Value {
     let provider = json!({ "name": TRIAL_PROVIDER, "base_url": url, "wire_api": "responses",
         "requires_openai_auth": false, "supports_websockets": false });
-    config.insert(
+    lowered.config.insert(
         "model_providers".to_owned(),
         json!({ TRIAL_PROVIDER: provider }),
     );
+    let config = dotted::print(&lowered.launch_line, &Map::new(), &[], &lowered.config);
     json!({
         "cwd": cwd, "ephemeral": true, "sandbox": "read-only", "approvalPolicy": "never",
         "modelProvider": TRIAL_PROVIDER, "config": config,
@@ -218,7 +225,9 @@ impl Lowering<'_> {
         for feature in ["plugins", "apps"] {
             self.set(&["features", feature], false);
         }
-        if self.active_hooks().next().is_none() && self.gate.is_none() {
+        let of_launch_line = hooks::of_launch_line(&self.catalog.launch_line);
+        let runs = self.active_hooks().next().is_some() || self.gate.is_some();
+        if !runs && of_launch_line.is_empty() {
             self.set(&["features", "hooks"], false);
             return;
         }
@@ -227,7 +236,9 @@ impl Lowering<'_> {
             self.set(&["features", "hooks"], true);
         }
         for key in &self.catalog.hooks {
-            self.set(&["hooks", "state", key, "enabled"], false);
+            if !hooks::is_of_launch_line(key) {
+                self.set(&["hooks", "state", key, "enabled"], false);
+            }
         }
     }
 
@@ -431,7 +442,8 @@ impl Lowering<'_> {
             let place = snapshot(hook.bundle);
             (hook, place.to_string_lossy().into_owned())
         });
-        let hooks = hooks::for_config(placed, self.gate);
+        let behind = hooks::of_launch_line(&self.catalog.launch_line);
+        let hooks = hooks::for_config(placed, self.gate, &behind);
         for (event, groups) in hooks {
             match groups {
                 Value::Object(state) => {
@@ -474,6 +486,7 @@ impl Lowering<'_> {
         Lowered {
             config: self.config,
             mode: MergeMode::of(self.plan.mode),
+            launch_line: self.catalog.launch_line.clone(),
             gone_servers: self.gone_servers,
         }
     }

@@ -4,10 +4,12 @@
 //! pure. When Codex gets a native field for one of these, it is used here and
 //! nobody else notices.
 
+mod dotted;
 mod drift;
 mod gate;
 mod hooks;
 mod host_config;
+mod launch_line;
 mod levers;
 mod lower;
 mod server_definition;

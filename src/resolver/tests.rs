@@ -83,6 +83,7 @@ pub(crate) fn catalog() -> Catalog {
     let mut blocked = plugin("banned@market", false, &["b"], &[]);
     blocked.blocked = Some("by your administrator".to_owned());
     Catalog {
+        launch_line: serde_json::Map::new(),
         cwd: PathBuf::from("/project"),
         skills: vec![
             skill(
