@@ -6,7 +6,9 @@ use super::answers::ConfigLayer;
 
 /// What the launch line says, as Codex 0.144 to 0.169 tell of it.
 pub(super) fn launch_line(layers: &[ConfigLayer]) -> Map<String, Value> {
-    let layer = layers.iter().find(|layer| layer.name.kind == "sessionFlags");
+    let layer = layers
+        .iter()
+        .find(|layer| layer.name.kind == "sessionFlags");
     layer
         .and_then(|layer| layer.config.as_object())
         .cloned()

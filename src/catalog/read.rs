@@ -6,14 +6,14 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::answers::{
-    CONFIG_READ, ConfigAnswer, HOOKS_LIST, HooksAnswer, ListedHook, ListedSkill,
-    PLUGIN_INSTALLED, PLUGIN_LIST, PluginsAnswer, SKILLS_LIST, SkillsAnswer,
+    CONFIG_READ, ConfigAnswer, HOOKS_LIST, HooksAnswer, ListedHook, ListedSkill, PLUGIN_INSTALLED,
+    PLUGIN_LIST, PluginsAnswer, SKILLS_LIST, SkillsAnswer,
 };
 use super::converted::Conversions;
 use super::installed::{Told, installed_root, read_plugin};
-use super::policy::launch_line;
 use super::model::{Catalog, ConfigServer, HostSkill, InstalledPlugin, SkillScope};
 use super::plugin_folder::MANIFESTS;
+use super::policy::launch_line;
 use super::roles::{role_folders, roles};
 use crate::connection::{AskError, Asker};
 

@@ -1,6 +1,6 @@
 //! Hooks of chosen plugins as hooks of one thread.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use codex_loadout_converter::target::hook_trust::{SESSION_SOURCE, hook_hash, hook_key};
 use serde_json::{Map, Value, json};
@@ -52,6 +52,12 @@ pub(super) fn of_launch_line(launch_line: &Map<String, Value>) -> BTreeMap<Strin
         .filter_map(|(event, groups)| Some((event.clone(), groups.as_array()?.len())))
         .filter(|(_, groups)| *groups > 0)
         .collect()
+}
+
+/// The events that a layer of config has hooks of.
+#[must_use]
+pub fn hook_events(layer: &Map<String, Value>) -> BTreeSet<String> {
+    of_launch_line(layer).into_keys().collect()
 }
 
 /// Whether Codex's key of a hook is that of one of the launch line.

@@ -63,7 +63,10 @@ impl<'a> HostConfig<'a> {
         let mut host = Self::default();
         for (key, json) in config.iter() {
             let place = dotted::place_of(key);
-            if !place.first().is_some_and(|top| GUARDED.contains(&top.as_str())) {
+            if !place
+                .first()
+                .is_some_and(|top| GUARDED.contains(&top.as_str()))
+            {
                 host.others.push((key, json));
                 continue;
             }

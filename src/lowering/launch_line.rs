@@ -23,10 +23,15 @@ pub(super) fn refuse_given_back(
     });
     names.extend(tools);
     let of_plugins = plan.plugins.iter().flat_map(|plugin| &plugin.skills);
-    let single = plan.skills.iter().map(|skill| (&skill.name, Some(skill.path.as_path())));
+    let single = plan
+        .skills
+        .iter()
+        .map(|skill| (&skill.name, Some(skill.path.as_path())));
     let skills = single.chain(of_plugins.map(|name| (name, None)));
     let denied = skills.filter(|(name, path)| {
-        let rules = launch_line.get("skills").and_then(|skills| skills.get("config"));
+        let rules = launch_line
+            .get("skills")
+            .and_then(|skills| skills.get("config"));
         // The last rule that is about it counts.
         let rule = rules.and_then(Value::as_array).and_then(|rules| {
             rules.iter().rfind(|rule| {

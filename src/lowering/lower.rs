@@ -12,7 +12,7 @@ use super::host_config::MergeMode;
 use super::launch_line::refuse_given_back;
 use super::levers::Levers;
 use super::server_definition;
-use crate::catalog::{Catalog, InstalledPlugin, SkillScope};
+use crate::catalog::{Catalog, ConfigServer, InstalledPlugin, SkillScope};
 use crate::resolver::{Plan, PlannedHook, PlannedPlugin, PlannedServer, Scope, ServerOrigin};
 
 /// A program that ends at once and does nothing.
@@ -177,7 +177,7 @@ const TRIAL_PROVIDER: &str = "codex-loadout-proof";
 /// `thread/start` for a trial of a loadout: ephemeral, and its model is the endpoint at `url`. Read-only,
 /// so that Codex marks no project as trusted for it.
 #[must_use]
-pub fn trial_request(mut lowered: Lowered, root: &Path, cwd: &Path, url: &str) -> Value {
+pub fn trial_request(mut lowered: Lowered, root: Option<&Path>, cwd: &Path, url: &str) -> Value {
     let provider = json!({ "name": TRIAL_PROVIDER, "base_url": url, "wire_api": "responses",
         "requires_openai_auth": false, "supports_websockets": false });
     lowered.config.insert(
@@ -188,8 +188,26 @@ pub fn trial_request(mut lowered: Lowered, root: &Path, cwd: &Path, url: &str) -
     json!({
         "cwd": cwd, "ephemeral": true, "sandbox": "read-only", "approvalPolicy": "never",
         "modelProvider": TRIAL_PROVIDER, "config": config,
-        "selectedCapabilityRoots": [root_entry(root)],
+        "selectedCapabilityRoots": root.map(root_entry).into_iter().collect::<Vec<_>>(),
     })
+}
+
+/// A thread without a loadout, in which nothing of the user's runs: no plugin, MCP server or hook.
+#[must_use]
+pub fn without_servers(catalog: &Catalog) -> Lowered {
+    let off = |(name, server): (&String, &ConfigServer)| {
+        let mut entry = transport_of(&server.definition);
+        entry.insert("enabled".to_owned(), false.into());
+        (name.clone(), Value::Object(entry))
+    };
+    let servers: Map<String, Value> = catalog.servers.iter().map(off).collect();
+    let off = json!({ "features": { "plugins": false, "hooks": false }, "mcp_servers": servers });
+    Lowered {
+        config: off.as_object().cloned().unwrap_or_default(),
+        mode: MergeMode::Open,
+        launch_line: catalog.launch_line.clone(),
+        gone_servers: Vec::new(),
+    }
 }
 
 struct Lowering<'a> {

@@ -16,9 +16,10 @@ mod server_definition;
 
 pub use drift::{drift, summary};
 pub use gate::{BLOCKED, GATE_TIMEOUT, GateInput, OPEN_GATE, has_gate, is_said_of_gate};
+pub use hooks::hook_events;
 pub use host_config::{HostConfig, MergeMode};
 pub use levers::{Levers, NEWEST_TESTED, OLDEST_TESTED, untested};
-pub use lower::{Guards, Lowered, ROOT_ID, lower, roots_json, trial_request};
+pub use lower::{Guards, Lowered, ROOT_ID, lower, roots_json, trial_request, without_servers};
 
 #[cfg(test)]
 mod tests;

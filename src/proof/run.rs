@@ -1,7 +1,7 @@
 //! One proof, from a Codex of our own to the differences.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,13 +9,13 @@ use codex_loadout_protocol::method::ThreadCapabilityProof;
 use codex_loadout_protocol::{CapabilitySelection, ErrorKind, LoadoutError, Seen};
 use serde_json::{Value, json};
 
-use super::compare::differences;
+use super::compare::{Native, differences};
 use super::endpoint::Endpoint;
-use crate::catalog::{CatalogCache, mention_only};
+use crate::catalog::{Catalog, CatalogCache, mention_only};
 use crate::connection::{BriefCodex, UpstreamCommand};
 use crate::interceptors::thread::{START, TURN_COMPLETED};
 use crate::loadouts::{Loadouts, Trial};
-use crate::lowering::{is_said_of_gate, trial_request};
+use crate::lowering::{Lowered, hook_events, is_said_of_gate, trial_request, without_servers};
 use crate::selections::LoadoutRecord;
 
 /// MCP servers may take their time to start; Codex itself gives up on them earlier.
@@ -71,32 +71,25 @@ async fn on(
         .get(codex.asker(), &upstream.codex_home, &cwd)
         .await?;
     let (record, lowered, root) = loadouts.trial(trial, &catalog, upstream).await?;
-    let mut endpoint = Endpoint::open().await.map_err(|error| {
-        LoadoutError::new(
-            ErrorKind::UnsupportedUpstream,
-            format!("no endpoint can be opened on loopback: {error}"),
-        )
-        .with_hint("Allow this program to listen on 127.0.0.1.")
-    })?;
-    let request = trial_request(lowered, &root, &catalog.cwd, &endpoint.url());
     let names: Vec<&str> = record.receipt.skill_names().collect();
-    let shown = shown(codex, &mut endpoint, &request, &names).await;
+    let shown = shown(codex, lowered, Some(&root), &catalog.cwd, &names).await;
     loadouts.discard(record.clone()).await;
     let (seen, hooks) = shown?;
+    let (natively, _) = shown_natively(codex, &catalog).await?;
     let LoadoutRecord {
         receipt, selection, ..
     } = record;
-    let own_roles = catalog.roles.iter().map(|role| role.name.clone()).collect();
+    let roles = catalog.roles.iter().map(|role| role.name.clone()).collect();
+    let hooks_of_launch_line = hook_events(&catalog.launch_line);
     let unlisted = tokio::task::spawn_blocking(move || mention_only(&catalog)).await;
+    let native = Native {
+        mention_only: unlisted.unwrap_or_default(),
+        roles,
+        hooks: hooks_of_launch_line,
+        tools: natively.other_tools,
+    };
     Ok(ThreadCapabilityProof {
-        differences: differences(
-            &receipt,
-            &selection,
-            &unlisted.unwrap_or_default(),
-            &own_roles,
-            &seen,
-            &hooks,
-        ),
+        differences: differences(&receipt, &selection, &native, &seen, &hooks),
         estimated_tokens: seen.context_chars().div_ceil(CHARS_PER_TOKEN),
         capability_selection: receipt,
         seen,
@@ -104,20 +97,39 @@ async fn on(
     })
 }
 
-/// Starts the thread, runs a turn, and reads what the endpoint was asked.
+/// What a thread without a loadout shows beside plugins and servers, which are left out: nothing of the
+/// user's runs for it.
+async fn shown_natively(
+    codex: &BriefCodex,
+    catalog: &Catalog,
+) -> Result<(Seen, Vec<String>), LoadoutError> {
+    shown(codex, without_servers(catalog), None, &catalog.cwd, &[]).await
+}
+
+/// Starts a thread, runs a turn, and reads what its model was asked.
 async fn shown(
     codex: &BriefCodex,
-    endpoint: &mut Endpoint,
-    request: &Value,
+    lowered: Lowered,
+    root: Option<&Path>,
+    cwd: &Path,
     names: &[&str],
 ) -> Result<(Seen, Vec<String>), LoadoutError> {
-    let started: Value = codex.asker().ask(START, request).await?;
-    let turn = json!({ "threadId": started["thread"]["id"],
+    let mut endpoint = Endpoint::open().await.map_err(|error| {
+        LoadoutError::new(
+            ErrorKind::UnsupportedUpstream,
+            format!("no endpoint can be opened on loopback: {error}"),
+        )
+        .with_hint("Allow this program to listen on 127.0.0.1.")
+    })?;
+    let request = trial_request(lowered, root, cwd, &endpoint.url());
+    let started: Value = codex.asker().ask(START, &request).await?;
+    let thread = &started["thread"]["id"];
+    let turn = json!({ "threadId": thread,
         "input": [{ "type": "text", "text": "Say done." }] });
     let _: Value = codex.asker().ask("turn/start", &turn).await?;
     let body = tokio::select! {
         body = endpoint.first() => body,
-        () = turn_ended(codex) => None,
+        () = turn_ended(codex, thread) => None,
         () = tokio::time::sleep(PATIENCE) => None,
     };
     let Some(body) = body else {
@@ -131,29 +143,33 @@ async fn shown(
     };
     // Hooks run until the turn has ended.
     let deadline = Instant::now() + Duration::from_secs(10);
-    while !has_ended(codex) && Instant::now() < deadline {
+    while !has_ended(codex, thread) && Instant::now() < deadline {
         tokio::time::sleep(LOOK_EVERY).await;
     }
     let said = codex.said();
     let ran = said.iter().filter(|frame| frame.method() == "hook/started");
     let hooks = ran.filter_map(|frame| {
         let message: Value = serde_json::from_slice(frame.bytes()).ok()?;
+        let of_thread = message["params"]["threadId"] == *thread;
         // The gate is ours, and in no loadout.
-        let params = Some(&message["params"]).filter(|params| !is_said_of_gate(params))?;
+        let params =
+            Some(&message["params"]).filter(|params| of_thread && !is_said_of_gate(params))?;
         Some(params["run"]["eventName"].as_str()?.to_owned())
     });
     Ok((Seen::knowing(&body, names), hooks.collect()))
 }
 
-async fn turn_ended(codex: &BriefCodex) {
-    while !has_ended(codex) {
+async fn turn_ended(codex: &BriefCodex, thread: &Value) {
+    while !has_ended(codex, thread) {
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
-fn has_ended(codex: &BriefCodex) -> bool {
-    codex
-        .said()
-        .iter()
-        .any(|frame| frame.method() == TURN_COMPLETED)
+fn has_ended(codex: &BriefCodex, thread: &Value) -> bool {
+    let said = codex.said();
+    let mut ends = said.iter().filter(|frame| frame.method() == TURN_COMPLETED);
+    ends.any(|frame| {
+        let message: Result<Value, _> = serde_json::from_slice(frame.bytes());
+        message.is_ok_and(|message| message["params"]["threadId"] == *thread)
+    })
 }

@@ -554,6 +554,7 @@ fn the_receipt_counts_what_is_left_out_and_what_it_costs() {
 fn what_is_listed_can_be_selected() {
     for capability in capabilities(&catalog()) {
         let list = match capability.kind {
+            CapabilityKind::Tool => continue,
             CapabilityKind::Plugin => "plugins",
             CapabilityKind::Skill if capability.id == "twin:t" => {
                 continue;

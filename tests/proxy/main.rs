@@ -17,6 +17,7 @@ mod frames;
 mod gate;
 mod goals;
 mod independence;
+mod launch_line;
 mod load;
 mod methods;
 mod persistence;
