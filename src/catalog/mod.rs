@@ -23,3 +23,5 @@ pub use model::{
     Catalog, ConfigServer, Conversion, HostRole, HostSkill, InstalledPlugin, Parts, PluginAgent,
     PluginHook, PluginServer, PluginSkill, SkillScope,
 };
+pub use policy::{Allowed, ManagedLayer, Policy, Requirements};
+pub use read::read_policy;

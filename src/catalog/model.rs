@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::policy::Policy;
 use crate::bundle::Digest;
 
 /// Everything that could be selected for a thread in one folder, at one moment.
@@ -33,6 +34,8 @@ pub struct Catalog {
     /// What the launch line says (`-c …`, `--enable …`, `--disable …`), as Codex's config has it. It may
     /// hold secrets: never print it.
     pub launch_line: serde_json::Map<String, serde_json::Value>,
+    /// What an administrator says of every thread.
+    pub policy: Policy,
 }
 
 /// An agent role outside plugins.

@@ -16,7 +16,7 @@ use crate::gate::Door;
 use crate::interceptors::initialize::CodexVersion;
 #[cfg(unix)]
 use crate::lowering::OPEN_GATE;
-use crate::lowering::{Guards, Levers, lower, untested};
+use crate::lowering::{Guards, Levers, held_against_policy, lower, untested};
 use crate::materializer::{RootId, Store, Verdict};
 use crate::resolver::{self, Plan};
 use crate::selections::{LoadoutRecord, Selections, root_file};
@@ -115,18 +115,22 @@ impl Loadouts {
     ) -> Result<Receipt, LoadoutError> {
         let mut plan = resolver::resolve(selection, catalog)?;
         // A plan that this Codex has no levers for is refused here as it would be at a start.
-        lower(
+        let lowered = lower(
             &plan,
             catalog,
             Levers::of(version),
             Guards::default(),
             |_| PathBuf::new(),
         )?;
+        let managed = held_against_policy(&plan, catalog, &lowered)?;
         if !self.digests.fill_known(&mut plan, None) {
             let loadouts = self.clone();
             plan = blocking(move || loadouts.digests.fill(&mut plan, None).map(|_| plan)).await?;
         }
-        Ok(receipt_on(&plan, catalog, version))
+        Ok(Receipt {
+            managed,
+            ..receipt_on(&plan, catalog, version)
+        })
     }
 
     /// Resolves a selection and snapshots what the thread is to keep.

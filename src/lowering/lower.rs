@@ -245,7 +245,8 @@ impl Lowering<'_> {
         }
         let of_launch_line = hooks::of_launch_line(&self.catalog.launch_line);
         let runs = self.active_hooks().next().is_some() || self.gate.is_some();
-        if !runs && of_launch_line.is_empty() {
+        let stay_on = self.catalog.policy.forces("hooks", true);
+        if !runs && of_launch_line.is_empty() && !stay_on {
             self.set(&["features", "hooks"], false);
             return;
         }
@@ -269,6 +270,9 @@ impl Lowering<'_> {
                 .any(|kept| kept == name || Path::new(kept) == path)
         };
         let catalog = self.catalog;
+        // Where an administrator has Codex's own stay on, each is kept out by itself.
+        let bundled_stay =
+            catalog.policy.says(&["skills", "bundled", "enabled"]) == Some(&Value::Bool(true));
         let out = catalog
             .skills
             .iter()
@@ -277,7 +281,7 @@ impl Lowering<'_> {
         if self.plan.mode == Mode::Replace {
             // By name: a newcomer of the same name elsewhere is kept out as well.
             let mut names: Vec<&str> = out
-                .filter(|skill| skill.scope != SkillScope::System)
+                .filter(|skill| bundled_stay || skill.scope != SkillScope::System)
                 .map(|skill| skill.name.as_str())
                 .collect();
             names.sort_unstable();
@@ -296,7 +300,7 @@ impl Lowering<'_> {
             .skills
             .iter()
             .any(|skill| skill.scope == SkillScope::System && is_kept(&skill.name, &skill.path));
-        if !keeps_system {
+        if !keeps_system && !bundled_stay {
             self.set(&["skills", "bundled", "enabled"], false);
         }
     }

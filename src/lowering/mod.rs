@@ -12,6 +12,8 @@ mod host_config;
 mod launch_line;
 mod levers;
 mod lower;
+mod policy;
+mod policy_meaning;
 mod server_definition;
 
 pub use drift::{drift, summary};
@@ -20,6 +22,8 @@ pub use hooks::hook_events;
 pub use host_config::{HostConfig, MergeMode};
 pub use levers::{Levers, NEWEST_TESTED, OLDEST_TESTED, untested};
 pub use lower::{Guards, Lowered, ROOT_ID, lower, roots_json, trial_request, without_servers};
+pub use policy::held_against_policy;
+pub use policy_meaning::{PolicyMeaning, policy_meaning};
 
 #[cfg(test)]
 mod tests;

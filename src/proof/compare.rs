@@ -13,7 +13,7 @@ pub(super) struct Native {
     pub(super) mention_only: BTreeSet<String>,
     /// Roles of the user's own.
     pub(super) roles: BTreeSet<String>,
-    /// Events that have hooks of the launch line or an administrator.
+    /// Events that have hooks of the launch line.
     pub(super) hooks: BTreeSet<String>,
     /// Tools outside MCP servers.
     pub(super) tools: Vec<String>,
@@ -51,7 +51,16 @@ pub(super) fn differences(
             differ(CapabilityKind::Skill, name, Problem::Missing);
         }
     }
-    if selection.mode != Mode::Extend {
+    // What an administrator switches on as a whole is not told part by part.
+    let is_open = receipt.managed.iter().any(|managed| {
+        let opens = ["features.", "plugins.", "skills."];
+        opens.iter().any(|key| managed.key.starts_with(key))
+    });
+    let managed = |of: &'static str| {
+        let keys = receipt.managed.iter().map(|managed| managed.key.as_str());
+        keys.filter_map(move |key| key.strip_prefix(of))
+    };
+    if selection.mode != Mode::Extend && !is_open {
         for name in arrived.difference(&skills) {
             differ(CapabilityKind::Skill, name, Problem::Unexpected);
         }
@@ -76,6 +85,7 @@ pub(super) fn differences(
         }
     }
     let servers_are_all = match selection.mode {
+        _ if is_open => false,
         Mode::Replace => true,
         Mode::Restrict => selection.mcp_servers.is_some(),
         Mode::Extend => false,
@@ -84,7 +94,9 @@ pub(super) fn differences(
         let known: BTreeSet<String> = receipt
             .mcp_servers
             .iter()
-            .map(|server| namespace(&server.name))
+            .map(|server| server.name.as_str())
+            .chain(managed("mcp_servers.").filter_map(|key| key.split('.').next()))
+            .map(namespace)
             .collect();
         for name in seen
             .mcp_servers
@@ -110,7 +122,11 @@ pub(super) fn differences(
         }
         let may_run = |event: &String| {
             let active = receipt.hooks.iter().filter(|hook| hook.active);
-            let mut events = active.map(|hook| &hook.event).chain(&native.hooks);
+            let of_layers = native.hooks.iter().map(String::as_str);
+            let mut events = active
+                .map(|hook| hook.event.as_str())
+                .chain(of_layers)
+                .chain(managed("hooks."));
             events.any(|known| known.eq_ignore_ascii_case(event))
         };
         for event in ran.iter().filter(|event| !may_run(event)) {

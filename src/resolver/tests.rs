@@ -84,6 +84,7 @@ pub(crate) fn catalog() -> Catalog {
     blocked.blocked = Some("by your administrator".to_owned());
     Catalog {
         launch_line: serde_json::Map::new(),
+        policy: crate::catalog::Policy::default(),
         cwd: PathBuf::from("/project"),
         skills: vec![
             skill(

@@ -13,7 +13,7 @@ use crate::catalog::Catalog;
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::interceptors::thread::GOAL_SET;
 use crate::loadouts::{Binding, check_environments, cwd_of, read_params};
-use crate::lowering::{Lowered, drift, summary};
+use crate::lowering::{Lowered, drift, held_against_policy, summary};
 use crate::router::{Prepared, Ticket};
 use crate::wire::Frame;
 
@@ -95,6 +95,7 @@ impl Work {
                 }
                 continue;
             }
+            held_against_policy(&binding.loadout.plan, &catalog, &lowered)?;
             let cause = cause_of(&binding, &lowered);
             stale.push(Told {
                 thread: member,

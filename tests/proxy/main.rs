@@ -21,6 +21,7 @@ mod launch_line;
 mod load;
 mod methods;
 mod persistence;
+mod policy;
 mod proof;
 mod roles;
 mod selection;
