@@ -34,6 +34,9 @@ pub struct Policy {
     pub layers: Vec<ManagedLayer>,
     /// What holds whatever any config says.
     pub requirements: Requirements,
+    /// Ids of plugins that are installed, and that Codex does not tell of: an administrator allows no plugins, or
+    /// not their source. Sorted.
+    pub hidden_plugins: Vec<String>,
 }
 
 /// A layer of config above a thread's own.
@@ -84,6 +87,7 @@ impl Policy {
                 })
                 .collect(),
             requirements: Requirements::of(told.unwrap_or_default(), file),
+            hidden_plugins: Vec::new(),
         }
     }
 
@@ -95,6 +99,13 @@ impl Policy {
             ..Requirements::default()
         };
         self.layers.is_empty() && self.requirements == nothing
+    }
+
+    /// The plugin of this id or name, if it is hidden.
+    #[must_use]
+    pub fn hides(&self, id: &str) -> Option<&str> {
+        let mut hidden = self.hidden_plugins.iter().map(String::as_str);
+        hidden.find(|hidden| *hidden == id || hidden.split('@').next() == Some(id))
     }
 
     /// What it makes of a feature, and which layer does.
@@ -246,6 +257,22 @@ impl Requirements {
             marketplaces_restricted: in_file.marketplaces.restrict_to_allowed_sources,
         }
     }
+}
+
+/// Ids of the plugins that lie in Codex's cache, sorted.
+pub(super) fn plugins_in(cache: &Path) -> Vec<String> {
+    let names = |folder: &Path| {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().into_string().ok())
+    };
+    let mut ids: Vec<String> = names(cache)
+        .flat_map(|market| {
+            let plugins = names(&cache.join(&market));
+            plugins.map(move |plugin| format!("{plugin}@{market}"))
+        })
+        .collect();
+    ids.sort();
+    ids
 }
 
 /// The text of the requirements' file; empty where there is none.

@@ -13,7 +13,7 @@ use super::converted::Conversions;
 use super::installed::{Told, installed_root, read_plugin};
 use super::model::{Catalog, ConfigServer, HostSkill, InstalledPlugin, SkillScope};
 use super::plugin_folder::MANIFESTS;
-use super::policy::{Policy, RequirementsAnswer, launch_line, requirements_text};
+use super::policy::{Policy, RequirementsAnswer, launch_line, plugins_in, requirements_text};
 use super::roles::{role_folders, roles};
 use crate::connection::{AskError, Asker};
 
@@ -122,7 +122,7 @@ fn assemble(
 ) -> Catalog {
     let layers = answer.layers.unwrap_or_default();
     let launch_line = launch_line(&layers);
-    let policy = Policy::of(&layers, requirements.requirements, &requirements_text());
+    let mut policy = Policy::of(&layers, requirements.requirements, &requirements_text());
     let mut config = answer.config;
     config.require(&policy.requirements.features);
     let cache = codex_home.join("plugins/cache");
@@ -155,6 +155,11 @@ fn assemble(
     }
     installed.sort_by(|a, b| a.id.cmp(&b.id));
     installed.dedup_by(|a, b| a.id == b.id);
+    if policy.requirements.marketplaces_restricted || policy.forces("plugins", false) {
+        policy.hidden_plugins = plugins_in(&cache);
+        let told = |id: &String| installed.iter().any(|plugin| plugin.id == *id);
+        policy.hidden_plugins.retain(|id| !told(id));
+    }
     let mut host: Vec<HostSkill> = of_host.into_iter().map(host_skill).collect();
     host.sort_by(|a, b| (&a.name, &a.path).cmp(&(&b.name, &b.path)));
     let hooks_are_on = config.hooks_are_on();

@@ -175,6 +175,7 @@ mod tests {
                 servers: Some(Allowed::new()),
                 ..Requirements::default()
             },
+            hidden_plugins: Vec::new(),
         };
         let keys: Vec<String> = policy_meaning(&policy)
             .into_iter()

@@ -392,7 +392,7 @@ fn what_is_wrong_is_named_with_what_to_write() {
         ),
         (
             json!({ "plugins": ["banned"] }),
-            ErrorKind::UnknownCapability,
+            ErrorKind::BlockedByPolicy,
             "banned@market",
             None,
             None,

@@ -8,7 +8,7 @@ use std::process::Command;
 use lab::{Client, HomeBuilder, Promise, Server};
 use serde_json::{Value, json};
 
-use crate::stage::{GITHUB_TOOLS, NOTES_TOOLS, PROXY, Stage, id_of, warnings};
+use crate::stage::{GITHUB_TOOLS, LINEAR_TOOLS, NOTES_TOOLS, PROXY, Stage, id_of, warnings};
 
 const MANAGED: &str = "managed_config.toml";
 const REQUIREMENTS: &str = "requirements.toml";
@@ -117,8 +117,7 @@ async fn what_is_forced_on_every_thread_is_refused_or_in_the_receipt() {
     let with_plugins = || {
         Promise::default()
             .server("github", &GITHUB_TOOLS)
-            .server("linear", &crate::stage::LINEAR_TOOLS)
-            .and_skills(&["github:pull-request", "linear:issue-writing"])
+            .server("linear", &LINEAR_TOOLS)
     };
     let plugins = "[features]\nplugins = true\n";
     let with_corp = || Promise::default().server("corp", &["corp_tool"]);
@@ -258,24 +257,19 @@ async fn what_is_forbidden_is_refused_where_it_is_named_and_no_receipt_has_it() 
     assert_eq!(servers, ["github", "linear", "team-notes"]);
     host.shutdown().await.unwrap();
 
-    managed.says(REQUIREMENTS, "[features]\nplugins = false\n");
-    let host = managed.host().await;
-    let error = stage
-        .refused(&host, json!({ "plugins": ["github@internal"] }))
-        .await;
-    assert_eq!(told(&error), blocked(&["plugins.github@internal"]));
-    host.shutdown().await.unwrap();
-
-    managed.says(
-        REQUIREMENTS,
+    for text in [
+        "[features]\nplugins = false\n",
         "[marketplaces]\nrestrict_to_allowed_sources = true\n",
-    );
-    let host = managed.host().await;
-    let error = stage
-        .refused(&host, json!({ "plugins": ["github@internal"] }))
-        .await;
-    assert_eq!(told(&error), blocked(&["plugins.github@internal"]));
-    host.shutdown().await.unwrap();
+    ] {
+        managed.says(REQUIREMENTS, text);
+        let host = managed.host().await;
+        for name in ["github", "github@internal"] {
+            let error = stage.refused(&host, json!({ "plugins": [name] })).await;
+            assert_eq!(error.data["kind"], "blockedByPolicy", "{text}");
+            assert_eq!(error.data["items"][0]["name"], "github@internal");
+        }
+        host.shutdown().await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
