@@ -33,6 +33,12 @@ pub enum ErrorKind {
     ThreadBusy,
     /// The thread had a loadout whose record can't be found or read.
     LoadoutLost,
+    /// There is no such thread.
+    ThreadNotFound,
+    /// A layer of config that no thread outranks forces on it what the loadout does not have.
+    PolicyConflict,
+    /// A layer of config that no thread outranks, or the launch line, takes away what was named.
+    BlockedByPolicy,
     /// The state folder is another user's, or open to others.
     StateUnavailable,
 }
@@ -52,6 +58,9 @@ impl ErrorKind {
             Self::EnvironmentUnsupported => "environmentUnsupported",
             Self::ThreadBusy => "threadBusy",
             Self::LoadoutLost => "loadoutLost",
+            Self::ThreadNotFound => "threadNotFound",
+            Self::PolicyConflict => "policyConflict",
+            Self::BlockedByPolicy => "blockedByPolicy",
             Self::StateUnavailable => "stateUnavailable",
         }
     }

@@ -81,6 +81,8 @@ pub enum CapabilityKind {
     Agent,
     /// A hook, by its event: told of in proofs, and selected with its plugin.
     Hook,
+    /// A tool of Codex's own, which no loadout gives or takes: told of in proofs.
+    Tool,
 }
 
 /// One thing that could be selected.

@@ -32,6 +32,9 @@ pub struct Receipt {
     pub context: ContextCost,
     /// The thread this loadout was inherited from (fork or spawn).
     pub inherited_from: Option<String>,
+    /// What an administrator forces on the thread besides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub managed: Vec<ManagedReceipt>,
     /// What the host should know: something was renamed, narrowed, recovered.
     pub warnings: Vec<Warning>,
 }
@@ -118,6 +121,26 @@ pub struct HookReceipt {
     pub trusted: bool,
     /// Whether it runs for this thread.
     pub active: bool,
+}
+
+/// One thing that an administrator's layer of config says of every thread.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ManagedReceipt {
+    /// The file of the layer, or Codex's word for where it comes from.
+    pub layer: String,
+    /// The key in it.
+    pub key: String,
+}
+
+impl ManagedReceipt {
+    /// A key of a layer.
+    pub fn new(layer: impl Into<String>, key: impl Into<String>) -> Self {
+        Self {
+            layer: layer.into(),
+            key: key.into(),
+        }
+    }
 }
 
 /// How many of the user's own capabilities the thread does not get.

@@ -40,6 +40,9 @@ pub struct CapabilitySelection {
     pub apps: Option<Vec<String>>,
     /// Whether approved hooks of chosen plugins run.
     pub hooks: HookPolicy,
+    /// What becomes of what an administrator's layer of config forces on every thread.
+    #[serde(skip_serializing_if = "ManagedPolicy::is_default")]
+    pub managed: ManagedPolicy,
 }
 
 impl CapabilitySelection {
@@ -113,6 +116,25 @@ pub enum HookPolicy {
     None,
     /// Hooks of chosen plugins run if the user approved them.
     Trusted,
+}
+
+/// What becomes of what an administrator's layer of config forces on every thread.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum ManagedPolicy {
+    /// The request fails with `policyConflict`.
+    #[default]
+    Refuse,
+    /// The thread has it, and the receipt lists it.
+    Include,
+}
+
+impl ManagedPolicy {
+    /// Whether it is what holds where nothing is said.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks it")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// One profile name or a list of them.

@@ -17,6 +17,9 @@ pub(super) const PLUGIN_LIST: &str = "plugin/list";
 /// Asks for the effective config of a folder.
 pub(super) const CONFIG_READ: &str = "config/read";
 
+/// Asks for what holds whatever any config says.
+pub(super) const REQUIREMENTS_READ: &str = "configRequirements/read";
+
 /// Asks for the hooks of folders.
 pub(super) const HOOKS_LIST: &str = "hooks/list";
 
@@ -128,6 +131,25 @@ impl ListedPlugin {
 #[derive(Debug, Deserialize)]
 pub(super) struct ConfigAnswer {
     pub(super) config: Config,
+    /// What it is made of, the strongest first.
+    #[serde(default)]
+    pub(super) layers: Option<Vec<ConfigLayer>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct ConfigLayer {
+    pub(super) name: LayerName,
+    #[serde(default)]
+    pub(super) config: Value,
+}
+
+/// Where a layer of config comes from, in Codex's words.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct LayerName {
+    #[serde(rename = "type", default)]
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) file: Option<PathBuf>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -155,6 +177,14 @@ pub(super) struct SkillsConfig {
 }
 
 impl Config {
+    /// What holds whatever any config says, Codex leaves out of what it tells of config.
+    pub(super) fn require(&mut self, features: &BTreeMap<String, bool>) {
+        let features = features
+            .iter()
+            .map(|(feature, on)| (feature.clone(), Value::Bool(*on)));
+        self.features.get_or_insert_default().extend(features);
+    }
+
     /// Whether the user has plugins switched on at all.
     pub(super) fn plugins_are_on(&self) -> bool {
         self.is_on("plugins")

@@ -11,6 +11,7 @@ mod model;
 mod newcomers;
 mod parts;
 mod plugin_folder;
+mod policy;
 mod read;
 mod roles;
 mod skill_header;
@@ -23,4 +24,6 @@ pub use model::{
     Catalog, ConfigServer, Conversion, HostRole, HostSkill, InstalledPlugin, Parts, PluginAgent,
     PluginHook, PluginServer, PluginSkill, SkillScope,
 };
+pub use policy::{Allowed, ManagedLayer, Policy, Requirements};
+pub use read::read_policy;
 pub(crate) use skill_header::SkillHeader;

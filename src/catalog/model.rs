@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::policy::Policy;
 use crate::bundle::Digest;
 
 /// Everything that could be selected for a thread in one folder, at one moment.
@@ -34,6 +35,11 @@ pub struct Catalog {
     pub skill_list_is_off: bool,
     /// The model's context window in tokens, where the config says it.
     pub context_window: Option<u64>,
+    /// What the launch line says (`-c …`, `--enable …`, `--disable …`), as Codex's config has it. It may
+    /// hold secrets: never print it.
+    pub launch_line: serde_json::Map<String, serde_json::Value>,
+    /// What an administrator says of every thread.
+    pub policy: Policy,
 }
 
 impl Catalog {

@@ -6,14 +6,15 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::answers::{
-    CONFIG_READ, Config, ConfigAnswer, HOOKS_LIST, HooksAnswer, ListedHook, ListedSkill,
-    PLUGIN_INSTALLED, PLUGIN_LIST, PluginsAnswer, SKILLS_LIST, SkillsAnswer,
+    CONFIG_READ, ConfigAnswer, HOOKS_LIST, HooksAnswer, ListedHook, ListedSkill, PLUGIN_INSTALLED,
+    PLUGIN_LIST, PluginsAnswer, REQUIREMENTS_READ, SKILLS_LIST, SkillsAnswer,
 };
 use super::converted::Conversions;
 use super::installed::{Told, installed_root, read_plugin};
 use super::mention_only::is_mention_only;
 use super::model::{Catalog, ConfigServer, HostSkill, InstalledPlugin, SkillScope};
 use super::plugin_folder::MANIFESTS;
+use super::policy::{Policy, RequirementsAnswer, launch_line, plugins_in, requirements_text};
 use super::roles::{role_folders, roles};
 use crate::connection::{AskError, Asker};
 
@@ -39,13 +40,14 @@ pub(super) async fn read_catalog(
     // A name that is not known may be that of a plugin that a marketplace has.
     let which_plugins = if force { PLUGIN_LIST } else { PLUGIN_INSTALLED };
     let plugins = json!({ "cwds": [cwd] });
-    let config = json!({ "cwd": cwd, "includeLayers": false });
+    let config = json!({ "cwd": cwd, "includeLayers": true });
     let hooks = json!({ "cwds": [cwd] });
-    let (skills, plugins, config, hooks) = tokio::try_join!(
+    let (skills, plugins, config, hooks, requirements) = tokio::try_join!(
         asker.ask::<SkillsAnswer>(SKILLS_LIST, &skills),
         asker.ask::<PluginsAnswer>(which_plugins, &plugins),
         asker.ask::<ConfigAnswer>(CONFIG_READ, &config),
         told_hooks(asker, &hooks),
+        told_requirements(asker),
     )?;
     let hooks = hooks
         .data
@@ -66,7 +68,7 @@ pub(super) async fn read_catalog(
             &cwd,
             skills,
             plugins,
-            config.config,
+            (config, requirements),
             hooks,
             &conversions,
         )
@@ -84,15 +86,46 @@ async fn told_hooks(asker: &Asker, params: &Value) -> Result<HooksAnswer, AskErr
     }
 }
 
+/// What an administrator says of every thread.
+///
+/// # Errors
+/// [`AskError`] if Codex refuses: it can't read a layer either.
+pub async fn read_policy(asker: &Asker, cwd: &Path) -> Result<Policy, AskError> {
+    let config = json!({ "cwd": cwd, "includeLayers": true });
+    let (config, requirements) = tokio::try_join!(
+        asker.ask::<ConfigAnswer>(CONFIG_READ, &config),
+        told_requirements(asker),
+    )?;
+    let layers = config.layers.unwrap_or_default();
+    Ok(Policy::of(
+        &layers,
+        requirements.requirements,
+        &requirements_text(),
+    ))
+}
+
+/// A Codex that does not tell of requirements has none.
+async fn told_requirements(asker: &Asker) -> Result<RequirementsAnswer, AskError> {
+    match asker.ask(REQUIREMENTS_READ, &json!({})).await {
+        Err(AskError::Refused { .. }) => Ok(RequirementsAnswer::default()),
+        told => told,
+    }
+}
+
 fn assemble(
     codex_home: &Path,
     cwd: &Path,
     skills: Vec<ListedSkill>,
     plugins: PluginsAnswer,
-    config: Config,
+    (answer, requirements): (ConfigAnswer, RequirementsAnswer),
     hooks: Vec<ListedHook>,
     conversions: &Conversions,
 ) -> Catalog {
+    let layers = answer.layers.unwrap_or_default();
+    let launch_line = launch_line(&layers);
+    let mut policy = Policy::of(&layers, requirements.requirements, &requirements_text());
+    let mut config = answer.config;
+    config.require(&policy.requirements.features);
     let cache = codex_home.join("plugins/cache");
     let (of_plugins, of_host): (Vec<_>, Vec<_>) = skills
         .into_iter()
@@ -116,8 +149,18 @@ fn assemble(
             Some(read_plugin(market, plugin, root, &told))
         })
         .collect();
+    for plugin in &mut installed {
+        for (name, server) in &mut plugin.native.servers {
+            server.enabled &= policy.allows_plugin_server(&plugin.id, name, &server.definition);
+        }
+    }
     installed.sort_by(|a, b| a.id.cmp(&b.id));
     installed.dedup_by(|a, b| a.id == b.id);
+    if policy.requirements.marketplaces_restricted || policy.forces("plugins", false) {
+        policy.hidden_plugins = plugins_in(&cache);
+        let told = |id: &String| installed.iter().any(|plugin| plugin.id == *id);
+        policy.hidden_plugins.retain(|id| !told(id));
+    }
     let mut host: Vec<HostSkill> = of_host.into_iter().map(host_skill).collect();
     host.sort_by(|a, b| (&a.name, &a.path).cmp(&(&b.name, &b.path)));
     let skill_list_is_off = config.skill_list_is_off();
@@ -134,10 +177,11 @@ fn assemble(
                 .get("enabled")
                 .and_then(Value::as_bool)
                 .unwrap_or(true);
+            let allowed = policy.allows_server(&name, &definition);
             (
                 name,
                 ConfigServer {
-                    enabled,
+                    enabled: enabled && allowed,
                     definition,
                 },
             )
@@ -159,6 +203,8 @@ fn assemble(
         newcomers: Vec::new(),
         plugins: installed,
         servers: servers.collect(),
+        launch_line,
+        policy,
     }
 }
 
@@ -209,8 +255,8 @@ mod tests {
         }
     }
 
-    fn config(json: Value) -> Config {
-        serde_json::from_value(json).unwrap()
+    fn config(json: Value) -> ConfigAnswer {
+        serde_json::from_value(json!({ "config": json })).unwrap()
     }
 
     #[test]
@@ -236,7 +282,7 @@ mod tests {
             Path::new("/w"),
             skills,
             plugins,
-            config,
+            (config, RequirementsAnswer::default()),
             Vec::new(),
             &Conversions::default(),
         );

@@ -144,7 +144,7 @@ impl Verifying {
         let root = self.home.root_of(number, place)?;
         Ok(trial_request(
             lowered,
-            &root,
+            Some(&root),
             &catalog.cwd,
             &self.endpoint.url(),
         ))

@@ -12,7 +12,9 @@ use super::spares::{self, Spares};
 use crate::bundle::Digest;
 use crate::catalog::Catalog;
 use crate::interceptors::initialize::CodexVersion;
-use crate::lowering::{Files, Levers, large_list, lower, skill_list, untested};
+use crate::lowering::{
+    Files, Levers, held_against_policy, large_list, lower, skill_list, untested,
+};
 use crate::materializer::{RootId, Store, Verdict};
 use crate::resolver::{self, Plan};
 use crate::selections::{LoadoutRecord, Selections, root_file};
@@ -98,12 +100,16 @@ impl Loadouts {
     ) -> Result<Receipt, LoadoutError> {
         let mut plan = resolver::resolve(selection, catalog)?;
         // A plan that this Codex has no levers for is refused here as it would be at a start.
-        lower(&plan, catalog, Levers::of(version), Files::default())?;
+        let lowered = lower(&plan, catalog, Levers::of(version), Files::default())?;
+        let managed = held_against_policy(&plan, catalog, &lowered)?;
         if !self.digests.fill_known(&mut plan, None) {
             let loadouts = self.clone();
             plan = blocking(move || loadouts.digests.fill(&mut plan, None).map(|_| plan)).await?;
         }
-        Ok(self.receipt_on(&plan, catalog, version))
+        Ok(Receipt {
+            managed,
+            ..self.receipt_on(&plan, catalog, version)
+        })
     }
 
     /// A plan's receipt on this Codex. The digests of its folders must have been filled in.

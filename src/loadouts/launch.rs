@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use codex_loadout_protocol::receipt::Warning;
 use codex_loadout_protocol::selection::FIELD;
-use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
+use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError, Receipt};
 use serde_json::{Map, Value};
 
 use super::bindings::Binding;
@@ -19,7 +19,8 @@ use crate::crash_point::crash_point;
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::interceptors::thread::RESUMABLE;
 use crate::lowering::{
-    Files, HostConfig, Levers, Lowered, MergeMode, developer_instructions, lower, roots_json,
+    Files, HostConfig, Levers, Lowered, MergeMode, developer_instructions, held_against_policy,
+    lower, roots_json,
 };
 use crate::resolver::{self, Plan};
 use crate::selections::{LoadoutRecord, root_file};
@@ -97,9 +98,13 @@ impl Loadouts {
     ) -> Result<(LoadoutRecord, Lowered, Digest), LoadoutError> {
         let (plan, loadout) = self.publish(&selection, catalog).await?;
         let lowered = self.lower(&plan, catalog, upstream)?;
+        let managed = held_against_policy(&plan, catalog, &lowered)?;
         let record = LoadoutRecord {
             root: None,
-            receipt: self.receipt_on(&plan, catalog, upstream.version),
+            receipt: Receipt {
+                managed,
+                ..self.receipt_on(&plan, catalog, upstream.version)
+            },
             selection,
             plan,
             host_instructions: None,
@@ -129,8 +134,10 @@ impl Loadouts {
             Trial::Recorded(mut record) => {
                 record.root = None;
                 let loadouts = self.clone();
-                let record = blocking(move || loadouts.restore(&record).map(|_| *record)).await?;
+                let mut record =
+                    blocking(move || loadouts.restore(&record).map(|_| *record)).await?;
                 let lowered = self.lower(&record.plan, catalog, upstream)?;
+                record.receipt.managed = held_against_policy(&record.plan, catalog, &lowered)?;
                 (record, lowered)
             }
         };
@@ -193,6 +200,7 @@ impl Loadouts {
                 .push(Warning::new("healed", message));
         }
         let lowered = self.lower(&record.plan, catalog, upstream)?;
+        record.receipt.managed = held_against_policy(&record.plan, catalog, &lowered)?;
         for server in &lowered.gone_servers {
             let message = format!(
                 "MCP server `{server}` is no longer in the config; the thread goes on without it"
@@ -319,6 +327,21 @@ impl Loadouts {
         upstream: &UpstreamInfo,
     ) -> Result<Lowered, LoadoutError> {
         self.lower(&loadout.plan, catalog, upstream)
+    }
+
+    /// The same for one that is loaded with it next.
+    ///
+    /// # Errors
+    /// As there, and `policyConflict` or `blockedByPolicy` if an administrator's config does not have it.
+    pub fn told_at_load(
+        &self,
+        loadout: &LoadoutRecord,
+        catalog: &Catalog,
+        upstream: &UpstreamInfo,
+    ) -> Result<Lowered, LoadoutError> {
+        let lowered = self.lower(&loadout.plan, catalog, upstream)?;
+        held_against_policy(&loadout.plan, catalog, &lowered)?;
+        Ok(lowered)
     }
 
     /// A fork as Codex is to make it that gets its loadout right afterwards: with nothing of the user's
@@ -465,7 +488,7 @@ fn merged_config(params: &RawObject<'_>, lowered: &Lowered) -> Result<String, Lo
 /// `invalidSelection` if the host's would widen the loadout.
 pub fn merge_config(of_host: &str, lowered: &Lowered) -> Result<String, LoadoutError> {
     let config = RawObject::parse(of_host, "config")?;
-    HostConfig::parse(&config)?.merged_with(&lowered.config, lowered.mode)
+    HostConfig::parse(&config)?.merged_with(lowered)
 }
 
 /// The host's own roots, which would widen a guarded loadout.

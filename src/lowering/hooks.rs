@@ -1,5 +1,7 @@
 //! Hooks of chosen plugins as hooks of one thread.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use codex_loadout_converter::target::hook_trust::{SESSION_SOURCE, hook_hash, hook_key};
 use serde_json::{Map, Value, json};
 
@@ -13,11 +15,17 @@ const ROOT_VARIABLES: [&str; 2] = ["PLUGIN_ROOT", "CLAUDE_PLUGIN_ROOT"];
 /// `config.hooks` of a thread: each hook, and that it may run. Codex 0.144 to 0.169 compare a hook's
 /// trust with a hash of its definition; so both can be given at once, at start, resume and fork.
 ///
-/// `hooks` come with the place of their plugin's snapshot.
+/// `hooks` come with the place of their plugin's snapshot. `behind` says how many groups the launch line has of
+/// each event: ours come behind them.
 pub(super) fn for_config<'a>(
     hooks: impl Iterator<Item = (&'a PlannedHook, String)>,
+    behind: &BTreeMap<String, usize>,
 ) -> Map<String, Value> {
-    let mut config = Hooks::default();
+    let mut config = Hooks {
+        behind,
+        events: Map::new(),
+        state: Map::new(),
+    };
     for (hook, place) in hooks {
         let handler = placed(&hook.handler, &place);
         config.add(&hook.event, hook.matcher.as_deref(), handler);
@@ -29,13 +37,35 @@ pub(super) fn for_config<'a>(
     events
 }
 
-#[derive(Default)]
-struct Hooks {
+/// The events that the launch line has hooks of, and how many groups of each.
+pub(super) fn of_launch_line(launch_line: &Map<String, Value>) -> BTreeMap<String, usize> {
+    let hooks = launch_line.get("hooks").and_then(Value::as_object);
+    let events = hooks.into_iter().flatten();
+    events
+        .filter_map(|(event, groups)| Some((event.clone(), groups.as_array()?.len())))
+        .filter(|(_, groups)| *groups > 0)
+        .collect()
+}
+
+/// The events that a layer of config has hooks of.
+#[must_use]
+pub fn hook_events(layer: &Map<String, Value>) -> BTreeSet<String> {
+    of_launch_line(layer).into_keys().collect()
+}
+
+/// Whether Codex's key of a hook is that of one of the launch line.
+pub(super) fn is_of_launch_line(key: &str) -> bool {
+    key.strip_prefix(SESSION_SOURCE)
+        .is_some_and(|rest| rest.starts_with(':'))
+}
+
+struct Hooks<'a> {
+    behind: &'a BTreeMap<String, usize>,
     events: Map<String, Value>,
     state: Map<String, Value>,
 }
 
-impl Hooks {
+impl Hooks<'_> {
     fn add(&mut self, event: &str, matcher: Option<&str>, handler: Map<String, Value>) {
         let Some(hash) = hook_hash(event, matcher, &handler) else {
             // Codex would not take it either.
@@ -48,7 +78,8 @@ impl Hooks {
         let Some(groups) = groups.as_array_mut() else {
             return;
         };
-        let key = hook_key(SESSION_SOURCE, event, groups.len(), 0);
+        let before = self.behind.get(event).copied().unwrap_or_default();
+        let key = hook_key(SESSION_SOURCE, event, before + groups.len(), 0);
         self.state.insert(key, json!({ "trusted_hash": hash }));
         let mut group = json!({ "hooks": [handler] });
         if let Some(matcher) = matcher {

@@ -5,6 +5,8 @@ use codex_loadout_protocol::selection::Mode;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use serde_json::{Map, Value};
 
+use super::dotted;
+use super::lower::Lowered;
 use crate::wire::{EditError, RawObject};
 
 /// Config keys under which capabilities are switched on or defined.
@@ -47,6 +49,8 @@ impl MergeMode {
 #[derive(Debug, Default)]
 pub struct HostConfig<'a> {
     guarded: Map<String, Value>,
+    /// Where the guarded keys lead.
+    places: Vec<dotted::Place>,
     others: Vec<(&'a str, &'a str)>,
 }
 
@@ -54,68 +58,46 @@ impl<'a> HostConfig<'a> {
     /// Reads the host's `config`. Codex takes a key as a path as well (`features.plugins`): those are unfolded.
     ///
     /// # Errors
-    /// `invalidSelection` for a guarded key whose path can't be read.
+    /// `invalidSelection` for a guarded key that holds no JSON.
     pub fn parse(config: &'a RawObject<'a>) -> Result<Self, LoadoutError> {
         let mut host = Self::default();
         for (key, json) in config.iter() {
-            let Some(path) = split_path(key).filter(|path| !path.is_empty()) else {
-                if GUARDED.iter().any(|guarded| key.starts_with(guarded)) {
-                    return Err(widened(key, "its path can't be read"));
-                }
-                host.others.push((key, json));
-                continue;
-            };
-            if !GUARDED.contains(&path[0].as_str()) {
+            let place = dotted::place_of(key);
+            if !place
+                .first()
+                .is_some_and(|top| GUARDED.contains(&top.as_str()))
+            {
                 host.others.push((key, json));
                 continue;
             }
             let value: Value = serde_json::from_str(json)
                 .map_err(|_| LoadoutError::from(EditError::NotAnObject("config")))?;
-            let tree = path.into_iter().rev().fold(value, |inner, part| {
-                Value::Object(Map::from_iter([(part, inner)]))
+            let tree = place.iter().rev().fold(value, |inner, part| {
+                Value::Object(Map::from_iter([(part.clone(), inner)]))
             });
             if let Value::Object(tree) = tree {
                 merge(&mut host.guarded, tree);
             }
+            host.places.push(place);
         }
         Ok(host)
     }
 
-    /// The config to send: the host's, with ours on top.
+    /// The config to send: the host's, with ours on top, in keys that leave the launch line what it says.
     ///
     /// # Errors
     /// `invalidSelection`, naming each key that would widen a guarded loadout.
-    pub fn merged_with(
-        &self,
-        ours: &Map<String, Value>,
-        mode: MergeMode,
-    ) -> Result<String, LoadoutError> {
-        if mode == MergeMode::Guarded {
+    pub fn merged_with(&self, lowered: &Lowered) -> Result<String, LoadoutError> {
+        let ours = &lowered.config;
+        if lowered.mode == MergeMode::Guarded {
             self.refuse_widening(ours)?;
         }
-        let mut guarded = self.guarded.clone();
-        let host_rules = self
-            .guarded
-            .get("skills")
-            .and_then(|skills| skills.get("config"))
-            .cloned();
-        merge(&mut guarded, ours.clone());
-        if let (Some(Value::Array(host_rules)), Some(Value::Array(rules))) = (
-            host_rules,
-            guarded
-                .get_mut("skills")
-                .and_then(|skills| skills.get_mut("config")),
-        ) && ours
-            .get("skills")
-            .is_some_and(|skills| skills.get("config").is_some())
-        {
-            rules.extend(host_rules);
-        }
+        let texts: Vec<(String, String)> =
+            dotted::print(&lowered.launch_line, &self.guarded, &self.places, ours)
+                .into_iter()
+                .map(|(key, value)| (key, value.to_string()))
+                .collect();
         let mut config = RawObject::default();
-        let texts: Vec<(String, String)> = guarded
-            .iter()
-            .map(|(key, value)| (key.clone(), value.to_string()))
-            .collect();
         for (key, json) in &self.others {
             config.set_text(key, json);
         }
@@ -275,7 +257,9 @@ mod tests {
     fn merged(host: &str, ours: Value, mode: MergeMode) -> Result<String, Vec<String>> {
         let raw = RawObject::parse(host, "config").unwrap();
         HostConfig::parse(&raw)
-            .and_then(|config| config.merged_with(ours.as_object().unwrap(), mode))
+            .and_then(|config| {
+                config.merged_with(&Lowered::new(ours.as_object().unwrap().clone(), mode))
+            })
             .map_err(|error| {
                 assert_eq!(error.kind, ErrorKind::InvalidSelection);
                 error.items.into_iter().map(|item| item.name).collect()
@@ -301,15 +285,15 @@ mod tests {
         );
         let value: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(
-            value["features"],
-            json!({ "goals": true, "plugins": false })
+            (&value["features.goals"], &value["features.plugins"]),
+            (&json!(true), &json!(false))
         );
         assert_eq!(
             value["mcp_servers"]["chosen"],
             json!({ "tool_timeout_sec": 5, "enabled": true })
         );
         assert_eq!(value["mcp_servers"]["gone"]["enabled"], false);
-        assert_eq!(value["skills"]["config"].as_array().unwrap().len(), 2);
+        assert_eq!(value["skills.config"].as_array().unwrap().len(), 2);
     }
 
     #[test]
@@ -337,7 +321,12 @@ mod tests {
                 r#"{"mcp_servers.other.enabled":true}"#,
                 "config.mcp_servers.other",
             ),
-            (r#"{"plugins.\"p@m\".enabled":true}"#, "config.plugins.p@m"),
+            (r#"{"plugins.p@m.enabled":true}"#, "config.plugins.p@m"),
+            // Codex knows no quotes in a key: they are of the name.
+            (
+                r#"{"plugins.\"p@m\".enabled":true}"#,
+                "config.plugins.\"p@m\"",
+            ),
             (
                 r#"{"agents":{"role":{"description":"d"}}}"#,
                 "config.agents.role",

@@ -7,13 +7,15 @@ use codex_loadout_protocol::selection::{HookPolicy, Mode};
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use serde_json::{Map, Value, json};
 
+use super::dotted;
 use super::hooks;
 use super::host_config::MergeMode;
+use super::launch_line::refuse_given_back;
 use super::levers::Levers;
 use super::server_definition;
 use super::skill_list::{developer_instructions, role_with_list, skill_list};
 use crate::bundle::Digest;
-use crate::catalog::{Catalog, InstalledPlugin, SkillScope};
+use crate::catalog::{Catalog, ConfigServer, InstalledPlugin, SkillScope};
 use crate::resolver::{Plan, PlannedHook, PlannedPlugin, PlannedServer, Scope, ServerOrigin};
 
 /// A program that ends at once and does nothing.
@@ -29,6 +31,8 @@ pub struct Lowered {
     pub config: Map<String, Value>,
     /// How the host's own part is treated.
     pub mode: MergeMode,
+    /// What the launch line says, which goes on counting.
+    pub launch_line: Map<String, Value>,
     /// Chosen servers of the user's config that it no longer has.
     pub gone_servers: Vec<String>,
     /// The list of skills that we write for the model; empty if it has none. `None`: the list is Codex's own.
@@ -40,6 +44,19 @@ pub struct Lowered {
 }
 
 impl Lowered {
+    /// This config, and nothing else.
+    pub(super) fn new(config: Map<String, Value>, mode: MergeMode) -> Self {
+        Self {
+            config,
+            mode,
+            launch_line: Map::new(),
+            gone_servers: Vec::new(),
+            skill_list: None,
+            user_instructions: None,
+            role_files: BTreeMap::new(),
+        }
+    }
+
     /// Puts servers that do nothing in the place of a thread's own, under the same names: to see the
     /// names without running anything.
     pub fn idle_servers(&mut self) {
@@ -131,6 +148,7 @@ const NO_ROLE: &str = "Not available here: the same as `default`.";
 ///
 /// # Errors
 /// `unsupportedUpstream` if the plan needs a lever that this Codex lacks: it was made with another one.
+/// `blockedByPolicy` if it would have what the launch line takes away.
 pub fn lower(
     plan: &Plan,
     catalog: &Catalog,
@@ -161,7 +179,9 @@ pub fn lower(
         // So that the thread can be given another config while it lives.
         lowering.set(&["thread_unload_delay_secs"], 0);
     }
-    Ok(lowering.finish())
+    let lowered = lowering.finish();
+    refuse_given_back(plan, &lowered.config, &lowered.launch_line)?;
+    Ok(lowered)
 }
 
 /// `selectedCapabilityRoots` with the thread's root, behind those that the host chose itself.
@@ -186,21 +206,40 @@ const TRIAL_PROVIDER: &str = "codex-loadout-proof";
 /// `thread/start` for a trial of a loadout: ephemeral, and its model is the endpoint at `url`. Read-only,
 /// so that Codex marks no project as trusted for it.
 #[must_use]
-pub fn trial_request(lowered: Lowered, root: &Path, cwd: &Path, url: &str) -> Value {
+pub fn trial_request(mut lowered: Lowered, root: Option<&Path>, cwd: &Path, url: &str) -> Value {
     let list = lowered.skill_list.as_deref().unwrap_or_default();
     let instructions = developer_instructions(None, lowered.user_instructions.as_deref(), list);
-    let mut config = lowered.config;
     let provider = json!({ "name": TRIAL_PROVIDER, "base_url": url, "wire_api": "responses",
         "requires_openai_auth": false, "supports_websockets": false });
-    config.insert(
+    lowered.config.insert(
         "model_providers".to_owned(),
         json!({ TRIAL_PROVIDER: provider }),
     );
+    let config = dotted::print(&lowered.launch_line, &Map::new(), &[], &lowered.config);
     json!({
         "cwd": cwd, "ephemeral": true, "sandbox": "read-only", "approvalPolicy": "never",
         "modelProvider": TRIAL_PROVIDER, "config": config, "developerInstructions": instructions,
-        "selectedCapabilityRoots": [root_entry(root)],
+        "selectedCapabilityRoots": root.map(root_entry).into_iter().collect::<Vec<_>>(),
     })
+}
+
+/// A thread without a loadout, in which nothing of the user's runs: no plugin, MCP server or hook.
+#[must_use]
+pub fn without_servers(catalog: &Catalog) -> Lowered {
+    let off = |(name, server): (&String, &ConfigServer)| {
+        let mut entry = transport_of(&server.definition);
+        entry.insert("enabled".to_owned(), false.into());
+        (name.clone(), Value::Object(entry))
+    };
+    let servers: Map<String, Value> = catalog.servers.iter().map(off).collect();
+    let off = json!({ "features": { "plugins": false, "hooks": false }, "mcp_servers": servers });
+    Lowered {
+        launch_line: catalog.launch_line.clone(),
+        ..Lowered::new(
+            off.as_object().cloned().unwrap_or_default(),
+            MergeMode::Open,
+        )
+    }
 }
 
 struct Lowering<'a> {
@@ -237,12 +276,17 @@ impl Lowering<'_> {
         for feature in ["plugins", "apps"] {
             self.set(&["features", feature], false);
         }
-        if self.active_hooks().next().is_none() {
+        let of_launch_line = hooks::of_launch_line(&self.catalog.launch_line);
+        let runs = self.active_hooks().next().is_some();
+        let stay_on = self.catalog.policy.forces("hooks", true);
+        if !runs && of_launch_line.is_empty() && !stay_on {
             self.set(&["features", "hooks"], false);
             return;
         }
         for key in &self.catalog.hooks {
-            self.set(&["hooks", "state", key, "enabled"], false);
+            if !hooks::is_of_launch_line(key) {
+                self.set(&["hooks", "state", key, "enabled"], false);
+            }
         }
     }
 
@@ -256,6 +300,9 @@ impl Lowering<'_> {
                 .any(|kept| kept == name || Path::new(kept) == path)
         };
         let catalog = self.catalog;
+        // Where an administrator has Codex's own stay on, each is kept out by itself.
+        let bundled_stay =
+            catalog.policy.says(&["skills", "bundled", "enabled"]) == Some(&Value::Bool(true));
         let out = catalog
             .skills
             .iter()
@@ -264,7 +311,7 @@ impl Lowering<'_> {
         if self.plan.mode == Mode::Replace {
             // By name: a newcomer of the same name elsewhere is kept out as well.
             let mut names: Vec<&str> = out
-                .filter(|skill| skill.scope != SkillScope::System)
+                .filter(|skill| bundled_stay || skill.scope != SkillScope::System)
                 .map(|skill| skill.name.as_str())
                 .collect();
             names.sort_unstable();
@@ -283,7 +330,7 @@ impl Lowering<'_> {
             .skills
             .iter()
             .any(|skill| skill.scope == SkillScope::System && is_kept(&skill.name, &skill.path));
-        if !keeps_system {
+        if !keeps_system && !bundled_stay {
             self.set(&["skills", "bundled", "enabled"], false);
         }
     }
@@ -448,7 +495,8 @@ impl Lowering<'_> {
             let place = (self.files.snapshot)(hook.bundle);
             (hook, place.to_string_lossy().into_owned())
         });
-        let hooks = hooks::for_config(placed);
+        let behind = hooks::of_launch_line(&self.catalog.launch_line);
+        let hooks = hooks::for_config(placed, &behind);
         for (event, groups) in hooks {
             match groups {
                 Value::Object(state) => {
@@ -507,6 +555,7 @@ impl Lowering<'_> {
         Lowered {
             config: self.config,
             mode: MergeMode::of(self.plan.mode),
+            launch_line: self.catalog.launch_line.clone(),
             gone_servers: self.gone_servers,
             skill_list: self.skill_list,
             user_instructions: self.catalog.developer_instructions.clone(),

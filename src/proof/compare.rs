@@ -6,14 +6,26 @@ use codex_loadout_protocol::method::{CapabilityKind, Difference, Problem};
 use codex_loadout_protocol::selection::Mode;
 use codex_loadout_protocol::{CapabilitySelection, Receipt, Seen};
 
+/// What a thread has without a loadout, as far as that is no difference.
+#[derive(Debug, Default)]
+pub(super) struct Native {
+    /// Skills that stand in no list before they are mentioned.
+    pub(super) mention_only: BTreeSet<String>,
+    /// Roles of the user's own.
+    pub(super) roles: BTreeSet<String>,
+    /// Events that have hooks of the launch line.
+    pub(super) hooks: BTreeSet<String>,
+    /// Tools outside MCP servers.
+    pub(super) tools: Vec<String>,
+}
+
 /// Every difference, sorted. In `extend`, and for kinds that a `restrict` leaves alone, what comes on
 /// top of the receipt is the user's own. Skills that stand in no list before they are mentioned may be missing,
-/// and roles of the user's own are listed whatever they bring.
+/// roles of the user's own are listed whatever they bring, and built-in tools are those of any thread.
 pub(super) fn differences(
     receipt: &Receipt,
     selection: &CapabilitySelection,
-    mention_only: &BTreeSet<String>,
-    own_roles: &BTreeSet<String>,
+    native: &Native,
     seen: &Seen,
     ran: &[String],
 ) -> Vec<Difference> {
@@ -35,11 +47,20 @@ pub(super) fn differences(
         .collect();
     let arrived: BTreeSet<&str> = seen.skills.iter().map(String::as_str).collect();
     for name in skills.difference(&arrived) {
-        if !mention_only.contains(*name) {
+        if !native.mention_only.contains(*name) {
             differ(CapabilityKind::Skill, name, Problem::Missing);
         }
     }
-    if selection.mode != Mode::Extend {
+    // What an administrator switches on as a whole is not told part by part.
+    let is_open = receipt.managed.iter().any(|managed| {
+        let opens = ["features.", "plugins.", "skills."];
+        opens.iter().any(|key| managed.key.starts_with(key))
+    });
+    let managed = |of: &'static str| {
+        let keys = receipt.managed.iter().map(|managed| managed.key.as_str());
+        keys.filter_map(move |key| key.strip_prefix(of))
+    };
+    if selection.mode != Mode::Extend && !is_open {
         for name in arrived.difference(&skills) {
             differ(CapabilityKind::Skill, name, Problem::Unexpected);
         }
@@ -64,6 +85,7 @@ pub(super) fn differences(
         }
     }
     let servers_are_all = match selection.mode {
+        _ if is_open => false,
         Mode::Replace => true,
         Mode::Restrict => selection.mcp_servers.is_some(),
         Mode::Extend => false,
@@ -72,7 +94,9 @@ pub(super) fn differences(
         let known: BTreeSet<String> = receipt
             .mcp_servers
             .iter()
-            .map(|server| namespace(&server.name))
+            .map(|server| server.name.as_str())
+            .chain(managed("mcp_servers.").filter_map(|key| key.split('.').next()))
+            .map(namespace)
             .collect();
         for name in seen
             .mcp_servers
@@ -91,21 +115,47 @@ pub(super) fn differences(
     if selection.mode == Mode::Replace {
         let known = |name: &String| {
             let built_in = BUILT_IN_ROLES.contains(&name.as_str());
-            built_in || agents.contains(name) || own_roles.contains(name)
+            built_in || agents.contains(name) || native.roles.contains(name)
         };
         for name in seen.agents.iter().filter(|name| !known(name)) {
             differ(CapabilityKind::Agent, name, Problem::Unexpected);
         }
         let may_run = |event: &String| {
-            let mut active = receipt.hooks.iter().filter(|hook| hook.active);
-            active.any(|hook| hook.event.eq_ignore_ascii_case(event))
+            let active = receipt.hooks.iter().filter(|hook| hook.active);
+            let of_layers = native.hooks.iter().map(String::as_str);
+            let mut events = active
+                .map(|hook| hook.event.as_str())
+                .chain(of_layers)
+                .chain(managed("hooks."));
+            events.any(|known| known.eq_ignore_ascii_case(event))
         };
         for event in ran.iter().filter(|event| !may_run(event)) {
             differ(CapabilityKind::Hook, event, Problem::Unexpected);
         }
     }
+    let built_in = |tools: &[String]| -> BTreeSet<String> {
+        let tools = tools
+            .iter()
+            .filter(|tool| !COMES_WITH.contains(&tool.as_str()));
+        tools.cloned().collect()
+    };
+    let (with, without) = (built_in(&seen.other_tools), built_in(&native.tools));
+    for name in without.difference(&with) {
+        differ(CapabilityKind::Tool, name, Problem::Missing);
+    }
+    for name in with.difference(&without) {
+        differ(CapabilityKind::Tool, name, Problem::Unexpected);
+    }
     found.into_iter().collect()
 }
+
+/// Tools that Codex 0.144 to 0.169 give a thread that has an MCP server, or a root.
+const COMES_WITH: [&str; 4] = [
+    "list_mcp_resources",
+    "list_mcp_resource_templates",
+    "read_mcp_resource",
+    "skills",
+];
 
 /// The roles that Codex 0.144 to 0.169 bring themselves.
 const BUILT_IN_ROLES: [&str; 3] = ["default", "explorer", "worker"];
@@ -158,11 +208,52 @@ mod tests {
         };
         let quiet = BTreeSet::from(["quiet".to_owned()]);
         let ran = ["stop".to_owned(), "sessionStart".to_owned()];
-        let own = BTreeSet::from(["own".to_owned()]);
-        differences(&receipt, &selection, &quiet, &own, &seen, &ran)
+        let native = Native {
+            mention_only: quiet,
+            roles: BTreeSet::from(["own".to_owned()]),
+            ..Native::default()
+        };
+        differences(&receipt, &selection, &native, &seen, &ran)
             .into_iter()
             .map(|difference| format!("{} {:?}", difference.name, difference.problem))
             .collect()
+    }
+
+    #[test]
+    fn a_built_in_tool_given_back_or_taken_away_is_a_difference() {
+        let receipt: Receipt = serde_json::from_value(json!({
+            "digest": "", "mode": "replace", "profile": [], "plugins": [], "skills": [], "mcpServers": [],
+            "agents": [], "hooks": [], "excluded": { "skills": 0, "plugins": 0, "mcpServers": 0 },
+            "context": { "skillsChars": 0, "skillsCharsWithout": 0 }, "inheritedFrom": null, "warnings": []
+        }))
+        .unwrap();
+        let tools = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let seen = Seen {
+            other_tools: tools(&["exec_command", "skills", "web_search"]),
+            ..Seen::default()
+        };
+        let native = Native {
+            tools: tools(&["read_mcp_resource", "view_image", "web_search"]),
+            ..Native::default()
+        };
+        let found = differences(
+            &receipt,
+            &CapabilitySelection::default(),
+            &native,
+            &seen,
+            &[],
+        );
+        let found: Vec<_> = found
+            .iter()
+            .map(|difference| (difference.name.as_str(), difference.problem))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("exec_command", Problem::Unexpected),
+                ("view_image", Problem::Missing)
+            ]
+        );
     }
 
     #[test]

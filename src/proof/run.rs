@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,13 +11,13 @@ use codex_loadout_protocol::selection::SkillListing;
 use codex_loadout_protocol::{CapabilitySelection, ErrorKind, LoadoutError, Seen};
 use serde_json::{Value, json};
 
-use super::compare::differences;
+use super::compare::{Native, differences};
 use super::endpoint::Endpoint;
 use crate::catalog::{Catalog, CatalogCache, mention_only};
 use crate::connection::{BriefCodex, UpstreamCommand};
 use crate::interceptors::thread::{START, TURN_COMPLETED};
 use crate::loadouts::{Loadouts, Trial};
-use crate::lowering::trial_request;
+use crate::lowering::{Lowered, hook_events, trial_request, without_servers};
 use crate::resolver::{Plan, Scope};
 use crate::selections::LoadoutRecord;
 
@@ -74,28 +74,27 @@ async fn on(
         .get(codex.asker(), &upstream.codex_home, &cwd)
         .await?;
     let (record, lowered, root) = loadouts.trial(trial, &catalog, upstream).await?;
-    let mut endpoint = Endpoint::open().await.map_err(|error| {
-        LoadoutError::new(
-            ErrorKind::UnsupportedUpstream,
-            format!("no endpoint can be opened on loopback: {error}"),
-        )
-        .with_hint("Allow this program to listen on 127.0.0.1.")
-    })?;
-    let request = trial_request(lowered, &root, &catalog.cwd, &endpoint.url());
     let names: Vec<&str> = record.receipt.skill_names().collect();
-    let shown = shown(codex, &mut endpoint, &request, &names).await;
+    let shown = shown(codex, lowered, Some(&root), &catalog.cwd, &names).await;
     loadouts.discard(record.clone()).await;
     let (seen, hooks) = shown?;
+    let (natively, _) = shown_natively(codex, &catalog).await?;
     let LoadoutRecord {
         receipt, selection, ..
     } = record;
-    let own_roles = catalog.roles.iter().map(|role| role.name.clone()).collect();
-    let unlisted = match &record.plan.host_skills {
+    let roles = catalog.roles.iter().map(|role| role.name.clone()).collect();
+    let mention_only = match &record.plan.host_skills {
         Scope::All => mention_only(&catalog),
         Scope::Only(_) => unlisted(&record.plan, &catalog),
     };
+    let native = Native {
+        mention_only,
+        roles,
+        hooks: hook_events(&catalog.launch_line),
+        tools: natively.other_tools,
+    };
     Ok(ThreadCapabilityProof {
-        differences: differences(&receipt, &selection, &unlisted, &own_roles, &seen, &hooks),
+        differences: differences(&receipt, &selection, &native, &seen, &hooks),
         estimated_tokens: seen.context_chars().div_ceil(CHARS_PER_TOKEN),
         capability_selection: receipt,
         seen,
@@ -103,20 +102,39 @@ async fn on(
     })
 }
 
-/// Starts the thread, runs a turn, and reads what the endpoint was asked.
+/// What a thread without a loadout shows beside plugins and servers, which are left out: nothing of the
+/// user's runs for it.
+async fn shown_natively(
+    codex: &BriefCodex,
+    catalog: &Catalog,
+) -> Result<(Seen, Vec<String>), LoadoutError> {
+    shown(codex, without_servers(catalog), None, &catalog.cwd, &[]).await
+}
+
+/// Starts a thread, runs a turn, and reads what its model was asked.
 async fn shown(
     codex: &BriefCodex,
-    endpoint: &mut Endpoint,
-    request: &Value,
+    lowered: Lowered,
+    root: Option<&Path>,
+    cwd: &Path,
     names: &[&str],
 ) -> Result<(Seen, Vec<String>), LoadoutError> {
-    let started: Value = codex.asker().ask(START, request).await?;
-    let turn = json!({ "threadId": started["thread"]["id"],
+    let mut endpoint = Endpoint::open().await.map_err(|error| {
+        LoadoutError::new(
+            ErrorKind::UnsupportedUpstream,
+            format!("no endpoint can be opened on loopback: {error}"),
+        )
+        .with_hint("Allow this program to listen on 127.0.0.1.")
+    })?;
+    let request = trial_request(lowered, root, cwd, &endpoint.url());
+    let started: Value = codex.asker().ask(START, &request).await?;
+    let thread = &started["thread"]["id"];
+    let turn = json!({ "threadId": thread,
         "input": [{ "type": "text", "text": "Say done." }] });
     let _: Value = codex.asker().ask("turn/start", &turn).await?;
     let body = tokio::select! {
         body = endpoint.first() => body,
-        () = turn_ended(codex) => None,
+        () = turn_ended(codex, thread) => None,
         () = tokio::time::sleep(PATIENCE) => None,
     };
     let Some(body) = body else {
@@ -130,14 +148,16 @@ async fn shown(
     };
     // Hooks run until the turn has ended.
     let deadline = Instant::now() + Duration::from_secs(10);
-    while !has_ended(codex) && Instant::now() < deadline {
+    while !has_ended(codex, thread) && Instant::now() < deadline {
         tokio::time::sleep(LOOK_EVERY).await;
     }
     let said = codex.said();
     let ran = said.iter().filter(|frame| frame.method() == "hook/started");
     let hooks = ran.filter_map(|frame| {
         let message: Value = serde_json::from_slice(frame.bytes()).ok()?;
-        Some(message["params"]["run"]["eventName"].as_str()?.to_owned())
+        let of_thread = message["params"]["threadId"] == *thread;
+        let params = Some(&message["params"]).filter(|_| of_thread)?;
+        Some(params["run"]["eventName"].as_str()?.to_owned())
     });
     Ok((Seen::knowing(&body, names), hooks.collect()))
 }
@@ -150,15 +170,17 @@ fn unlisted(plan: &Plan, catalog: &Catalog) -> BTreeSet<String> {
     unlisted.map(|skill| skill.name.clone()).collect()
 }
 
-async fn turn_ended(codex: &BriefCodex) {
-    while !has_ended(codex) {
+async fn turn_ended(codex: &BriefCodex, thread: &Value) {
+    while !has_ended(codex, thread) {
         tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
-fn has_ended(codex: &BriefCodex) -> bool {
-    codex
-        .said()
-        .iter()
-        .any(|frame| frame.method() == TURN_COMPLETED)
+fn has_ended(codex: &BriefCodex, thread: &Value) -> bool {
+    let said = codex.said();
+    let mut ends = said.iter().filter(|frame| frame.method() == TURN_COMPLETED);
+    ends.any(|frame| {
+        let message: Result<Value, _> = serde_json::from_slice(frame.bytes());
+        message.is_ok_and(|message| message["params"]["threadId"] == *thread)
+    })
 }

@@ -51,6 +51,8 @@ pub(super) fn report(problems: Vec<Problem>) -> Result<(), LoadoutError> {
     let mut unknown = Vec::new();
     let mut ambiguous = Vec::new();
     let mut sentences = Vec::new();
+    let is_blocked = |problem: &Problem| matches!(problem, Problem::Blocked { .. });
+    let all_are_blocked = problems.iter().all(is_blocked);
     for problem in problems {
         match problem {
             Problem::Blocked { id, why } => {
@@ -63,6 +65,13 @@ pub(super) fn report(problems: Vec<Problem>) -> Result<(), LoadoutError> {
             }
             Problem::Ambiguous { what, item } => ambiguous.push((what, item)),
         }
+    }
+    if !unknown.is_empty() && all_are_blocked {
+        return Err(
+            LoadoutError::new(ErrorKind::BlockedByPolicy, sentences.join("; "))
+                .with_hint("Leave it out of the selection, or ask your administrator; `codex-loadout doctor` says what policy is in force.")
+                .with_items(unknown),
+        );
     }
     if !unknown.is_empty() {
         let suggested = unknown.iter().any(|item| !item.did_you_mean.is_empty());
@@ -126,6 +135,11 @@ pub(super) fn find_plugin<'a>(
         .collect();
     let plugin = match fitting.as_slice() {
         [] => {
+            if let Some(hidden) = catalog.policy.hides(id) {
+                let why = format!("`{}` hides it", catalog.policy.requirements.name);
+                let id = hidden.to_owned();
+                return Err(Problem::Blocked { id, why });
+            }
             let known = catalog
                 .plugins
                 .iter()

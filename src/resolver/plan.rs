@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 
 use codex_loadout_protocol::receipt::Warning;
-use codex_loadout_protocol::selection::{HookPolicy, Mode, SkillListing};
+use codex_loadout_protocol::selection::{HookPolicy, ManagedPolicy, Mode, SkillListing};
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::{BundleContent, Digest};
@@ -32,6 +32,9 @@ pub struct Plan {
     pub host_roles: Scope,
     /// Whether approved hooks of chosen plugins run.
     pub hooks: HookPolicy,
+    /// What becomes of what an administrator forces on every thread.
+    #[serde(default)]
+    pub managed: ManagedPolicy,
     /// The content it is made of.
     pub bundles: Vec<Bundle>,
     /// Plugins it holds, sorted by id: the chosen ones, and what remained of the user's when it was made.
@@ -231,6 +234,32 @@ pub struct PlannedServer {
     pub origin: ServerOrigin,
     /// The tools it is cut to; `None` means all.
     pub tools: Option<Vec<String>>,
+}
+
+impl PlannedServer {
+    /// Whether an administrator lets it run.
+    #[must_use]
+    pub fn may_run(&self, catalog: &Catalog) -> bool {
+        let policy = &catalog.policy;
+        match &self.origin {
+            ServerOrigin::Config => {
+                let configured = catalog.servers.get(&self.name);
+                configured.is_none_or(|server| policy.allows_server(&self.name, &server.definition))
+            }
+            ServerOrigin::NativePlugin { id } => {
+                let mut plugins = catalog.plugins.iter();
+                let plugin = plugins.find(|plugin| plugin.id == *id);
+                let server = plugin.and_then(|plugin| plugin.native.servers.get(&self.name));
+                server.is_none_or(|server| {
+                    policy.allows_plugin_server(id, &self.name, &server.definition)
+                })
+            }
+            // It is given to the thread in its config.
+            ServerOrigin::Snapshot { definition, .. } => {
+                policy.allows_server(&self.name, definition)
+            }
+        }
+    }
 }
 
 /// Where a chosen MCP server's definition comes from.

@@ -16,11 +16,33 @@ use super::resolve::Resolver;
 use crate::catalog::PluginAgent;
 
 impl Resolver<'_> {
+    /// Servers that come with a plugin and may not run. One that is named stays, and is refused.
+    fn leave_out_forbidden(&mut self, servers: &mut Vec<PlannedServer>) {
+        let selection = self.selection;
+        let of_plugins = selection.plugins.iter().flatten();
+        let choices = of_plugins.flat_map(|plugin| plugin.mcp_servers.iter().flatten());
+        let named: Vec<&str> = choices
+            .chain(selection.mcp_servers.iter().flatten())
+            .map(|choice| choice.name.as_str())
+            .collect();
+        let catalog = self.catalog;
+        let (kept, out): (Vec<_>, Vec<_>) = std::mem::take(servers)
+            .into_iter()
+            .partition(|server| named.contains(&server.name.as_str()) || server.may_run(catalog));
+        *servers = kept;
+        for server in out {
+            let (name, layer) = (&server.name, &catalog.policy.requirements.name);
+            let message = format!("MCP server `{name}` is left out: `{layer}` forbids it");
+            self.warn("blockedByPolicy", message);
+        }
+    }
+
     pub(super) fn into_plan(mut self) -> Plan {
         let mut bundles = Bundles::default();
         let plugins = self.plan_plugins(&mut bundles);
         let skills = self.plan_skills(&mut bundles);
-        let servers = self.plan_servers(&mut bundles);
+        let mut servers = self.plan_servers(&mut bundles);
+        self.leave_out_forbidden(&mut servers);
         let agents = self.plan_agents(&mut bundles, &plugins);
         let mut bundles = bundles.into_list();
         say_how(&mut bundles, &self.needed_plugins(), &servers);
@@ -65,6 +87,7 @@ impl Resolver<'_> {
             host_roles: scope(mode, self.selection.agents.is_some(), || own_roles.clone()),
             own_roles: own_roles.clone(),
             hooks: self.selection.hooks,
+            managed: self.selection.managed,
             bundles,
             plugins,
             skills,

@@ -66,6 +66,7 @@ pub fn receipt(plan: &Plan, catalog: &Catalog) -> Receipt {
         agents: single_agents(plan, catalog),
         hooks: hooks(plan, catalog),
         inherited_from: None,
+        managed: Vec::new(),
         warnings: plan
             .warnings
             .iter()

@@ -84,6 +84,8 @@ pub(crate) fn catalog() -> Catalog {
     let mut blocked = plugin("banned@market", false, &["b"], &[]);
     blocked.blocked = Some("by your administrator".to_owned());
     Catalog {
+        launch_line: serde_json::Map::new(),
+        policy: crate::catalog::Policy::default(),
         cwd: PathBuf::from("/project"),
         skills: vec![
             skill(
@@ -391,7 +393,7 @@ fn what_is_wrong_is_named_with_what_to_write() {
         ),
         (
             json!({ "plugins": ["banned"] }),
-            ErrorKind::UnknownCapability,
+            ErrorKind::BlockedByPolicy,
             "banned@market",
             None,
             None,
@@ -554,6 +556,7 @@ fn the_receipt_counts_what_is_left_out_and_what_it_costs() {
 fn what_is_listed_can_be_selected() {
     for capability in capabilities(&catalog()) {
         let list = match capability.kind {
+            CapabilityKind::Tool => continue,
             CapabilityKind::Plugin => "plugins",
             CapabilityKind::Skill if capability.id == "twin:t" => {
                 continue;

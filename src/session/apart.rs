@@ -158,7 +158,7 @@ impl Work {
                 let catalog = self.catalog(&upstream, &binding.cwd).await?;
                 Some(
                     self.loadouts
-                        .told_now(&record.loadout, &catalog, &upstream)?,
+                        .told_at_load(&record.loadout, &catalog, &upstream)?,
                 )
             }
             None => None,

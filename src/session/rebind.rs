@@ -327,7 +327,7 @@ impl Work {
         let catalog = self.catalog(upstream, &binding.cwd).await?;
         let lowered = self
             .loadouts
-            .told_now(&binding.loadout, &catalog, upstream)?;
+            .told_at_load(&binding.loadout, &catalog, upstream)?;
         Ok(Told {
             thread: thread.to_owned(),
             binding,

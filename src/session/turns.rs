@@ -13,7 +13,7 @@ use crate::catalog::Catalog;
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::interceptors::mentions::Mentions;
 use crate::loadouts::{Binding, check_environments, cwd_of, read_params};
-use crate::lowering::{Lowered, SkillRule, new_skill_rules, summary};
+use crate::lowering::{Lowered, SkillRule, held_against_policy, new_skill_rules, summary};
 use crate::router::{Prepared, Ticket};
 use crate::wire::Frame;
 
@@ -93,6 +93,7 @@ impl Work {
                 });
                 continue;
             }
+            held_against_policy(&binding.loadout.plan, &catalog, &lowered)?;
             let cause = cause_of(&binding, &news);
             stale.push(Told {
                 thread: member,
