@@ -194,53 +194,36 @@ pub(super) struct ToldRequirements {
     hooks: Option<Map<String, Value>>,
 }
 
-/// What of the file counts besides.
-#[derive(Debug, Default, Deserialize)]
-struct RequirementsFile {
-    #[serde(default)]
-    mcp_servers: Option<BTreeMap<String, RequiredServer>>,
-    #[serde(default)]
-    plugins: BTreeMap<String, RequiredPlugin>,
-    #[serde(default)]
-    marketplaces: RequiredMarketplaces,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct RequiredServer {
-    #[serde(default)]
-    identity: Map<String, Value>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct RequiredPlugin {
-    #[serde(default)]
-    mcp_servers: Option<BTreeMap<String, RequiredServer>>,
-}
-
-#[derive(Debug, Default, Deserialize)]
-struct RequiredMarketplaces {
-    #[serde(default)]
-    restrict_to_allowed_sources: bool,
+/// The servers of a table; `None` where there is no table.
+fn allowed(table: &Value) -> Option<Allowed> {
+    let servers = table.as_object()?.iter();
+    // One whose identity is not understood may not run.
+    let identity = |server: &Value| match &server["identity"] {
+        Value::Object(identity) => identity.clone(),
+        other => Map::from_iter([(String::new(), other.clone())]),
+    };
+    Some(
+        servers
+            .map(|(name, server)| (name.clone(), identity(server)))
+            .collect(),
+    )
 }
 
 impl Requirements {
-    fn of(told: ToldRequirements, file: &str) -> Self {
+    fn of(told: ToldRequirements, text: &str) -> Self {
         // Codex refuses everything where it can't read it.
-        let in_file: RequirementsFile = toml::from_str(file).unwrap_or_default();
-        let allowed = |servers: BTreeMap<String, RequiredServer>| -> Allowed {
-            let servers = servers.into_iter();
-            servers
-                .map(|(name, server)| (name, server.identity))
-                .collect()
-        };
-        let of_plugins: BTreeMap<String, Allowed> = in_file
-            .plugins
+        let file: Value = toml::from_str(text).unwrap_or_default();
+        let of_plugins: BTreeMap<String, Allowed> = file["plugins"]
+            .as_object()
             .into_iter()
-            .filter_map(|(plugin, required)| Some((plugin, allowed(required.mcp_servers?))))
+            .flatten()
+            .filter_map(|(plugin, required)| {
+                Some((plugin.clone(), allowed(&required["mcp_servers"])?))
+            })
             .collect();
         let hooks = told.hooks.unwrap_or_default().into_iter();
         Self {
-            name: match file {
+            name: match text {
                 "" => REQUIREMENTS,
                 _ => REQUIREMENTS_FILE,
             }
@@ -251,10 +234,10 @@ impl Requirements {
                 .map(|(event, _)| event)
                 .collect(),
             managed_hooks_only: told.allow_managed_hooks_only == Some(true),
-            servers: in_file.mcp_servers.map(allowed),
+            servers: allowed(&file["mcp_servers"]),
             // One plugin's list counts for all plugins.
             plugin_servers: Some(of_plugins).filter(|plugins| !plugins.is_empty()),
-            marketplaces_restricted: in_file.marketplaces.restrict_to_allowed_sources,
+            marketplaces_restricted: file["marketplaces"]["restrict_to_allowed_sources"] == true,
         }
     }
 }

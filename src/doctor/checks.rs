@@ -1,9 +1,10 @@
 //! The checks, each a few requests and a look at what the model saw.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use anyhow::Result;
-use codex_loadout_protocol::method::THREAD_CAPABILITY_UPDATE;
+use codex_loadout_protocol::method::{THREAD_CAPABILITY_PROVE, THREAD_CAPABILITY_UPDATE};
 use codex_loadout_protocol::selection::FIELD;
 use serde_json::{Value, json};
 
@@ -46,7 +47,8 @@ impl Doctor<'_> {
         self.lifecycle().await?;
         self.independence().await?;
         self.claude().await?;
-        self.roles().await
+        self.roles().await?;
+        self.launch_line().await
     }
 
     fn note(&mut self, check: &str, outcome: Outcome) {
@@ -152,6 +154,33 @@ impl Doctor<'_> {
             outcomes.push(self.host.open(RESUME, &named(&thread), &expected).await?.1);
         }
         self.note("all of these resumed", Outcome::worst(outcomes));
+        Ok(())
+    }
+
+    /// A tool of Codex's own that the launch line takes away.
+    async fn launch_line(&mut self) -> Result<()> {
+        let start = self.start(json!({ "skills": [SKILLS[0]] }));
+        let tools = |proof: &Value| -> BTreeSet<String> {
+            let tools = proof["seen"]["otherTools"].as_array().into_iter().flatten();
+            tools
+                .filter_map(|tool| Some(tool.as_str()?.to_owned()))
+                .collect()
+        };
+        let with = self.host.ask(THREAD_CAPABILITY_PROVE, &start).await?;
+        self.host.restart_with(&["--disable", "shell_tool"]).await?;
+        let without = self.host.ask(THREAD_CAPABILITY_PROVE, &start).await?;
+        self.host.restart().await?;
+        let gone: Vec<String> = tools(&with).difference(&tools(&without)).cloned().collect();
+        let holds = !gone.is_empty() && without["differences"] == json!([]);
+        let outcome = Outcome {
+            finding: if holds {
+                Finding::Exact
+            } else {
+                Finding::Wider
+            },
+            detail: format!("{}, without {}", SKILLS[0], gone.join(", ")),
+        };
+        self.note("the launch line takes a tool away", outcome);
         Ok(())
     }
 

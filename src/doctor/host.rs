@@ -32,7 +32,7 @@ impl<'a> Host<'a> {
         let home = ThrowawayHome::new(&endpoint.url()).context("no throwaway home can be made")?;
         furnish(&home, codex)?;
         Ok(Self {
-            connection: connect(&home, codex).await?,
+            connection: connect(&home, codex, &[]).await?,
             home,
             codex,
             endpoint,
@@ -45,7 +45,12 @@ impl<'a> Host<'a> {
 
     /// Another connection, on a Codex of its own; the one before has ended.
     pub(super) async fn restart(&mut self) -> Result<()> {
-        let connection = connect(&self.home, self.codex).await?;
+        self.restart_with(&[]).await
+    }
+
+    /// The same, launched with these flags.
+    pub(super) async fn restart_with(&mut self, flags: &[&str]) -> Result<()> {
+        let connection = connect(&self.home, self.codex, flags).await?;
         std::mem::replace(&mut self.connection, connection)
             .end()
             .await;
@@ -220,15 +225,20 @@ impl<'a> Host<'a> {
 }
 
 /// This program as a host's `codex-loadout app-server`.
-async fn connect(home: &ThrowawayHome, codex: &UpstreamCommand) -> Result<BriefCodex> {
+async fn connect(
+    home: &ThrowawayHome,
+    codex: &UpstreamCommand,
+    flags: &[&str],
+) -> Result<BriefCodex> {
     let proxy = UpstreamCommand::this_program()?
         .with("HOME", home.path())
         .with("CODEX_HOME", home.codex_home())
         .with(HOME_VARIABLE, home.path().join(".codex-loadout"));
-    let arguments = [
+    let mut arguments = vec![
         "app-server".into(),
         "--codex".into(),
         codex.path.clone().into_os_string(),
     ];
+    arguments.extend(flags.iter().map(Into::into));
     Ok(BriefCodex::start(&proxy, &arguments).await?)
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use codex_loadout_protocol::{CapabilitySelection, ErrorKind, LoadoutError};
 use serde_json::{Value, json};
 
-use super::{Files, Levers, Lowered, lower};
+use super::{Files, Levers, Lowered, held_against_policy, lower};
 use crate::bundle::{Digest, KEPT_AT};
 use crate::catalog::{Catalog, Conversion, HostRole, Parts, PluginAgent, PluginHook};
 use crate::interceptors::initialize::CodexVersion;
@@ -234,6 +234,31 @@ fn agents_and_trusted_hooks_of_a_bundle_are_given_with_their_place() {
     let without = told(json!({ "plugins": ["github"], "mcpServers": [] }), &catalog);
     assert_eq!(without["features"]["hooks"], false);
     assert_eq!(without.get("hooks"), None);
+
+    // Ours come behind those of the launch line, which go on running.
+    let mut launched = catalog.clone();
+    launched.launch_line = json!({ "hooks": { "PreToolUse": [{ "hooks": [] }, { "hooks": [] }] } })
+        .as_object()
+        .unwrap()
+        .clone();
+    let state = &told(trusted.clone(), &launched)["hooks"]["state"];
+    let key = "/<session-flags>/config.toml:pre_tool_use:2:0";
+    assert!(state[key]["trusted_hash"].is_string(), "{state}");
+    let without = told(json!({ "mcpServers": [] }), &launched);
+    assert_eq!(without["features"].get("hooks"), None);
+
+    // An administrator lets none run but theirs.
+    let plan = {
+        let selection = CapabilitySelection::from_json(&trusted.to_string()).unwrap();
+        resolve(&selection, &catalog).unwrap()
+    };
+    let mut restricted = catalog.clone();
+    restricted.policy.requirements.managed_hooks_only = true;
+    let levers = Levers::of(CodexVersion::new(0, 169, 0));
+    let lowered = lower(&plan, &restricted, levers, Files::default()).unwrap();
+    let refused = held_against_policy(&plan, &restricted, &lowered).unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::BlockedByPolicy);
+    assert_eq!(refused.items[0].name, "hooks.PreToolUse");
 
     // The user has taken the trust back.
     let mut now = catalog.clone();

@@ -221,6 +221,7 @@ async fn the_doctor_says_what_holds_on_the_installed_codex() {
             ("all of these resumed", "exact"),
             ("a plugin made for Claude", "exact"),
             ("a role of the user's own", "exact"),
+            ("the launch line takes a tool away", "exact"),
         ]
     );
 }
