@@ -271,10 +271,16 @@ impl Work {
                 if let Some(list) = &lowered.skill_list {
                     self.show_list(&thread, list).await?;
                 }
-                let selections = self.loadouts.selections().await?;
-                let shown = |record: &mut ThreadRecord| record.loadout.list_is_due = false;
-                selections.change_thread(&thread, shown).await?;
-                Arc::make_mut(&mut binding.loadout).list_is_due = false;
+                let noted = async {
+                    let selections = self.loadouts.selections().await?;
+                    let shown = |record: &mut ThreadRecord| record.loadout.list_is_due = false;
+                    Ok::<(), LoadoutError>(selections.change_thread(&thread, shown).await?)
+                };
+                match noted.await {
+                    Ok(()) => Arc::make_mut(&mut binding.loadout).list_is_due = false,
+                    // The loadout is on record and in force: refusing it now would be untrue.
+                    Err(error) => tracing::warn!(%error, thread, "its list is shown once more"),
+                }
             }
             if let Some(cause) = cause {
                 let happening = Happening::new(AuditEvent::Rebind, cause)
