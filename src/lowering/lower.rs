@@ -541,7 +541,7 @@ impl Lowering<'_> {
 
     /// A role file of ours, named by what it says.
     fn role_file(&mut self, roles: &Path, text: String) -> PathBuf {
-        let digest = Digest::of_parts([text.as_bytes()].into_iter());
+        let digest = Digest::of_parts([text.as_bytes()]);
         let file = roles.join(format!("{}.toml", digest.hex()));
         self.role_files.insert(file.clone(), text);
         file

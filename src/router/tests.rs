@@ -396,6 +396,7 @@ fn of_a_fork_that_is_set_apart_the_host_hears_once() {
             vec![
                 "to host: answer",
                 "to host: {started}",
+                "server status of t2",
                 "to host: {server}",
                 "to host: {named}",
             ],
