@@ -13,7 +13,6 @@ use super::invocation::{self, Invocation};
 use super::{app_server, audit, convert, hand_over, verbs};
 use crate::connection::UpstreamCommand;
 use crate::doctor::server;
-#[cfg(unix)]
 
 /// Names what is logged to stderr, in the syntax of `tracing`; nothing by default: stderr is Codex's.
 const LOG_VARIABLE: &str = "CODEX_LOADOUT_LOG";
