@@ -15,7 +15,7 @@ pub const ORIGIN: &str = "codex-loadout";
 pub enum ErrorKind {
     /// The selection, or the request around it, is not well-formed or contradicts itself.
     InvalidSelection,
-    /// A name that nothing has, or that policy keeps from being used.
+    /// A name that nothing has.
     UnknownCapability,
     /// A name that several sources have.
     AmbiguousCapability,
