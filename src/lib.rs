@@ -36,6 +36,8 @@ pub mod doctor;
 
 mod throwaway;
 
+mod bounded_file;
+
 pub mod control;
 
 pub mod session;
