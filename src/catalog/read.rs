@@ -11,8 +11,8 @@ use super::answers::{
 };
 use super::converted::Conversions;
 use super::installed::{Told, installed_root, read_plugin};
+use super::manifest::MANIFESTS;
 use super::model::{Catalog, ConfigServer, HostSkill, InstalledPlugin, SkillScope};
-use super::plugin_folder::MANIFESTS;
 use super::roles::{role_folders, roles};
 use crate::connection::{AskError, Asker};
 
