@@ -13,6 +13,7 @@ use super::converted::Conversions;
 use super::mention_only::is_mention_only;
 use super::model::{Conversion, InstalledPlugin, Parts, PluginServer, PluginSkill};
 use super::plugin_folder::PluginFolder;
+use crate::bounded_file::read_at_most;
 use crate::settings;
 
 /// The version Codex reports, if its folder is there; else what Codex would take:
@@ -58,7 +59,9 @@ pub(super) fn read_plugin(
     root: PathBuf,
     told: &Told<'_>,
 ) -> InstalledPlugin {
-    let folder = PluginFolder::read(&root, &plugin.name).unwrap_or_else(|error| {
+    // Without a state folder nothing can be given to a thread anyway.
+    let data_folder = settings::data_folder(&plugin.id).unwrap_or_default();
+    let folder = PluginFolder::read(&root, &plugin.name, &data_folder).unwrap_or_else(|error| {
         // Codex loads nothing of such a plugin either.
         tracing::warn!(plugin = plugin.id, %error, "the plugin's folder can't be read");
         PluginFolder::default()
@@ -88,11 +91,11 @@ pub(super) fn read_plugin(
     let native = Parts {
         skills,
         servers: servers.collect(),
+        older_servers: folder.older_servers,
         hooks,
         ..Parts::default()
     };
-    // Without a state folder nothing can be given to a thread anyway.
-    let data_folder = settings::data_folder(&plugin.id).unwrap_or_default();
+    let is_agent_plugin = folder.is_agent_plugin;
     let input = ConversionInput {
         plugin: plugin.name.clone(),
         data_folder,
@@ -111,7 +114,14 @@ pub(super) fn read_plugin(
         enabled: plugin.enabled && told.config.plugins_are_on(),
         blocked: plugin.blocked(),
         description: folder.description,
-        converted: converted.map(|converted| told.as_switched(plugin, converted, &native)),
+        converted: converted.map(|converted| {
+            let converted = told.as_switched(plugin, converted, &native);
+            if is_agent_plugin {
+                as_agent_plugin(converted, &native)
+            } else {
+                converted
+            }
+        }),
         installed: plugin.installed,
         data_folder: input.data_folder,
         entry: input.entry,
@@ -120,9 +130,12 @@ pub(super) fn read_plugin(
     }
 }
 
+/// The file of a marketplace of thousands of plugins has a few megabytes.
+const MARKETPLACE_LIMIT: u64 = 16 * 1024 * 1024;
+
 /// What a marketplace's file says of one of its plugins.
 fn entry(market: &Marketplace, plugin: &str) -> Option<Map<String, Value>> {
-    let text = std::fs::read(market.path.as_ref()?).ok()?;
+    let text = read_at_most(market.path.as_ref()?, MARKETPLACE_LIMIT).ok()?;
     let market: Value = serde_json::from_slice(&text).ok()?;
     let mut entries = market.get("plugins")?.as_array()?.iter();
     let entry = entries.find(|entry| entry.get("name").and_then(Value::as_str) == Some(plugin));
@@ -171,6 +184,17 @@ impl Told<'_> {
         }
         Conversion::Done(Arc::new(parts))
     }
+}
+
+/// Of an Agent Plugin, servers and hooks that are declared for other hosts don't count.
+fn as_agent_plugin(converted: Conversion, native: &Parts) -> Conversion {
+    let Conversion::Done(parts) = converted else {
+        return converted;
+    };
+    let mut parts = Parts::clone(&parts);
+    parts.servers.clone_from(&native.servers);
+    parts.hooks.clear();
+    Conversion::Done(Arc::new(parts))
 }
 
 fn version_of(plugin: &ListedPlugin, root: &Path) -> String {

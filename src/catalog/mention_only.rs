@@ -6,6 +6,10 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::model::Catalog;
+use crate::bounded_file::read_at_most;
+
+/// A few lines are usual.
+const LIMIT: u64 = 256 * 1024;
 
 /// The names of those that say so in `agents/openai.yaml`, `policy.allow_implicit_invocation: false`
 /// (Codex 0.169).
@@ -27,8 +31,8 @@ pub fn mention_only(catalog: &Catalog) -> BTreeSet<String> {
 
 /// Whether the skill in a folder says so. Blocking.
 pub(crate) fn is_mention_only(folder: &Path) -> bool {
-    std::fs::read_to_string(folder.join("agents/openai.yaml"))
-        .is_ok_and(|text| says_mention_only(&text))
+    read_at_most(&folder.join("agents/openai.yaml"), LIMIT)
+        .is_ok_and(|text| says_mention_only(&String::from_utf8_lossy(&text)))
 }
 
 /// The same, of the file's text.

@@ -1,11 +1,13 @@
 //! What exists: everything that could be selected, as Codex itself reports it.
 
+mod agent_plugin;
 mod answers;
 mod cache;
 mod conversion;
 mod converted;
 mod inputs;
 mod installed;
+mod manifest;
 mod mention_only;
 mod model;
 mod newcomers;

@@ -1,6 +1,6 @@
 //! The catalog as a value.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -178,6 +178,8 @@ pub struct Parts {
     pub skills: Vec<PluginSkill>,
     /// Its MCP servers, by name.
     pub servers: BTreeMap<String, PluginServer>,
+    /// Names of servers that only an older Codex runs of it: never to be chosen, always to be kept out.
+    pub older_servers: BTreeSet<String>,
     /// Its agents, which Codex itself does not load.
     pub agents: Vec<PluginAgent>,
     /// Its hooks, in their order.

@@ -1,5 +1,7 @@
 //! What a converted plugin gives a thread.
 
+use std::collections::BTreeSet;
+
 use codex_loadout_converter::report::Kind;
 use codex_loadout_converter::target::hook_trust::hook_key;
 use codex_loadout_converter::{self as converter};
@@ -53,6 +55,7 @@ impl Parts {
         Self {
             skills,
             servers: servers.collect(),
+            older_servers: BTreeSet::new(),
             agents: agents.collect(),
             hooks: converted.hooks.iter().map(hook).collect(),
         }

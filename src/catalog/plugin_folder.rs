@@ -1,44 +1,41 @@
 //! What an installed plugin's folder declares, for plugins that Codex itself
 //! does not list the contents of: `skills/list` leaves disabled ones out.
 //!
-//! The rules are those of Codex 0.169: the manifest is the first of three that
-//! exists, `skills` replaces the default folder, `mcpServers` replaces `.mcp.json`.
+//! Which manifest counts, and what an odd one means, is [`super::manifest`]'s to say.
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use codex_loadout_converter::target::hook_trust::hook_key;
 use serde_json::{Map, Value};
 
+use super::agent_plugin;
+use super::manifest::{Form, Hooks, Manifest, Servers, text_at};
 use super::mention_only::is_mention_only;
 use super::model::{PluginHook, PluginSkill};
 use super::skill_header::SkillHeader;
 
-/// Where Codex looks for a manifest, in its order.
-pub(super) const MANIFESTS: [&str; 3] = [
-    ".codex-plugin/plugin.json",
-    ".claude-plugin/plugin.json",
-    ".cursor-plugin/plugin.json",
-];
-
 /// How deep below a skills folder Codex looks for `SKILL.md`.
 const SKILL_DEPTH: usize = 6;
+/// So many folders are looked at for one plugin's skills: Codex's own limit for one root.
+const SKILL_FOLDERS: usize = 2_000;
+/// Where Codex puts the skills that it makes of a plugin's commands when it installs it.
+const MIGRATED_COMMANDS: &str = ".codex-plugin/migrated-command-skills";
 
 /// A plugin's folder could not be read.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum PluginFolderError {
-    /// The folder, or a file in it, can't be read.
-    #[error("`{path}` can't be read: {source}")]
+    /// The manifest can't be read.
+    #[error("`{path}` can't be read: {reason}")]
     Unreadable {
-        /// The file or folder.
+        /// The file.
         path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
+        /// What stood in the way.
+        reason: String,
     },
-    /// A file is no JSON object.
-    #[error("`{path}` is not a JSON object: {reason}")]
-    NotJson {
+    /// The manifest is not what Codex takes for one.
+    #[error("`{path}` is no manifest: {reason}")]
+    NotAManifest {
         /// The file.
         path: PathBuf,
         /// Where reading stopped.
@@ -57,111 +54,135 @@ pub(super) struct PluginFolder {
     pub(super) hooks: Vec<PluginHook>,
     /// Definitions of its MCP servers.
     pub(super) servers: BTreeMap<String, Map<String, Value>>,
+    /// Whether Codex reads it as an Agent Plugin: nothing else in its folder counts.
+    pub(super) is_agent_plugin: bool,
+    /// Servers that only a Codex before 0.157 sees, which does not know Agent Plugins.
+    pub(super) older_servers: BTreeSet<String>,
 }
 
 impl PluginFolder {
-    /// Reads the folder of the plugin with this name.
+    /// Reads the folder of the plugin with this name, which may keep its data in `data_folder`.
     ///
     /// # Errors
-    /// [`PluginFolderError`], naming the file. A skill whose own file can't be read is left out, as Codex does.
-    pub(super) fn read(root: &Path, plugin: &str) -> Result<Self, PluginFolderError> {
-        let manifest = match MANIFESTS
-            .iter()
-            .map(|path| root.join(path))
-            .find(|path| path.is_file())
+    /// [`PluginFolderError`], naming the manifest. A skill, hook or server file that can't be read is
+    /// left out, as Codex does.
+    pub(super) fn read(
+        root: &Path,
+        plugin: &str,
+        data_folder: &Path,
+    ) -> Result<Self, PluginFolderError> {
+        let manifest = Manifest::find(root)?;
+        let servers = servers(root, &manifest, data_folder);
+        let mut older_servers = BTreeSet::new();
+        if manifest.form == Form::AgentPlugin
+            && let Ok(older) = Manifest::find_older(root)
         {
-            Some(path) => read_object(&path)?,
-            None => Map::new(),
-        };
-        let mut skills = Vec::new();
-        for folder in skill_folders(&manifest) {
-            find_skills(root, &folder, plugin, SKILL_DEPTH, &mut skills);
+            older_servers.extend(self::servers(root, &older, data_folder).into_keys());
+            older_servers.retain(|name| !servers.contains_key(name));
         }
-        skills.sort_by(|a, b| (&a.name, &a.folder).cmp(&(&b.name, &b.folder)));
-        skills.dedup_by(|a, b| a.folder == b.folder);
         Ok(Self {
-            description: manifest
-                .get("description")
-                .and_then(Value::as_str)
-                .map(str::to_owned),
-            skills,
+            is_agent_plugin: manifest.form == Form::AgentPlugin,
+            skills: skills(root, &manifest, plugin),
             hooks: hooks(root, &manifest),
-            servers: servers(root, &manifest)?,
+            description: manifest.description,
+            servers,
+            older_servers,
         })
     }
 }
 
-/// The manifest's `skills`: a path or a list of paths, each starting `./`; by default `skills`.
-fn skill_folders(manifest: &Map<String, Value>) -> Vec<String> {
-    let given: Vec<&str> = match manifest.get("skills") {
-        Some(Value::String(path)) => vec![path],
-        Some(Value::Array(paths)) => paths.iter().filter_map(Value::as_str).collect(),
-        _ => vec!["./skills"],
+fn skills(root: &Path, manifest: &Manifest, plugin: &str) -> Vec<PluginSkill> {
+    let mut search = SkillSearch {
+        root,
+        plugin,
+        folders_left: SKILL_FOLDERS,
+        found: Vec::new(),
     };
-    given
-        .into_iter()
-        .filter_map(|path| path.strip_prefix("./"))
-        .map(|path| path.trim_end_matches('/'))
-        .filter(|path| {
-            !path.is_empty() && path.split('/').all(|part| !matches!(part, "" | "." | ".."))
-        })
-        .map(str::to_owned)
-        .collect()
+    let depth = match manifest.form {
+        Form::Codex => SKILL_DEPTH,
+        Form::AgentPlugin => 1,
+    };
+    for folder in &manifest.skill_folders {
+        search.look(folder, depth);
+    }
+    if manifest.form == Form::Codex {
+        search.look(MIGRATED_COMMANDS, SKILL_DEPTH);
+    }
+    let mut skills = search.found;
+    skills.sort_by(|a, b| (&a.name, &a.folder).cmp(&(&b.name, &b.folder)));
+    skills.dedup_by(|a, b| a.folder == b.folder);
+    skills
 }
 
-fn find_skills(
-    root: &Path,
-    folder: &str,
-    plugin: &str,
-    depth: usize,
-    found: &mut Vec<PluginSkill>,
-) {
-    let path = root.join(folder);
-    if let Some(header) = SkillHeader::read(&path.join("SKILL.md")) {
-        let own_name = folder.rsplit('/').next().unwrap_or(folder);
-        let name = header.name.unwrap_or_else(|| own_name.to_owned());
-        found.push(PluginSkill {
-            name: format!("{plugin}:{name}"),
-            description: header.description,
-            folder: folder.to_owned(),
-            enabled: true,
-            mention_only: is_mention_only(&path),
-        });
-    }
-    if depth == 0 {
-        return;
-    }
-    let Ok(entries) = fs::read_dir(&path) else {
-        return;
-    };
-    let mut names: Vec<String> = entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .collect();
-    names.sort();
-    for name in names.into_iter().filter(|name| !name.starts_with('.')) {
-        let inner = format!("{folder}/{name}");
-        if root.join(&inner).is_dir() {
-            find_skills(root, &inner, plugin, depth - 1, found);
+struct SkillSearch<'a> {
+    root: &'a Path,
+    plugin: &'a str,
+    folders_left: usize,
+    found: Vec<PluginSkill>,
+}
+
+impl SkillSearch<'_> {
+    fn look(&mut self, folder: &str, depth: usize) {
+        if self.folders_left == 0 {
+            return;
+        }
+        self.folders_left -= 1;
+        let path = self.root.join(folder);
+        if let Some(header) = SkillHeader::read(&path.join("SKILL.md")) {
+            let own_name = folder.rsplit('/').next().unwrap_or(folder);
+            let name = header.name.unwrap_or_else(|| own_name.to_owned());
+            self.found.push(PluginSkill {
+                name: format!("{}:{name}", self.plugin),
+                description: header.description,
+                folder: folder.to_owned(),
+                enabled: true,
+                mention_only: is_mention_only(&path),
+            });
+        }
+        if depth == 0 {
+            return;
+        }
+        let Ok(entries) = std::fs::read_dir(&path) else {
+            return;
+        };
+        let mut names: Vec<String> = entries
+            .flatten()
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect();
+        names.sort();
+        for name in names.into_iter().filter(|name| !name.starts_with('.')) {
+            let inner = format!("{folder}/{name}");
+            if self.root.join(&inner).is_dir() {
+                self.look(&inner, depth - 1);
+            }
         }
     }
 }
 
-/// The manifest's `hooks`, by default `hooks/hooks.json`; of a file that can't be read, none: Codex runs none either.
-fn hooks(root: &Path, manifest: &Map<String, Value>) -> Vec<PluginHook> {
-    let files: Vec<&str> = match manifest.get("hooks") {
-        Some(Value::String(path)) => vec![path],
-        Some(Value::Array(paths)) => paths.iter().filter_map(Value::as_str).collect(),
-        Some(_) => Vec::new(),
-        None => vec!["./hooks/hooks.json"],
-    };
-    let files = files.into_iter().filter_map(|path| path.strip_prefix("./"));
-    let inside = files.filter(|path| !path.split('/').any(|part| part == ".."));
-    inside.flat_map(|file| hooks_in(root, file)).collect()
+/// Of a file that can't be read, none: Codex runs none either.
+fn hooks(root: &Path, manifest: &Manifest) -> Vec<PluginHook> {
+    match &manifest.hooks {
+        Hooks::None => Vec::new(),
+        Hooks::Files(files) => {
+            let read = files.iter().filter_map(|file| {
+                let text = text_at(root, file).ok()?;
+                Some((file, serde_json::from_slice::<Value>(&text).ok()?))
+            });
+            read.flat_map(|(file, hooks)| hooks_in(&hooks, file))
+                .collect()
+        }
+        Hooks::Inline(list) => {
+            let numbered = list.iter().enumerate();
+            numbered
+                .flat_map(|(number, hooks)| {
+                    hooks_in(hooks, &format!("plugin.json#hooks[{number}]"))
+                })
+                .collect()
+        }
+    }
 }
 
-fn hooks_in(root: &Path, file: &str) -> Vec<PluginHook> {
-    let read = read_object(&root.join(file)).unwrap_or_default();
+fn hooks_in(read: &Value, file: &str) -> Vec<PluginHook> {
     let events = read.get("hooks").and_then(Value::as_object);
     let mut found = Vec::new();
     for (event, groups) in events.into_iter().flatten() {
@@ -184,53 +205,54 @@ fn hooks_in(root: &Path, file: &str) -> Vec<PluginHook> {
 
 fn servers(
     root: &Path,
-    manifest: &Map<String, Value>,
-) -> Result<BTreeMap<String, Map<String, Value>>, PluginFolderError> {
-    let declared = match manifest.get("mcpServers") {
-        Some(Value::Object(servers)) => servers.clone(),
-        Some(Value::String(path)) => match path.strip_prefix("./") {
-            Some(path) if !path.split('/').any(|part| part == "..") => {
-                read_object(&root.join(path))?
-            }
-            _ => Map::new(),
-        },
-        Some(_) => Map::new(),
-        None => {
-            let path = root.join(".mcp.json");
-            if path.is_file() {
-                read_object(&path)?
-            } else {
-                Map::new()
-            }
+    manifest: &Manifest,
+    data_folder: &Path,
+) -> BTreeMap<String, Map<String, Value>> {
+    let declared = match &manifest.servers {
+        Servers::Inline(servers) => servers.clone(),
+        Servers::File(file) => {
+            let Some(Value::Object(read)) = text_at(root, file)
+                .ok()
+                .and_then(|text| serde_json::from_slice(&text).ok())
+            else {
+                return BTreeMap::new();
+            };
+            read
         }
     };
+    if manifest.form == Form::AgentPlugin {
+        return agent_plugin::servers(root, &declared, data_folder);
+    }
     let servers = match declared.get("mcpServers") {
         Some(Value::Object(servers)) => servers.clone(),
         _ => declared,
     };
-    Ok(servers
+    servers
         .into_iter()
         .filter_map(|(name, definition)| match definition {
-            Value::Object(definition) => Some((name, definition)),
+            Value::Object(definition) if says_how_to_reach_it(&definition) => {
+                Some((name, definition))
+            }
             _ => None,
         })
-        .collect())
+        .collect()
 }
 
-fn read_object(path: &Path) -> Result<Map<String, Value>, PluginFolderError> {
-    let text = fs::read(path).map_err(|source| PluginFolderError::Unreadable {
-        path: path.to_owned(),
-        source,
-    })?;
-    serde_json::from_slice(&text).map_err(|error| PluginFolderError::NotJson {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    })
+/// Whether Codex would take it for a server: it has a command or an address, and not both.
+fn says_how_to_reach_it(definition: &Map<String, Value>) -> bool {
+    let is_text = |key: &str| definition.get(key).is_some_and(Value::is_string);
+    let args_are_texts = match definition.get("args") {
+        None | Some(Value::Null) => true,
+        Some(Value::Array(args)) => args.iter().all(Value::is_string),
+        Some(_) => false,
+    };
+    is_text("command") != is_text("url") && args_are_texts
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn write(root: &Path, path: &str, text: &str) {
         let path = root.join(path);
@@ -253,9 +275,10 @@ mod tests {
             "---\ndescription: \"No name: here\"\n---\n",
         );
         write(root, "skills/.hidden/SKILL.md", &skill("hidden"));
+        write(root, ".claude-plugin/plugin.json", "{}");
         write(root, "elsewhere/SKILL.md", &skill("elsewhere"));
         write(root, ".mcp.json", r#"{"one":{"command":"x"},"bad":5}"#);
-        let read = PluginFolder::read(root, "p").unwrap();
+        let read = PluginFolder::read(root, "p", Path::new("/data")).unwrap();
         let names: Vec<(&str, &str)> = read
             .skills
             .iter()
@@ -282,7 +305,7 @@ mod tests {
             r#"{"mcpServers":{"two":{"url":"http://x"}}}"#,
         );
         write(root, ".mcp.json", r#"{"one":{"command":"x"}}"#);
-        let read = PluginFolder::read(root, "p").unwrap();
+        let read = PluginFolder::read(root, "p", Path::new("/data")).unwrap();
         assert_eq!(read.skills.len(), 1);
         assert_eq!(read.skills[0].name, "p:m");
         assert_eq!(read.servers.keys().collect::<Vec<_>>(), ["two"]);
@@ -293,7 +316,7 @@ mod tests {
     fn a_broken_manifest_is_named() {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), ".claude-plugin/plugin.json", "{,}");
-        let error = PluginFolder::read(folder.path(), "p").unwrap_err();
+        let error = PluginFolder::read(folder.path(), "p", Path::new("/data")).unwrap_err();
         assert!(error.to_string().contains("plugin.json"), "{error}");
     }
 }

@@ -11,9 +11,9 @@ use super::answers::{
 };
 use super::converted::Conversions;
 use super::installed::{Told, installed_root, read_plugin};
+use super::manifest::MANIFESTS;
 use super::mention_only::is_mention_only;
 use super::model::{Catalog, ConfigServer, HostSkill, InstalledPlugin, SkillScope};
-use super::plugin_folder::MANIFESTS;
 use super::policy::{Policy, RequirementsAnswer, launch_line, plugins_in, requirements_text};
 use super::roles::{role_folders, roles};
 use crate::connection::{AskError, Asker};

@@ -8,8 +8,13 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::model::HostRole;
+use crate::bounded_file::read_at_most;
 use crate::bundle::Digest;
 
+/// A role's instructions are a few kilobytes; a longer file counts by its name and description in config alone.
+const LIMIT: u64 = 1024 * 1024;
+/// So many files and folders are looked at in one folder of roles: a link may make it the whole disk.
+const ENTRIES: usize = 2_000;
 /// How deep Codex looks for role files is not told; nobody nests them deeper.
 const DEPTH: usize = 6;
 
@@ -28,13 +33,14 @@ pub(super) fn role_folders(codex_home: &Path, cwd: &Path) -> Vec<PathBuf> {
 pub(super) fn roles(table: &Map<String, Value>, folders: &[PathBuf]) -> Vec<HostRole> {
     let mut found = BTreeMap::new();
     for folder in folders {
-        in_folder(folder, DEPTH, &mut found);
+        let mut left = ENTRIES;
+        in_folder(folder, DEPTH, &mut left, &mut found);
     }
     // Numbers and the like in the table are limits.
     for (name, role) in table {
         if let Value::Object(role) = role {
             let text = |key: &str| role.get(key).and_then(Value::as_str).unwrap_or_default();
-            let content = fs::read(text("config_file")).unwrap_or_default();
+            let content = read_at_most(Path::new(text("config_file")), LIMIT).unwrap_or_default();
             let role = HostRole::new(name.clone(), text("description").to_owned(), &content);
             found.insert(name.clone(), role);
         }
@@ -42,7 +48,12 @@ pub(super) fn roles(table: &Map<String, Value>, folders: &[PathBuf]) -> Vec<Host
     found.into_values().collect()
 }
 
-fn in_folder(folder: &Path, depth: usize, found: &mut BTreeMap<String, HostRole>) {
+fn in_folder(
+    folder: &Path,
+    depth: usize,
+    left: &mut usize,
+    found: &mut BTreeMap<String, HostRole>,
+) {
     #[derive(Deserialize)]
     struct File {
         name: String,
@@ -50,10 +61,14 @@ fn in_folder(folder: &Path, depth: usize, found: &mut BTreeMap<String, HostRole>
         description: String,
     }
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        if *left == 0 {
+            return;
+        }
+        *left -= 1;
         let path = entry.path();
         if path.is_dir() {
             if depth > 0 {
-                in_folder(&path, depth - 1, found);
+                in_folder(&path, depth - 1, left, found);
             }
             continue;
         }
@@ -61,7 +76,8 @@ fn in_folder(folder: &Path, depth: usize, found: &mut BTreeMap<String, HostRole>
             continue;
         }
         // One that can't be read, or has no name, Codex passes over as well.
-        let Ok(text) = fs::read_to_string(&path) else {
+        let text = read_at_most(&path, LIMIT).ok();
+        let Some(text) = text.and_then(|text| String::from_utf8(text).ok()) else {
             continue;
         };
         if let Ok(File { name, description }) = toml::from_str(&text) {

@@ -1,10 +1,11 @@
 //! The two facts of a `SKILL.md` that a catalog needs: its name and what it is for.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use serde::Deserialize;
+
+use crate::bounded_file::open_regular;
 
 /// Frontmatter ends long before this many bytes.
 const HEADER_LIMIT: u64 = 64 * 1024;
@@ -23,7 +24,7 @@ impl SkillHeader {
     #[must_use]
     pub(crate) fn read(path: &Path) -> Option<Self> {
         let mut text = Vec::new();
-        File::open(path)
+        open_regular(path)
             .ok()?
             .take(HEADER_LIMIT)
             .read_to_end(&mut text)

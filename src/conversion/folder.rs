@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 use codex_loadout_converter::marketplace::{Marketplace, Place};
 use codex_loadout_converter::{ConversionError, Source};
 
+use crate::bounded_file::read_at_most;
 use crate::bundle::{Tree, TreeFile};
 use crate::materializer::{Limits, ReadError, read_tree};
 
 /// More files and folders than this are not looked at to find a marketplace's plugins.
 const NAMES: usize = 200_000;
+/// The file of a marketplace of thousands of plugins has a few megabytes.
+const MARKETPLACE_LIMIT: u64 = 16 * 1024 * 1024;
 /// Deeper folders are not looked at for that.
 const DEPTH: usize = 32;
 
@@ -154,7 +157,7 @@ fn sketch(folder: &Path) -> Tree {
         .into_iter()
         .map(|name| {
             let bytes = if name.ends_with("marketplace.json") {
-                fs::read(folder.join(&name)).unwrap_or_default()
+                read_at_most(&folder.join(&name), MARKETPLACE_LIMIT).unwrap_or_default()
             } else {
                 Vec::new()
             };

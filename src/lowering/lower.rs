@@ -405,6 +405,16 @@ impl Lowering<'_> {
                 .extend(out.map(|skill| json!({ "name": skill.name, "enabled": false })));
         }
         let mut switched = false;
+        let narrowed = planned.is_some_and(|planned| planned.servers_narrowed);
+        if narrowed || self.plan.host_servers != Scope::All {
+            for name in &plugin.native.older_servers {
+                self.set(
+                    &["plugins", &plugin.id, "mcp_servers", name, "enabled"],
+                    false,
+                );
+                switched = true;
+            }
+        }
         for (name, server) in &plugin.native.servers {
             let chosen = self.plan.servers.iter().find(|chosen| {
                 matches!(&chosen.origin, ServerOrigin::NativePlugin { id } if *id == plugin.id)
@@ -412,9 +422,7 @@ impl Lowering<'_> {
             });
             let runs = match (&self.plan.host_servers, chosen) {
                 (_, Some(_)) => true,
-                (Scope::All, None) => {
-                    server.enabled && !planned.is_some_and(|planned| planned.servers_narrowed)
-                }
+                (Scope::All, None) => server.enabled && !narrowed,
                 (Scope::Only(_), None) => false,
             };
             if runs != server.enabled {

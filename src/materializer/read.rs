@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::error::ReadError;
 use super::walk::{Found, Limits, walk};
+use crate::bounded_file::{BoundedReadError, read_at_most};
 use crate::bundle::{Digest, Tree, TreeFile};
 use crate::freshness::{Names, Targets};
 
@@ -27,7 +28,14 @@ pub fn read_tree(root: &Path, limits: Limits) -> Result<Tree, ReadError> {
             metadata,
         } = found
         {
-            let bytes = fs::read(path).map_err(ReadError::unreadable(path))?;
+            // It may have been made another file since it was looked at.
+            let bytes = read_at_most(path, limits.bytes).map_err(|error| match error {
+                BoundedReadError::Unreadable(source) => ReadError::unreadable(path)(source),
+                BoundedReadError::TooLong { limit } => ReadError::TooLarge {
+                    path: path.to_owned(),
+                    limit: format!("{limit} bytes"),
+                },
+            })?;
             let executable = is_executable(&metadata);
             tree.insert(
                 name,
