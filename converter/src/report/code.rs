@@ -162,14 +162,16 @@ codes! {
     ArgumentsDescribed = "arguments-described", Note;
     /// `$1` without `$0`: it is open whether it counts from 0 or from 1.
     PositionalBaseAmbiguous = "positional-base-ambiguous", Loss;
+    /// What looks like an argument is left in a text that doesn't say that it takes any.
+    ArgumentUnsure = "argument-unsure", Note;
     /// The model is told to run what Claude Code runs before it.
     DynamicContextDeferred = "dynamic-context-deferred", Loss;
     /// A call of a skill or a tool that isn't known.
     UnresolvedReference = "unresolved-reference", Loss;
     /// A text spawns an agent that isn't known.
     AgentUnknown = "agent-unknown", Loss;
-    /// A tool is named in words.
-    ToolReworded = "tool-reworded", Note;
+    /// A tool keeps its name, and the text says at its top what it means.
+    ToolExplained = "tool-explained", Note;
     /// A text names a tool that the platform has no counterpart of.
     ToolUnavailable = "tool-unavailable", Loss;
     /// A text speaks of Claude Code itself, and is left as it is.
