@@ -22,7 +22,15 @@ struct Printed<'a> {
     plugins: Vec<PrintedPlugin<'a>>,
     /// Of all plugins together.
     summary: Summary,
+    /// What to do where nothing was converted and no plugin says why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'static str>,
 }
+
+/// Said where nothing was converted.
+const NOTHING: &str = "nothing of it can be converted";
+/// What to do then.
+const NOTHING_HINT: &str = "Name a folder in which a plugin's own files lie: one that comes by an address has to be fetched first,                             and what only Claude Code has becomes nothing.";
 
 #[derive(Debug, Serialize)]
 struct PrintedPlugin<'a> {
@@ -69,6 +77,13 @@ pub(super) async fn run(arguments: Convert) -> Result<(String, bool)> {
         .collect();
     let holds = !converted.iter().any(|one| one.outcome.has_failed())
         && missing.iter().flatten().all(|missing| missing.is_empty());
+    let is_something = |sum: &Summary| sum.converted + sum.lossy > 0;
+    let is_empty = !converted
+        .iter()
+        .filter_map(bundle_of)
+        .any(|(_, bundle)| is_something(&bundle.report.summary));
+    let hint = (is_empty && holds).then_some(NOTHING_HINT);
+    let holds = holds && !is_empty;
     let rows = || converted.iter().zip(&missing);
     if arguments.output.json || arguments.report == ReportForm::Json {
         let text = pretty(&Printed {
@@ -76,6 +91,7 @@ pub(super) async fn run(arguments: Convert) -> Result<(String, bool)> {
                 .map(|(one, missing)| printed(one, *missing))
                 .collect(),
             summary: total(&converted),
+            hint,
         })?;
         return Ok((text, holds));
     }
@@ -86,6 +102,9 @@ pub(super) async fn run(arguments: Convert) -> Result<(String, bool)> {
             true => say_error(said.trim_end()),
             false => text.push_str(&said),
         }
+    }
+    if let Some(hint) = hint {
+        say_error(&format!("{NOTHING}\n  hint: {hint}"));
     }
     Ok((text, holds))
 }

@@ -86,7 +86,7 @@ codes! {
     /// A skill that users could not call can be called.
     UserInvocableIgnored = "user-invocable-ignored", Loss;
     /// Tools are not approved beforehand.
-    AllowedToolsDropped = "allowed-tools-dropped", Loss;
+    AllowedToolsDropped = "allowed-tools-dropped", Note;
     /// Tools are forbidden in words only.
     RestrictionNotEnforced = "restriction-not-enforced", Loss;
     /// A model or an effort was left out.
@@ -231,6 +231,8 @@ codes! {
     McpShellWrapped = "mcp-shell-wrapped", Note;
     /// The server runs in another folder than in Claude Code.
     McpCwdDiffers = "mcp-cwd-differs", Loss;
+    /// The server names a file of the plugin as if it started in the plugin's folder, and it starts in the project's.
+    McpFileNotFound = "mcp-file-not-found", Loss;
     /// A variable can't be expanded, or nobody asks the user for it.
     EnvVarUnset = "env-var-unset", Loss;
     /// The server gets the variables that are named, not the whole environment.
