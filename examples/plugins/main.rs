@@ -121,8 +121,8 @@ async fn measure(corpus: &Corpus, model: &Model, codex: &Path) -> Result<Row> {
     }
     let codex = UpstreamCommand::find(Some(codex.to_owned()))?;
     row.seen = row.converted;
-    for ((_, bundle), missing) in bundles.iter().zip(verify(&codex, &bundles).await?) {
-        for missing in missing {
+    for ((_, bundle), verified) in bundles.iter().zip(verify(&codex, &bundles).await?) {
+        for missing in verified.missing {
             let problem = format!("Codex misses the {:?} `{}`", missing.kind, missing.name);
             row.problems.push(problem);
             row.seen.take(&bundle.report, &missing);

@@ -236,6 +236,96 @@ fn codex_has_skills_under_names_with_colons_and_spaces() {
     assert_eq!(report["plugins"][0]["missing"], json!([]), "{report:#}");
 }
 
+#[test]
+fn a_skill_that_codex_has_no_room_to_list_is_not_missing() {
+    let home = tempfile::tempdir().unwrap();
+    let (plugin, out) = (home.path().join("plugin"), home.path().join("out"));
+    write(
+        &plugin,
+        ".claude-plugin/plugin.json",
+        "{\"name\": \"many\"}",
+    );
+    for number in 0..400 {
+        let text = format!(
+            "---\nname: part-{number:03}\ndescription: Handles part {number} of the work when it is asked for by its number\n---\nDo.\n"
+        );
+        write(&plugin, &format!("skills/part-{number:03}/SKILL.md"), &text);
+    }
+    let output = convert(&plugin, &out, &["--json", "--verify"]);
+    let report = printed(&output);
+    let many = &report["plugins"][0];
+    assert!(output.status.success(), "{}", many["missing"]);
+    assert_eq!(many["missing"], json!([]));
+    let unlisted = many["unlisted"].as_array().unwrap();
+    assert!((1..400).contains(&unlisted.len()), "{}", unlisted.len());
+}
+
+#[cfg(unix)]
+#[test]
+fn the_outcome_says_what_happened() {
+    let market = |source: &str| {
+        format!("{{\"name\":\"m\",\"plugins\":[{{\"name\":\"p\",\"source\":{source}}}]}}")
+    };
+    let far = market(r#"{"source":"github","repo":"a/b"}"#);
+    let lsp = r#"{"name":"p","lspServers":{"go":{}}}"#.to_owned();
+    let skill = "---\nname: s\ndescription: d\n---\nx\n".to_owned();
+    let (list, own) = (
+        ".claude-plugin/marketplace.json",
+        ".claude-plugin/plugin.json",
+    );
+    for (files, code, bundles, said) in [
+        (
+            vec![
+                ("bin/tool", String::new()),
+                ("package.json", "{}".to_owned()),
+            ],
+            1,
+            vec![],
+            "holds no plugin",
+        ),
+        (vec![(list, far.clone())], 1, vec![], "fetched first"),
+        (vec![(own, lsp)], 1, vec!["p"], "fetched first"),
+        (
+            vec![
+                (list, far),
+                (own, "{\"name\":\"p\"}".to_owned()),
+                ("skills/s/SKILL.md", skill.clone()),
+            ],
+            0,
+            vec!["p"],
+            "",
+        ),
+        (
+            vec![
+                ("skills/s/SKILL.md", skill.clone()),
+                (
+                    "plugins/q/.claude-plugin/plugin.json",
+                    "{\"name\":\"q\"}".to_owned(),
+                ),
+                ("plugins/q/skills/s/SKILL.md", skill),
+            ],
+            0,
+            vec!["plugin", "q"],
+            "",
+        ),
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        let (plugin, out) = (home.path().join("plugin"), home.path().join("out"));
+        for (path, text) in &files {
+            write(&plugin, path, text);
+        }
+        let output = convert(&plugin, &out, &[]);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{files:?} {text}");
+        assert!(
+            text.contains(said) && (code == 0 || text.contains("hint:")),
+            "{files:?} {text}"
+        );
+        let made = if out.is_dir() { names(&out) } else { vec![] };
+        assert_eq!(made, bundles, "{files:?}");
+    }
+}
+
 /// Real plugins, which are no part of the repository: beside it, or where the variable says.
 #[test]
 fn codex_has_every_part_of_real_plugins() {
