@@ -76,6 +76,7 @@ impl Row {
         });
         let mut cells = vec![name.to_owned(), self.plugins.to_string()];
         cells.extend(kinds);
+        cells.push(self.leftovers.changed.to_string());
         cells
     }
 }
@@ -180,6 +181,7 @@ async fn main() -> Result<ExitCode> {
         ("agents", 18),
         ("hooks", 18),
         ("MCP servers", 18),
+        ("sentences changed", 17),
     ]);
     let mut total = Row::default();
     for corpus in &corpora {
@@ -207,6 +209,13 @@ async fn main() -> Result<ExitCode> {
     );
     println!("\n{}", cost::measure(&corpora)?);
     total.problems.append(&mut total.leftovers.unreported);
+    if total.leftovers.changed > 0 {
+        let problem = format!(
+            "{} sentences are not as their authors wrote them",
+            total.leftovers.changed
+        );
+        total.problems.push(problem);
+    }
     if total.problems.is_empty() {
         println!(
             "Every plugin is converted, Codex has every part of every bundle, and nothing of Claude Code's is left in a text unsaid."

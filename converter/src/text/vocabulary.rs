@@ -12,6 +12,7 @@ use crate::target::ToolWords;
 /// Looks for the names.
 pub(super) fn run(work: &mut Work<'_>) {
     let body = work.body();
+    let mut may_be = Vec::new();
     let mut at = 0;
     while let Some(found) = body[at..].find(|c: char| c.is_ascii_alphabetic()) {
         let start = at + found;
@@ -23,12 +24,25 @@ pub(super) fn run(work: &mut Work<'_>) {
         if is_part || work.place(start) == Place::Link {
             continue;
         }
-        if let Some(tool) = tool(work, &body[word.clone()])
-            && (!tool.ordinary || is_tool(work, &word))
-        {
+        match tool(work, &body[word.clone()]) {
+            Some(tool) if !tool.ordinary => work.explain_tool(word),
+            Some(_) if is_tool(work, &word) => work.explain_tool(word),
+            Some(_) if is_code(work, &word) => may_be.push(word),
+            _ => {}
+        }
+    }
+    // `Read` alone is a tool only in a text that speaks of tools.
+    if !work.notes.words.is_empty() {
+        for word in may_be {
             work.explain_tool(word);
         }
     }
+}
+
+/// Whether a name is all of a code span.
+fn is_code(work: &Work<'_>, word: &Range<usize>) -> bool {
+    let place = work.place(word.start);
+    matches!(place, Place::Span(index) if work.scan.spans[index].content == *word)
 }
 
 fn tool(work: &Work<'_>, name: &str) -> Option<&'static ToolWords> {
@@ -39,20 +53,22 @@ fn tool(work: &Work<'_>, name: &str) -> Option<&'static ToolWords> {
         .find(|tool| tool.name == name)
 }
 
-/// Whether an ordinary word is the name of a tool here: all of a code span, called in one, before "tool", or before
+/// Whether an ordinary word is the name of a tool here: called at the start of a code span, before "tool", or before
 /// another tool after a slash.
 fn is_tool(work: &Work<'_>, word: &Range<usize>) -> bool {
     let body = work.body();
-    let rest = words::tail(body, word.end, 64);
-    match work.place(word.start) {
+    let end = match work.place(word.start) {
         Place::Block(_) | Place::Link => return false,
+        Place::Span(index) if work.scan.spans[index].content == *word => {
+            work.scan.spans[index].range.end
+        }
         Place::Span(index) => {
             let content = &work.scan.spans[index].content;
-            return content.start == word.start
-                && (content.end == word.end || rest.starts_with('('));
+            return content.start == word.start && body[word.end..].starts_with('(');
         }
-        Place::Prose => {}
-    }
+        Place::Prose => word.end,
+    };
+    let rest = words::tail(body, end, 64);
     let rest = rest.trim_start_matches('*');
     if let Some(other) = rest.strip_prefix('/') {
         let end = words::run(other, 0, 64, |c| c.is_ascii_alphanumeric()).end;

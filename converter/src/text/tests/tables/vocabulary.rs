@@ -48,6 +48,10 @@ fn sentences_about_tools_stay_and_the_top_explains_them() {
             "`Skill` – open the skill's `SKILL.md` and follow it",
         ),
         (
+            "The `Read` tool, or `Bash`",
+            "`Bash`, `Read` – use the shell",
+        ),
+        (
             "Use SendMessage, then SendMessage",
             "`SendMessage` – not there",
         ),
@@ -76,6 +80,7 @@ fn what_is_no_tool_is_not_explained() {
         "`x Task` and `Read it`, Task/person, Edit/view",
         "```\nRead the Task\n```",
         "Task tooling, the Read tool-chain",
+        "Remove the `Agent` node, `Read` it, and the `Skill` row",
     ] {
         let converted = world.skill(text);
         assert_eq!(converted.body, text);
