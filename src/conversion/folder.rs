@@ -275,13 +275,13 @@ fn sketch(folder: &Path) -> Tree {
     sketch
         .names
         .into_iter()
-        .map(|name| {
+        .filter_map(|name| {
             let bytes = if MARKETPLACES.contains(&name.as_str()) {
-                regular_file(&folder.join(&name)).unwrap_or_default()
+                regular_file(&folder.join(&name))?
             } else {
                 Vec::new()
             };
-            (name, TreeFile::plain(bytes))
+            Some((name, TreeFile::plain(bytes)))
         })
         .collect()
 }

@@ -326,6 +326,88 @@ fn the_outcome_says_what_happened() {
     }
 }
 
+/// Makes files in a folder.
+type Make = fn(&Path);
+
+/// What has no end, or more than a plugin can have: each ends soon, by an account that says why.
+#[cfg(unix)]
+#[test]
+fn limits_hold() {
+    use std::os::unix::fs::symlink;
+    let pipe = |path: PathBuf| {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let made = Command::new("mkfifo").arg(path).status().unwrap();
+        assert!(made.success());
+    };
+    let home = tempfile::tempdir().unwrap();
+    pipe(home.path().join("pipe/.claude-plugin/marketplace.json"));
+    pipe(home.path().join("other-pipe/x-marketplace.json"));
+    let rows: [(&str, Make, &str); 7] = [
+        ("pipe", |_| {}, "neither a file nor a folder"),
+        ("other-pipe", |_| {}, "neither a file nor a folder"),
+        (
+            "links",
+            |folder| {
+                for name in ["a", "b", "c"] {
+                    symlink(".", folder.join(name)).unwrap();
+                }
+            },
+            "round in a circle",
+        ),
+        (
+            "sparse",
+            |folder| {
+                write(folder, ".claude-plugin/plugin.json", "{}");
+                let file = fs::File::create(folder.join(".mcp.json")).unwrap();
+                file.set_len(200 << 20).unwrap();
+            },
+            "larger than 8 MiB",
+        ),
+        (
+            "deep",
+            |folder| {
+                write(folder, ".claude-plugin/plugin.json", "{}");
+                fs::create_dir_all(folder.join("d/".repeat(1500))).unwrap();
+            },
+            "100 folders in each other",
+        ),
+        (
+            "entries",
+            |folder| {
+                let entry = |number| {
+                    format!(r#"{{"name":"p{number}","source":{{"source":"github","repo":"a/b"}}}}"#)
+                };
+                let entries: Vec<String> = (0..20_000).map(entry).collect();
+                let list = format!(r#"{{"name":"m","plugins":[{}]}}"#, entries.join(","));
+                write(folder, ".claude-plugin/marketplace.json", &list);
+            },
+            "fetched first",
+        ),
+        (
+            "out",
+            |folder| {
+                let far = folder.with_file_name("far");
+                write(&far, ".claude-plugin/plugin.json", "{}");
+                symlink(far, folder.join("far")).unwrap();
+            },
+            "out of the folder",
+        ),
+    ];
+    for (name, make, said) in rows {
+        let folder = home.path().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        make(&folder);
+        let began = std::time::Instant::now();
+        let output = convert(&folder, &home.path().join("bundles"), &[]);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{name}: {text}");
+        assert!(text.contains(said), "{name}: {text}");
+        assert!(text.contains("hint:"), "{name}: {text}");
+        // It took minutes, or never ended.
+        assert!(began.elapsed().as_secs() < 60, "{name}");
+    }
+}
+
 /// Real plugins, which are no part of the repository: beside it, or where the variable says.
 #[test]
 fn codex_has_every_part_of_real_plugins() {
