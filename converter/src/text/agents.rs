@@ -133,8 +133,8 @@ fn value(work: &Work<'_>, key: usize) -> Option<Range<usize>> {
     let shut = past(name.end, 4, &is_mark);
     let next = words::after(body, shut);
     let ends = next.is_none_or(|c| matches!(c, '\n' | '\r' | ',' | '.' | ')' | '}' | ';'));
-    let is_name = open != from && (shut != name.end || ends)
-        || ends
+    let is_name = ends
+        || open != from && shut != name.end
         || work.context.agent(&body[name.clone()]).is_some();
     (!name.is_empty() && is_name).then_some(name)
 }

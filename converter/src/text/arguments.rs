@@ -79,7 +79,7 @@ fn describe(work: &mut Work<'_>, at: usize, meaning: Meaning<'_>) {
         "arguments are not put into the text: it says in words where they are meant",
     );
     let is_first = work.body()[at..].starts_with("$1");
-    if matches!(meaning, Meaning::Position(_)) && is_first && !work.positions.from_zero() {
+    if matches!(meaning, Meaning::Position(_)) && is_first && !work.positions.counts_from_zero() {
         work.find_first(
             at,
             Code::PositionalBaseAmbiguous,
@@ -123,7 +123,7 @@ fn meaning_at<'a>(work: &Work<'a>, at: usize) -> Option<(Range<usize>, Meaning<'
         let positions = work.positions;
         return (positions.means(number) && positions::is_replaced(body, work.scan, at)).then(
             || {
-                let first = usize::from(!positions.from_zero());
+                let first = usize::from(!positions.counts_from_zero());
                 (range, Meaning::Position(number.saturating_sub(first)))
             },
         );

@@ -62,14 +62,14 @@ impl Positions {
     }
 
     /// Whether it counts from 0.
-    pub(super) fn from_zero(self) -> bool {
+    pub(super) fn counts_from_zero(self) -> bool {
         self.has(0)
     }
 
     /// Whether a number means an argument. Whoever uses the third one uses those before it, too: `$5` alone is an amount
     /// of money.
     pub(super) fn means(self, number: usize) -> bool {
-        let first = usize::from(!self.from_zero());
+        let first = usize::from(!self.counts_from_zero());
         self.takes && number >= first && (first..=number).all(|number| self.has(number))
     }
 
@@ -274,7 +274,7 @@ mod tests {
                 assert_eq!(found, means, "{body}");
             }
         }
-        assert!(seen("from $0 to $1", true).from_zero());
+        assert!(seen("from $0 to $1", true).counts_from_zero());
         assert_eq!(seen("Review $1, `$1`", false).unsure(), Some(7));
         assert_eq!(seen("Review $1", true).unsure(), None);
         assert_eq!(seen("It costs $0, or $9", false).unsure(), None);
