@@ -47,6 +47,7 @@ pub mod error;
 pub use components::hooks::{BundleHook, HookOrigin};
 pub use convert::{AgentRole, Conversion, convert, names};
 pub use detect::is_made_for_claude;
+pub use discovery::LARGEST_MANIFEST;
 pub use error::ConversionError;
 pub use options::{BundleRoot, Options};
 pub use report::Report;

@@ -8,13 +8,15 @@ use pulldown_cmark::{Event, Options, Parser, Tag};
 use crate::corpus::Corpus;
 
 /// Words that a text for Codex has no use for.
-const WORDS: [&str; 4] = ["${CLAUDE_", "subagent_type", "$ARGUMENTS", "Task("];
+const WORDS: [&str; 2] = ["${CLAUDE_", "$ARGUMENTS"];
 
 /// Where such words stand outside of blocks of code.
 #[derive(Debug, Default)]
 pub(crate) struct Leftovers {
     /// In the texts that were converted.
     pub(crate) source: usize,
+    /// Sentences of plain words that the bundle does not have as their authors wrote them.
+    pub(crate) changed: usize,
     /// Of those, still in the bundle, with a warning.
     pub(crate) reported: usize,
     /// Still in the bundle, and the report says nothing of it: a sentence for each.
@@ -24,6 +26,7 @@ pub(crate) struct Leftovers {
 impl Leftovers {
     pub(crate) fn add(&mut self, more: Self) {
         self.source += more.source;
+        self.changed += more.changed;
         self.reported += more.reported;
         self.unreported.extend(more.unreported);
     }
@@ -58,6 +61,10 @@ pub(crate) fn of(bundle: &Conversion, corpus: &Corpus, known: &Names) -> Leftove
         if let Some(source) = plugin.source.tree.get(&text.source) {
             let source = String::from_utf8_lossy(&source.bytes);
             leftovers.source += words(&source, known).len();
+            let body = source.strip_prefix("---\n");
+            let body = body.and_then(|text| text.split_once("\n---\n"));
+            let body = body.map_or(&*source, |(_, body)| body);
+            leftovers.changed += changed(body, &text.text);
         }
         for word in words(&text.text, known) {
             if is_reported(&text.source, &word) {
@@ -115,16 +122,24 @@ fn instructions(role: &str) -> String {
         .join("\n\n")
 }
 
+/// How many sentences of plain words, with nothing in them that a machine reads, are not in a new text as they were.
+fn changed(old: &str, new: &str) -> usize {
+    let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let new = one_line(new);
+    without_blocks(old)
+        .split("\n\n")
+        .flat_map(|paragraph| paragraph.split_inclusive(['.', '!', '?']))
+        .filter(|sentence| !sentence.contains(['$', '@', '/', '`', '{', ':', '\\', '<', '_']))
+        .filter(|sentence| !new.contains(&one_line(sentence)))
+        .count()
+}
+
 /// Every such word outside of blocks of code.
 fn words(text: &str, known: &Names) -> Vec<String> {
     let prose = without_blocks(text);
     let mut found = Vec::new();
     for word in WORDS {
-        // "Task(s)" is no call.
-        let calls = prose
-            .match_indices(word)
-            .filter(|(at, _)| word != "Task(" || !prose[*at..].starts_with("Task(s)"));
-        found.extend(calls.map(|(_, word)| word.to_owned()));
+        found.extend(prose.match_indices(word).map(|(_, word)| word.to_owned()));
     }
     let is_end = |c: char| c.is_whitespace() || "`*()[]{}<>\"',;!?|".contains(c);
     for word in prose.split(is_end) {

@@ -76,6 +76,7 @@ impl Row {
         });
         let mut cells = vec![name.to_owned(), self.plugins.to_string()];
         cells.extend(kinds);
+        cells.push(self.leftovers.changed.to_string());
         cells
     }
 }
@@ -121,8 +122,8 @@ async fn measure(corpus: &Corpus, model: &Model, codex: &Path) -> Result<Row> {
     }
     let codex = UpstreamCommand::find(Some(codex.to_owned()))?;
     row.seen = row.converted;
-    for ((_, bundle), missing) in bundles.iter().zip(verify(&codex, &bundles).await?) {
-        for missing in missing {
+    for ((_, bundle), verified) in bundles.iter().zip(verify(&codex, &bundles).await?) {
+        for missing in verified.missing {
             let problem = format!("Codex misses the {:?} `{}`", missing.kind, missing.name);
             row.problems.push(problem);
             row.seen.take(&bundle.report, &missing);
@@ -180,6 +181,7 @@ async fn main() -> Result<ExitCode> {
         ("agents", 18),
         ("hooks", 18),
         ("MCP servers", 18),
+        ("sentences changed", 17),
     ]);
     let mut total = Row::default();
     for corpus in &corpora {
@@ -207,6 +209,13 @@ async fn main() -> Result<ExitCode> {
     );
     println!("\n{}", cost::measure(&corpora)?);
     total.problems.append(&mut total.leftovers.unreported);
+    if total.leftovers.changed > 0 {
+        let problem = format!(
+            "{} sentences are not as their authors wrote them",
+            total.leftovers.changed
+        );
+        total.problems.push(problem);
+    }
     if total.problems.is_empty() {
         println!(
             "Every plugin is converted, Codex has every part of every bundle, and nothing of Claude Code's is left in a text unsaid."

@@ -14,7 +14,7 @@ use super::arguments::{Convert, ReportForm};
 use super::run::say_error;
 use super::verbs::pretty;
 use crate::connection::UpstreamCommand;
-use crate::conversion::{Converted, Missing, Outcome, Request, convert_all, verify};
+use crate::conversion::{Converted, Missing, Outcome, Request, Verified, convert_all, verify};
 
 /// What is printed for programs.
 #[derive(Debug, Serialize)]
@@ -22,7 +22,15 @@ struct Printed<'a> {
     plugins: Vec<PrintedPlugin<'a>>,
     /// Of all plugins together.
     summary: Summary,
+    /// What to do where nothing was converted and no plugin says why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<&'static str>,
 }
+
+/// Said where nothing was converted.
+const NOTHING: &str = "nothing of it can be converted";
+/// What to do then.
+const NOTHING_HINT: &str = "Name the folder in which a plugin's own files lie. One that comes by an address has to be fetched first; of what only Claude Code has, nothing comes.";
 
 #[derive(Debug, Serialize)]
 struct PrintedPlugin<'a> {
@@ -39,6 +47,9 @@ struct PrintedPlugin<'a> {
     /// With `--verify`: what Codex does not have.
     #[serde(skip_serializing_if = "Option::is_none")]
     missing: Option<&'a [Missing]>,
+    /// With `--verify`: skills that Codex has, and that its list has no room for.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    unlisted: &'a [String],
 }
 
 pub(super) async fn run(arguments: Convert) -> Result<(String, bool)> {
@@ -63,29 +74,40 @@ pub(super) async fn run(arguments: Convert) -> Result<(String, bool)> {
     };
     // Of the written ones alone, in their order.
     let mut found = verified.iter().flatten();
-    let missing: Vec<Option<&[Missing]>> = converted
+    let verified: Vec<Option<&Verified>> = converted
         .iter()
-        .map(|one| bundle_of(one).and_then(|_| found.next()).map(Vec::as_slice))
+        .map(|one| bundle_of(one).and_then(|_| found.next()))
         .collect();
     let holds = !converted.iter().any(|one| one.outcome.has_failed())
-        && missing.iter().flatten().all(|missing| missing.is_empty());
-    let rows = || converted.iter().zip(&missing);
+        && verified.iter().flatten().all(|one| one.missing.is_empty());
+    let is_something = |sum: &Summary| sum.converted + sum.lossy > 0;
+    let is_empty = !converted
+        .iter()
+        .filter_map(bundle_of)
+        .any(|(_, bundle)| is_something(&bundle.report.summary));
+    let hint = (is_empty && holds).then_some(NOTHING_HINT);
+    let holds = holds && !is_empty;
+    let rows = || converted.iter().zip(&verified);
     if arguments.output.json || arguments.report == ReportForm::Json {
         let text = pretty(&Printed {
             plugins: rows()
-                .map(|(one, missing)| printed(one, *missing))
+                .map(|(one, verified)| printed(one, *verified))
                 .collect(),
             summary: total(&converted),
+            hint,
         })?;
         return Ok((text, holds));
     }
     let mut text = String::new();
-    for (one, missing) in rows() {
-        let said = for_people(one, *missing);
+    for (one, verified) in rows() {
+        let said = for_people(one, *verified);
         match one.outcome.has_failed() {
             true => say_error(said.trim_end()),
             false => text.push_str(&said),
         }
+    }
+    if let Some(hint) = hint {
+        say_error(&format!("{NOTHING}\n  hint: {hint}"));
     }
     Ok((text, holds))
 }
@@ -122,7 +144,7 @@ fn total(converted: &[Converted]) -> Summary {
     })
 }
 
-fn printed<'a>(one: &'a Converted, missing: Option<&'a [Missing]>) -> PrintedPlugin<'a> {
+fn printed<'a>(one: &'a Converted, verified: Option<&'a Verified>) -> PrintedPlugin<'a> {
     let (status, bundle, error, hint) = match &one.outcome {
         Outcome::Written { place, .. } => ("converted", Some(place.as_path()), None, None),
         Outcome::Failed(_) => ("failed", None, None, None),
@@ -136,11 +158,12 @@ fn printed<'a>(one: &'a Converted, missing: Option<&'a [Missing]>) -> PrintedPlu
         report: one.outcome.report(),
         error: error.map(String::as_str),
         hint: hint.map(String::as_str),
-        missing,
+        missing: verified.map(|verified| &*verified.missing),
+        unlisted: verified.map_or(&[], |verified| &verified.unlisted),
     }
 }
 
-fn for_people(one: &Converted, missing: Option<&[Missing]>) -> String {
+fn for_people(one: &Converted, verified: Option<&Verified>) -> String {
     let mut text = match &one.outcome {
         Outcome::Written { place, conversion } => {
             format!("{}  bundle: {}\n", conversion.report, place.display())
@@ -154,7 +177,15 @@ fn for_people(one: &Converted, missing: Option<&[Missing]>) -> String {
         }
         Outcome::Elsewhere { reason } => format!("{}: not here: {reason}\n", one.name),
     };
-    match missing {
+    if let Some(unlisted) = verified
+        .map(|verified| verified.unlisted.len())
+        .filter(|count| *count > 0)
+    {
+        text.push_str(&format!(
+            "  note: {unlisted} skills are over Codex's budget for its list: they come by their names, `$plugin:skill`\n"
+        ));
+    }
+    match verified.map(|verified| &*verified.missing) {
         Some([]) => text.push_str("  Codex has every skill, agent and MCP server of it\n"),
         Some(missing) => {
             for missing in missing {

@@ -8,4 +8,4 @@ mod verify;
 pub use folder::{FolderError, Found, look};
 pub use output::{OutputError, Replace, folder_name, write};
 pub use run::{Converted, Outcome, Request, convert_all};
-pub use verify::{Missing, verify};
+pub use verify::{Missing, Verified, verify};

@@ -1,5 +1,7 @@
 //! Every plugin of a folder: converted knowing of the others, written where it can be.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 
 use codex_loadout_converter::names::Names;
@@ -91,7 +93,7 @@ pub fn convert_all(request: &Request) -> Result<Vec<Converted>, FolderError> {
         ..Options::default()
     };
     options.neighbours = neighbours(&found, &options);
-    let mut written: Vec<String> = Vec::new();
+    let mut written = Written::default();
     Ok(found
         .into_iter()
         .map(|found| one(found, &options, request, &mut written))
@@ -111,7 +113,7 @@ fn neighbours(found: &[Found], options: &Options) -> Names {
     }
 }
 
-fn one(found: Found, options: &Options, request: &Request, written: &mut Vec<String>) -> Converted {
+fn one(found: Found, options: &Options, request: &Request, written: &mut Written) -> Converted {
     let (source, folder) = match found {
         Found::Here(source, folder) => (source, folder),
         Found::Elsewhere { name, reason } => {
@@ -138,8 +140,7 @@ fn one(found: Found, options: &Options, request: &Request, written: &mut Vec<Str
     };
     let name = conversion.report.plugin.clone();
     // Also where it fails: another one of its name never takes its place.
-    let free = free_name(&name, &folder, written);
-    written.push(free.to_lowercase());
+    let free = written.free_name(&name, &folder);
     let outcome = if conversion.report.failures.is_empty() {
         place(conversion, &free, &folder, request)
     } else {
@@ -167,18 +168,41 @@ fn place(conversion: Conversion, name: &str, source: &Path, request: &Request) -
     }
 }
 
-/// Two plugins of one name would be one folder: the second one's is named by where it lay, too.
-fn free_name(plugin: &str, source: &Path, written: &[String]) -> String {
-    let plain = folder_name(plugin);
-    let folder = source.file_name().unwrap_or_default().to_string_lossy();
-    let with_folder = folder_name(&format!("{plain}-{folder}"));
-    let numbered = (2..).map(|number| format!("{with_folder}-{number}"));
-    let mut names = [plain.clone(), with_folder.clone()]
-        .into_iter()
-        .chain(numbered);
-    names
-        .find(|name| !written.contains(&name.to_lowercase()))
-        .unwrap_or(plain)
+/// The names of the folders that are taken, in lower case, each with the number that a next one of it gets.
+#[derive(Debug, Default)]
+struct Written(HashMap<String, usize>);
+
+impl Written {
+    /// Takes a name. Two plugins of one name would be one folder: the second one's is named by where it lay, too.
+    fn free_name(&mut self, plugin: &str, source: &Path) -> String {
+        let plain = folder_name(plugin);
+        if self.take(&plain) {
+            return plain;
+        }
+        let folder = source.file_name().unwrap_or_default().to_string_lossy();
+        let with_folder = folder_name(&format!("{plain}-{folder}"));
+        if self.take(&with_folder) {
+            return with_folder;
+        }
+        loop {
+            let next = self.0.entry(with_folder.to_lowercase()).or_insert(2);
+            let numbered = format!("{with_folder}-{next}");
+            *next += 1;
+            if self.take(&numbered) {
+                return numbered;
+            }
+        }
+    }
+
+    fn take(&mut self, name: &str) -> bool {
+        match self.0.entry(name.to_lowercase()) {
+            Entry::Occupied(_) => false,
+            Entry::Vacant(vacant) => {
+                vacant.insert(2);
+                true
+            }
+        }
+    }
 }
 
 fn taken(place: &Path, hint: &str) -> Outcome {
@@ -209,16 +233,15 @@ mod tests {
 
     #[test]
     fn plugins_of_one_name_lie_in_folders_of_their_own() {
-        let mut written: Vec<String> = Vec::new();
+        let mut written = Written::default();
         for (plugin, source, expected) in [
             ("thrum", "/c/claude-plugin", "thrum"),
             ("thrum", "/c/codex-plugin", "thrum-codex-plugin"),
             ("Thrum", "/d/codex-plugin", "Thrum-codex-plugin-2"),
+            ("thrum", "/e/codex-plugin", "thrum-codex-plugin-3"),
             ("other", "/", "other"),
         ] {
-            let name = free_name(plugin, Path::new(source), &written);
-            assert_eq!(name, expected);
-            written.push(name.to_lowercase());
+            assert_eq!(written.free_name(plugin, Path::new(source)), expected);
         }
     }
 }

@@ -22,6 +22,8 @@ use crate::throwaway::ThrowawayHome;
 
 /// Codex gives up on a server that does not answer after 10 seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// So many skills are mentioned in one turn: each puts its whole text into it.
+const MENTIONS: usize = 50;
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Tells about a thread's MCP servers, each by its name (Codex 0.144 to 0.169).
 const SERVER_STATUS: &str = "mcpServer/startupStatus/updated";
@@ -36,6 +38,15 @@ pub struct Missing {
     pub name: String,
 }
 
+/// What Codex makes of a bundle.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Verified {
+    /// What it does not have.
+    pub missing: Vec<Missing>,
+    /// Skills that come by their names, and that its list has no room for.
+    pub unlisted: Vec<String>,
+}
+
 /// Loads bundles in a throwaway home, each in a thread of its own, and tells of each what is not there
 /// under its name.
 ///
@@ -47,7 +58,7 @@ pub struct Missing {
 pub async fn verify(
     codex: &UpstreamCommand,
     bundles: &[(&Path, &Bundle)],
-) -> Result<Vec<Vec<Missing>>> {
+) -> Result<Vec<Verified>> {
     let endpoint = Endpoint::open().await;
     let endpoint = endpoint.context("no endpoint can be opened on loopback")?;
     let home = ThrowawayHome::new(&endpoint.url()).context("no throwaway home can be made")?;
@@ -65,8 +76,8 @@ pub async fn verify(
     for (number, (place, bundle)) in bundles.iter().enumerate() {
         // Codex runs in another folder.
         let place = std::path::absolute(place)?;
-        let missing = verifying.one(&number.to_string(), &place, bundle).await;
-        all.push(missing.with_context(|| format!("`{}` can't be verified", place.display()))?);
+        let verified = verifying.one(&number.to_string(), &place, bundle).await;
+        all.push(verified.with_context(|| format!("`{}` can't be verified", place.display()))?);
     }
     verifying.host.end().await;
     Ok(all)
@@ -79,28 +90,52 @@ struct Verifying {
 }
 
 impl Verifying {
-    async fn one(&self, number: &str, place: &Path, bundle: &Bundle) -> Result<Vec<Missing>> {
+    async fn one(&self, number: &str, place: &Path, bundle: &Bundle) -> Result<Verified> {
         let parts = Arc::new(Parts::of(bundle));
         let request = self.request(number, place, bundle, &parts)?;
-        let (said, asked) = (self.host.said().len(), self.endpoint.asked().len());
-        let started: Value = self.host.asker().ask(START, &request).await?;
+        let said = self.host.said().len();
+        let names: Vec<&str> = parts.skills.iter().map(|skill| &*skill.name).collect();
         // What stands in no list comes when it is mentioned.
-        let mentions = parts.skills.iter().filter(|skill| skill.mention_only);
-        let mentions: String = mentions.map(|skill| format!(" ${}", skill.name)).collect();
+        let mentioned = parts.skills.iter().filter(|skill| skill.mention_only);
+        let mentioned: Vec<&str> = mentioned.map(|skill| &*skill.name).collect();
+        let mut seen = self.seen(&request, &mentioned, &names).await?;
+        let servers = self.servers(said);
+        // Codex cuts a long list: a skill that is not in it is missing only if it does not come by its name, either.
+        let is_there = |name: &&str| has(&seen.skills, name) || has(&seen.injected_skills, name);
+        let unlisted: Vec<&str> = names
+            .iter()
+            .copied()
+            .filter(|name| !is_there(name))
+            .collect();
+        for mentioned in unlisted.chunks(MENTIONS) {
+            let more = self.seen(&request, mentioned, &names).await?;
+            seen.injected_skills.extend(more.injected_skills);
+        }
+        let unlisted = unlisted
+            .iter()
+            .filter(|name| has(&seen.injected_skills, name));
+        Ok(Verified {
+            unlisted: unlisted.map(|name| (*name).to_owned()).collect(),
+            missing: missing(&parts, &seen, &servers),
+        })
+    }
+
+    /// What the model is shown in a new thread in which these skills are mentioned.
+    async fn seen(&self, request: &Value, mentioned: &[&str], names: &[&str]) -> Result<Seen> {
+        let asked = self.endpoint.asked().len();
+        let started: Value = self.host.asker().ask(START, request).await?;
+        let mentions: String = mentioned.iter().map(|name| format!(" ${name}")).collect();
         let turn = json!({ "threadId": started["thread"]["id"],
             "input": [{ "type": "text", "text": format!("Say done.{mentions}") }] });
         let _: Value = self.host.asker().ask("turn/start", &turn).await?;
         let deadline = Instant::now() + PATIENCE;
-        let names = parts.skills.iter().map(|skill| skill.name.as_str());
-        let names: Vec<&str> = names.collect();
-        let seen = loop {
+        loop {
             if let Some(first) = self.endpoint.asked().get(asked) {
-                break Seen::knowing(&first.body, &names);
+                return Ok(Seen::knowing(&first.body, names));
             }
             ensure!(Instant::now() < deadline, "Codex ran no turn");
             tokio::time::sleep(LOOK_EVERY).await;
-        };
-        Ok(missing(&parts, &seen, &self.servers(said)))
+        }
     }
 
     /// The thread's request, made as any other thread's with this plugin.
@@ -163,9 +198,13 @@ impl Verifying {
     }
 }
 
+fn has(names: &[String], name: &str) -> bool {
+    names.iter().any(|own| own == name)
+}
+
 fn missing(parts: &Parts, seen: &Seen, servers: &BTreeSet<String>) -> Vec<Missing> {
     let skills = parts.skills.iter().map(|skill| {
-        let there = seen.skills.contains(&skill.name) || seen.injected_skills.contains(&skill.name);
+        let there = has(&seen.skills, &skill.name) || has(&seen.injected_skills, &skill.name);
         (CapabilityKind::Skill, &skill.name, there)
     });
     let agents = parts.agents.iter().map(|agent| {

@@ -8,7 +8,7 @@ mod store;
 mod walk;
 
 pub use error::{ReadError, StoreError};
-pub use read::{Stamp, read_tree, stamp, watched_folders};
+pub use read::{Stamp, read_tree, read_tree_within, stamp, watched_folders};
 pub use root::RootId;
 pub use store::{Store, Verdict};
 pub use walk::Limits;

@@ -20,8 +20,16 @@ const SETTLED_AFTER: Duration = Duration::from_secs(1);
 /// # Errors
 /// [`ReadError`], naming the file, folder or link.
 pub fn read_tree(root: &Path, limits: Limits) -> Result<Tree, ReadError> {
+    read_tree_within(root, root, limits)
+}
+
+/// Reads a folder of a larger one: links may lead anywhere in that.
+///
+/// # Errors
+/// As [`read_tree`].
+pub fn read_tree_within(root: &Path, within: &Path, limits: Limits) -> Result<Tree, ReadError> {
     let mut tree = Tree::default();
-    walk(root, limits, &mut |found| {
+    walk(root, within, limits, &mut |found| {
         if let Found::File {
             name,
             path,
@@ -76,7 +84,7 @@ impl Stamp {
 pub fn stamp(root: &Path, limits: Limits) -> Result<Stamp, ReadError> {
     let mut files = Vec::new();
     let mut newest = None;
-    walk(root, limits, &mut |found| {
+    walk(root, root, limits, &mut |found| {
         if let Found::File { name, metadata, .. } = found {
             newest = newest.max(metadata.modified().ok()).max(changed(&metadata));
             files.push(format!("{name}\0{}", facts(&metadata)));
@@ -103,7 +111,7 @@ pub fn watched_folders(root: &Path, limits: Limits) -> Result<Targets, ReadError
             Names::One(name.to_string_lossy().into_owned()),
         );
     }
-    walk(root, limits, &mut |found| {
+    walk(root, root, limits, &mut |found| {
         match found {
             Found::Folder(folder) => targets.folder(folder.to_owned(), Names::All),
             // A link's target may lie in a folder that is not walked otherwise.
@@ -212,6 +220,33 @@ mod tests {
             );
             fs::remove_file(at("bad")).unwrap();
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_may_lead_anywhere_in_the_larger_folder() {
+        use std::os::unix::fs::symlink;
+        let folder = folder();
+        let at = |path: &str| folder.path().join(path);
+        fs::create_dir_all(at("p/inner")).unwrap();
+        symlink("../a", at("p/shared")).unwrap();
+        let read = |within: &Path| read_tree_within(&at("p"), within, Limits::default());
+        let tree = read(folder.path()).unwrap();
+        assert!(tree.get("shared/x.txt").is_some());
+        assert!(matches!(read(&at("p")), Err(ReadError::Link { .. })));
+        symlink("../..", at("p/out")).unwrap();
+        assert!(matches!(read(folder.path()), Err(ReadError::Link { .. })));
+    }
+
+    #[test]
+    fn folders_in_each_other_have_a_limit() {
+        let folder = folder();
+        let deep = |depth: usize| folder.path().join("d/".repeat(depth));
+        fs::create_dir_all(deep(90)).unwrap();
+        assert!(read_tree(folder.path(), Limits::default()).is_ok());
+        fs::create_dir_all(deep(120)).unwrap();
+        let error = read_tree(folder.path(), Limits::default()).unwrap_err();
+        assert!(error.to_string().contains("in each other"), "{error}");
     }
 
     #[cfg(unix)]

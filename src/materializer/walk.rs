@@ -41,15 +41,24 @@ pub(super) enum Found<'a> {
     },
 }
 
-/// Gives every folder and regular file below `root` to `visit`, `root` itself included.
+/// Folders in each other, at most: nobody's plugin is deeper, and each makes all paths below it longer.
+const DEPTH: usize = 100;
+
+/// Gives every folder and regular file below `root` to `visit`, `root` itself included. Links may lead anywhere in
+/// `within`.
 pub(super) fn walk(
     root: &Path,
+    within: &Path,
     limits: Limits,
     visit: &mut dyn FnMut(Found<'_>) -> Result<(), ReadError>,
 ) -> Result<(), ReadError> {
     let real = root.canonicalize().map_err(ReadError::unreadable(root))?;
+    let within = within
+        .canonicalize()
+        .map_err(ReadError::unreadable(within))?;
     let mut walk = Walk {
         root: &real,
+        within: &within,
         limits,
         files: 0,
         folders: 0,
@@ -61,6 +70,7 @@ pub(super) fn walk(
 
 struct Walk<'a> {
     root: &'a Path,
+    within: &'a Path,
     limits: Limits,
     files: usize,
     folders: usize,
@@ -80,6 +90,9 @@ impl Walk<'_> {
         // Links to folders of links can make many folders of a few.
         if self.folders > self.limits.files {
             return Err(self.too_large(format!("{} folders", self.limits.files)));
+        }
+        if above.len() > DEPTH {
+            return Err(self.too_large(format!("{DEPTH} folders in each other")));
         }
         (self.visit)(Found::Folder(path))?;
         let entries = fs::read_dir(path).map_err(ReadError::unreadable(path))?;
@@ -119,7 +132,7 @@ impl Walk<'_> {
             std::io::ErrorKind::NotFound => wrong("leads to nothing"),
             _ => wrong("leads round in a circle"),
         })?;
-        if target.starts_with(self.root) {
+        if target.starts_with(self.within) {
             Ok(target)
         } else {
             Err(wrong("leads out of the folder"))

@@ -93,7 +93,9 @@ async fn a_chosen_claude_plugin_is_there_with_all_its_parts() {
     let text = injected(&stage, &thread);
     assert!(!text.contains("CLAUDE_"), "{text}");
     assert!(
-        text.contains("$forge:audit") && text.contains("`forge:reviewer`"),
+        text.contains("$forge:audit")
+            && text.contains("agent_type=\"forge:reviewer\"")
+            && text.contains("`Task` – spawn an agent"),
         "{text}"
     );
     let paths = store_paths(&text);

@@ -236,6 +236,178 @@ fn codex_has_skills_under_names_with_colons_and_spaces() {
     assert_eq!(report["plugins"][0]["missing"], json!([]), "{report:#}");
 }
 
+#[test]
+fn a_skill_that_codex_has_no_room_to_list_is_not_missing() {
+    let home = tempfile::tempdir().unwrap();
+    let (plugin, out) = (home.path().join("plugin"), home.path().join("out"));
+    write(
+        &plugin,
+        ".claude-plugin/plugin.json",
+        "{\"name\": \"many\"}",
+    );
+    for number in 0..400 {
+        let text = format!(
+            "---\nname: part-{number:03}\ndescription: Handles part {number} of the work when it is asked for by its number\n---\nDo.\n"
+        );
+        write(&plugin, &format!("skills/part-{number:03}/SKILL.md"), &text);
+    }
+    let output = convert(&plugin, &out, &["--json", "--verify"]);
+    let report = printed(&output);
+    let many = &report["plugins"][0];
+    assert!(output.status.success(), "{}", many["missing"]);
+    assert_eq!(many["missing"], json!([]));
+    let unlisted = many["unlisted"].as_array().unwrap();
+    assert!((1..400).contains(&unlisted.len()), "{}", unlisted.len());
+}
+
+#[cfg(unix)]
+#[test]
+fn the_outcome_says_what_happened() {
+    let market = |source: &str| {
+        format!("{{\"name\":\"m\",\"plugins\":[{{\"name\":\"p\",\"source\":{source}}}]}}")
+    };
+    let far = market(r#"{"source":"github","repo":"a/b"}"#);
+    let lsp = r#"{"name":"p","lspServers":{"go":{}}}"#.to_owned();
+    let skill = "---\nname: s\ndescription: d\n---\nx\n".to_owned();
+    let (list, own) = (
+        ".claude-plugin/marketplace.json",
+        ".claude-plugin/plugin.json",
+    );
+    for (files, code, bundles, said) in [
+        (
+            vec![
+                ("bin/tool", String::new()),
+                ("package.json", "{}".to_owned()),
+            ],
+            1,
+            vec![],
+            "holds no plugin",
+        ),
+        (vec![(list, far.clone())], 1, vec![], "fetched first"),
+        (vec![(own, lsp)], 1, vec!["p"], "fetched first"),
+        (
+            vec![
+                (list, far),
+                (own, "{\"name\":\"p\"}".to_owned()),
+                ("skills/s/SKILL.md", skill.clone()),
+            ],
+            0,
+            vec!["p"],
+            "",
+        ),
+        (
+            vec![
+                ("skills/s/SKILL.md", skill.clone()),
+                (
+                    "plugins/q/.claude-plugin/plugin.json",
+                    "{\"name\":\"q\"}".to_owned(),
+                ),
+                ("plugins/q/skills/s/SKILL.md", skill),
+            ],
+            0,
+            vec!["plugin", "q"],
+            "",
+        ),
+    ] {
+        let home = tempfile::tempdir().unwrap();
+        let (plugin, out) = (home.path().join("plugin"), home.path().join("out"));
+        for (path, text) in &files {
+            write(&plugin, path, text);
+        }
+        let output = convert(&plugin, &out, &[]);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{files:?} {text}");
+        assert!(
+            text.contains(said) && (code == 0 || text.contains("hint:")),
+            "{files:?} {text}"
+        );
+        let made = if out.is_dir() { names(&out) } else { vec![] };
+        assert_eq!(made, bundles, "{files:?}");
+    }
+}
+
+/// Makes files in a folder.
+type Make = fn(&Path);
+
+/// What has no end, or more than a plugin can have: each ends soon, by an account that says why.
+#[cfg(unix)]
+#[test]
+fn limits_hold() {
+    use std::os::unix::fs::symlink;
+    let pipe = |path: PathBuf| {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let made = Command::new("mkfifo").arg(path).status().unwrap();
+        assert!(made.success());
+    };
+    let home = tempfile::tempdir().unwrap();
+    pipe(home.path().join("pipe/.claude-plugin/marketplace.json"));
+    pipe(home.path().join("other-pipe/x-marketplace.json"));
+    let rows: [(&str, Make, &str); 7] = [
+        ("pipe", |_| {}, "neither a file nor a folder"),
+        ("other-pipe", |_| {}, "neither a file nor a folder"),
+        (
+            "links",
+            |folder| {
+                for name in ["a", "b", "c"] {
+                    symlink(".", folder.join(name)).unwrap();
+                }
+            },
+            "round in a circle",
+        ),
+        (
+            "sparse",
+            |folder| {
+                write(folder, ".claude-plugin/plugin.json", "{}");
+                let file = fs::File::create(folder.join(".mcp.json")).unwrap();
+                file.set_len(200 << 20).unwrap();
+            },
+            "larger than 8 MiB",
+        ),
+        (
+            "deep",
+            |folder| {
+                write(folder, ".claude-plugin/plugin.json", "{}");
+                fs::create_dir_all(folder.join("d/".repeat(1500))).unwrap();
+            },
+            "100 folders in each other",
+        ),
+        (
+            "entries",
+            |folder| {
+                let entry = |number| {
+                    format!(r#"{{"name":"p{number}","source":{{"source":"github","repo":"a/b"}}}}"#)
+                };
+                let entries: Vec<String> = (0..20_000).map(entry).collect();
+                let list = format!(r#"{{"name":"m","plugins":[{}]}}"#, entries.join(","));
+                write(folder, ".claude-plugin/marketplace.json", &list);
+            },
+            "fetched first",
+        ),
+        (
+            "out",
+            |folder| {
+                let far = folder.with_file_name("far");
+                write(&far, ".claude-plugin/plugin.json", "{}");
+                symlink(far, folder.join("far")).unwrap();
+            },
+            "out of the folder",
+        ),
+    ];
+    for (name, make, said) in rows {
+        let folder = home.path().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        make(&folder);
+        let began = std::time::Instant::now();
+        let output = convert(&folder, &home.path().join("bundles"), &[]);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{name}: {text}");
+        assert!(text.contains(said), "{name}: {text}");
+        assert!(text.contains("hint:"), "{name}: {text}");
+        // It took minutes, or never ended.
+        assert!(began.elapsed().as_secs() < 60, "{name}");
+    }
+}
+
 /// Real plugins, which are no part of the repository: beside it, or where the variable says.
 #[test]
 fn codex_has_every_part_of_real_plugins() {

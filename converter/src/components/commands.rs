@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::naming::NamedCommand;
 use crate::paths::folder_of;
 use crate::report::{Account, Kind, Location, Outcome};
-use crate::text::Role;
+use crate::text::{Arguments, Role};
 
 /// Converts a command.
 pub(crate) fn convert(command: &NamedCommand<'_>, context: &Context<'_>) -> Converted {
@@ -30,7 +30,11 @@ pub(crate) fn convert(command: &NamedCommand<'_>, context: &Context<'_>) -> Conv
     let mut prepared = prepare(document, files, fallback, context);
     prepared.findings.extend(command.findings.iter().cloned());
     prepared.mention_only |= command.shadowed;
-    let arguments = std::mem::take(&mut prepared.arguments);
+    let names = std::mem::take(&mut prepared.arguments);
+    let arguments = Arguments {
+        declared: prepared.takes_arguments,
+        names: &names,
+    };
     let account = Account {
         kind: Kind::Command,
         name: command.source.name.clone(),
@@ -46,9 +50,7 @@ pub(crate) fn convert(command: &NamedCommand<'_>, context: &Context<'_>) -> Conv
         body: document.body,
         body_line: document.body_line,
         files,
-        role: Role::Command {
-            arguments: &arguments,
-        },
+        role: Role::Command { arguments },
         policy_from: folder_of(&command.bundle_file),
     };
     whole.convert(prepared, account, context)

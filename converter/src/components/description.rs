@@ -18,7 +18,7 @@ pub(super) fn convert(
         bundle_file,
         role: Role::Support,
     };
-    let mut converted = text::convert(text, context);
+    let mut converted = text::convert_line(text, context);
     converted.body = converted.body.trim().to_owned();
     converted
 }

@@ -42,6 +42,8 @@ pub(super) struct Prepared {
     pub(super) instructions: Option<(String, usize)>,
     /// Paragraphs that stand above the body.
     pub(super) preface: Vec<String>,
+    /// Whether it says that it takes arguments.
+    pub(super) takes_arguments: bool,
     /// Names of its arguments.
     pub(super) arguments: Vec<String>,
     /// Whether only users call it.
@@ -89,6 +91,8 @@ pub(super) fn prepare(
     let instructions = document.header.text("instructions");
     prepared.instructions = instructions.map(|text| (text, document.header.line("instructions")));
     prepared.arguments = arguments(&document.header);
+    prepared.takes_arguments =
+        !prepared.arguments.is_empty() || document.header.written("argument-hint").is_some();
     prepared.mention_only = document.header.flag("disable-model-invocation") == Some(true);
     prepared
 }

@@ -1,12 +1,12 @@
 //! Words of a POSIX shell.
 
-/// A word that the shell takes as it is.
+/// A word that the shell takes as it is; no word has a NUL in it.
 pub(crate) fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=@%+,".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
+    shlex::Quoter::new()
+        .allow_nul(true)
+        .quote(text)
+        .map(|word| word.replace('\0', ""))
+        .unwrap_or_default()
 }
 
 /// A text between double quotes that the shell takes as it is.

@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::naming::NamedSkill;
 use crate::paths::{folder_of, in_folder};
 use crate::report::{Account, Code, Finding, Kind, Location, Outcome};
-use crate::text::{self, Role, Text};
+use crate::text::{self, Arguments, Role, Text};
 
 /// Converts a skill.
 pub(crate) fn convert(skill: &NamedSkill<'_>, context: &Context<'_>) -> Converted {
@@ -21,10 +21,14 @@ pub(crate) fn convert(skill: &NamedSkill<'_>, context: &Context<'_>) -> Converte
     };
     let mut prepared = prepare(document, files, fallback, context);
     prepared.findings.extend(skill.findings.iter().cloned());
-    let arguments = std::mem::take(&mut prepared.arguments);
+    let names = std::mem::take(&mut prepared.arguments);
+    let arguments = Arguments {
+        declared: prepared.takes_arguments,
+        names: &names,
+    };
     let role = Role::Skill {
         folder: skill.folder,
-        arguments: &arguments,
+        arguments,
     };
     let account = Account {
         kind: Kind::Skill,

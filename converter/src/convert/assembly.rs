@@ -9,7 +9,7 @@ use super::Texts;
 use crate::components::Converted;
 use crate::components::hooks::ConvertedHooks;
 use crate::context::{Context, relocated};
-use crate::discovery::SKILL_FILE;
+use crate::discovery::{self, PORTABLE_FILES, SKILL_FILE};
 use crate::naming::Naming;
 use crate::paths::file_name;
 use crate::report::{Code, Finding, Location};
@@ -37,6 +37,9 @@ pub(super) fn assemble(
         target.hooks_file(),
     ]
     .into();
+    // What they say is in the target's own files now: both would count.
+    let is_portable = |path: &&str| discovery::portable(&context.source.tree, path).is_some();
+    replaced.extend(PORTABLE_FILES.into_iter().filter(is_portable));
     replaced.extend(naming.skills.iter().map(|skill| skill.file.as_str()));
     replaced.extend(
         naming

@@ -7,6 +7,7 @@ pub(crate) mod supports;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use codex_loadout_bundle::Tree;
@@ -85,10 +86,17 @@ pub fn convert(
     let plugin = &found.plugin;
     let mut naming = naming::name(source, plugin, options, target);
     naming.names.servers = servers::names(plugin, options, target);
-    let mut names: Names = options.neighbours.clone();
-    names
-        .plugins
-        .insert(plugin.name.clone(), naming.names.clone());
+    // Of a marketplace's plugins, each is among the neighbours of the others: a copy for each would be too many.
+    let known = &options.neighbours;
+    let names: Cow<'_, Names> = if known.plugins.get(&plugin.name) == Some(&naming.names) {
+        Cow::Borrowed(known)
+    } else {
+        let mut names = known.clone();
+        names
+            .plugins
+            .insert(plugin.name.clone(), naming.names.clone());
+        Cow::Owned(names)
+    };
     let moved = std::mem::take(&mut naming.moved);
     let context = Context {
         source,

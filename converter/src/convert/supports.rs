@@ -17,6 +17,9 @@ use crate::text::{self, Role, Text};
 /// Endings of files that are texts.
 const TEXTS: &[&str] = &[".md", ".markdown", ".mdc", ".txt"];
 
+/// So many bytes of texts beside components are converted, together; what is more is data.
+const BUDGET: usize = 32 << 20;
+
 /// A text beside a component, converted.
 #[derive(Debug)]
 pub(crate) struct Support {
@@ -51,6 +54,7 @@ pub(super) fn convert(
         );
     }
     let mut texts = Texts::new();
+    let mut budget = BUDGET;
     while let Some(path) = waiting.pop_first() {
         let is_text = TEXTS.iter().any(|ending| path.ends_with(ending));
         let Some(file) = context.source.tree.get(&path) else {
@@ -59,10 +63,25 @@ pub(super) fn convert(
         if !is_text || done.contains(path.as_str()) || texts.contains_key(&path) {
             continue;
         }
+        let size = file.bytes.len();
         let (support, findings, reads) = match crate::naming::text(&file.bytes) {
+            Ok(_) if size > budget => {
+                let why = format!(
+                    "the plugin's texts have more than {} MiB together",
+                    BUDGET >> 20
+                );
+                (
+                    None,
+                    vec![left(&path, Unreadable::TooLarge(why))],
+                    BTreeSet::new(),
+                )
+            }
             Ok(whole) => support(&path, file, whole, context),
             Err(why) => (None, vec![left(&path, why)], BTreeSet::new()),
         };
+        if support.is_some() {
+            budget -= size;
+        }
         let owner = ancestors(&path).find_map(|folder| owners.get(folder));
         match owner.and_then(|index| parts.get_mut(*index)) {
             Some(part) => part.account.warnings.extend(findings),

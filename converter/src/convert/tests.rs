@@ -213,7 +213,7 @@ fn instructions_and_body_are_one_text() {
         ("Take $1.", "Use $0.", "Take the user's second argument."),
         ("Take $2.", "Use $1.", "Take the user's second argument."),
     ] {
-        let header = format!("description: d\ninstructions: {instructions}");
+        let header = format!("description: d\nargument-hint: a b\ninstructions: {instructions}");
         let (text, codes, _) = skill(&header, body);
         assert!(text.contains(expected) && !text.contains('$'), "{text}");
         assert_eq!(text.matches(said).count(), 1, "{text}");
@@ -365,7 +365,7 @@ fn files_of_a_skill_that_moves_stay_where_scripts_look_for_them() {
     for folder in ["skills/PDF Tools", "skills/pdf_tools"] {
         assert_eq!(text(&conversion, &format!("{folder}/scripts/x.py")), "1");
         let more = text(&conversion, &format!("{folder}/more.md"));
-        assert!(!more.contains("AskUserQuestion"), "{more}");
+        assert!(more.starts_with("Words of Claude Code"), "{more}");
     }
     assert!(conversion.bundle.get("skills/pdf_tools/SKILL.md").is_none());
 

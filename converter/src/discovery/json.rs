@@ -11,6 +11,9 @@ use crate::report::Location;
 /// Keys deeper than this have no line of their own: nothing that is declared lies deeper.
 const DEEPEST: usize = 10;
 
+/// A larger manifest – any file that declares parts – is not read, in bytes: each key takes memory of its own.
+pub const LARGEST_MANIFEST: u64 = 8 << 20;
+
 /// A JSON file of a plugin.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Json {
@@ -27,8 +30,14 @@ impl Json {
     /// Reads a file.
     ///
     /// # Errors
-    /// If it is not UTF-8 or not JSON.
+    /// If it is too large, not UTF-8, or not JSON.
     pub(crate) fn read(path: &str, file: &TreeFile) -> Result<Self, ConversionError> {
+        if file.bytes.len() as u64 > LARGEST_MANIFEST {
+            return Err(ConversionError::Shape {
+                location: Location::new(path, 1),
+                message: format!("it is larger than {} MiB", LARGEST_MANIFEST >> 20),
+            });
+        }
         let text = std::str::from_utf8(&file.bytes).map_err(|error| ConversionError::Encoding {
             location: Location::new(path, line_of(&file.bytes, error.valid_up_to())),
         })?;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::json::{Json, step};
-use super::{CLAUDE_MANIFEST, CLAUDE_MARKETPLACE, CODEX_MANIFEST};
+use super::{CLAUDE_MANIFEST, CLAUDE_MARKETPLACE, CODEX_MANIFEST, PORTABLE_FILES, portable};
 use crate::error::ConversionError;
 use crate::report::{Code, Finding, Location};
 use crate::source::{Plugin, Source};
@@ -33,6 +33,8 @@ pub(super) struct Manifests {
     claude: Option<Json>,
     entry: Option<Json>,
     codex: Option<Json>,
+    /// That of Agent Plugins 1.0: it says what Claude's does not.
+    portable: Option<Json>,
     /// Whether the entry alone says what there is (`strict: false`).
     entry_alone: bool,
     pub(super) findings: Vec<Finding>,
@@ -105,10 +107,14 @@ impl Manifests {
             claude: read(CLAUDE_MANIFEST)?,
             entry,
             codex: read(CODEX_MANIFEST)?,
+            portable: portable(&source.tree, PORTABLE_FILES[0]),
             entry_alone,
             findings: Vec::new(),
         };
-        for json in [&manifests.claude, &manifests.codex].into_iter().flatten() {
+        for json in [&manifests.claude, &manifests.codex, &manifests.portable]
+            .into_iter()
+            .flatten()
+        {
             manifests.findings.extend(duplicate_keys(json));
         }
         if let (true, Some(claude)) = (entry_alone, &manifests.claude) {
@@ -135,12 +141,13 @@ impl Manifests {
 
     /// Whether nothing says that this is a plugin.
     pub(super) fn are_none(&self) -> bool {
-        self.claude.is_none() && self.entry.is_none() && self.codex.is_none()
+        let all = [&self.claude, &self.entry, &self.codex, &self.portable];
+        all.iter().all(|json| json.is_none())
     }
 
     /// Whether the author has written for Codex and not for Claude.
     pub(super) fn are_for_codex_alone(&self) -> bool {
-        self.claude.is_none() && self.codex.is_some()
+        self.claude.is_none() && self.portable.is_none() && self.codex.is_some()
     }
 
     /// Whether only what the entry lists of a kind counts, default folders left aside.
@@ -159,18 +166,21 @@ impl Manifests {
             let json = json.as_ref();
             json.is_some_and(|json| declared_in(json, key).is_some())
         };
-        let entry_adds = !self.entry_alone && (self.claude.is_some() || self.codex.is_some());
-        (!says(&self.claude) || self.entry_alone) && (!says(&self.entry) || entry_adds)
+        let own = [&self.claude, &self.codex, &self.portable];
+        let entry_adds = !self.entry_alone && own.iter().any(|json| json.is_some());
+        let is_replaced = says(&self.claude) || says(&self.portable);
+        (!is_replaced || self.entry_alone) && (!says(&self.entry) || entry_adds)
     }
 
     /// What Claude's manifest and the entry declare under a key.
     pub(super) fn declared(&self, key: &str) -> Vec<Declared<'_>> {
-        let claude = self.claude.as_ref().filter(|_| !self.entry_alone);
-        [claude, self.entry.as_ref()]
+        let own = [&self.claude, &self.portable]
             .into_iter()
             .flatten()
-            .filter_map(|json| declared_in(json, key))
-            .collect()
+            .filter(|_| !self.entry_alone)
+            .find_map(|json| declared_in(json, key));
+        let entry = self.entry.as_ref().and_then(|json| declared_in(json, key));
+        own.into_iter().chain(entry).collect()
     }
 
     /// What the author's own manifest for Codex declares under a key.
@@ -190,7 +200,12 @@ impl Manifests {
             .into_iter()
             .filter(|(key, _)| !ENTRY_KEYS.contains(&key.as_str()))
             .collect();
-        let claude = object(&self.claude).unwrap_or_default();
+        let mut claude = object(&self.claude).unwrap_or_default();
+        for (key, value) in object(&self.portable).unwrap_or_default() {
+            if key != "$schema" {
+                claude.entry(key).or_insert(value);
+            }
+        }
         let codex = object(&self.codex);
         let (mut manifest, fills) = if self.entry_alone {
             let claude = claude

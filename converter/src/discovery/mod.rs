@@ -18,8 +18,12 @@ pub(crate) mod tests;
 use std::collections::BTreeMap;
 
 pub(crate) use json::Json;
+pub use json::LARGEST_MANIFEST;
 use manifests::Manifests;
 pub(crate) use skills::{ancestors, is_hidden};
+
+use codex_loadout_bundle::Tree;
+use serde_json::Value;
 
 use crate::error::ConversionError;
 use crate::report::{Account, Code, Finding, Kind, Location, Outcome};
@@ -31,6 +35,8 @@ pub(crate) const SKILL_FILE: &str = "SKILL.md";
 pub(crate) const CLAUDE_MANIFEST: &str = ".claude-plugin/plugin.json";
 /// The manifest an author may have written for Codex.
 pub(crate) const CODEX_MANIFEST: &str = ".codex-plugin/plugin.json";
+/// The manifest of Agent Plugins 1.0, and its file of MCP servers: each counts where it names its `$schema`.
+pub(crate) const PORTABLE_FILES: [&str; 2] = ["plugin.json", "mcp.json"];
 /// Where Claude looks for a marketplace.
 pub(crate) const CLAUDE_MARKETPLACE: &str = ".claude-plugin/marketplace.json";
 
@@ -75,7 +81,6 @@ pub(crate) fn discover(source: &Source) -> Result<Discovered, ConversionError> {
         && plugin.agents.is_empty()
         && plugin.hooks.is_empty()
         && plugin.servers.is_empty()
-        && plugin.others.is_empty()
         && found.accounts.is_empty();
     if nothing && manifests.are_none() {
         return Err(ConversionError::NoPlugin {
@@ -146,6 +151,15 @@ pub(crate) fn dropped(kind: Kind, name: &str, at: Location, code: Code, reason: 
         reason: Some(reason.to_owned()),
         warnings: vec![Finding::new(code, at, reason)],
     }
+}
+
+/// A file of Agent Plugins 1.0, if it is one: others may be called so, too.
+pub(crate) fn portable(tree: &Tree, path: &str) -> Option<Json> {
+    let json = Json::read(path, tree.get(path)?).ok()?;
+    let schema = json.value.get("$schema").and_then(Value::as_str);
+    schema
+        .is_some_and(|schema| !schema.is_empty())
+        .then_some(json)
 }
 
 /// Path of a skill's file.

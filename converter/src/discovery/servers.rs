@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::Finder;
 use super::json::{Json, step};
 use super::manifests::Declared;
+use super::{Finder, PORTABLE_FILES};
 use crate::error::ConversionError;
 use crate::report::{Code, Kind, Location};
 use crate::source::ServerSource;
@@ -20,6 +20,13 @@ impl Finder<'_> {
     pub(super) fn servers(&mut self) -> Result<(), ConversionError> {
         let manifests = self.manifests;
         let mut read = BTreeSet::new();
+        if let Some(json) = super::portable(&self.source.tree, PORTABLE_FILES[1]) {
+            self.found
+                .findings
+                .extend(super::manifests::duplicate_keys(&json));
+            self.map(&json, "", &json.value);
+            read.insert(json.file);
+        }
         self.servers_in(DEFAULT, &mut read)?;
         let for_codex = manifests.declared_for_codex("mcpServers");
         let says_none = |declared: &&Declared<'_>| is_empty(declared.value);
@@ -93,6 +100,7 @@ impl Finder<'_> {
             self.ignored(json.at(&pointer), "mcpServers", "a map of servers");
             return;
         };
+        let servers = servers.iter().filter(|(name, _)| *name != "$schema");
         for (name, definition) in servers {
             let line = json.line(&format!("{pointer}{}", step(name)));
             if !definition.is_object() {

@@ -546,6 +546,116 @@ fn the_author_can_want_no_servers_in_codex() {
 }
 
 #[test]
+fn agent_plugins_say_what_claude_does_not() {
+    let schema = "https://agent-plugins.org/schemas/1.0.0/plugin.schema.json";
+    let manifest =
+        json!({"$schema": schema, "name": "portable", "version": "1.2.0", "skills": "./more"})
+            .to_string();
+    let servers = json!({"$schema": schema, "mcpServers": {"side": {"command": "a"}}}).to_string();
+    let bare = json!({"$schema": schema, "side": {"command": "a"}}).to_string();
+    let plain = json!({"name": "a program's", "mcpServers": {"no": {"command": "x"}}}).to_string();
+    let other =
+        json!({"mcpServers": {"side": {"command": "b"}, "more": {"command": "c"}}}).to_string();
+    let claude = json!({"name": "claude", "skills": "./other"});
+    for (files, own, name, version, expected) in [
+        (
+            vec![("plugin.json", &manifest), ("mcp.json", &servers)],
+            json!(null),
+            "portable",
+            "1.2.0",
+            "more/s side=a",
+        ),
+        (
+            vec![("plugin.json", &manifest), ("mcp.json", &bare)],
+            json!(null),
+            "portable",
+            "1.2.0",
+            "more/s side=a",
+        ),
+        // Beside Claude's files, those come first.
+        (
+            vec![("plugin.json", &manifest), ("mcp.json", &servers)],
+            claude.clone(),
+            "claude",
+            "1.2.0",
+            "other/s side=a",
+        ),
+        (
+            vec![("mcp.json", &servers), (".mcp.json", &other)],
+            claude,
+            "claude",
+            "",
+            "other/s more=c side=b",
+        ),
+        // Without a schema they are a program's own.
+        (
+            vec![
+                ("plugin.json", &plain),
+                ("mcp.json", &plain),
+                (".mcp.json", &other),
+            ],
+            json!(null),
+            "folder",
+            "",
+            "more=c side=b",
+        ),
+    ] {
+        let skills = [("more/s/SKILL.md", ""), ("other/s/SKILL.md", "")];
+        let skills = skills
+            .into_iter()
+            .filter(|_| !files.iter().any(|(_, text)| **text == plain));
+        let files: Vec<(&str, &str)> = files
+            .iter()
+            .map(|(path, text)| (*path, text.as_str()))
+            .chain(skills)
+            .collect();
+        let plugin = found(&files, &own, None).plugin;
+        let skills = plugin.skills.iter().map(|skill| skill.folder.clone());
+        let servers = plugin.servers.iter().map(|server| {
+            format!(
+                "{}={}",
+                server.name,
+                server.definition["command"].as_str().unwrap()
+            )
+        });
+        let mut servers: Vec<String> = servers.collect();
+        servers.sort();
+        let parts: Vec<String> = skills.chain(servers).collect();
+        assert_eq!(
+            (
+                plugin.name.as_str(),
+                plugin.version.as_deref().unwrap_or_default(),
+                parts.join(" ").as_str()
+            ),
+            (name, version, expected)
+        );
+    }
+}
+
+#[test]
+fn a_programs_folders_make_no_plugin() {
+    for path in [
+        "bin/tool",
+        "themes/dark.json",
+        "workflows/ci.js",
+        "settings.json",
+    ] {
+        let source = source(&[(path, "{}"), ("package.json", "{}")], &json!(null), None);
+        assert!(
+            matches!(discover(&source), Err(ConversionError::NoPlugin { .. })),
+            "{path}"
+        );
+    }
+    assert_eq!(
+        found(&[("bin/tool", "")], &json!({"name": "p"}), None)
+            .plugin
+            .others
+            .len(),
+        1
+    );
+}
+
+#[test]
 fn what_has_no_counterpart_is_found() {
     let files = &[
         ("output-styles/terse.md", ""),
@@ -599,6 +709,7 @@ fn what_can_not_be_read_says_where() {
         (CODEX_MANIFEST, "{", 1),
         ("hooks/hooks.json", "{\"hooks\":\n{,}}", 2),
         (".mcp.json", "\n\nx", 3),
+        (".mcp.json", &" ".repeat(9 << 20), 1),
     ] {
         let error = discover(&source(&[(path, text)], &json!(null), None)).unwrap_err();
         let location = error.location().unwrap();

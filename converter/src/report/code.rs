@@ -86,7 +86,7 @@ codes! {
     /// A skill that users could not call can be called.
     UserInvocableIgnored = "user-invocable-ignored", Loss;
     /// Tools are not approved beforehand.
-    AllowedToolsDropped = "allowed-tools-dropped", Loss;
+    AllowedToolsDropped = "allowed-tools-dropped", Note;
     /// Tools are forbidden in words only.
     RestrictionNotEnforced = "restriction-not-enforced", Loss;
     /// A model or an effort was left out.
@@ -162,14 +162,16 @@ codes! {
     ArgumentsDescribed = "arguments-described", Note;
     /// `$1` without `$0`: it is open whether it counts from 0 or from 1.
     PositionalBaseAmbiguous = "positional-base-ambiguous", Loss;
+    /// What looks like an argument is left in a text that doesn't say that it takes any.
+    ArgumentUnsure = "argument-unsure", Note;
     /// The model is told to run what Claude Code runs before it.
     DynamicContextDeferred = "dynamic-context-deferred", Loss;
     /// A call of a skill or a tool that isn't known.
     UnresolvedReference = "unresolved-reference", Loss;
     /// A text spawns an agent that isn't known.
     AgentUnknown = "agent-unknown", Loss;
-    /// A tool is named in words.
-    ToolReworded = "tool-reworded", Note;
+    /// A tool keeps its name, and the text says at its top what it means.
+    ToolExplained = "tool-explained", Note;
     /// A text names a tool that the platform has no counterpart of.
     ToolUnavailable = "tool-unavailable", Loss;
     /// A text speaks of Claude Code itself, and is left as it is.
@@ -229,6 +231,8 @@ codes! {
     McpShellWrapped = "mcp-shell-wrapped", Note;
     /// The server runs in another folder than in Claude Code.
     McpCwdDiffers = "mcp-cwd-differs", Loss;
+    /// The server names a file of the plugin as if it started in the plugin's folder, and it starts in the project's.
+    McpFileNotFound = "mcp-file-not-found", Loss;
     /// A variable can't be expanded, or nobody asks the user for it.
     EnvVarUnset = "env-var-unset", Loss;
     /// The server gets the variables that are named, not the whole environment.

@@ -136,7 +136,7 @@ mod tests {
             reason: None,
             warnings: vec![
                 Finding::new(
-                    Code::AllowedToolsDropped,
+                    Code::ModelDropped,
                     Location::new(format!("commands/c{n}.md"), 2),
                     "its tools",
                 ),
@@ -180,7 +180,7 @@ mod tests {
         insta::assert_snapshot!(report, @r"
         p 1.2.3: 0 converted, 500 lossy, 2 dropped
           lossy
-            allowed-tools-dropped  commands/c0.md:2, commands/c1.md:2, commands/c2.md:2 and 497 more
+            model-dropped  commands/c0.md:2, commands/c1.md:2, commands/c2.md:2 and 497 more
               its tools
           notes
             frontmatter-repaired  commands/c0.md:1, commands/c1.md:1, commands/c2.md:1 and 497 more

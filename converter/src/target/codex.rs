@@ -4,15 +4,17 @@ mod layout;
 mod manifest;
 mod rules;
 
-use super::{
-    FieldShape, HookEvent, HookSubject, HookTool, Target, ToolPhrase, ToolWords, Transport,
-};
+use super::{FieldShape, HookEvent, HookSubject, HookTool, Target, ToolWords, Transport};
 
 /// Codex, as measured with 0.169.0.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Codex;
 
 impl Target for Codex {
+    fn name(&self) -> &'static str {
+        "Codex"
+    }
+
     fn description_limit(&self) -> usize {
         1024
     }
@@ -105,34 +107,20 @@ impl Target for Codex {
     }
 }
 
-const fn tool(
-    name: &'static str,
-    noun: &'static str,
-    singular: &'static str,
-    plural: &'static str,
-) -> ToolWords {
+/// A tool by a name that is nothing else.
+const fn tool(name: &'static str, meaning: &'static str) -> ToolWords {
     ToolWords {
         name,
-        words: Some(ToolPhrase {
-            noun,
-            singular,
-            plural,
-            explanation: None,
-        }),
+        meaning: Some(meaning),
         ordinary: false,
     }
 }
 
-const fn explained(tool: ToolWords, explanation: &'static str) -> ToolWords {
+const fn unavailable(name: &'static str) -> ToolWords {
     ToolWords {
-        words: match tool.words {
-            Some(words) => Some(ToolPhrase {
-                explanation: Some(explanation),
-                ..words
-            }),
-            None => None,
-        },
-        ..tool
+        name,
+        meaning: None,
+        ordinary: false,
     }
 }
 
@@ -143,78 +131,37 @@ const fn ordinary(tool: ToolWords) -> ToolWords {
     }
 }
 
-const fn unavailable(name: &'static str) -> ToolWords {
-    ToolWords {
-        name,
-        words: None,
-        ordinary: false,
-    }
-}
+const SHELL: &str = "use the shell";
+const PATCH: &str = "edit with `apply_patch`";
+const SPAWN: &str = "spawn an agent";
 
-/// Claude's tools. Not in it: those whose names say what to do on any platform (Read, Bash, Grep, …).
+/// Claude's tools, and the argument of one that texts name by itself.
 const TOOLS: &[ToolWords] = &[
-    explained(
-        tool(
-            "AskUserQuestion",
-            "a question to the user",
-            "question to the user",
-            "questions to the user",
-        ),
-        "(ask, then wait for the answer)",
-    ),
-    explained(
-        tool("TodoWrite", "a checklist", "checklist", "checklists"),
-        "(keep it in your messages)",
-    ),
-    tool("TodoRead", "your checklist", "checklist", "checklists"),
+    tool("AskUserQuestion", "ask the user, and wait for the answer"),
+    tool("TodoWrite", "keep a checklist in your messages"),
+    tool("TodoRead", "look at your checklist"),
+    tool("WebFetch", "fetch a web page"),
+    tool("WebSearch", "search the web"),
+    tool("EnterPlanMode", "plan first, and change nothing meanwhile"),
     tool(
-        "WebFetch",
-        "web page fetching",
-        "fetch of a web page",
-        "fetches of web pages",
+        "ExitPlanMode",
+        "show your plan, and wait until the user agrees to it",
     ),
-    tool("WebSearch", "web search", "web search", "web searches"),
-    tool("EnterPlanMode", "plan mode", "plan", "plans"),
-    explained(
-        tool(
-            "ExitPlanMode",
-            "a request to approve your plan",
-            "request to approve your plan",
-            "requests to approve your plan",
-        ),
-        "(show the plan, then wait for the answer)",
-    ),
-    tool(
-        "NotebookEdit",
-        "editing of the notebook",
-        "edit of the notebook",
-        "edits of the notebook",
-    ),
-    tool(
-        "NotebookRead",
-        "reading of the notebook",
-        "read of the notebook",
-        "reads of the notebook",
-    ),
-    tool(
-        "MultiEdit",
-        "several edits of the file",
-        "set of edits",
-        "sets of edits",
-    ),
-    tool(
-        "BashOutput",
-        "the output of the background command",
-        "look at the output",
-        "looks at the output",
-    ),
-    tool("SlashCommand", "a skill call", "skill call", "skill calls"),
-    ordinary(tool("Task", "the agent-spawning tool", "agent", "agents")),
-    ordinary(tool("Agent", "the agent-spawning tool", "agent", "agents")),
-    ordinary(explained(
-        tool("Skill", "your skills", "skill", "skills"),
-        "(open the skill's `SKILL.md` and follow it)",
-    )),
+    tool("NotebookEdit", PATCH),
+    tool("NotebookRead", SHELL),
+    tool("MultiEdit", PATCH),
+    tool("BashOutput", "read what the command has written so far"),
+    tool("SlashCommand", "open the skill's `SKILL.md` and follow it"),
+    tool("subagent_type", "`agent_type`, the agent to spawn"),
+    ordinary(tool("Task", SPAWN)),
+    ordinary(tool("Agent", SPAWN)),
+    ordinary(tool("Skill", "open the skill's `SKILL.md` and follow it")),
+    ordinary(tool("Edit", PATCH)),
+    ordinary(tool("Write", PATCH)),
+    ordinary(tool("Read", SHELL)),
+    ordinary(tool("Glob", SHELL)),
+    ordinary(tool("Grep", SHELL)),
+    ordinary(tool("Bash", SHELL)),
     // Lists of tasks that agents share.
     unavailable("TaskCreate"),
     unavailable("TaskUpdate"),

@@ -11,6 +11,8 @@ pub use layout::{AgentDefinition, Layout, ManifestFacts};
 
 /// The platform a plugin is converted for.
 pub trait Target: Layout + Sync {
+    /// What it is called.
+    fn name(&self) -> &'static str;
     /// Longest description that reaches the model whole, in characters.
     fn description_limit(&self) -> usize;
     /// How a text calls a skill, `plugin:skill` being its full name: Codex's `$plugin:skill`.
@@ -19,7 +21,7 @@ pub trait Target: Layout + Sync {
     fn built_in_agent(&self, claude_name: &str) -> Option<(&'static str, Option<&'static str>)>;
     /// What a text calls the argument that names an agent: Codex's `agent_type`.
     fn agent_argument(&self) -> &'static str;
-    /// What texts say instead of the names of Claude's tools. Tools that are not in it may keep their names.
+    /// What the names of Claude's tools mean. Those that are not in it need no word.
     fn tools(&self) -> &'static [ToolWords];
 
     // Hooks and servers
@@ -33,28 +35,15 @@ pub trait Target: Layout + Sync {
     fn server_field(&self, transport: Transport, key: &str) -> Option<FieldShape>;
 }
 
-/// What a text says instead of the name of one of Claude's tools.
+/// What the name of one of Claude's tools means on the platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ToolWords {
     /// The tool's name.
     pub name: &'static str,
-    /// The words; `None` if the platform has no counterpart.
-    pub words: Option<ToolPhrase>,
-    /// Whether the name is an ordinary word: it is a tool only before the word "tool".
+    /// What to do instead; `None` if the platform has no counterpart.
+    pub meaning: Option<&'static str>,
+    /// Whether the name is an ordinary word: it is a tool only before the word "tool", or as code.
     pub ordinary: bool,
-}
-
-/// The words for a tool, in the places it can have in a sentence.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ToolPhrase {
-    /// "use NOUN to …".
-    pub noun: &'static str,
-    /// "each SINGULAR", for a call of it.
-    pub singular: &'static str,
-    /// "several PLURAL", for calls of it.
-    pub plural: &'static str,
-    /// What is added where a text names it first.
-    pub explanation: Option<&'static str>,
 }
 
 /// An event of hooks.

@@ -14,11 +14,6 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
-    /// "spawn the `role` agent".
-    pub(crate) fn spawn(&self) -> String {
-        format!("spawn the {}", self.noun())
-    }
-
     /// "`role` agent".
     pub(crate) fn noun(&self) -> String {
         match &self.besides {

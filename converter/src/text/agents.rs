@@ -1,16 +1,17 @@
-//! Agents: `Task(subagent_type="x")` in its many spellings, `@agent-plugin:x`, "use the plugin:x agent".
-//!
-//! The platform spawns an agent only where a text asks for it outright, so the new text always does.
+//! Agents by their names: what `subagent_type` is set to, `Task(plugin:x)`, `@agent-plugin:x`. The sentence around a name
+//! stays its author's; that an agent is to be spawned is said at the top.
 
 use std::ops::Range;
 
 use super::agent_names::Agent;
-use super::agent_words::{lead_in, said};
 use super::calls::{self, Call};
 use super::scan::Place;
 use super::words;
 use super::work::Work;
 use crate::report::Code;
+
+/// The argument of Claude's tool that names an agent.
+const KEY: &str = "subagent_type";
 
 /// Argument names of calls that are not Claude's.
 const FOREIGN: &[&str] = &[
@@ -46,69 +47,96 @@ const PROGRAMS: &[&str] = &[
     "typescript",
 ];
 
-/// Rewrites every call of an agent.
+/// What an agent is called after its name.
+const NOUNS: &[&str] = &[
+    "agents",
+    "agent",
+    "subagents",
+    "subagent",
+    "sub-agents",
+    "sub-agent",
+];
+
+/// Puts the platform's names in place.
 pub(super) fn run(work: &mut Work<'_>) {
-    templates(work);
+    keys(work);
     calls(work);
-    super::agent_keys::run(work);
-    super::agent_mentions::run(work);
+    templates(work);
+    addressed(work);
+    qualified(work);
+    bare(work);
 }
 
 impl Work<'_> {
-    /// The agent that is written at a place; `None` if it is a placeholder. One that is not there is reported.
-    pub(super) fn meant(&mut self, at: usize, written: &str) -> Option<Agent> {
-        let is_name = !written.is_empty() && written.chars().all(|c| words::is_name(c) || c == ':');
-        if !is_name {
-            return None;
-        }
+    /// Puts an agent's role in place of its name. One that is not there, or has no role of its own, keeps its name,
+    /// and the top says what is spawned for it; then the answer is `false`.
+    fn put_role(&mut self, name: Range<usize>) -> bool {
+        let written = &self.body()[name.clone()];
         let agent = self.context.agent_or_any(written);
+        self.notes.spawns = true;
         if !agent.known {
-            self.find(
-                at,
-                Code::AgentUnknown,
-                format!("no agent `{written}` is known"),
-            );
+            let message = format!("no agent `{written}` is known");
+            self.find(name.start, Code::AgentUnknown, message);
         }
-        Some(agent)
+        if agent.besides.is_some() {
+            self.note_agent(written, &agent);
+            return false;
+        }
+        if agent.role != written {
+            self.replace(name, &agent.role);
+        }
+        true
     }
 
-    /// Puts the name of the platform's argument and the agent's role in place of a key and its value.
-    pub(super) fn put_argument(&mut self, key: Range<usize>, value: Range<usize>, agent: &Agent) {
-        let name = self.context.target.agent_argument();
-        self.replace(inner(self.body(), key), name);
-        self.replace(inner(self.body(), value), &agent.role);
+    /// Says at the top which agent a name stands for.
+    fn note_agent(&mut self, written: &str, agent: &Agent) {
+        self.notes.spawns = true;
+        self.notes.mean(
+            format!("`{written}` agent"),
+            format!("the {}", agent.noun()),
+        );
     }
 }
 
-/// A range without the marks of quotation around it.
-pub(super) fn inner(text: &str, range: Range<usize>) -> Range<usize> {
-    let marks = |c: char| matches!(c, '"' | '\'' | '\\' | '`' | '*');
-    let piece = &text[range.clone()];
-    let start = range.start + piece.len() - piece.trim_start_matches(marks).len();
-    start..start + piece.trim_matches(marks).len()
-}
-
-/// `Subagent (general-purpose):` and `Task tool (x):` at the beginning of a line of a template.
-fn templates(work: &mut Work<'_>) {
+/// `subagent_type: x` in arguments, lists, blocks and sentences.
+fn keys(work: &mut Work<'_>) {
     let body = work.body();
-    for head in ["Subagent (", "Task tool (", "Task ("] {
-        for (at, _) in body.match_indices(head) {
-            let start = at + head.len();
-            let name = words::run(body, start, 128, |c| words::is_name(c) || c == ':');
-            let lead = words::lead(body, at, 40);
-            let lead = lead.rsplit('\n').next().unwrap_or(lead);
-            if !body[name.end..].starts_with("):")
-                || !words::is_marker(lead)
-                || matches!(work.place(at), Place::Span(_))
-            {
-                continue;
-            }
-            if let Some(agent) = work.context.agent(&body[name.clone()]) {
-                let said = words::capitalized(&agent.spawn(), true);
-                work.replace(at..name.end + 1, &said);
-            }
+    for (at, _) in body.match_indices(KEY) {
+        let key = at..at + KEY.len();
+        let is_part = words::before(body, at).is_some_and(words::is_word)
+            || words::after(body, key.end).is_some_and(words::is_word);
+        if is_part {
+            continue;
+        }
+        if let Some(value) = value(work, key.end)
+            && work.put_role(value)
+        {
+            let name = work.context.target.agent_argument();
+            work.replace(key, name);
         }
     }
+}
+
+/// The name that a key is set to, without its marks; `None` if it is left open.
+fn value(work: &Work<'_>, key: usize) -> Option<Range<usize>> {
+    let body = work.body();
+    let is_mark = |c: char| matches!(c, '`' | '"' | '\'' | '\\' | '*');
+    let past = |at: usize, limit, of: &dyn Fn(char) -> bool| words::run(body, at, limit, of).end;
+    let space = past(past(key, 4, &is_mark), 2, &|c| c == ' ');
+    if !matches!(words::after(body, space), Some(':' | '=')) {
+        return None;
+    }
+    // Bold closes after the colon in `**subagent_type:** x`.
+    let from = past(past(space + 1, 2, &|c| c == '*'), 2, &|c| c == ' ');
+    let open = past(from, 4, &is_mark);
+    let name = name(body, open);
+    let shut = past(name.end, 4, &is_mark);
+    let next = words::after(body, shut);
+    let ends = next.is_none_or(|c| matches!(c, '\n' | '\r' | ',' | '.' | ')' | '}' | ';'));
+    let is_name = ends
+        || open != from && shut != name.end
+        || work.context.agent(&body[name.clone()]).is_some();
+    (!name.is_empty() && is_name).then_some(name)
 }
 
 /// `Task(…)` and `Agent(…)`.
@@ -116,18 +144,21 @@ fn calls(work: &mut Work<'_>) {
     let body = work.body();
     // What may be read again and again is bounded: a text of calls only must not take forever.
     let mut budget = 16 * body.len() + 65_536;
-    for name in ["Task(", "Agent("] {
+    for name in ["Task", "Agent"] {
         for (at, _) in body.match_indices(name) {
-            if !begins_call(body, at) {
+            let start = at + name.len() + 1;
+            if !body[at + name.len()..].starts_with('(') || !begins_call(body, at) {
                 continue;
             }
-            let call = calls::read(body, at + name.len());
+            let call = calls::read(body, start);
             let read = call.end.unwrap_or(at + 4096) - at;
             let Some(left) = budget.checked_sub(read) else {
                 break;
             };
             budget = left;
-            one_call(work, at, at + name.len(), &call);
+            if is_call(work, at, &call) {
+                work.explain_tool(at..at + name.len());
+            }
         }
     }
 }
@@ -149,108 +180,178 @@ fn begins_call(body: &str, at: usize) -> bool {
         )
 }
 
-fn one_call(work: &mut Work<'_>, at: usize, start: usize, call: &Call) {
+/// Whether Claude's tool is called; an agent that is named without a key gets its role.
+fn is_call(work: &mut Work<'_>, at: usize, call: &Call) -> bool {
     let body = work.body();
-    let named = call.value(body, &["subagent_type", "agent_type"]);
-    let place = work.place(at);
-    let positional = call.arguments.first().filter(|first| first.key.is_empty());
-    let language = match place {
-        Place::Block(index) => work.scan.blocks[index]
-            .language
-            .as_deref()
-            .unwrap_or_default(),
-        _ => "",
-    };
-    let agent = if let Some(named) = named {
-        work.meant(
-            named.value.start,
-            words::unquoted(&body[named.value.clone()]),
-        )
-    } else if let Some(first) = positional
-        && let written = words::unquoted(&body[first.value.clone()])
-        && let Some((plugin, name)) = written.split_once(':')
-        && written.chars().all(|c| words::is_name(c) || c == ':')
-        && !work.is_skill(plugin, name)
+    if call
+        .value(body, &[KEY, work.context.target.agent_argument()])
+        .is_some()
     {
-        work.meant(first.value.start, written)
-    } else if let Some(first) = positional
-        && let written = words::unquoted(&body[first.value.clone()])
-        && !PROGRAMS.contains(&language)
-        && let Some(agent) = work.context.agent(written)
-    {
-        Some(agent)
-    } else if call.value(body, &["prompt"]).is_some()
-        && call.value(body, FOREIGN).is_none()
-        && !PROGRAMS.contains(&language)
-    {
-        Some(work.context.any_agent())
-    } else {
-        return;
-    };
-    let in_lines = match (place, call.end) {
-        (Place::Block(_), _) | (_, None) => true,
-        (_, Some(end)) => body[at..end].contains('\n'),
-    };
-    if in_lines {
-        let spawn = agent
-            .as_ref()
-            .map_or_else(|| "spawn an agent".to_owned(), Agent::spawn);
-        let line = words::lead(body, at, 40);
-        let line = line.rsplit('\n').next().unwrap_or(line);
-        let capital = words::is_marker(line) || line.ends_with("\\n");
-        work.replace(
-            at..start,
-            &format!("{} with (", words::capitalized(&spawn, capital)),
-        );
-        if let (Some(named), Some(agent)) = (named, agent) {
-            work.put_argument(named.key.clone(), named.value.clone(), &agent);
-        } else if let Some(named) = named {
-            let key = inner(body, named.key.clone());
-            work.replace(key, work.context.target.agent_argument());
+        return true;
+    }
+    let is_program = match work.place(at) {
+        Place::Block(index) => {
+            let language = work.scan.blocks[index].language.as_deref();
+            language.is_some_and(|language| PROGRAMS.contains(&language))
         }
-    } else if let Some(end) = call.end {
-        in_sentence(work, at..end, call, agent);
+        _ => false,
+    };
+    let first = call.arguments.first().filter(|first| first.key.is_empty());
+    if let Some(first) = first {
+        let value = inner(body, first.value.clone());
+        let written = &body[value.clone()];
+        let is_name = written.chars().all(|c| words::is_name(c) || c == ':');
+        let is_agent = match written.split_once(':') {
+            Some((plugin, name)) => is_name && !work.is_skill(plugin, name),
+            None => !is_program && work.context.agent(written).is_some(),
+        };
+        if is_agent {
+            work.put_role(value);
+            return true;
+        }
+    }
+    !is_program && call.value(body, &["prompt"]).is_some() && call.value(body, FOREIGN).is_none()
+}
+
+/// A range without the marks of quotation around it.
+fn inner(text: &str, range: Range<usize>) -> Range<usize> {
+    let marks = |c: char| matches!(c, '"' | '\'' | '\\' | '`' | '*');
+    let piece = &text[range.clone()];
+    let start = range.start + piece.len() - piece.trim_start_matches(marks).len();
+    start..start + piece.trim_matches(marks).len()
+}
+
+/// `Subagent (general-purpose):` and `Task tool (x):` at the beginning of a line of a template.
+fn templates(work: &mut Work<'_>) {
+    let body = work.body();
+    for head in ["Subagent (", "Task tool (", "Task ("] {
+        for (at, _) in body.match_indices(head) {
+            let name = name(body, at + head.len());
+            let lead = words::lead(body, at, 40);
+            let lead = lead.rsplit('\n').next().unwrap_or(lead);
+            if body[name.end..].starts_with("):")
+                && words::is_marker(lead)
+                && work.context.agent(&body[name.clone()]).is_some()
+            {
+                work.put_role(name);
+            }
+        }
     }
 }
 
-/// A call inside of a sentence: words take its place, and the prompt stays code.
-fn in_sentence(work: &mut Work<'_>, range: Range<usize>, call: &Call, agent: Option<Agent>) {
+/// `@agent-plugin:x`.
+fn addressed(work: &mut Work<'_>) {
     let body = work.body();
-    let around = work.with_ticks(range.clone());
-    let agent = agent.unwrap_or_else(|| work.context.any_agent());
-    let in_span = matches!(work.place(range.start), Place::Span(_));
-    if in_span && around == range {
-        // Part of a longer span: words would not be read as such.
-        if let Some(named) = call.value(body, &["subagent_type", "agent_type"]) {
-            work.put_argument(named.key.clone(), named.value.clone(), &agent);
+    for (at, mention) in body.match_indices("@agent-") {
+        let name = name(body, at + mention.len());
+        let written = &body[name.clone()];
+        let is_free = !matches!(work.place(at), Place::Block(_) | Place::Link)
+            && !words::before(body, at).is_some_and(words::is_word);
+        if written.is_empty() || !is_free {
+            continue;
         }
-        return;
-    }
-    let lead = lead_in(body, around.start);
-    let said = said(body, &lead, &agent);
-    let ticks = &body[around.start..range.start];
-    // Without names, the second argument is the prompt.
-    let second = call.arguments.get(1).filter(|second| second.key.is_empty());
-    match call.value(body, &["prompt"]).or(second) {
-        Some(prompt) => {
-            let rest = prompt.value.end..around.end;
-            let first = lead.start..prompt.value.start;
-            if work.edits.is_free(first.clone()) && work.edits.is_free(rest.clone()) {
-                work.replace(first, &format!("{said} with the prompt {ticks}"));
-                work.replace(rest, ticks);
-            }
-        }
-        None => {
-            let end = ["tool calls", "tool call", "calls", "call"]
-                .iter()
-                .find(|word| {
-                    let rest = words::tail(body, around.end, 16);
-                    rest.strip_prefix(' ')
-                        .and_then(|rest| rest.strip_prefix(**word))
-                        .is_some_and(|rest| !rest.starts_with(words::is_word))
-                })
-                .map_or(around.end, |word| around.end + 1 + word.len());
-            work.replace(lead.start..end, &said);
+        if let Some(agent) = work.context.agent(written) {
+            let around = work.with_ticks(at..name.end);
+            let lead = words::lead(body, around.start, 4).to_ascii_lowercase();
+            let the = if lead == "the " { "" } else { "the " };
+            let noun = noun(body, around.end).map_or(" agent", |_| "");
+            let said = format!("{the}`{}`{noun}", agent.role);
+            let said = words::capitalized(&said, words::begins_sentence(body, around.start));
+            work.notes.spawns = true;
+            work.replace(around, &said);
+        } else if written.contains(':') {
+            let message = format!("no agent `{written}` is known");
+            work.find(at, Code::AgentUnknown, message);
         }
     }
+}
+
+/// "use the `plugin:x` agent".
+fn qualified(work: &mut Work<'_>) {
+    let body = work.body();
+    for (colon, _) in body.match_indices(':') {
+        let before = words::lead(body, colon, 128);
+        let plugin = before
+            .rsplit(|c| !words::is_name(c))
+            .next()
+            .unwrap_or_default();
+        let range = colon - plugin.len()..name(body, colon + 1).end;
+        if plugin.is_empty()
+            || range.end <= colon + 1
+            || words::before(body, range.start)
+                .is_some_and(|c| matches!(c, '/' | '@' | ':' | '$') || words::is_word(c))
+        {
+            continue;
+        }
+        let around = match work.place(colon) {
+            Place::Block(_) | Place::Link => continue,
+            Place::Span(_) if work.with_ticks(range.clone()) == range => continue,
+            _ => work.with_ticks(range.clone()),
+        };
+        // Without backticks, `a:b agent` of a plugin that isn't known may be anything.
+        let may_be = around != range || work.context.names.plugins.contains_key(plugin);
+        if noun(body, around.end).is_none() {
+            continue;
+        }
+        let written = &body[range.clone()];
+        if work.context.agent(written).is_some() {
+            work.put_role(range);
+        } else if may_be {
+            let message = format!("no agent `{written}` is known");
+            work.find(range.start, Code::AgentUnknown, message);
+        }
+    }
+}
+
+/// "the **reviewer** agent" of the plugin, "the Explore agent": what is meant is said at the top.
+fn bare(work: &mut Work<'_>) {
+    let body = work.body();
+    for (at, _) in body.match_indices("agent") {
+        let lead = words::lead(body, at, 128);
+        let subs = ["sub-", "sub"].iter();
+        let marked = subs.fold(lead, |lead, sub| lead.strip_suffix(sub).unwrap_or(lead));
+        let Some(marked) = marked.strip_suffix(' ') else {
+            continue;
+        };
+        let end = at - (lead.len() - marked.len());
+        let bare = marked.trim_end_matches(['*', '`']);
+        let name = bare
+            .rsplit(|c| !words::is_name(c))
+            .next()
+            .unwrap_or_default();
+        let above = &bare[..bare.len() - name.len()];
+        let is_marked = bare.len() < marked.len() || name.contains('-');
+        let is_part = above.ends_with([':', '/', '@', '$']);
+        let agent = if is_marked {
+            work.context
+                .own_agent(name)
+                .or_else(|| work.context.built_in(name))
+        } else if above.ends_with("the ") {
+            work.context.built_in(name)
+        } else {
+            None
+        };
+        if let Some(agent) = agent
+            && !is_part
+            && noun(body, end).is_some()
+        {
+            work.note_agent(name, &agent);
+        }
+    }
+}
+
+/// The name at a place: `plugin:agent`, without the sentence's full stop.
+fn name(body: &str, start: usize) -> Range<usize> {
+    let run = words::run(body, start, 256, |c| words::is_name(c) || c == ':');
+    start..start + body[run].trim_end_matches(['.', ':', '-']).len()
+}
+
+/// The word "agent" after a name, with the space before it.
+fn noun(body: &str, at: usize) -> Option<&'static str> {
+    let rest = words::tail(body, at, 16);
+    let bare = rest.trim_start_matches('*').strip_prefix(' ')?;
+    NOUNS.iter().copied().find(|noun| {
+        bare.strip_prefix(noun)
+            .is_some_and(|rest| !rest.starts_with(words::is_word))
+    })
 }

@@ -54,6 +54,10 @@ pub(super) fn run(work: &mut Work<'_>) {
         }
         describe(work, at, meaning);
     }
+    if let Some(at) = work.positions.unsure() {
+        let message = "`$1` is left as it is: nothing says that this text takes arguments";
+        work.find(at, Code::ArgumentUnsure, message);
+    }
 }
 
 /// The words for the arguments that a `$` stands for, as part of a sentence.
@@ -75,7 +79,7 @@ fn describe(work: &mut Work<'_>, at: usize, meaning: Meaning<'_>) {
         "arguments are not put into the text: it says in words where they are meant",
     );
     let is_first = work.body()[at..].starts_with("$1");
-    if matches!(meaning, Meaning::Position(_)) && is_first && !work.positions.from_zero {
+    if matches!(meaning, Meaning::Position(_)) && is_first && !work.positions.counts_from_zero() {
         work.find_first(
             at,
             Code::PositionalBaseAmbiguous,
@@ -111,16 +115,18 @@ fn meaning_at<'a>(work: &Work<'a>, at: usize) -> Option<(Range<usize>, Meaning<'
     if rest.starts_with("${ARGUMENTS}") {
         return Some((at..at + "${ARGUMENTS}".len(), Meaning::All));
     }
-    let arguments: &'a [String] = match work.text.role {
-        Role::Skill { arguments, .. } | Role::Command { arguments } => arguments,
+    let arguments = match work.text.role {
+        Role::Skill { arguments, .. } | Role::Command { arguments } => arguments.names,
         Role::Agent | Role::Support => return None,
     };
     if let Some((range, number)) = positions::at(body, at) {
         let positions = work.positions;
-        return (positions.meant && positions::is_replaced(body, work.scan, at)).then(|| {
-            let first = usize::from(!positions.from_zero);
-            (range, Meaning::Position(number.saturating_sub(first)))
-        });
+        return (positions.means(number) && positions::is_replaced(body, work.scan, at)).then(
+            || {
+                let first = usize::from(!positions.counts_from_zero());
+                (range, Meaning::Position(number.saturating_sub(first)))
+            },
+        );
     }
     named(work, at, arguments)
 }

@@ -4,10 +4,118 @@ use super::words;
 
 /// Endings of files that `@` is put before; what has none of them and isn't a known path is a user's name, a decorator, a package, …
 const ENDINGS: &[&str] = &[
-    "bash", "c", "cfg", "conf", "cpp", "cs", "css", "csv", "env", "go", "h", "hpp", "html", "ini",
-    "ipynb", "java", "js", "json", "jsonl", "jsx", "kt", "lock", "log", "md", "mdc", "mdx", "php",
-    "pdf", "png", "proto", "py", "rb", "rs", "rst", "scss", "sh", "sql", "svelte", "swift", "tf",
-    "toml", "ts", "tsx", "txt", "vue", "xml", "yaml", "yml", "zsh",
+    "adoc",
+    "astro",
+    "bash",
+    "bat",
+    "bib",
+    "c",
+    "cc",
+    "cfg",
+    "cjs",
+    "clj",
+    "cmake",
+    "conf",
+    "cpp",
+    "cs",
+    "css",
+    "csv",
+    "cts",
+    "dart",
+    "diff",
+    "ejs",
+    "env",
+    "ex",
+    "exs",
+    "go",
+    "gradle",
+    "graphql",
+    "h",
+    "hbs",
+    "hcl",
+    "hpp",
+    "hs",
+    "html",
+    "ini",
+    "ipynb",
+    "j2",
+    "java",
+    "jpeg",
+    "jpg",
+    "js",
+    "json",
+    "json5",
+    "jsonc",
+    "jsonl",
+    "jsx",
+    "kt",
+    "kts",
+    "less",
+    "lock",
+    "log",
+    "lua",
+    "md",
+    "mdc",
+    "mdx",
+    "mjs",
+    "mk",
+    "mod",
+    "mts",
+    "nix",
+    "patch",
+    "pdf",
+    "php",
+    "plist",
+    "png",
+    "prisma",
+    "properties",
+    "proto",
+    "ps1",
+    "py",
+    "rb",
+    "rs",
+    "rst",
+    "sass",
+    "scala",
+    "scss",
+    "sh",
+    "sol",
+    "sql",
+    "sum",
+    "svelte",
+    "svg",
+    "swift",
+    "tex",
+    "tf",
+    "tfvars",
+    "toml",
+    "tpl",
+    "ts",
+    "tsv",
+    "tsx",
+    "txt",
+    "vue",
+    "webp",
+    "xml",
+    "yaml",
+    "yml",
+    "zig",
+    "zsh",
+];
+
+/// Files without an ending that are called so in any project.
+const BARE_NAMES: &[&str] = &[
+    "AUTHORS",
+    "CHANGELOG",
+    "CODEOWNERS",
+    "CONTRIBUTING",
+    "COPYING",
+    "LICENSE",
+    "NOTICE",
+    "README",
+    "VERSION",
+    "gradlew",
+    "mvnw",
 ];
 
 /// Endings of what programs for the web import.
@@ -47,7 +155,51 @@ const FOLDERS: &[&str] = &[
 pub(super) fn looks_like_file(written: &str) -> bool {
     let name = written.rsplit('/').next().unwrap_or(written);
     ending(name).is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
-        || matches!(name, "Makefile" | "Dockerfile" | "Justfile" | "LICENSE")
+        || BARE_NAMES.contains(&name)
+        || is_build_file(name.split('.').next().unwrap_or(name))
+}
+
+/// `Makefile`, `Jenkinsfile`, `Gemfile`, `Dockerfile.dev`; a `@Profile` is a Java program's.
+fn is_build_file(name: &str) -> bool {
+    name.starts_with(char::is_uppercase) && name.ends_with("file") && name != "Profile"
+}
+
+/// What a path that follows an `@` is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum PathKind {
+    /// That of a file or folder of a project.
+    Project,
+    /// It may be that of a folder, or the scope of packages.
+    MayBeFolder,
+    /// None: a user, a decorator, a package.
+    None,
+}
+
+/// Tells paths of a project from what else follows an `@`.
+pub(super) fn kind(written: &str) -> PathKind {
+    let hidden = written.strip_prefix('.').unwrap_or_default();
+    let is_hidden = hidden.starts_with(char::is_alphanumeric);
+    if written.starts_with("~/") || is_hidden || looks_like_file(written) {
+        return PathKind::Project;
+    }
+    let bare = written.strip_prefix("./").unwrap_or(written);
+    let (first, rest) = bare.split_once('/').unwrap_or((bare, ""));
+    if first.is_empty() && bare.len() < written.len() {
+        return PathKind::Project;
+    }
+    let is_known = FOLDERS.contains(&first) || bare.len() < written.len();
+    let is_folder = bare.ends_with('/');
+    let is_deep = rest.trim_end_matches('/').contains('/');
+    let has_ending = ending(rest).is_some_and(|ending| ending.starts_with(char::is_alphabetic));
+    if first.is_empty() {
+        PathKind::None
+    } else if is_folder && (is_known || !rest.is_empty()) || has_ending && (is_known || is_deep) {
+        PathKind::Project
+    } else if is_folder {
+        PathKind::MayBeFolder
+    } else {
+        PathKind::None
+    }
 }
 
 fn ending(name: &str) -> Option<String> {
@@ -110,6 +262,39 @@ mod tests {
             "/etc/hosts.md",
         ] {
             assert!(!is_package(written), "{written}");
+        }
+    }
+
+    #[test]
+    fn paths_of_a_project_have_many_forms() {
+        use PathKind::{MayBeFolder, None, Project};
+        for (written, expected) in [
+            ("docs/", Project),
+            ("./", Project),
+            ("./notes/", Project),
+            (".github/workflows/", Project),
+            ("packages/core/", Project),
+            ("acme/", MayBeFolder),
+            ("go.mod", Project),
+            ("prisma/schema.prisma", Project),
+            ("deep/down/data.parquet", Project),
+            ("src/data.parquet", Project),
+            ("Jenkinsfile", Project),
+            ("docker/Dockerfile.dev", Project),
+            ("README", Project),
+            (".env", Project),
+            (".env.local", Project),
+            (".gitignore", Project),
+            ("app/api/[id]/route.ts", Project),
+            ("app.route", None),
+            ("Profile", None),
+            ("acme/some.thing", None),
+            ("acme/pkg", None),
+            ("docs", None),
+            ("/docs/", None),
+            ("alice", None),
+        ] {
+            assert_eq!(kind(written), expected, "{written}");
         }
     }
 

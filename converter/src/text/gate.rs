@@ -1,7 +1,6 @@
 //! The last look: nothing that only Claude Code understands is left outside of code without a word about it.
 
 use super::Role;
-use super::calls;
 use super::edits::Edited;
 use super::references;
 use super::scan::{Place, Scan};
@@ -39,10 +38,6 @@ fn tokens<'t>(work: &Work<'_>, text: &'t str, scan: &Scan) -> Vec<(usize, &'t st
     find("${CLAUDE_", &|_| true);
     find("$CLAUDE_PLUGIN_ROOT", &|_| true);
     find("${user_config.", &|_| true);
-    find("subagent_type", &|at| {
-        !words::before(text, at).is_some_and(words::is_word)
-            && !words::after(text, at + "subagent_type".len()).is_some_and(words::is_word)
-    });
     find("$ARGUMENTS", &|at| {
         is_prompt && !words::after(text, at + "$ARGUMENTS".len()).is_some_and(words::is_word)
     });
@@ -50,8 +45,6 @@ fn tokens<'t>(work: &Work<'_>, text: &'t str, scan: &Scan) -> Vec<(usize, &'t st
         words::before(text, at).is_none_or(|c| !is_path(c))
             && words::after(text, at + 4).is_some_and(|c| c.is_alphanumeric() || c == '.')
     });
-    find("Task(", &|at| is_call(text, at, 5));
-    find("Agent(", &|at| is_call(text, at, 6));
     for span in &scan.spans {
         let start = span.range.start;
         if is_prompt
@@ -72,19 +65,6 @@ fn tokens<'t>(work: &Work<'_>, text: &'t str, scan: &Scan) -> Vec<(usize, &'t st
         }
     }
     alive
-}
-
-/// Whether a `Task(` is a call, and not "Task(s)".
-fn is_call(text: &str, at: usize, length: usize) -> bool {
-    if words::before(text, at).is_some_and(|c| words::is_word(c) || c == '.') {
-        return false;
-    }
-    let rest = words::tail(text, at + length, 120);
-    let Some(end) = rest.find(['=', ':']) else {
-        return false;
-    };
-    let call = calls::read(&rest[..=end], 0);
-    call.end.is_none() && matches!(words::unquoted(rest[..end].trim()), "subagent_type")
 }
 
 /// Whether what follows this character is the rest of a path or an address.

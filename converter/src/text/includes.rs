@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::Role;
 use super::arguments;
-use super::file_names::{is_package, looks_like_file, without_text_after};
+use super::file_names::{PathKind, is_package, kind, looks_like_file, without_text_after};
 use super::reads;
 use super::scan::Place;
 use super::variables::variable_at;
@@ -27,6 +27,8 @@ enum Target {
     Missing,
     /// The same between backticks, where it may be an example of the notation.
     MaybeMissing,
+    /// A folder of the user's project, or a scope of packages.
+    MayBeFolder,
 }
 
 /// Replaces all includes.
@@ -62,6 +64,11 @@ pub(super) fn run(work: &mut Work<'_>) {
             Target::MaybeMissing => {
                 let message = format!("`{}` leads to no file of the plugin", &body[range]);
                 work.find(at, Code::DanglingLink, message);
+            }
+            Target::MayBeFolder => {
+                let written = &body[range];
+                let message = format!("`{written}` is left as it is: it may be a folder");
+                work.find(at, Code::ClaudeSpecificText, message);
             }
             Target::Missing => {
                 let written = &body[range.clone()];
@@ -152,6 +159,10 @@ fn token(body: &str, start: usize) -> Range<usize> {
             c.is_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '~' | '+' | '@' | '#')
         })
         .end;
+        if let Some(past) = bracketed(body, start, end) {
+            end = past;
+            continue;
+        }
         match variable_at(body, end).filter(|_| words::after(body, end) == Some('$')) {
             Some(variable) if variable.range.end - start < 1024 => {
                 end = variable.range.end;
@@ -173,12 +184,37 @@ fn token(body: &str, start: usize) -> Range<usize> {
     start..after_variables + path.trim_end_matches(['.', '-', '@', '#']).len()
 }
 
+/// The end of a part of a path in brackets, which name the variable parts of a web site's addresses: `[id]`, `[...all]`,
+/// `(group)`.
+fn bracketed(body: &str, start: usize, at: usize) -> Option<usize> {
+    let rest = words::tail(body, at, 80);
+    let opening = rest.len() - rest.trim_start_matches(['[', '(']).len();
+    let inside = &rest[opening..];
+    let name = words::run(inside, 0, 64, |c| {
+        c.is_alphanumeric() || matches!(c, '.' | '-' | '_')
+    });
+    let after = &inside[name.end..];
+    let closing = after.len() - after.trim_start_matches([']', ')']).len();
+    let is_part = at > start
+        && body[..at].ends_with('/')
+        && (1..=2).contains(&opening)
+        && closing == opening
+        && !name.is_empty()
+        && after[closing..].starts_with(['/', '.']);
+    is_part.then_some(at + opening + name.end + closing)
+}
+
 /// What an include leads to; `None` if it isn't one.
 fn target(work: &mut Work<'_>, at: usize, whole: &Written, place: Place) -> Option<Target> {
     let body = work.body();
     let token = whole.path.clone();
     let written = &body[token.clone()];
-    if written.is_empty() {
+    // `docs/...` and `../` speak of paths in general.
+    let is_general = written.split('/').all(|part| matches!(part, "" | ".."))
+        || written.ends_with('/')
+            && body[whole.end..].starts_with(['.', '…'])
+            && !is_sentence_end(body, whole.end);
+    if written.is_empty() || is_general {
         return None;
     }
     let goes_on = goes_on(body, whole.end);
@@ -230,8 +266,18 @@ fn target(work: &mut Work<'_>, at: usize, whole: &Written, place: Place) -> Opti
     if is_package(written) {
         return None;
     }
-    let is_path = written.starts_with("~/") || looks_like_file(written);
-    (is_path && !in_span).then(|| Target::Project(written.trim_start_matches("./").to_owned()))
+    match kind(written) {
+        _ if in_span => None,
+        PathKind::Project => Some(Target::Project(
+            match written.trim_start_matches("./") {
+                "" => "./",
+                path => path,
+            }
+            .to_owned(),
+        )),
+        PathKind::MayBeFolder => Some(Target::MayBeFolder),
+        PathKind::None => None,
+    }
 }
 
 /// What can only be meant as a file of the plugin. What goes on as `{name}.md` or `*.md` names a part of a folder.
@@ -255,6 +301,13 @@ fn surely_plugin(
         None if in_span => Some(Target::MaybeMissing),
         None => Some(Target::Missing),
     }
+}
+
+/// Whether a full stop at a place ends a sentence.
+fn is_sentence_end(body: &str, at: usize) -> bool {
+    let rest = words::tail(body, at, 4);
+    rest.strip_prefix('.')
+        .is_some_and(|rest| !rest.starts_with(['.', '…']))
 }
 
 /// Whether what follows belongs to the path, so that it is not the path of a file yet.

@@ -4,10 +4,7 @@
 //! findings are the source's; where two passes want the same place, the first one has it. Lines
 //! stay where they are, but for what is said at the top.
 
-mod agent_keys;
-mod agent_mentions;
 pub(crate) mod agent_names;
-mod agent_words;
 mod agents;
 mod arguments;
 mod calls;
@@ -26,8 +23,8 @@ mod preamble;
 mod reads;
 mod references;
 mod scan;
-mod tools;
 mod variables;
+mod vocabulary;
 mod words;
 mod work;
 
@@ -47,6 +44,15 @@ pub(crate) fn convert(text: Text<'_>, context: &Context<'_>) -> ConvertedText {
     let scan = Scan::of(text.body);
     let mut work = Work::new(text, context, &scan);
     let body = run(&mut work);
+    done(work, body)
+}
+
+/// Converts a text that is too short for what else would be said at its top.
+pub(crate) fn convert_line(text: Text<'_>, context: &Context<'_>) -> ConvertedText {
+    let scan = Scan::of(text.body);
+    let mut work = Work::new(text, context, &scan);
+    let body = run(&mut work);
+    work.notes.say_no_words();
     done(work, body)
 }
 
@@ -82,10 +88,10 @@ fn run(work: &mut Work<'_>) -> String {
         links::run,
         paths::run,
         mcp::run,
-        tools::run,
         variables::run,
         arguments::run,
         mentions::run,
+        vocabulary::run,
     ] {
         pass(work);
     }
@@ -96,7 +102,7 @@ fn run(work: &mut Work<'_>) -> String {
 
 fn done(mut work: Work<'_>, body: String) -> ConvertedText {
     ConvertedText {
-        body: work.notes.put_above(body),
+        body: work.notes.put_above(body, work.context.target.name()),
         findings: work.take_findings(),
         reads: work.reads,
     }
@@ -123,14 +129,23 @@ pub(crate) enum Role<'a> {
     /// The body of a skill in this source folder.
     Skill {
         folder: &'a str,
-        arguments: &'a [String],
+        arguments: Arguments<'a>,
     },
     /// The body of a command.
-    Command { arguments: &'a [String] },
+    Command { arguments: Arguments<'a> },
     /// The instructions of an agent: it is not told where its own file lies.
     Agent,
     /// A file that a skill, command or agent reads.
     Support,
+}
+
+/// What the header of a prompt says of its arguments.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Arguments<'a> {
+    /// Whether it says that there are any.
+    pub(crate) declared: bool,
+    /// The names of single ones.
+    pub(crate) names: &'a [String],
 }
 
 /// A text after all passes.

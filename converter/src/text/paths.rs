@@ -78,8 +78,12 @@ fn between_backticks(work: &mut Work<'_>) {
 
 /// What of the plugin a path names, if it has to be written anew.
 fn named(work: &Work<'_>, written: &str) -> Option<String> {
-    let is_path = !written
-        .contains(|c: char| c.is_whitespace() || "$<>{}*[]|:,;()\"'`".contains(c))
+    // `..` alone speaks of folders in general.
+    let names_one = written
+        .split('/')
+        .any(|part| !matches!(part, "" | "." | ".."));
+    let is_path = names_one
+        && !written.contains(|c: char| c.is_whitespace() || "$<>{}*[]|:,;()\"'`".contains(c))
         && !written.starts_with(['/', '~', '-', '@', '#'])
         && (written.contains('/') || is_text(written) && !PROJECT_FILES.contains(&written));
     if !is_path {

@@ -8,39 +8,90 @@ use super::words;
 /// How a text uses single arguments.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Positions {
-    /// Whether it uses them at all.
-    pub(super) meant: bool,
-    /// Whether it counts from 0.
-    pub(super) from_zero: bool,
+    /// Whether it takes arguments: it says so, or a number stands where only one of them can.
+    takes: bool,
+    /// Which numbers stand where one of them may be meant, a bit for each.
+    seen: u16,
+    /// Where `$1` stands first.
+    first: Option<usize>,
 }
 
 impl Positions {
     /// How two texts that are read as one use them.
     pub(super) fn with(self, other: Self) -> Self {
         Self {
-            meant: self.meant || other.meant,
-            from_zero: self.from_zero || other.from_zero,
+            takes: self.takes || other.takes,
+            seen: self.seen | other.seen,
+            first: None,
         }
     }
 
-    /// Whoever uses the second argument uses the first one, too: `$5` alone is an amount of money.
-    pub(super) fn of(body: &str, scan: &Scan) -> Self {
-        let mut positions = Self::default();
+    /// Looks through a text; `declared` is whether its header speaks of arguments.
+    pub(super) fn of(body: &str, scan: &Scan, declared: bool) -> Self {
+        let mut positions = Self {
+            takes: declared || uses_all(body),
+            ..Self::default()
+        };
         for (dollar, _) in body.match_indices('$') {
-            let Some((_, number @ (0 | 1))) = at(body, dollar) else {
+            let Some((_, number)) = at(body, dollar) else {
                 continue;
             };
-            let is_evidence = match scan.place(dollar) {
-                Place::Block(index) => is_run_first(&scan.blocks[index].language),
-                _ => true,
+            let (is_evidence, is_run_first) = match scan.place(dollar) {
+                Place::Block(index) => {
+                    let is_run = is_run_first(&scan.blocks[index].language);
+                    (is_run, is_run)
+                }
+                Place::Span(index) => (true, is_run_span(body, scan.spans[index].range.start)),
+                _ => (true, false),
             };
             if is_evidence && is_replaced(body, scan, dollar) {
-                positions.meant = true;
-                positions.from_zero |= number == 0;
+                positions.seen |= 1 << number;
+                // `#$1` and `@$1` are no amounts, and nothing but Claude's own commands is run first.
+                positions.takes |=
+                    is_run_first || matches!(words::before(body, dollar), Some('#' | '@'));
+                if number == 1 && positions.first.is_none() {
+                    positions.first = Some(dollar);
+                }
             }
         }
         positions
     }
+
+    fn has(self, number: usize) -> bool {
+        self.seen & (1 << number) != 0
+    }
+
+    /// Whether it counts from 0.
+    pub(super) fn counts_from_zero(self) -> bool {
+        self.has(0)
+    }
+
+    /// Whether a number means an argument. Whoever uses the third one uses those before it, too: `$5` alone is an amount
+    /// of money.
+    pub(super) fn means(self, number: usize) -> bool {
+        let first = usize::from(!self.counts_from_zero());
+        self.takes && number >= first && (first..=number).all(|number| self.has(number))
+    }
+
+    /// Where `$1` stands in a text that doesn't say whether it takes arguments.
+    pub(super) fn unsure(self) -> Option<usize> {
+        self.first.filter(|_| !self.takes)
+    }
+}
+
+/// Whether a text uses all arguments as one.
+fn uses_all(body: &str) -> bool {
+    body.match_indices("$ARGUMENTS").any(|(at, found)| {
+        words::before(body, at) != Some('\\')
+            && !body[at + found.len()..].starts_with(words::is_word)
+    })
+}
+
+/// Whether a span of code that begins at a place is run first: `!` stands before it, and a space before that.
+fn is_run_span(body: &str, start: usize) -> bool {
+    let lead = words::lead(body, start, 8);
+    lead.strip_suffix('!')
+        .is_some_and(|lead| lead.is_empty() || lead.ends_with(char::is_whitespace))
 }
 
 fn is_run_first(language: &Option<String>) -> bool {
@@ -73,8 +124,20 @@ pub(super) fn at(body: &str, at: usize) -> Option<(Range<usize>, usize)> {
         || matches!(next, Some('.' | ',' | '-')) && after.is_some_and(|c| c.is_ascii_digit())
         || next == Some('/')
             && after.is_some_and(char::is_alphabetic)
-            && is_rate(words::tail(body, at + 3, 8));
+            && is_rate(words::tail(body, at + 3, 8))
+        || begins_range(words::tail(body, at + 2, 8));
     (!is_amount && !is_money(body, at)).then_some((at..at + 2, digit as usize))
+}
+
+/// `-$50` of `$0-$50`, a range of amounts: arguments have one digit.
+fn begins_range(rest: &str) -> bool {
+    let second = rest
+        .trim_start()
+        .trim_start_matches(['-', '–'])
+        .trim_start();
+    let digits = second.strip_prefix('$').unwrap_or_default();
+    second.len() < rest.trim_start().len()
+        && digits.chars().take_while(char::is_ascii_digit).count() > 1
 }
 
 /// `month` in `$5/month`.
@@ -176,26 +239,45 @@ mod tests {
     use super::*;
 
     #[test]
-    fn money_and_programs_are_no_arguments() {
-        for (body, meant) in [
-            ("Review $1 now", true),
-            ("`gh issue view $1`", true),
-            ("fix #$1", true),
-            ("```!\ngh pr view $1\n```", true),
-            ("costs $1 more", false),
-            ("$5 and $2", false),
-            ("a $1 coupon", false),
-            ("$1,500 and $1.5M, $1k, $10, US$1", false),
-            ("$1/month, \\$1", false),
-            ("`awk '{print $1}'`", false),
-            ("`SELECT * FROM t WHERE id = $1`", false),
-            ("```bash\ngh pr view $1\n```", false),
-            ("```sh\nf() {\n echo $1\n}\n```", false),
+    fn money_patterns_and_programs_are_no_arguments() {
+        let seen = |body: &str, declared| Positions::of(body, &Scan::of(body), declared);
+        // What each digit means where the text takes no arguments, and where it says that it does.
+        for (body, alone, declared) in [
+            ("Review $1 now", "", "1"),
+            ("`gh issue view $1`", "", "1"),
+            ("fix #$1 and $2", "12", "12"),
+            ("!`gh pr view $1`", "1", "1"),
+            ("```!\ngh pr view $1\n```", "1", "1"),
+            ("Do $ARGUMENTS, $1 first", "1", "1"),
+            ("replace it by `$1, $2`", "", "12"),
+            ("`s/(a)(b)/$2$1/`", "", ""),
+            ("costs $1 more", "", ""),
+            ("$5 and $2", "", ""),
+            ("from $1 to $2, for $9", "", "12"),
+            (
+                "| Free | $0 | 100 |\n|---|---|---|\n| Small | $9 | 5 |",
+                "",
+                "0",
+            ),
+            ("So far it is $0\nand stays so, with a $5 strap", "", "0"),
+            ("a $1 coupon", "", ""),
+            ("$1,500 and $1.5M, $1k, $10, US$1, $0-$50", "", ""),
+            ("$1/month, \\$1", "", ""),
+            ("`awk '{print $1}'`", "", ""),
+            ("`SELECT * FROM t WHERE id = $1`", "", ""),
+            ("```bash\ngh pr view $1\n```", "", ""),
+            ("```sh\nf() {\n echo $1\n}\n```", "", ""),
         ] {
-            let positions = Positions::of(body, &Scan::of(body));
-            assert_eq!(positions.meant, meant, "{body}");
+            for (positions, means) in [(seen(body, false), alone), (seen(body, true), declared)] {
+                let digits = (0..10).filter(|number| positions.means(*number));
+                let found: String = digits.map(|number| number.to_string()).collect();
+                assert_eq!(found, means, "{body}");
+            }
         }
-        assert!(Positions::of("from $0 to $1", &Scan::of("from $0 to $1")).from_zero);
+        assert!(seen("from $0 to $1", true).counts_from_zero());
+        assert_eq!(seen("Review $1, `$1`", false).unsure(), Some(7));
+        assert_eq!(seen("Review $1", true).unsure(), None);
+        assert_eq!(seen("It costs $0, or $9", false).unsure(), None);
     }
 
     #[test]

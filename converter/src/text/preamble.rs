@@ -1,5 +1,7 @@
 //! What is said once, at the top of a text.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 /// What is said once, at the top of a text.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Notes {
@@ -17,7 +19,16 @@ pub(super) struct Notes {
     pub(super) data_folder: bool,
     /// Whether the thread's id is meant.
     pub(super) session: bool,
+    /// Whether it hands work to agents: a model spawns them only where a text asks for it outright.
+    pub(super) spawns: bool,
+    /// Claude's words that the text keeps, by what they mean.
+    pub(super) words: BTreeMap<String, BTreeSet<String>>,
 }
+
+/// What begins the list of Claude's words.
+const VOCABULARY: &str = "Words of Claude Code in this text, and what they mean in";
+/// What is said of agents.
+const SPAWN: &str = "Spawn the agents to which this text hands work.";
 
 /// How code names the plugin's folder where its path can't be known.
 pub(super) fn plugin_folder(plugin: &str) -> String {
@@ -32,6 +43,34 @@ pub(super) const DATA_FOLDER: &str = "<data folder>";
 pub(super) const SESSION: &str = "<session id>";
 
 impl Notes {
+    /// Notes what a word means that the text keeps.
+    pub(super) fn mean(&mut self, word: String, meaning: String) {
+        self.words.entry(meaning).or_default().insert(word);
+    }
+
+    /// Forgets what only explains words.
+    pub(super) fn say_no_words(&mut self) {
+        self.spawns = false;
+        self.words.clear();
+    }
+
+    /// What Claude's words mean, or nothing.
+    fn vocabulary(&self, target: &str) -> Option<String> {
+        let words: Vec<String> = self
+            .words
+            .iter()
+            .map(|(meaning, words)| {
+                let words: Vec<&str> = words.iter().map(String::as_str).collect();
+                format!("{} – {meaning}", words.join(", "))
+            })
+            .collect();
+        let words =
+            (!words.is_empty()).then(|| format!("{VOCABULARY} {target}: {}.", words.join("; ")));
+        let spawn = self.spawns.then(|| SPAWN.to_owned());
+        let said: Vec<String> = words.into_iter().chain(spawn).collect();
+        (!said.is_empty()).then(|| said.join(" "))
+    }
+
     /// One paragraph, or nothing.
     pub(super) fn paragraph(&self) -> Option<String> {
         let mut sentences = Vec::new();
@@ -86,6 +125,8 @@ impl Notes {
             project_root,
             data_folder,
             session,
+            spawns,
+            words,
         } = below;
         self.relative_path = self.relative_path.take().or(relative_path);
         self.plugin_folder = self.plugin_folder.take().or(plugin_folder);
@@ -94,13 +135,25 @@ impl Notes {
         self.project_root |= project_root;
         self.data_folder |= data_folder;
         self.session |= session;
+        self.spawns |= spawns;
+        for (meaning, words) in words {
+            self.words.entry(meaning).or_default().extend(words);
+        }
     }
 
-    /// Puts the paragraph on top of a text, below the blank lines that it begins with.
-    pub(super) fn put_above(&self, body: String) -> String {
-        let Some(paragraph) = self.paragraph() else {
+    /// Puts the paragraphs on top of a text, below the blank lines that it begins with. A text that says them already
+    /// does not say them twice.
+    pub(super) fn put_above(&self, body: String, target: &str) -> String {
+        let said = [self.paragraph(), self.vocabulary(target)];
+        let said: Vec<String> = said
+            .into_iter()
+            .flatten()
+            .filter(|paragraph| !body.contains(paragraph.as_str()))
+            .collect();
+        if said.is_empty() {
             return body;
-        };
+        }
+        let paragraph = said.join("\n\n");
         let blank = body.len() - body.trim_start_matches(['\n', '\r']).len();
         let (blank, rest) = body.split_at(blank);
         format!("{blank}{paragraph}\n\n{rest}")
@@ -113,13 +166,13 @@ mod tests {
 
     #[test]
     fn nothing_to_say_changes_nothing() {
-        assert_eq!(Notes::default().put_above("\nx".to_owned()), "\nx");
+        assert_eq!(Notes::default().put_above("\nx".to_owned(), "Codex"), "\nx");
         let notes = Notes {
             project_root: true,
             ..Notes::default()
         };
         assert_eq!(
-            notes.put_above("\n# T\n".to_owned()),
+            notes.put_above("\n# T\n".to_owned(), "Codex"),
             "\nRun the commands below in the root folder of the user's project.\n\n# T\n"
         );
     }

@@ -184,9 +184,18 @@ fn slash(work: &mut Work<'_>, at: usize) {
     }
     let is_other = BUILT_IN.contains(&written) || is_address(body, &range);
     let is_port = next == Some(':') && body[name.end + 1..].starts_with(words::is_name);
-    if !is_other && !is_port {
+    if !is_other && !is_port && !is_family(work, at, name.end) {
         own(work, range, written);
     }
+}
+
+/// Whether all commands that begin with a name are meant: `/tools:*`, or `/tools:` as code.
+fn is_family(work: &Work<'_>, at: usize, end: usize) -> bool {
+    let Some(rest) = work.body()[end..].strip_prefix(':') else {
+        return false;
+    };
+    let is_code = matches!(work.place(at), Place::Span(_));
+    is_code && rest.starts_with('`') || rest.starts_with(['*', '<', '{', '[', '…', '.'])
 }
 
 /// `/command` of the plugin itself.

@@ -53,16 +53,6 @@ pub(super) fn run(text: &str, at: usize, limit: usize, of: impl Fn(char) -> bool
     at..at + length
 }
 
-/// Bold marks that hold only the name go with it.
-pub(super) fn with_stars(body: &str, range: Range<usize>) -> Range<usize> {
-    let bold = body[..range.start].ends_with("**") && body[range.end..].starts_with("**");
-    if bold {
-        range.start - 2..range.end + 2
-    } else {
-        range
-    }
-}
-
 /// Whether what ends at a place goes on as a path or a pattern: `/name/x`, `/name*.md`, `/name{a,b}`.
 pub(super) fn goes_on(text: &str, end: usize) -> bool {
     let mut rest = text[end..].chars();

@@ -41,16 +41,17 @@ pub(super) struct Work<'a> {
 impl<'a> Work<'a> {
     /// Nothing is changed yet.
     pub(super) fn new(text: Text<'a>, context: &'a Context<'a>, scan: &'a Scan) -> Self {
-        let is_prompt = matches!(text.role, Role::Skill { .. } | Role::Command { .. });
+        let positions = match text.role {
+            Role::Skill { arguments, .. } | Role::Command { arguments } => {
+                Positions::of(text.body, scan, arguments.declared)
+            }
+            Role::Agent | Role::Support => Positions::default(),
+        };
         Self {
             text,
             context,
             scan,
-            positions: if is_prompt {
-                Positions::of(text.body, scan)
-            } else {
-                Positions::default()
-            },
+            positions,
             edits: Edits::default(),
             notes: Notes::default(),
             reads: BTreeSet::new(),

@@ -49,16 +49,14 @@ fn word(text: &str) -> String {
     shell::quoted(text)
 }
 
-static SETTING: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"\$\{user_config\.([A-Za-z0-9_-]+)\}").ok());
+static SETTING: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"\$\{user_config\.([A-Za-z0-9_-]+)\}").unwrap_or_else(|error| panic!("{error}"))
+});
 
 /// The settings that Claude Code asks the user for, as the variables it sets for a plugin's processes.
 pub(super) fn with_settings(command: &str) -> (String, Vec<String>) {
     let mut names = Vec::new();
-    let Some(setting) = SETTING.as_ref() else {
-        return (command.to_owned(), names);
-    };
-    let command = setting.replace_all(command, |found: &Captures<'_>| {
+    let command = SETTING.replace_all(command, |found: &Captures<'_>| {
         let name = found[1].to_ascii_uppercase().replace('-', "_");
         let name = format!("CLAUDE_PLUGIN_OPTION_{name}");
         names.push(name.clone());
@@ -108,12 +106,13 @@ pub(super) fn exports(context: &Context<'_>, project: bool) -> String {
 
 /// The command run by the adapter.
 ///
-/// Without Node.js a hook that can block does: a guard that is not there must not let pass.
+/// Without Node.js a hook that guards a tool blocks it: a guard that is not there must not let pass. Any other one
+/// warns and lets go.
 pub(super) fn adapted(
     command: &str,
     spec: &Map<String, Value>,
     adapter: &str,
-    can_block: bool,
+    guards: bool,
     context: &Context<'_>,
 ) -> String {
     let adapter = match &context.options.root {
@@ -122,7 +121,7 @@ pub(super) fn adapted(
     };
     let spec = shell::quoted(&Value::Object(spec.clone()).to_string());
     let command = shell::quoted(command);
-    let code = if can_block { 2 } else { 1 };
+    let code = if guards { 2 } else { 1 };
     format!(
         "command -v node >/dev/null 2>&1 || {{ echo 'A hook of the plugin {} needs Node.js, and there is no node in PATH.' >&2; exit {code}; }}; exec node {adapter} {spec} {command}",
         context.plugin.name.replace('\'', " ")

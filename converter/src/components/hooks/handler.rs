@@ -190,10 +190,11 @@ fn run(draft: &mut Draft<'_, '_>, reach: Option<Reach>) -> Result<Handler, Vec<F
                 None => plain_matcher(draft),
             };
             let adapter = draft.plugin.adapter;
-            let can_block = draft.event.can_block;
+            // A tool is held back, what the user has written is not.
+            let guards = draft.event.can_block && draft.event.subject == HookSubject::Tool;
             (
                 matcher,
-                command::adapted(&line, spec, adapter, can_block, context),
+                command::adapted(&line, spec, adapter, guards, context),
             )
         }
         None => (plain_matcher(draft), line),

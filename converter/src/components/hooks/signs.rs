@@ -49,7 +49,7 @@ impl BitOr for Signs {
     }
 }
 
-static WORDS: LazyLock<Option<RegexSet>> = LazyLock::new(|| {
+static WORDS: LazyLock<RegexSet> = LazyLock::new(|| {
     RegexSet::new([
         r"CLAUDE_PROJECT_DIR",
         r"CLAUDE_ENV_FILE",
@@ -59,15 +59,12 @@ static WORDS: LazyLock<Option<RegexSet>> = LazyLock::new(|| {
         r#"["']ask\\?["']"#,
         r"updatedToolOutput|updatedMCPToolOutput",
     ])
-    .ok()
+    .unwrap_or_else(|error| panic!("{error}"))
 });
 
 /// The signs in one text.
 pub(super) fn of_text(text: &[u8]) -> Signs {
-    let Some(words) = WORDS.as_ref() else {
-        return Signs::default();
-    };
-    let found = words.matches(text);
+    let found = WORDS.matches(text);
     Signs {
         project: found.matched(0),
         env_file: found.matched(1),
@@ -113,19 +110,19 @@ fn is_program(path: &str) -> bool {
     }
 }
 
-static OWN_FILE: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(r#"\$\{?(?:CLAUDE_)?PLUGIN_ROOT(?::-[^}]*)?\}?["']?/([^\s"'`;|&<>()$]+)"#).ok()
+static OWN_FILE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r#"\$\{?(?:CLAUDE_)?PLUGIN_ROOT(?::-[^}]*)?\}?["']?/([^\s"'`;|&<>()$]+)"#)
+        .unwrap_or_else(|error| panic!("{error}"))
 });
 
 /// Whether it can be told from words what a command answers: it runs a file of the plugin, or
 /// nothing but words of the shell.
 pub(super) fn is_readable(command: &str, tree: &Tree) -> bool {
-    let runs_own_file = OWN_FILE.as_ref().is_some_and(|own| {
-        own.captures_iter(command.as_bytes())
-            .filter_map(|found| std::str::from_utf8(found.get(1)?.as_bytes()).ok())
-            .filter_map(|path| paths::join("", path))
-            .any(|path| tree.get(&path).is_some_and(|file| !file.bytes.is_empty()))
-    });
+    let runs_own_file = OWN_FILE
+        .captures_iter(command.as_bytes())
+        .filter_map(|found| std::str::from_utf8(found.get(1)?.as_bytes()).ok())
+        .filter_map(|path| paths::join("", path))
+        .any(|path| tree.get(&path).is_some_and(|file| !file.bytes.is_empty()));
     let first = command.split_whitespace().next().unwrap_or_default();
     runs_own_file || matches!(first, "echo" | "printf" | "exit" | "true" | "false" | ":")
 }

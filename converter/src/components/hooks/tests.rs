@@ -559,3 +559,37 @@ proptest! {
         prop_assert_eq!(kept, written);
     }
 }
+
+/// What a hook of each event answers where there is no Node.js: only what guards a tool holds it back.
+#[cfg(unix)]
+#[test]
+fn without_node_a_hook_guards_tools_and_lets_prompts_go() {
+    let script = "jq .transcript_path; echo '{\"permissionDecision\": \"ask\"}'; jq .tool_response";
+    for (event, matcher, code) in [
+        ("PreToolUse", Some("Bash"), 2),
+        ("PermissionRequest", Some("Bash"), 2),
+        ("PostToolUse", Some("Bash"), 1),
+        ("UserPromptSubmit", None, 1),
+        ("Stop", None, 1),
+        ("SessionStart", None, 1),
+    ] {
+        let handler = json!({"type": "command", "command": RUN});
+        let result = converted(
+            vec![hook(event, matcher, handler)],
+            script,
+            &Options::default(),
+        );
+        let file = result.file.unwrap();
+        let command = file["hooks"][event][0]["hooks"][0]["command"]
+            .as_str()
+            .unwrap();
+        assert!(command.contains("exec node"), "{event}: {command}");
+        let output = std::process::Command::new("/bin/sh")
+            .args(["-c", command])
+            .env("PATH", "/nowhere")
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(code), "{event}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("needs Node.js"));
+    }
+}

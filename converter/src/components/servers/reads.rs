@@ -33,7 +33,7 @@ const NOT_NAMED: [&str; 14] = [
     "CLAUDE_PROJECT_DIR",
 ];
 
-static READ: LazyLock<Option<Regex>> = LazyLock::new(|| {
+static READ: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r#"(?x)
         (?: (?:process|Bun|import\.meta)\.env\.
@@ -46,7 +46,7 @@ static READ: LazyLock<Option<Regex>> = LazyLock::new(|| {
           | ENV(?:\.fetch\(|\[)\s*["']
         ) ([A-Z][A-Z0-9_]{1,63}) \b"#,
     )
-    .ok()
+    .unwrap_or_else(|error| panic!("{error}"))
 });
 
 /// The variables that the files named in these texts read, sorted.
@@ -54,9 +54,6 @@ pub(super) fn variables_of_files<'a>(
     source: &Source,
     texts: impl Iterator<Item = &'a Text>,
 ) -> BTreeSet<String> {
-    let Some(read) = READ.as_ref() else {
-        return BTreeSet::new();
-    };
     texts
         .filter_map(|text| match text.pieces.as_slice() {
             [.., Piece::Root, Piece::Literal(path)] => paths::join("", path),
@@ -65,7 +62,7 @@ pub(super) fn variables_of_files<'a>(
         .filter_map(|path| source.tree.get(&path))
         .filter(|file| file.bytes.len() <= LONGEST)
         .filter_map(|file| std::str::from_utf8(&file.bytes).ok())
-        .flat_map(|program| read.captures_iter(program))
+        .flat_map(|program| READ.captures_iter(program))
         .filter_map(|found| Some(found.get(1)?.as_str().to_owned()))
         .filter(|name| !NOT_NAMED.contains(&name.as_str()))
         .collect()

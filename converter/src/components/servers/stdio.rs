@@ -50,6 +50,7 @@ impl Process {
 pub(super) fn convert(draft: &mut Draft<'_, '_>) -> Result<(), Finding> {
     let mut process = read(draft)?;
     let uses_root = process.has(&Piece::Root);
+    relative_files(draft, &process);
     let read_by_it = reads::variables_of_files(draft.context.source, process.texts());
     for name in process.texts().flat_map(user_config).collect::<Vec<_>>() {
         http::ask(draft, &name);
@@ -98,6 +99,35 @@ pub(super) fn convert(draft: &mut Draft<'_, '_>) -> Result<(), Finding> {
             .insert("env_vars".to_owned(), Value::Array(variables));
     }
     Ok(())
+}
+
+/// Says of files of the plugin that are named by a relative path: the process starts in the project, in Claude Code too.
+fn relative_files(draft: &mut Draft<'_, '_>, process: &Process) {
+    let starts_in_project = process
+        .cwd
+        .as_ref()
+        .is_none_or(|cwd| cwd.pieces == [Piece::Project]);
+    if !starts_in_project {
+        return;
+    }
+    let words = std::iter::once(&process.command).chain(&process.args);
+    let named: Vec<String> = words
+        .filter_map(Text::literal)
+        .map(|word| word.rsplit_once('=').map_or(word, |(_, value)| value))
+        .filter(|word| word.contains('/') || word.contains('.'))
+        .filter(|word| {
+            let path = (!word.starts_with(['/', '-'])).then(|| paths::join("", word));
+            let path = path.flatten().filter(|path| !path.is_empty());
+            path.is_some_and(|path| draft.context.source.tree.get(&path).is_some())
+        })
+        .map(str::to_owned)
+        .collect();
+    for word in named {
+        draft.say(
+            Code::McpFileNotFound,
+            format!("`{word}` is looked for in the project, where it starts, and lies in the plugin: `${{CLAUDE_PLUGIN_ROOT}}/{word}` would name it."),
+        );
+    }
 }
 
 fn user_config(text: &Text) -> impl Iterator<Item = String> {
@@ -192,7 +222,7 @@ fn place(draft: &mut Draft<'_, '_>, process: &mut Process, uses_root: bool) -> R
     if process.has(&Piece::Project) {
         return Err(draft.finding(
             Code::McpCwdDiffers,
-            "It needs to know both where the plugin lies and where the project does, and a bundle that can be moved knows only one: convert it for a fixed place.",
+            "It needs to know both where the plugin lies and where the project does, and a bundle that can be moved knows only one: chosen for a thread from where the plugin is installed, it runs.",
         ));
     }
     let folder = match &process.cwd {
@@ -213,7 +243,7 @@ fn place(draft: &mut Draft<'_, '_>, process: &mut Process, uses_root: bool) -> R
             _ => {
                 return Err(draft.finding(
                     Code::McpCwdDiffers,
-                    "It starts in another folder than the plugin's and needs to know where the plugin lies: convert it for a fixed place.",
+                    "It starts in another folder than the plugin's and needs to know where the plugin lies, which a bundle that can be moved does not: chosen for a thread from where the plugin is installed, it runs.",
                 ));
             }
         },

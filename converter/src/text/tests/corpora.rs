@@ -10,7 +10,7 @@ use crate::names::{Names, PluginNames};
 use crate::options::BundleRoot;
 use crate::report::Code;
 use crate::source::SkillSource;
-use crate::text::{ConvertedText, Role, Text};
+use crate::text::{Arguments, ConvertedText, Role, Text};
 
 /// One text of a plugin.
 struct Piece {
@@ -158,9 +158,11 @@ fn text<'a>(piece: &'a Piece, folder: &'a str) -> Text<'a> {
         role: match piece.kind {
             's' => Role::Skill {
                 folder,
-                arguments: &[],
+                arguments: Arguments::default(),
             },
-            'c' => Role::Command { arguments: &[] },
+            'c' => Role::Command {
+                arguments: Arguments::default(),
+            },
             'a' => Role::Agent,
             _ => Role::Support,
         },

@@ -5,7 +5,7 @@ use crate::report::Code;
 use crate::text::edits::Edits;
 use crate::text::scan::Scan;
 use crate::text::work::Work;
-use crate::text::{Role, Text, gate};
+use crate::text::{Arguments, Role, Text, gate};
 
 /// Lines on which something is left alive.
 fn alive(body: &str, role: Role<'_>, reported: Option<usize>) -> Vec<usize> {
@@ -33,7 +33,10 @@ fn alive(body: &str, role: Role<'_>, reported: Option<usize>) -> Vec<usize> {
 
 const SKILL: Role<'static> = Role::Skill {
     folder: "skills/prd",
-    arguments: &[],
+    arguments: Arguments {
+        declared: false,
+        names: &[],
+    },
 };
 
 #[test]
@@ -43,8 +46,6 @@ fn what_is_left_alive_fails_with_its_line() {
         "$CLAUDE_PLUGIN_ROOT/x",
         "${user_config.x}",
         "[x](${CLAUDE_SKILL_DIR}/x.md)",
-        "subagent_type: x",
-        "Task(subagent_type=\"x\")",
         "Do $ARGUMENTS",
         "@../shared/rules.md",
         "!`date`",

@@ -8,8 +8,8 @@ mod links;
 mod prose;
 mod references;
 mod servers;
-mod tools;
 mod variables;
+mod vocabulary;
 
 use crate::text::ConvertedText;
 
@@ -49,4 +49,11 @@ fn below(text: ConvertedText) -> ConvertedText {
         .split_once("\n\n")
         .map_or(text.body.clone(), |(_, body)| body.to_owned());
     ConvertedText { body, ..text }
+}
+
+/// A text without what its top says of Claude's words.
+fn under(text: ConvertedText) -> ConvertedText {
+    let says =
+        text.body.starts_with("Words of Claude Code") || text.body.starts_with("Spawn the agents");
+    if says { below(text) } else { text }
 }

@@ -9,7 +9,7 @@ use crate::names::{Names, PluginNames};
 use crate::options::{BundleRoot, Options};
 use crate::source::{Plugin, SkillSource, Source};
 use crate::target::Codex;
-use crate::text::{ConvertedText, Role, Text, convert};
+use crate::text::{Arguments, ConvertedText, Role, Text, convert};
 
 /// Everything a text is converted in.
 #[derive(Debug, Clone, Default)]
@@ -124,7 +124,10 @@ impl World {
             bundle_file: "skills/prd/SKILL.md",
             role: Role::Skill {
                 folder: "skills/prd",
-                arguments: &arguments,
+                arguments: Arguments {
+                    declared: true,
+                    names: &arguments,
+                },
             },
         })
     }
@@ -136,7 +139,9 @@ impl World {
             file: "commands/idea.md",
             first_line: 1,
             bundle_file: "skills/idea/SKILL.md",
-            role: Role::Command { arguments: &[] },
+            role: Role::Command {
+                arguments: Arguments::default(),
+            },
         })
     }
 

@@ -1,118 +1,75 @@
-//! Agents that are spawned.
+//! Agents that are spawned: their names become the platform's, the sentences stay.
 
-use super::check;
+use super::{check, under};
 use crate::text::tests::world::World;
 
 #[test]
-fn agents() {
+fn names_of_agents_in_sentences_that_stay() {
     let world = World::small();
+    let note: &[&str] = &["tool-explained"];
     let unknown: &[&str] = &["agent-unknown"];
+    let both: &[&str] = &["agent-unknown", "tool-explained"];
     check(
-        |body| world.skill(body),
+        |body| under(world.skill(body)),
         &[
             (
-                "This invokes the **reviewer** agent.",
-                "This invokes the `forge:reviewer` agent.",
-                &[],
+                "Use the Task tool with subagent_type=\"general-purpose\" to spawn these three agents in parallel.",
+                "Use the Task tool with agent_type=\"default\" to spawn these three agents in parallel.",
+                note,
             ),
             (
-                "Use the **reviewer** agent to look, then launch 3 `reviewer` agents.",
-                "Spawn the `forge:reviewer` agent to look, then launch 3 `forge:reviewer` agents.",
-                &[],
-            ),
-            (
-                "Run a forge-tester subagent. Use the Explore agent; explore agent options; a plan agent, the reviewer agent.",
-                "Spawn the `forge:forge-tester` agent. Spawn the `explorer` agent; explore agent options; a plan agent, the reviewer agent.",
-                &[],
-            ),
-            (
-                "Launch `Task(subagent_type=\"general-purpose\")` with this:",
-                "Spawn the `default` agent with this:",
+                "Launch a second Claude Agent (subagent_type: `reviewer`, model: `opus`). Compare both.",
+                "Launch a second Claude Agent (agent_type: `forge:reviewer`, model: `opus`). Compare both.",
                 &[],
             ),
             (
                 "Each MUST be a `Task(subagent_type=\"reviewer\")` call.",
-                "Each MUST be a spawned `forge:reviewer` agent.",
-                &[],
+                "Each MUST be a `Task(agent_type=\"forge:reviewer\")` call.",
+                note,
             ),
             (
                 "use Agent(subagent_type: \"other:auditor\", prompt: \"Look at it\")",
-                "spawn the `other:auditor` agent with the prompt \"Look at it\"",
-                &[],
+                "use Agent(agent_type: \"other:auditor\", prompt: \"Look at it\")",
+                note,
             ),
             (
-                "`Task(subagent_type=\"auditor\", prompt=\"Do it\")`",
-                "Spawn the `other:auditor` agent with the prompt `\"Do it\"`",
-                &[],
-            ),
-            (
-                "`Agent(forge:reviewer, check it)`",
-                "Spawn the `forge:reviewer` agent with the prompt `check it`",
-                &[],
-            ),
-            (
-                "run `Task({subagent_type: 'Plan', prompt: 'x'})`",
-                "spawn the `default` agent (read only: it plans and changes nothing) with the prompt `'x'`",
-                &[],
+                "`Agent(forge:tester, check it)`, Task(reviewer), Task(\"Explore\", \"look at it\")",
+                "`Agent(forge:forge-tester, check it)`, Task(forge:reviewer), Task(\"explorer\", \"look at it\")",
+                &["tool-explained", "tool-explained"],
             ),
             (
                 "```\nTask(\n  subagent_type=\"tester\",\n  prompt=\"x\"\n)\n```",
-                "```\nSpawn the `forge:forge-tester` agent with (\n  agent_type=\"forge:forge-tester\",\n  prompt=\"x\"\n)\n```",
-                &[],
+                "```\nTask(\n  agent_type=\"forge:forge-tester\",\n  prompt=\"x\"\n)\n```",
+                note,
             ),
             (
                 "```\nTask:\n  subagent_type: \"forge-reviewer\"\n  prompt: |\n    x\n```",
-                "```\nSpawn the `forge:reviewer` agent:\n  agent_type: \"forge:reviewer\"\n  prompt: |\n    x\n```",
+                "```\nTask:\n  agent_type: \"forge:reviewer\"\n  prompt: |\n    x\n```",
                 &[],
             ),
             (
-                "<Task>\nsubagent_type: reviewer\nprompt: x\n</Task>",
-                "<Task>\nagent: spawn the `forge:reviewer` agent\nprompt: x\n</Task>",
+                "- `subagent_type`: `\"Explore\"`, **subagent_type:** reviewer, {\"subagent_type\": \"auditor\"}",
+                "- `agent_type`: `\"explorer\"`, **agent_type:** forge:reviewer, {\"agent_type\": \"other:auditor\"}",
                 &[],
             ),
             (
-                "- `subagent_type`: `\"Explore\"`",
-                "- agent: spawn the `explorer` agent",
-                &[],
-            ),
-            (
-                "- **subagent_type:** reviewer",
-                "- agent: spawn the `forge:reviewer` agent",
-                &[],
-            ),
-            (
-                "```json\n{\"subagent_type\": \"reviewer\"}\n```",
-                "```json\n{\"agent_type\": \"forge:reviewer\"}\n```",
-                &[],
-            ),
-            (
-                "Use Task tool with subagent_type=\"reviewer\" to check.",
-                "Spawn the `forge:reviewer` agent to check.",
-                &[],
-            ),
-            (
-                "`Task` with `subagent_type: Explore` — look",
-                "Spawn the `explorer` agent — look",
-                &[],
+                "Task(subagent_type=\"Plan\") and subagent_type: nobody.",
+                "Task(subagent_type=\"Plan\") and subagent_type: nobody.",
+                &["agent-unknown", "tool-explained", "tool-explained"],
             ),
             (
                 "Choose the `subagent_type` well",
-                "Choose the agent type well",
-                &[],
-            ),
-            (
-                "`subagent_type`: the chosen role",
-                "Agent type: the chosen role",
-                &[],
+                "Choose the `subagent_type` well",
+                note,
             ),
             (
                 "`Task(subagent_type=\"nobody\")`",
-                "Spawn the `default` agent (in place of `nobody`, which is not there)",
-                unknown,
+                "`Task(subagent_type=\"nobody\")`",
+                &["agent-unknown", "tool-explained", "tool-explained"],
             ),
             (
-                "Use the forge:reviewer agent.",
-                "Spawn the `forge:reviewer` agent.",
+                "Use the forge:tester agent.",
+                "Use the forge:forge-tester agent.",
                 &[],
             ),
             (
@@ -121,51 +78,31 @@ fn agents() {
                 &[],
             ),
             (
-                "Spawn a `none:x` agent.",
-                "Spawn a `none:x` agent.",
-                unknown,
-            ),
-            (
-                "Ask @agent-forge:reviewer to look",
-                "Spawn the `forge:reviewer` agent to look",
-                &[],
-            ),
-            ("and @agent-none:x", "and @agent-none:x", unknown),
-            (
-                "Dispatch a `general-purpose` subagent",
-                "Spawn the `default` agent",
+                "Ask @agent-forge:reviewer to look. @agent-reviewer looks; the @agent-auditor agent",
+                "Ask the `forge:reviewer` agent to look. The `forge:reviewer` agent looks; the `other:auditor` agent",
                 &[],
             ),
             (
                 "```\nSubagent (general-purpose):\n  x\n```",
-                "```\nSpawn the `default` agent:\n  x\n```",
+                "```\nSubagent (default):\n  x\n```",
                 &[],
             ),
             (
-                "Use the Task tool (subagent_type: reviewer) here.",
-                "Use the agent-spawning tool (spawn the `forge:reviewer` agent) here.",
-                &["tool-reworded"],
-            ),
-            (
-                "Launch three with subagent_type=\"Explore\"",
-                "Launch three with agent type `explorer` (spawn the `explorer` agent)",
+                "This invokes the **reviewer** agent, a forge-tester subagent, and the Explore agent.",
+                "This invokes the **reviewer** agent, a forge-tester subagent, and the Explore agent.",
                 &[],
             ),
+        ],
+    );
+    check(
+        |body| world.skill(body),
+        &[
             (
-                "Run Task(reviewer). Run Task(\"Explore\", \"look at it\").",
-                "Spawn the `forge:reviewer` agent. Spawn the `explorer` agent with the prompt \"look at it\".",
-                &[],
-            ),
-            (
-                "Use Task with subagent_type: reviewer. Then subagent_type=general-purpose.",
-                "Spawn the `forge:reviewer` agent. Then agent type `default` (spawn the `default` agent).",
-                &[],
-            ),
-            (
-                "Set subagent_type: nobody.",
-                "Set agent type `default` (spawn the `default` agent (in place of `nobody`, which is not there)).",
+                "Spawn a `none:x` agent.",
+                "Spawn a `none:x` agent.",
                 unknown,
             ),
+            ("and @agent-none:x", "and @agent-none:x", unknown),
             // Not agents.
             (
                 "Task(s) to do, Agent(s), the Task (urgent)",
@@ -179,13 +116,28 @@ fn agents() {
             ),
             ("Use the reviewer agent.", "Use the reviewer agent.", &[]),
             (
-                "Plan and Explore, `Plan` it",
-                "Plan and Explore, `Plan` it",
+                "Plan and Explore, `Plan` it. A plan agent, explore agent options",
+                "Plan and Explore, `Plan` it. A plan agent, explore agent options",
                 &[],
             ),
             (
                 "Task: do it\n\nnote: agents agree",
                 "Task: do it\n\nnote: agents agree",
+                &[],
+            ),
+            (
+                "subagent_type: nobody",
+                "Words of Claude Code in this text, and what they mean in Codex: `subagent_type` – `agent_type`, the agent to spawn; \
+                 `nobody` agent – the `default` agent (in place of `nobody`, which is not there). \
+                 Spawn the agents to which this text hands work.\n\nsubagent_type: nobody",
+                both,
+            ),
+            (
+                "The **reviewer** agent, the Plan agent",
+                "Words of Claude Code in this text, and what they mean in Codex: \
+                 `Plan` agent – the `default` agent (read only: it plans and changes nothing); \
+                 `reviewer` agent – the `forge:reviewer` agent. \
+                 Spawn the agents to which this text hands work.\n\nThe **reviewer** agent, the Plan agent",
                 &[],
             ),
         ],

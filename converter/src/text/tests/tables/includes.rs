@@ -111,7 +111,23 @@ fn includes() {
             ("- @docs/", "- Read `/b/docs` now.", &[]),
             (
                 "Look at @src/, @docs, @./ and @/docs/",
-                "Look at @src/, @docs, @./ and @/docs/",
+                "Look at `src/`, @docs, `./` and @/docs/",
+                &[],
+            ),
+            (
+                "- Build: @go.mod\n- CI: @Jenkinsfile or @.github/workflows/\n- @.env\n- @prisma/schema.prisma (@app/api/[id]/route.ts)",
+                "- Build: `go.mod`\n- CI: `Jenkinsfile` or `.github/workflows/`\n- Read `.env` of the project now.\n- `prisma/schema.prisma` (`app/api/[id]/route.ts`)",
+                &[],
+            ),
+            (
+                "@app/(auth)/login/page.tsx, @app/[[...all]]/page.tsx. @docs/[x](y) @acme/ packages",
+                "`app/(auth)/login/page.tsx`, `app/[[...all]]/page.tsx`. @docs/[x](y) @acme/ packages",
+                &["claude-specific-text"],
+            ),
+            // Of paths in general.
+            (
+                "It stops ../ and ~/ escapes, `../..`, @../ and @.. too: `@docs/...`, @docs/…, @references/...",
+                "It stops ../ and ~/ escapes, `../..`, @../ and @.. too: `@docs/...`, @docs/…, @references/...",
                 &[],
             ),
             // A variable is read whole.

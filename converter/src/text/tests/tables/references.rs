@@ -63,6 +63,12 @@ fn references() {
                 "使用$forge:idea命令（$forge:prd）、「$forge:idea」、$forge:部署, $forge:部署",
                 &[],
             ),
+            // A family of commands has no name of its own.
+            (
+                "Each begins with `/idea:`. Call any `/idea:*`, /idea:<x> or /idea:… command; /idea: it does",
+                "Each begins with `/idea:`. Call any `/idea:*`, /idea:<x> or /idea:… command; $forge:idea: it does",
+                &[],
+            ),
             // Not references.
             ("```\n/forge:idea\n```", "```\n/forge:idea\n```", &[]),
             (

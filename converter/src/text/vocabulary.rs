@@ -1,0 +1,101 @@
+//! Names of Claude's tools: they stay where they are, and the top says what each means here. A text that says it already
+//! does not say it twice: what is named at its top are the same names.
+
+use std::ops::Range;
+
+use super::scan::Place;
+use super::words;
+use super::work::Work;
+use crate::report::Code;
+use crate::target::ToolWords;
+
+/// Looks for the names.
+pub(super) fn run(work: &mut Work<'_>) {
+    let body = work.body();
+    let mut may_be = Vec::new();
+    let mut at = 0;
+    while let Some(found) = body[at..].find(|c: char| c.is_ascii_alphabetic()) {
+        let start = at + found;
+        let word = words::run(body, start, 64, |c| c.is_ascii_alphanumeric() || c == '_');
+        at = word.end;
+        let is_part = words::before(body, start)
+            .is_some_and(|c| words::is_word(c) || matches!(c, '-' | '.' | '$'))
+            || words::after(body, word.end).is_some_and(words::is_word);
+        if is_part || work.place(start) == Place::Link {
+            continue;
+        }
+        match tool(work, &body[word.clone()]) {
+            Some(tool) if !tool.ordinary => work.explain_tool(word),
+            Some(_) if is_tool(work, &word) => work.explain_tool(word),
+            Some(_) if is_code(work, &word) => may_be.push(word),
+            _ => {}
+        }
+    }
+    // `Read` alone is a tool only in a text that speaks of tools.
+    if !work.notes.words.is_empty() {
+        for word in may_be {
+            work.explain_tool(word);
+        }
+    }
+}
+
+/// Whether a name is all of a code span.
+fn is_code(work: &Work<'_>, word: &Range<usize>) -> bool {
+    let place = work.place(word.start);
+    matches!(place, Place::Span(index) if work.scan.spans[index].content == *word)
+}
+
+fn tool(work: &Work<'_>, name: &str) -> Option<&'static ToolWords> {
+    work.context
+        .target
+        .tools()
+        .iter()
+        .find(|tool| tool.name == name)
+}
+
+/// Whether an ordinary word is the name of a tool here: called at the start of a code span, before "tool", or before
+/// another tool after a slash.
+fn is_tool(work: &Work<'_>, word: &Range<usize>) -> bool {
+    let body = work.body();
+    let end = match work.place(word.start) {
+        Place::Block(_) | Place::Link => return false,
+        Place::Span(index) if work.scan.spans[index].content == *word => {
+            work.scan.spans[index].range.end
+        }
+        Place::Span(index) => {
+            let content = &work.scan.spans[index].content;
+            return content.start == word.start && body[word.end..].starts_with('(');
+        }
+        Place::Prose => word.end,
+    };
+    let rest = words::tail(body, end, 64);
+    let rest = rest.trim_start_matches('*');
+    if let Some(other) = rest.strip_prefix('/') {
+        let end = words::run(other, 0, 64, |c| c.is_ascii_alphanumeric()).end;
+        return tool(work, &other[..end]).is_some();
+    }
+    rest.strip_prefix(" tool").is_some_and(|rest| {
+        let rest = rest.strip_prefix('s').unwrap_or(rest);
+        !rest.starts_with(|c: char| words::is_word(c) || c == '-')
+    })
+}
+
+impl Work<'_> {
+    /// Says at the top what a tool means that is named at a place and keeps its name.
+    pub(super) fn explain_tool(&mut self, word: Range<usize>) {
+        let body = self.body();
+        let name = &body[word.clone()];
+        let Some(tool) = tool(self, name).filter(|_| self.edits.is_free(word.clone())) else {
+            return;
+        };
+        let Some(meaning) = tool.meaning else {
+            let message = format!("there is no counterpart of the tool `{name}`");
+            self.find_first(word.start, Code::ToolUnavailable, message);
+            self.notes.mean(format!("`{name}`"), "not there".to_owned());
+            return;
+        };
+        self.notes.mean(format!("`{name}`"), meaning.to_owned());
+        let message = format!("the text says at its top what `{name}` means");
+        self.find_first(word.start, Code::ToolExplained, message);
+    }
+}
