@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use codex_loadout_protocol::selection::{HookPolicy, Mode};
+use codex_loadout_protocol::selection::{HookPolicy, ManagedPolicy, Mode};
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use serde_json::{Map, Value, json};
 
@@ -12,6 +12,7 @@ use super::hooks;
 use super::host_config::MergeMode;
 use super::launch_line::refuse_given_back;
 use super::levers::Levers;
+use super::policy::has_hooks;
 use super::server_definition;
 use super::skill_list::{developer_instructions, role_with_list, skill_list};
 use crate::bundle::Digest;
@@ -278,7 +279,9 @@ impl Lowering<'_> {
         }
         let of_launch_line = hooks::of_launch_line(&self.catalog.launch_line);
         let runs = self.active_hooks().next().is_some();
-        let stay_on = self.catalog.policy.forces("hooks", true);
+        let policy = &self.catalog.policy;
+        let included = self.plan.managed == ManagedPolicy::Include && has_hooks(policy);
+        let stay_on = policy.forces("hooks", true) || included;
         if !runs && of_launch_line.is_empty() && !stay_on {
             self.set(&["features", "hooks"], false);
             return;

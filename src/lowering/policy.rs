@@ -59,6 +59,13 @@ fn refusal(kind: ErrorKind, found: &[ManagedReceipt], does: &str) -> LoadoutErro
     LoadoutError::new(kind, sentences.join("; ")).with_items(items.collect())
 }
 
+/// Whether a layer has hooks, which run in every thread that has hooks on.
+pub(super) fn has_hooks(policy: &Policy) -> bool {
+    let mut layers = policy.layers.iter();
+    !policy.requirements.hooks.is_empty()
+        || layers.any(|layer| !hook_events(&layer.config).is_empty())
+}
+
 #[derive(Default)]
 struct Found {
     forced: Vec<ManagedReceipt>,

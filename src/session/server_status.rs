@@ -38,7 +38,8 @@ impl Work {
         let receipt = &binding.loadout.receipt;
         let mut listed = receipt.mcp_servers.iter();
         let Some(server) = listed.find(|server| server.name == params.name) else {
-            if binding.loadout.plan.host_servers != Scope::All {
+            // What an administrator forces on it is under `managed`.
+            if binding.loadout.plan.host_servers != Scope::All && receipt.managed.is_empty() {
                 self.unload_with_stranger(thread, &params.name).await;
             }
             return None;

@@ -8,7 +8,7 @@ use super::rebind::{Rebind, Then, Told};
 use super::turns::cause_of;
 use super::work::Work;
 use crate::loadouts::read_params;
-use crate::lowering::servers_written;
+use crate::lowering::{held_against_policy, servers_written};
 use crate::router::{Prepared, Ticket};
 use crate::wire::Frame;
 
@@ -30,6 +30,7 @@ impl Work {
             let lowered = self.told_now(&binding, &catalog, &upstream).await?;
             let news = binding.untold(&lowered.config);
             if !news.is_empty() {
+                held_against_policy(&binding.loadout.plan, &catalog, &lowered)?;
                 let cause = Some(cause_of(&binding, &news));
                 load.push(Told {
                     thread,

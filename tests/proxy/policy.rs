@@ -299,10 +299,11 @@ async fn a_change_while_threads_live_counts_at_their_next_load() {
     managed.says_nothing();
     let resumed = host.request("thread/resume", fork).await.unwrap();
     stage.check(&host, &id_of(&resumed), &promise).await;
-    // A server that comes in makes it load anew: that is where it is refused.
+    // A server that comes in would make it load anew: that is where it is refused.
     managed.says(MANAGED, &format!("{}enabled = true\n", managed.corp()));
-    let turn = json!({ "threadId": thread, "input": [{ "type": "text", "text": "hi" }] });
-    let error = host.refusal("turn/start", turn).await.unwrap();
+    stage.check(&host, &thread, &promise).await;
+    let reload = "config/mcpServer/reload";
+    let error = host.refusal(reload, Value::Null).await.unwrap();
     assert_eq!(
         told(&error),
         (
