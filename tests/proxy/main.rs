@@ -18,6 +18,7 @@ mod gate;
 mod goals;
 mod independence;
 mod load;
+mod manifests;
 mod methods;
 mod persistence;
 mod proof;
