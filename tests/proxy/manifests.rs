@@ -389,3 +389,30 @@ async fn servers_of_an_agent_plugin_run_where_they_are_chosen_and_nowhere_else()
         );
     }
 }
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_of_files_without_end_holds_up_no_start() {
+    use std::os::unix::fs::symlink;
+    use std::time::Duration;
+    let stage = Stage::standard().await;
+    let agents = stage.home.project().join(".codex/agents");
+    std::fs::create_dir_all(&agents).unwrap();
+    symlink("/dev/zero", agents.join("zero.toml")).unwrap();
+    symlink("/", agents.join("disk")).unwrap();
+    symlink(".", agents.join("round")).unwrap();
+    let huge = std::fs::File::create(agents.join("huge.toml")).unwrap();
+    huge.set_len(10 << 30).unwrap();
+    let fifo = std::process::Command::new("mkfifo")
+        .arg(agents.join("fifo.toml"))
+        .status();
+    assert!(fifo.unwrap().success());
+    let host = stage.host().await;
+    let start = stage.start(&host, json!({ "skills": ["repo-review"] }));
+    let (thread, _) = tokio::time::timeout(Duration::from_secs(60), start)
+        .await
+        .unwrap();
+    stage
+        .check(&host, &thread, &Promise::of_skills(&["repo-review"]))
+        .await;
+}
