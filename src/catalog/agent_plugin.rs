@@ -120,8 +120,9 @@ fn for_codex(folder: &Path, server: Server, data_folder: &Path) -> Option<Value>
                 return None;
             }
             headers.retain(|name, _| {
-                let owned = |own: &&str| name.eq_ignore_ascii_case(own);
-                !OF_THE_CLIENT.iter().any(|own| owned(&own))
+                !OF_THE_CLIENT
+                    .iter()
+                    .any(|own| name.eq_ignore_ascii_case(own))
             });
             let mut definition = json!({ "url": url });
             if !headers.is_empty() {

@@ -95,6 +95,7 @@ impl Sign {
 #[derive(Default)]
 struct Look {
     facts: Vec<String>,
+    entries: usize,
     newest: Option<SystemTime>,
     seen: HashSet<FolderId>,
     targets: Targets,
@@ -141,10 +142,12 @@ impl Look {
             return Some(());
         }
         self.targets.folder(folder.to_owned(), Names::All);
-        if self.facts.len() > ENTRIES {
-            return None;
-        }
         for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            // Every entry counts: a link may make it the whole disk.
+            self.entries += 1;
+            if self.entries > ENTRIES {
+                return None;
+            }
             let path = entry.path();
             let kind = entry.file_type();
             let is_plain_file = kind.as_ref().is_ok_and(|kind| kind.is_file());

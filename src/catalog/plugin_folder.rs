@@ -319,4 +319,32 @@ mod tests {
         let error = PluginFolder::read(folder.path(), "p", Path::new("/data")).unwrap_err();
         assert!(error.to_string().contains("plugin.json"), "{error}");
     }
+
+    #[cfg(unix)]
+    #[test]
+    fn files_that_are_none_and_files_without_end_are_left_out() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        write(root, ".codex-plugin/plugin.json", "{}");
+        write(root, "skills/ok/SKILL.md", &skill("ok"));
+        write(root, "skills/zero/x", "");
+        write(root, "skills/ok/agents/x", "");
+        write(root, "hooks/x", "");
+        symlink("/dev/zero", root.join("skills/zero/SKILL.md")).unwrap();
+        symlink("/dev/zero", root.join("hooks/hooks.json")).unwrap();
+        symlink(".", root.join("skills/round")).unwrap();
+        let yaml = root.join("skills/ok/agents/openai.yaml");
+        let made = std::process::Command::new("mkfifo").arg(yaml).status();
+        assert!(made.unwrap().success());
+        let servers = fs::File::create(root.join(".mcp.json")).unwrap();
+        servers.set_len(200 << 20).unwrap();
+        let (tell, told) = std::sync::mpsc::channel();
+        let path = root.to_owned();
+        std::thread::spawn(move || tell.send(PluginFolder::read(&path, "p", Path::new("/d"))));
+        let read = told.recv_timeout(std::time::Duration::from_secs(20));
+        let read = read.expect("the folder was waited for").unwrap();
+        assert!(read.skills.iter().any(|skill| skill.name == "p:ok"));
+        assert!(read.servers.is_empty() && read.hooks.is_empty());
+    }
 }

@@ -151,4 +151,29 @@ mod tests {
             .collect();
         assert_eq!(changed, ["mine"]);
     }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_of_roles_can_hold_up_nobody() {
+        use std::os::unix::fs::symlink;
+        let home = tempfile::tempdir().unwrap();
+        let agents = home.path().join("agents");
+        fs::create_dir(&agents).unwrap();
+        fs::write(agents.join("a.toml"), "name = \"fine\"\n").unwrap();
+        symlink("/dev/zero", agents.join("zero.toml")).unwrap();
+        symlink(".", agents.join("round")).unwrap();
+        let huge = fs::File::create(agents.join("huge.toml")).unwrap();
+        huge.set_len(10 << 30).unwrap();
+        let fifo = agents.join("fifo.toml");
+        let made = std::process::Command::new("mkfifo").arg(fifo).status();
+        assert!(made.unwrap().success());
+        let whole_disk = home.path().join("disk");
+        symlink("/", &whole_disk).unwrap();
+        let (tell, told) = std::sync::mpsc::channel();
+        let folders = [agents, whole_disk];
+        std::thread::spawn(move || tell.send(roles(&Map::new(), &folders)));
+        let found = told.recv_timeout(std::time::Duration::from_secs(20));
+        let found = found.expect("the roles were waited for");
+        assert!(found.iter().any(|role| role.name == "fine"));
+    }
 }

@@ -280,7 +280,16 @@ mod tests {
     fn limits_and_missing_folders_are_told() {
         let folder = folder();
         fs::write(folder.path().join("y"), "yy").unwrap();
-        let read = |files, bytes| read_tree(folder.path(), Limits { files, bytes });
+        let read = |files, bytes| {
+            read_tree(
+                folder.path(),
+                Limits {
+                    files,
+                    bytes,
+                    ..Limits::default()
+                },
+            )
+        };
         assert!(read(2, 3).is_ok());
         assert!(matches!(read(1, 3), Err(ReadError::TooLarge { .. })));
         assert!(matches!(read(2, 2), Err(ReadError::TooLarge { .. })));
@@ -288,6 +297,18 @@ mod tests {
             read_tree(&folder.path().join("none"), Limits::default()),
             Err(ReadError::Unreadable { .. })
         ));
+    }
+
+    #[test]
+    fn texts_have_a_limit_of_their_own() {
+        let folder = folder();
+        let big = File::create(folder.path().join("big.md")).unwrap();
+        big.set_len(17 * 1024 * 1024).unwrap();
+        let read = || read_tree(folder.path(), Limits::default());
+        let error = read().unwrap_err().to_string();
+        assert!(error.contains("bytes of texts"), "{error}");
+        fs::rename(folder.path().join("big.md"), folder.path().join("big.png")).unwrap();
+        assert!(read().is_ok());
     }
 
     #[cfg(unix)]
@@ -306,6 +327,7 @@ mod tests {
         let limits = Limits {
             files: 1000,
             bytes: 1,
+            ..Limits::default()
         };
         let error = read_tree(folder.path(), limits).unwrap_err().to_string();
         assert!(error.ends_with("holds more than 1000 folders"), "{error}");

@@ -222,6 +222,7 @@ impl Store {
         let unlimited = Limits {
             files: usize::MAX,
             bytes: u64::MAX,
+            texts: u64::MAX,
         };
         let place = self.tree_path(digest);
         let kept = read_tree(&place, unlimited);

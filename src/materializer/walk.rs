@@ -12,16 +12,26 @@ pub struct Limits {
     pub files: usize,
     /// Bytes of all files together, at most.
     pub bytes: u64,
+    /// Bytes of all texts together, at most: they are read word by word.
+    pub texts: u64,
 }
 
 impl Default for Limits {
-    /// 20 000 files (what Codex 0.169 itself scans of a root) and 256 MiB.
+    /// 20 000 files (what Codex 0.169 itself scans of a root), 256 MiB, and 16 MiB of texts.
     fn default() -> Self {
         Self {
             files: 20_000,
             bytes: 256 * 1024 * 1024,
+            texts: 16 * 1024 * 1024,
         }
     }
+}
+
+/// What a conversion reads and rewrites.
+fn is_text(name: &str) -> bool {
+    [".md", ".json", ".toml", ".yaml", ".yml", ".txt", ".mdc"]
+        .iter()
+        .any(|end| name.ends_with(end))
 }
 
 /// Version control is no part of a bundle, and changes all the time.
@@ -63,6 +73,7 @@ pub(super) fn walk(
         files: 0,
         folders: 0,
         bytes: 0,
+        texts: 0,
         visit,
     };
     walk.folder(&real, "", &mut vec![real.clone()])
@@ -75,6 +86,7 @@ struct Walk<'a> {
     files: usize,
     folders: usize,
     bytes: u64,
+    texts: u64,
     visit: &'a mut dyn FnMut(Found<'_>) -> Result<(), ReadError>,
 }
 
@@ -176,6 +188,12 @@ impl Walk<'_> {
         }
         if self.bytes > self.limits.bytes {
             return Err(self.too_large(format!("{} bytes", self.limits.bytes)));
+        }
+        if is_text(&name) {
+            self.texts += metadata.len();
+        }
+        if self.texts > self.limits.texts {
+            return Err(self.too_large(format!("{} bytes of texts", self.limits.texts)));
         }
         (self.visit)(Found::File {
             name,

@@ -20,6 +20,7 @@ mod goals;
 mod independence;
 mod launch_line;
 mod load;
+mod manifests;
 mod methods;
 mod persistence;
 mod policy;
