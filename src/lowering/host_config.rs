@@ -10,7 +10,8 @@ use super::lower::Lowered;
 use crate::wire::{EditError, RawObject};
 
 /// Config keys under which capabilities are switched on or defined.
-const GUARDED: [&str; 9] = [
+const GUARDED: [&str; 10] = [
+    "cloud",
     "features",
     "skills",
     "plugins",
@@ -111,6 +112,11 @@ impl<'a> HostConfig<'a> {
         let mut found = Vec::new();
         for (key, value) in &self.guarded {
             match (key.as_str(), value) {
+                ("cloud", Value::Object(cloud)) => {
+                    if is_on(cloud.get("skills").and_then(|skills| skills.get("enabled"))) {
+                        found.push("cloud.skills.enabled".to_owned());
+                    }
+                }
                 ("features", Value::Object(features)) => {
                     found.extend(
                         WIDENING_FEATURES
@@ -332,6 +338,10 @@ mod tests {
                 "config.agents.role",
             ),
             (r#"{"hooks":{"Stop":[]}}"#, "config.hooks"),
+            (
+                r#"{"cloud.skills.enabled":true}"#,
+                "config.cloud.skills.enabled",
+            ),
             (r#"{"profile":"wide"}"#, "config.profile"),
             (r#"{"mcp_servers.\"x":{}}"#, "config.mcp_servers.\"x"),
         ] {

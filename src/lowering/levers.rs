@@ -15,6 +15,8 @@ pub const NEWEST_TESTED: CodexVersion = CodexVersion::new(0, 169, 0);
 pub struct Levers {
     /// `plugins."p@m".enabled` and its `mcp_servers` count for a single thread: from 0.157; ignored on 0.144 and 0.150.
     pub native_plugin_switch: bool,
+    /// Skills that Codex is sent from elsewhere (`--cloud-skills-snapshot`) can be switched off for one thread: from 0.169.
+    pub switches_off_cloud_skills: bool,
     /// `mcpServerStatus/list` tells of one server of a thread, from the connection that the thread has: from 0.169;
     /// all of them are started anew where that is not asked for.
     pub tells_of_one_server: bool,
@@ -28,6 +30,7 @@ impl Levers {
     pub fn of(version: CodexVersion) -> Self {
         Self {
             native_plugin_switch: version >= CodexVersion::new(0, 157, 0),
+            switches_off_cloud_skills: version >= CodexVersion::new(0, 169, 0),
             tells_of_one_server: version >= CodexVersion::new(0, 169, 0),
             unload_on_unsubscribe: version >= CodexVersion::new(0, 169, 0),
         }

@@ -171,7 +171,7 @@ pub fn lower(
     } else {
         lowering.native_plugins(levers)?;
     }
-    lowering.host_skills();
+    lowering.host_skills(levers);
     lowering.config_servers();
     lowering.agents();
     lowering.hooks();
@@ -293,11 +293,15 @@ impl Lowering<'_> {
         }
     }
 
-    fn host_skills(&mut self) {
+    fn host_skills(&mut self, levers: Levers) {
         let Scope::Only(kept) = &self.plan.host_skills else {
             return;
         };
         self.set(&["skills", INCLUDE_INSTRUCTIONS], false);
+        if levers.switches_off_cloud_skills {
+            // The model could ask for them by Codex's `skills` tool.
+            self.set(&["cloud", "skills", "enabled"], false);
+        }
         let is_kept = |name: &str, path: &Path| {
             kept.iter()
                 .any(|kept| kept == name || Path::new(kept) == path)
