@@ -5,6 +5,8 @@
 //! cargo run --example versions -- 0.169.0
 //! ```
 //!
+//! The rows about an administrator need a mount namespace (`unshare -m`); they are left out where there is none.
+//!
 //! Each cell says what the model saw: exactly the loadout, or less, or more. A cell may say that the
 //! request was refused instead: never wider, where that Codex can't do better.
 
@@ -13,7 +15,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result};
 use codex_loadout::doctor::{Check, Finding};
-use lab::{Table, VERSIONS, codex, proxy};
+use lab::{Table, VERSIONS, can_be_under_administrator, codex, proxy, under_administrator};
 use serde::Deserialize;
 
 /// How wide a check's name may get.
@@ -26,8 +28,48 @@ struct Findings {
     data: Vec<Check>,
 }
 
+/// What an administrator may say of every thread, and where.
+const ADMINISTRATORS: [(&str, &str, &str); 3] = [
+    (
+        "hooks off by policy",
+        "requirements.toml",
+        "[features]\nhooks = false\n",
+    ),
+    (
+        "plugins forced by managed_config.toml",
+        "managed_config.toml",
+        "[features]\nplugins = true\n",
+    ),
+    (
+        "plugins forced by requirements.toml",
+        "requirements.toml",
+        "[features]\nplugins = true\n",
+    ),
+];
+
 fn examine(proxy: &Path, version: &str) -> Result<Vec<Check>> {
-    let output = Command::new(proxy)
+    let mut checks = checks(Command::new(proxy), version)?;
+    let folder = tempfile::tempdir()?;
+    if !can_be_under_administrator(folder.path()) {
+        return Ok(checks);
+    }
+    for (name, file, text) in ADMINISTRATORS {
+        let folder = tempfile::tempdir()?;
+        let mut inside = Command::new("unshare");
+        inside.args(under_administrator(folder.path())?).arg(proxy);
+        std::fs::write(folder.path().join("admin").join(file), text)?;
+        let found = self::checks(inside, version)?;
+        let worst = found.into_iter().max_by_key(|check| check.finding);
+        checks.extend(worst.map(|worst| Check {
+            check: name.to_owned(),
+            ..worst
+        }));
+    }
+    Ok(checks)
+}
+
+fn checks(mut proxy: Command, version: &str) -> Result<Vec<Check>> {
+    let output = proxy
         .args(["doctor", "--json", "--codex"])
         .arg(codex(version)?)
         .stderr(Stdio::inherit())

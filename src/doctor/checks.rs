@@ -44,7 +44,9 @@ fn named(thread: &str) -> Value {
 
 impl Doctor<'_> {
     async fn run(&mut self) -> Result<()> {
-        self.lifecycle().await?;
+        if !self.lifecycle().await? {
+            return Ok(());
+        }
         self.independence().await?;
         self.claude().await?;
         self.roles().await?;
@@ -59,12 +61,17 @@ impl Doctor<'_> {
         json!({ "cwd": self.host.home.project(), FIELD: selection })
     }
 
-    /// One thread with skills and a server: what becomes of its loadout.
-    async fn lifecycle(&mut self) -> Result<()> {
+    /// One thread with skills and a server: what becomes of its loadout. Whether threads can be started with one
+    /// at all: an administrator may be in the way.
+    async fn lifecycle(&mut self) -> Result<bool> {
         let start = self.start(json!({ "plugins": [PLUGIN], "skills": [SKILLS[0]] }));
         let all = Expected::skills(&[SKILLS[0], PLUGIN_SKILL]).and_server();
         let (thread, outcome) = self.host.open(START, &start, &all).await?;
+        let refused = outcome.finding == Finding::Refused;
         self.note("start", outcome);
+        if refused {
+            return Ok(false);
+        }
         let (_, outcome) = self.host.open(FORK, &named(&thread), &all).await?;
         self.note("fork", outcome);
         self.host.restart().await?;
@@ -90,7 +97,7 @@ impl Doctor<'_> {
         self.host.restart().await?;
         let (_, outcome) = self.host.open(RESUME, &named(&child), &all).await?;
         self.note("spawned thread resumed", outcome);
-        Ok(())
+        Ok(true)
     }
 
     /// Turns that are not begun by a prompt, each after a skill was added.

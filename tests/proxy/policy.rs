@@ -5,26 +5,13 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use lab::{Client, HomeBuilder, Promise, Server};
+use lab::{Client, HomeBuilder, Promise, Server, can_be_under_administrator, under_administrator};
 use serde_json::{Value, json};
 
 use crate::stage::{GITHUB_TOOLS, LINEAR_TOOLS, NOTES_TOOLS, PROXY, Stage, id_of, warnings};
 
 const MANAGED: &str = "managed_config.toml";
 const REQUIREMENTS: &str = "requirements.toml";
-
-/// `$0` is to be `/etc/codex`, `$1` is an empty folder; the rest is run.
-const AS_ADMINISTRATOR: &str = r#"set -e
-admin=$0 etc=$1
-shift
-if [ ! -d /etc/codex ]; then
-    mount -t tmpfs tmpfs "$etc"
-    cp -a /etc/. "$etc/" 2>/dev/null || true
-    mkdir -p "$etc/codex"
-    mount --bind "$etc" /etc
-fi
-mount --bind "$admin" /etc/codex
-exec "$@""#;
 
 /// A user on a machine with an administrator.
 struct Managed {
@@ -36,27 +23,18 @@ impl Managed {
     #[expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
     async fn new(builder: HomeBuilder) -> Option<Self> {
         let stage = Stage::of(builder).await;
-        for folder in ["lab/admin", "lab/etc"] {
-            fs::create_dir_all(stage.home.path().join(folder)).unwrap();
+        if can_be_under_administrator(&stage.home.path().join("lab")) {
+            return Some(Self { stage });
         }
-        let managed = Self { stage };
-        let tried = managed.command(Path::new("true"), &[]).output();
-        if tried.as_ref().is_ok_and(|tried| tried.status.success()) {
-            return Some(managed);
-        }
-        eprintln!("SKIPPED: `unshare -m` is not permitted here: {tried:?}");
+        eprintln!("SKIPPED: `unshare -m` is not permitted here");
         None
     }
 
     fn command(&self, program: &Path, arguments: &[&str]) -> Command {
-        let home = self.stage.home.path();
-        let mut command = self
-            .stage
-            .home
-            .command(Path::new("unshare"), &["-m", "sh", "-c", AS_ADMINISTRATOR]);
+        let inside = under_administrator(&self.stage.home.path().join("lab")).unwrap();
+        let inside: Vec<&str> = inside.iter().map(String::as_str).collect();
+        let mut command = self.stage.home.command(Path::new("unshare"), &inside);
         command
-            .arg(home.join("lab/admin"))
-            .arg(home.join("lab/etc"))
             .arg(program)
             .args(arguments)
             .env("CODEX_LOADOUT_CODEX", self.stage.home.codex());

@@ -13,6 +13,7 @@ mod model;
 
 mod promise;
 
+mod administrator;
 mod client;
 
 mod process;
@@ -23,6 +24,7 @@ mod table;
 
 mod workspace;
 
+pub use administrator::{can_be_under_administrator, under_administrator};
 pub use client::{Client, RequestError, RpcError};
 pub use codex::{DEFAULT_VERSION, VERSIONS, codex};
 pub use codex_loadout_protocol::Seen;
