@@ -256,7 +256,9 @@ impl Router {
         };
         match method {
             thread::TURN_STARTED => {
-                self.running.insert(thread);
+                if self.hears_turns {
+                    self.running.insert(thread);
+                }
             }
             thread::TURN_COMPLETED => {
                 self.running.remove(&thread);

@@ -35,8 +35,11 @@ pub struct Router {
     pub(super) reveal_gates: Gates,
     /// Threads of this connection that have a loadout.
     pub(super) loaded: HashSet<String>,
-    /// Those of them that have a turn under way.
+    /// Those of them that have a turn under way, or are about to; none where Codex is not to say when turns begin
+    /// and end.
     pub(super) running: HashSet<String>,
+    /// Whether the host lets Codex say when turns begin and end.
+    pub(super) hears_turns: bool,
     /// Requests that begin a turn and that Codex has not answered yet, with their thread.
     pub(super) beginning: HashMap<Id, String>,
     /// Requests that wait until threads are at rest.
@@ -95,6 +98,7 @@ impl Router {
             reveal_gates: Gates::default(),
             loaded: HashSet::new(),
             running: HashSet::new(),
+            hears_turns: true,
             beginning: HashMap::new(),
             draining: HashMap::new(),
             rebinding: HashMap::new(),
@@ -134,6 +138,8 @@ impl Router {
         match frame.method() {
             initialize::METHOD => {
                 self.experimental = initialize::wants_experimental_api(&frame);
+                let hears = |method| !initialize::opts_out_of(&frame, method);
+                self.hears_turns = hears(thread::TURN_STARTED) && hears(thread::TURN_COMPLETED);
                 self.initialize = Some(frame.id());
                 effects.push(Effect::ToUpstream(frame.into_bytes()));
             }
@@ -319,7 +325,7 @@ impl Router {
         match prepared {
             Prepared::Pass(request) => {
                 let begins = thread::begins_turn(claimed.frame.method());
-                if let (true, Some(thread)) = (begins, &claimed.thread) {
+                if let (true, Some(thread)) = (begins && self.hears_turns, &claimed.thread) {
                     // From here on Codex may begin it at any moment.
                     self.running.insert(thread.clone());
                     self.beginning.insert(claimed.frame.id(), thread.clone());

@@ -578,6 +578,23 @@ fn servers_are_reloaded_when_turns_under_way_have_ended_and_no_other_begins_mean
 }
 
 #[test]
+fn a_host_that_wants_no_news_of_turns_has_no_turn_that_never_ends() {
+    let mut script = Script::new(true);
+    let capabilities = r#"{"experimentalApi":true,"optOutNotificationMethods":["turn/completed"]}"#;
+    script.host(&format!(
+        r#"{{"id":0,"method":"initialize","params":{{"capabilities":{capabilities}}}}}"#
+    ));
+    script.thread(1, "t1");
+    let turn = r#"{"id":5,"method":"turn/start","params":{"threadId":"t1"}}"#;
+    script.host(turn);
+    script.prepared(2, Prepared::Pass(bytes(turn)));
+    script.codex(r#"{"method":"turn/started","params":{"threadId":"t1"}}"#);
+    script.host(turn);
+    // Whether one is under way is asked for when it counts.
+    assert_eq!(script.rebind(3, &["t1"]), ["rebind 3"]);
+}
+
+#[test]
 fn what_follows_on_another_loadout_waits_until_that_is_in_effect() {
     let mut script = Script::new(true);
     script.host(
