@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use lab::{Client, Promise};
+use codex_loadout::selections::{Selections, ThreadRecord};
+use lab::{Client, Promise, Skill};
 use serde_json::{Value, json};
 
 use crate::stage::{GITHUB_TOOLS, Stage, id_of, spawn_child, warnings};
@@ -449,4 +450,36 @@ async fn a_fork_of_a_native_thread_may_have_a_loadout_that_needs_no_root() {
         .await
         .unwrap();
     assert_eq!(error.data["kind"], "unsupportedUpstream");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thread_on_record_from_before_the_list_was_ours_comes_back_exact() {
+    let stage = Stage::standard().await;
+    let host = stage.host().await;
+    let selection = json!({ "plugins": [{ "id": "github@internal", "mcpServers": [] }], "skills": ["repo-review"] });
+    let promise = Promise::of_skills(&["github:pull-request", "repo-review"]);
+    let (thread, receipt) = stage.start(&host, selection).await;
+    stage.check(&host, &thread, &promise).await;
+    assert!(host.shutdown().await.unwrap().success());
+    // Such a record says nothing of the list.
+    let state_home = stage.home.path().join(".codex-loadout");
+    let selections = Selections::open(&state_home).await.unwrap();
+    let forget = |record: &mut ThreadRecord| record.loadout.plan.skill_list = None;
+    selections.change_thread(&thread, forget).await.unwrap();
+    drop(selections);
+    let host = stage.host().await;
+    let named = json!({ "threadId": thread });
+    let resumed = host.request("thread/resume", named).await.unwrap();
+    assert_eq!(resumed["capabilitySelection"]["digest"], receipt["digest"]);
+    stage
+        .home
+        .add_skill(".agents/skills", &Skill::new("newcomer"))
+        .unwrap();
+    stage.check(&host, &thread, &promise).await;
+    let seen = stage.model.seen(&thread).unwrap();
+    assert_eq!(seen.skills_sections, 2, "it is shown in its history");
+    let listed = host
+        .request("hooks/list", json!({ "threadId": thread }))
+        .await;
+    assert!(!listed.unwrap().to_string().contains("codex-loadout"));
 }
