@@ -10,7 +10,7 @@ use super::audit::unix_time;
 ///
 /// Run `codex-loadout app-server` where you ran `codex app-server`, and send
 /// `capabilitySelection` with `thread/start`. What is no verb below is handed to
-/// `codex` itself.
+/// `codex` itself, `--version` among it.
 #[derive(Debug, Parser)]
 #[command(
     name = "codex-loadout",
@@ -18,11 +18,16 @@ use super::audit::unix_time;
     arg_required_else_help = true
 )]
 pub(super) struct Arguments {
-    /// Print the version, and that of the Codex that was found
-    #[arg(short = 'V', long)]
-    pub(super) version: bool,
     #[command(subcommand)]
     pub(super) verb: Option<Verb>,
+}
+
+/// `version`.
+#[derive(Debug, Args)]
+pub(super) struct Version {
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -33,6 +38,8 @@ pub(super) enum Verb {
     /// code and its messages on stderr are Codex's.
     #[command(name = "app-server")]
     AppServer(AppServer),
+    /// Show this program's version, and the Codex that it found
+    Version(Version),
     /// List everything that a selection can name in a folder
     ///
     /// Starts a Codex of its own for a moment, to ask it.

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use crate::doctor::server;
 
 /// The verbs that are ours; any other word is Codex's.
-pub(super) const OWN_VERBS: [&str; 9] = [
-    "list", "resolve", "prove", "threads", "show", "convert", "audit", "doctor", "help",
+pub(super) const OWN_VERBS: [&str; 10] = [
+    "list", "resolve", "prove", "threads", "show", "convert", "audit", "doctor", "help", "version",
 ];
 
 /// Options of `codex` that stand before a subcommand and take a value as a word of its own (Codex 0.169).
@@ -76,11 +76,7 @@ pub(super) fn read(arguments: &[OsString]) -> Invocation {
         return Invocation::ProbeServer;
     }
     let Some(at) = first_word(arguments) else {
-        let own_option = |word: &OsString| {
-            ["--help", "-h", "--version", "-V"]
-                .iter()
-                .any(|option| word == option)
-        };
+        let own_option = |word: &OsString| ["--help", "-h"].iter().any(|option| word == option);
         if arguments.first().is_some_and(own_option) {
             return Invocation::Own;
         }
@@ -236,6 +232,13 @@ mod tests {
     }
 
     #[test]
+    fn the_version_that_hosts_read_is_codexs() {
+        for line in ["--version", "-V"] {
+            assert_eq!(invocation(line), handed_over(line), "{line}");
+        }
+    }
+
+    #[test]
     fn own_verbs_are_ours() {
         for line in [
             "list --json",
@@ -243,7 +246,7 @@ mod tests {
             "threads",
             "show t",
             "audit --thread t",
-            "--version",
+            "version --json",
             "--help",
         ] {
             assert_eq!(invocation(line), Invocation::Own, "{line}");

@@ -8,7 +8,7 @@ use anyhow::Result;
 use clap::Parser;
 use codex_loadout_protocol::LoadoutError;
 
-use super::arguments::{Arguments, Verb};
+use super::arguments::{Arguments, Verb, Version};
 use super::invocation::{self, Invocation};
 use super::{app_server, audit, convert, hand_over, verbs};
 use crate::connection::UpstreamCommand;
@@ -60,9 +60,6 @@ fn log_to_stderr() {
 
 fn own() -> Result<ExitCode> {
     let arguments = Arguments::try_parse().unwrap_or_else(|error| error.exit());
-    if arguments.version {
-        return version();
-    }
     let Some(verb) = arguments.verb else {
         return Ok(ExitCode::from(USAGE));
     };
@@ -71,6 +68,7 @@ fn own() -> Result<ExitCode> {
         .build()?;
     let (text, code) = runtime.block_on(async {
         let text = match verb {
+            Verb::Version(arguments) => version(&arguments),
             Verb::List(arguments) => verbs::list(arguments).await,
             Verb::Resolve(arguments) => verbs::resolve(arguments).await,
             Verb::Threads(arguments) => verbs::threads(arguments).await,
@@ -100,21 +98,21 @@ fn judged((text, holds): (String, bool)) -> (String, ExitCode) {
     (text, code)
 }
 
-fn version() -> Result<ExitCode> {
+fn version(arguments: &Version) -> Result<String> {
     let own = env!("CARGO_PKG_VERSION");
-    let codex = match UpstreamCommand::find(None) {
-        Ok(command) => match Command::new(&command.path).arg("--version").output() {
-            Ok(output) => format!(
-                "{} at {}",
-                String::from_utf8_lossy(&output.stdout).trim(),
-                command.path.display()
-            ),
-            Err(error) => command.not_runnable(error).to_string(),
-        },
-        Err(error) => error.to_string(),
-    };
-    print(&format!("codex-loadout {own}\n{codex}\n"))?;
-    Ok(ExitCode::SUCCESS)
+    let command = UpstreamCommand::find(None)?;
+    let output = Command::new(&command.path)
+        .arg("--version")
+        .output()
+        .map_err(|error| command.not_runnable(error))?;
+    let line = String::from_utf8_lossy(&output.stdout);
+    let (line, path) = (line.trim(), command.path.display());
+    if arguments.json {
+        let codex = serde_json::json!({ "version": line, "path": path.to_string() });
+        let told = serde_json::json!({ "version": own, "codex": codex });
+        return Ok(format!("{told:#}\n"));
+    }
+    Ok(format!("codex-loadout {own}\n{line} at {path}\n"))
 }
 
 /// A reader that has seen enough is no failure.

@@ -67,7 +67,7 @@ pub enum AskError {
 impl From<AskError> for LoadoutError {
     fn from(error: AskError) -> Self {
         Self::new(ErrorKind::UnsupportedUpstream, error.to_string()).with_hint(
-            "Run `codex-loadout --version` to see which Codex is used, and try the request again.",
+            "Run `codex-loadout version` to see which Codex is used, and try the request again.",
         )
     }
 }

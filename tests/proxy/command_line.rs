@@ -158,7 +158,15 @@ async fn exit_codes_and_hints() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_version_is_ours_and_codexs() {
     let stage = Stage::standard().await;
-    let told = text(&stage.verb(&["--version"]).stdout);
+    for option in ["--version", "-V"] {
+        let told = text(&stage.verb(&[option]).stdout);
+        assert_eq!(told, format!("codex-cli {}\n", lab::DEFAULT_VERSION));
+    }
+    let told = stage.verb(&["version", "--json"]);
+    let told: Value = serde_json::from_slice(&told.stdout).unwrap();
+    assert_eq!(told["version"], env!("CARGO_PKG_VERSION"));
+    assert!(told["codex"]["path"].as_str().unwrap().contains("codex"));
+    let told = text(&stage.verb(&["version"]).stdout);
     assert!(
         told.starts_with(&format!("codex-loadout {}\n", env!("CARGO_PKG_VERSION"))),
         "{told}"
