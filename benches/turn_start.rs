@@ -97,6 +97,7 @@ async fn measure(skills: usize) -> Result<Kinds> {
     let mut kinds = Kinds::default();
     let [by_hand, loadout, added_by_hand, added_loadout] = &mut kinds;
     for round in 0..WARM_UP + TURNS {
+        let counts = round >= WARM_UP;
         // Each comes first as often as last.
         let hand_first = round % 2 == 0;
         for of_hand in [hand_first, !hand_first] {
@@ -104,12 +105,15 @@ async fn measure(skills: usize) -> Result<Kinds> {
                 true => (&direct, &plain, &mut *by_hand),
                 false => (&proxy, &chosen, &mut *loadout),
             };
-            turn(&model, client, thread, times, round >= WARM_UP).await?;
+            turn(&model, client, thread, times, counts).await?;
         }
-        if round % 4 == 0 {
-            add_and_notice(&home, round).await?;
-            turn(&model, &proxy, &chosen, added_loadout, round >= WARM_UP).await?;
-            turn(&model, &direct, &plain, added_by_hand, round >= WARM_UP).await?;
+        add_and_notice(&home, round).await?;
+        for of_hand in [hand_first, !hand_first] {
+            let (client, thread, times) = match of_hand {
+                true => (&direct, &plain, &mut *added_by_hand),
+                false => (&proxy, &chosen, &mut *added_loadout),
+            };
+            turn(&model, client, thread, times, counts).await?;
         }
     }
     Ok(kinds)

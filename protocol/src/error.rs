@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 /// The JSON-RPC code of every refusal of a selection.
 pub const INVALID_PARAMS: i64 = -32602;
+/// JSON-RPC's code for an internal error.
+pub const INTERNAL_ERROR: i64 = -32603;
 
 /// `data.origin` of every error that is ours and not Codex's.
 pub const ORIGIN: &str = "codex-loadout";
@@ -81,6 +83,17 @@ pub struct LoadoutError {
     pub items: Vec<ErrorItem>,
 }
 
+impl ErrorKind {
+    /// JSON-RPC's code: that of an internal error where it is not the request that is at fault.
+    #[must_use]
+    pub fn code(self) -> i64 {
+        match self {
+            Self::StateUnavailable => INTERNAL_ERROR,
+            _ => INVALID_PARAMS,
+        }
+    }
+}
+
 impl LoadoutError {
     /// A refusal without a hint or items yet.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
@@ -110,7 +123,7 @@ impl LoadoutError {
     #[must_use]
     pub fn to_json_rpc(&self) -> serde_json::Value {
         serde_json::json!({
-            "code": INVALID_PARAMS,
+            "code": self.kind.code(),
             "message": self.message,
             "data": self.data(),
         })

@@ -130,7 +130,7 @@ impl Work {
 
 fn no_thread(thread: &str) -> LoadoutError {
     let message = format!("Codex has no thread `{thread}`");
-    LoadoutError::new(ErrorKind::UnknownCapability, message)
+    LoadoutError::new(ErrorKind::ThreadNotFound, message)
         .with_hint("`thread/list` shows those that it has.")
         .with_items(vec![ErrorItem::named(thread)])
 }
