@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use codex_loadout_bundle::TreeFile;
+use jsonc_parser::common::Ranged as _;
+use jsonc_parser::{CollectOptions, ParseOptions, ast, parse_to_ast};
 use serde_json::Value;
 
 use crate::error::ConversionError;
@@ -51,13 +53,22 @@ impl Json {
                 message: message.to_owned(),
             }
         })?;
-        let mut scan = Scan::default();
-        scan.run(text);
+        let mut lines = Lines {
+            text,
+            counted: (0, 1),
+            path: String::new(),
+            lines: HashMap::new(),
+            duplicates: Vec::new(),
+        };
+        let parsed = parse_to_ast(text, &CollectOptions::default(), &ParseOptions::default());
+        if let Some(root) = parsed.ok().and_then(|parsed| parsed.value) {
+            lines.value(&root, 0);
+        }
         Ok(Self {
             file: path.to_owned(),
             value,
-            lines: scan.lines,
-            duplicates: scan.duplicates,
+            lines: lines.lines,
+            duplicates: lines.duplicates,
         })
     }
 
@@ -94,113 +105,56 @@ pub(crate) fn line_of(bytes: &[u8], offset: usize) -> usize {
         .count()
 }
 
-/// An object or list that is open.
-struct Open {
-    /// Length of the path to it.
-    path: usize,
-    /// Index of the next element; `None`: an object.
-    index: Option<usize>,
-}
-
-/// Walks over text that is known to be JSON.
-#[derive(Default)]
-struct Scan {
+/// Finds the lines of keys and elements in text that is known to be JSON.
+struct Lines<'a> {
+    text: &'a str,
+    /// Where the line begins that was counted last, and its number.
+    counted: (usize, usize),
+    path: String,
     lines: HashMap<String, usize>,
     duplicates: Vec<(String, usize)>,
-    path: String,
-    open: Vec<Open>,
 }
 
-impl Scan {
-    fn run(&mut self, text: &str) {
-        let bytes = text.as_bytes();
-        let (mut at, mut line) = (0, 1);
-        // Whether the next string of the innermost object is a key.
-        let mut key_next = false;
-        while let Some(byte) = bytes.get(at) {
-            match byte {
-                b'\n' => line += 1,
-                b'{' | b'[' => {
-                    self.element(line);
-                    self.open.push(Open {
-                        path: self.path.len(),
-                        index: (*byte == b'[').then_some(0),
-                    });
-                    key_next = *byte == b'{';
-                }
-                b'}' | b']' => {
-                    if let Some(open) = self.open.pop() {
-                        self.path.truncate(open.path);
-                    }
-                }
-                b',' => key_next = self.open.last().is_some_and(|open| open.index.is_none()),
-                b'"' => {
-                    let end = string_end(bytes, at);
-                    if key_next {
-                        let key = text.get(at..end).unwrap_or_default();
-                        let key: String = serde_json::from_str(key).unwrap_or_default();
-                        self.key(&key, line);
-                        key_next = false;
-                    } else {
-                        self.element(line);
-                    }
-                    at = end;
-                    continue;
-                }
-                b' ' | b'\t' | b'\r' | b':' => {}
-                _ => {
-                    self.element(line);
-                    while bytes
-                        .get(at)
-                        .is_some_and(|byte| !b",]} \t\r\n".contains(byte))
-                    {
-                        at += 1;
-                    }
-                    continue;
-                }
-            }
-            at += 1;
-        }
-    }
-
-    fn key(&mut self, key: &str, line: usize) {
-        let Some(open) = self.open.last() else { return };
-        self.path.truncate(open.path);
-        if self.open.len() <= DEEPEST {
-            self.path.push_str(&step(key));
-            if self.lines.insert(self.path.clone(), line).is_some() {
-                self.duplicates.push((key.to_owned(), line));
-            }
-        }
-    }
-
-    /// An element of a list begins; members of objects were told by their key.
-    fn element(&mut self, line: usize) {
-        let deep = self.open.len() > DEEPEST;
-        let Some(open) = self.open.last_mut() else {
+impl Lines<'_> {
+    /// What stands in a value. Places are asked for in the order of the text.
+    fn value(&mut self, value: &ast::Value<'_>, depth: usize) {
+        if depth == DEEPEST {
             return;
-        };
-        let Some(index) = &mut open.index else { return };
-        self.path.truncate(open.path);
-        if !deep {
-            self.path.push_str(&format!("/{index}"));
-            self.lines.insert(self.path.clone(), line);
         }
-        *index += 1;
+        let length = self.path.len();
+        match value {
+            ast::Value::Object(object) => {
+                for property in &object.properties {
+                    let line = self.line(property.range.start);
+                    self.path.push_str(&step(property.name.as_str()));
+                    if self.lines.insert(self.path.clone(), line).is_some() {
+                        let key = property.name.as_str().to_owned();
+                        self.duplicates.push((key, line));
+                    }
+                    self.value(&property.value, depth + 1);
+                    self.path.truncate(length);
+                }
+            }
+            ast::Value::Array(array) => {
+                for (index, element) in array.elements.iter().enumerate() {
+                    let line = self.line(element.start());
+                    self.path.push_str(&format!("/{index}"));
+                    self.lines.insert(self.path.clone(), line);
+                    self.value(element, depth + 1);
+                    self.path.truncate(length);
+                }
+            }
+            _ => {}
+        }
     }
-}
 
-/// Where the string that begins at `start` ends.
-fn string_end(bytes: &[u8], start: usize) -> usize {
-    let mut at = start + 1;
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b'\\' => at += 2,
-            b'"' => return at + 1,
-            _ => at += 1,
-        }
+    fn line(&mut self, at: usize) -> usize {
+        let (from, line) = self.counted;
+        let passed = self.text.as_bytes().get(from..at).unwrap_or_default();
+        let line = line + passed.iter().filter(|byte| **byte == b'\n').count();
+        self.counted = (at, line);
+        line
     }
-    bytes.len()
 }
 
 #[cfg(test)]
