@@ -341,7 +341,9 @@ mod tests {
         servers.set_len(200 << 20).unwrap();
         let (tell, told) = std::sync::mpsc::channel();
         let path = root.to_owned();
-        std::thread::spawn(move || tell.send(PluginFolder::read(&path, "p", Path::new("/d"))));
+        std::thread::spawn(move || {
+            drop(tell.send(PluginFolder::read(&path, "p", Path::new("/d"))))
+        });
         let read = told.recv_timeout(std::time::Duration::from_secs(20));
         let read = read.expect("the folder was waited for").unwrap();
         assert!(read.skills.iter().any(|skill| skill.name == "p:ok"));

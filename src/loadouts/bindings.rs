@@ -4,7 +4,7 @@
 //! whether a thread is still kept to its loadout follows from what it was told
 //! and what it would be told now.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -26,6 +26,9 @@ pub struct Binding {
     pub host_params: Map<String, Value>,
     /// The catalog under which it was last found to have been told everything.
     pub checked: Option<Arc<Catalog>>,
+    /// The MCP servers that Codex has told of since it loaded the thread; `None`: they were held against the
+    /// receipt.
+    pub servers_heard: Option<BTreeSet<String>>,
     /// Its folder.
     pub cwd: PathBuf,
     /// The folder it may be moving to: asked for, and not yet told by Codex.
@@ -47,6 +50,7 @@ impl Binding {
             loadout,
             host_params: Map::new(),
             checked: None,
+            servers_heard: Some(BTreeSet::new()),
             cwd,
             next_cwd: None,
             settings: None,

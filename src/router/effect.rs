@@ -97,6 +97,11 @@ pub enum Effect {
         /// The notification.
         frame: Frame,
     },
+    /// A turn of a thread with a loadout has ended.
+    TurnEnded {
+        /// The thread.
+        thread: String,
+    },
     /// Codex told which settings a thread with a loadout has.
     Settings {
         /// The thread.

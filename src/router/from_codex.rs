@@ -262,6 +262,9 @@ impl Router {
             }
             thread::TURN_COMPLETED => {
                 self.running.remove(&thread);
+                if self.hears_servers {
+                    effects.push(Effect::TurnEnded { thread });
+                }
             }
             thread::SETTINGS_UPDATED => effects.push(Effect::Settings {
                 thread,

@@ -40,6 +40,8 @@ pub struct Router {
     pub(super) running: HashSet<String>,
     /// Whether the host lets Codex say when turns begin and end.
     pub(super) hears_turns: bool,
+    /// Whether the host lets Codex say how servers start.
+    pub(super) hears_servers: bool,
     /// Requests that begin a turn and that Codex has not answered yet, with their thread.
     pub(super) beginning: HashMap<Id, String>,
     /// Requests that wait until threads are at rest.
@@ -99,6 +101,7 @@ impl Router {
             loaded: HashSet::new(),
             running: HashSet::new(),
             hears_turns: true,
+            hears_servers: true,
             beginning: HashMap::new(),
             draining: HashMap::new(),
             rebinding: HashMap::new(),
@@ -140,6 +143,7 @@ impl Router {
                 self.experimental = initialize::wants_experimental_api(&frame);
                 let hears = |method| !initialize::opts_out_of(&frame, method);
                 self.hears_turns = hears(thread::TURN_STARTED) && hears(thread::TURN_COMPLETED);
+                self.hears_servers = hears(thread::SERVER_STATUS);
                 self.initialize = Some(frame.id());
                 effects.push(Effect::ToUpstream(frame.into_bytes()));
             }

@@ -171,6 +171,7 @@ fn told(effects: Vec<Effect>) -> Vec<String> {
         } => format!("abandoned {number}"),
         Effect::SettingsAsked { thread, .. } => format!("settings asked for {thread}"),
         Effect::ServerStatus { thread, .. } => format!("server status of {thread}"),
+        Effect::TurnEnded { thread } => format!("turn of {thread} ended"),
         Effect::Settings { thread, .. } => format!("settings of {thread}"),
         Effect::Unloaded { thread } => format!("unloaded {thread}"),
         Effect::Forget { thread } => format!("forget {thread}"),
@@ -547,7 +548,11 @@ fn servers_are_reloaded_when_turns_under_way_have_ended_and_no_other_begins_mean
     assert_eq!(script.host(interrupt), [format!("to Codex: {interrupt}")]);
     assert_eq!(
         script.codex(ended),
-        [format!("to host: {ended}"), "rebind 3".to_owned()]
+        [
+            "turn of t1 ended".to_owned(),
+            format!("to host: {ended}"),
+            "rebind 3".to_owned()
+        ]
     );
     assert_eq!(script.host(interrupt), NONE);
     assert_eq!(

@@ -270,6 +270,10 @@ impl Session {
                     || Done::Noticed(None),
                     |work| async move { Done::Noticed(work.server_status(&thread, &frame).await) },
                 ),
+                Effect::TurnEnded { thread } => self.work_on(
+                    || Done::Noticed(None),
+                    |work| async move { Done::Noticed(work.missing_servers(&thread).await) },
+                ),
                 Effect::Settings { thread, frame } => self.work.settings_of(&thread, &frame),
                 Effect::Unloaded { thread } => self.work.unloaded(&thread),
                 Effect::Answered { number, response } => self.asker.answered(number, response),

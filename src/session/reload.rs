@@ -1,5 +1,6 @@
 //! A thread out of Codex and in again, its history and settings as they were.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -253,6 +254,7 @@ impl Work {
         };
         if lowered.is_some() {
             // What Codex says of the thread while it loads it is said of this loadout.
+            binding.servers_heard = Some(BTreeSet::new());
             self.bindings.set(&thread, binding.clone());
         }
         if let Err(error) = self.resume_by_ourselves(params).await {
@@ -296,7 +298,8 @@ impl Work {
             binding.checked = None;
             // What was reloaded meanwhile is looked for before the next turn.
             let now = self.bindings.get(&thread);
-            binding.servers_reload = now.is_some_and(|now| now.servers_reload);
+            binding.servers_reload = now.as_ref().is_some_and(|now| now.servers_reload);
+            binding.servers_heard = now.and_then(|now| now.servers_heard);
             self.bindings.set(&thread, binding);
         }
         Ok(())

@@ -34,6 +34,11 @@ impl Work {
     /// Codex has told of a server of a thread with a loadout. Gives what the host is told about that.
     pub async fn server_status(&self, thread: &str, told: &Frame) -> Option<Bytes> {
         let Message { params } = serde_json::from_slice(told.bytes()).ok()?;
+        self.bindings.change(thread, |binding| {
+            if let Some(heard) = &mut binding.servers_heard {
+                heard.insert(params.name.clone());
+            }
+        });
         let binding = self.bindings.get(thread)?;
         let receipt = &binding.loadout.receipt;
         let mut listed = receipt.mcp_servers.iter();
@@ -59,6 +64,31 @@ impl Work {
             _ => None,
         };
         self.warn(thread, warning?).await
+    }
+
+    /// A turn of a thread with a loadout has ended: Codex has told of every server that it starts. Gives what the
+    /// host is told about those of the receipt that are not among them.
+    pub async fn missing_servers(&self, thread: &str) -> Option<Bytes> {
+        let upstream = self.upstream().await.ok()?;
+        if !Levers::of(upstream.version).tells_of_one_server {
+            return None;
+        }
+        let mut heard = None;
+        self.bindings
+            .change(thread, |binding| heard = binding.servers_heard.take());
+        let heard = heard?;
+        let receipt = &self.bindings.get(thread)?.loadout.receipt;
+        let servers = receipt.mcp_servers.iter().map(|server| &server.name);
+        let missing: Vec<&str> = servers
+            .filter(|name| !heard.contains(*name))
+            .map(String::as_str)
+            .collect();
+        if missing.is_empty() {
+            return None;
+        }
+        let message = format!("Codex did not start MCP server `{}`", missing.join("`, `"));
+        self.warn(thread, Warning::new("serverNotStarted", message))
+            .await
     }
 
     /// Of the tools that a server is cut to, those that it does not have.

@@ -104,6 +104,8 @@ impl Work {
                     .put_thread(&record, event, thread::RESUME)
                     .await?;
                 if let Some(mut binding) = binding {
+                    let now = self.bindings.get(thread_id);
+                    binding.servers_heard = now.and_then(|now| now.servers_heard);
                     Arc::make_mut(&mut binding.loadout).list_is_due = false;
                     binding.parent.clone_from(&spawned_by(&record));
                     self.bindings.set(thread_id, binding);
@@ -214,6 +216,8 @@ fn of_child(of_parent: Binding, parent: &str) -> Binding {
     let mut binding = of_parent;
     binding.host_params.retain(|field, _| field == "config");
     binding.settings = None;
+    // Codex may have told of its servers before it told of the thread.
+    binding.servers_heard = None;
     binding.parent = Some(parent.to_owned());
     binding
 }

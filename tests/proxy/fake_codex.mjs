@@ -10,7 +10,7 @@ const answers = {
   "plugin/installed": { marketplaces: [] },
   "plugin/list": { marketplaces: [] },
   "hooks/list": { data: [] },
-  "config/read": { config: {} },
+  "config/read": { config: fault === "quiet" ? { mcp_servers: { quiet: { command: "quiet" } } } : {} },
   "thread/loaded/list": { data: [] },
 };
 
@@ -37,6 +37,9 @@ for await (const line of createInterface({ input: process.stdin })) {
       say({ method: "thread/started", params: { thread: { id: thread } } });
     }
     say({ id, result: { thread: { id: thread } } });
+    if (fault === "quiet") {
+      say({ method: "turn/completed", params: { threadId: thread } });
+    }
     if (fault === "stranger") {
       say({ method: "mcpServer/startupStatus/updated", params: { threadId: thread, name: "stranger", status: "starting" } });
     }

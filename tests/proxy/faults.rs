@@ -82,6 +82,24 @@ async fn a_thread_for_which_codex_starts_a_server_that_is_not_of_its_loadout_is_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_of_the_receipt_that_codex_says_nothing_of_is_a_warning() {
+    let stage = stage().await;
+    let host = host(&stage, "quiet").await;
+    let (thread, receipt) = stage.start(&host, json!({ "mcpServers": ["quiet"] })).await;
+    assert_eq!(receipt["mcpServers"][0]["name"], "quiet");
+    assert_eq!(receipt["warnings"], json!([]));
+    let told = host
+        .wait_for(0, |message| {
+            message["method"] == "thread/capability/updated"
+        })
+        .await
+        .unwrap();
+    assert_eq!(told["params"]["threadId"], thread.as_str());
+    let warning = &told["params"]["capabilitySelection"]["warnings"][0];
+    assert_eq!(warning["code"], "serverNotStarted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refused_start_leaves_nothing_behind() {
     let stage = stage().await;
     let host = host(&stage, "refuse").await;
