@@ -303,7 +303,7 @@ mod tests {
     fn texts_have_a_limit_of_their_own() {
         let folder = folder();
         let big = File::create(folder.path().join("big.md")).unwrap();
-        big.set_len(17 * 1024 * 1024).unwrap();
+        big.set_len(33 * 1024 * 1024).unwrap();
         let read = || read_tree(folder.path(), Limits::default());
         let error = read().unwrap_err().to_string();
         assert!(error.contains("bytes of texts"), "{error}");

@@ -17,12 +17,12 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 20 000 files (what Codex 0.169 itself scans of a root), 256 MiB, and 16 MiB of texts.
+    /// 20 000 files (what Codex 0.169 itself scans of a root), 256 MiB, and 32 MiB of texts.
     fn default() -> Self {
         Self {
             files: 20_000,
             bytes: 256 * 1024 * 1024,
-            texts: 16 * 1024 * 1024,
+            texts: 32 * 1024 * 1024,
         }
     }
 }

@@ -359,7 +359,7 @@ fn limits_hold() {
             |folder| {
                 write(folder, ".claude-plugin/plugin.json", "{}");
                 let file = fs::File::create(folder.join(".mcp.json")).unwrap();
-                file.set_len(200 << 20).unwrap();
+                file.set_len(10 << 20).unwrap();
             },
             "larger than 8 MiB",
         ),

@@ -209,7 +209,7 @@ async fn what_is_not_there_can_not_be_asked_for() {
                 .refusal("thread/capability/update", params)
                 .await
                 .unwrap();
-            assert_eq!(error.data["kind"], "unknownCapability", "{thread}");
+            assert_eq!(error.data["kind"], "threadNotFound", "{thread}");
         }
     }
     for page in [
