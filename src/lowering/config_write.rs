@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::host_config::split_path;
-
 /// The MCP servers that `config/value/write` and `config/batchWrite` define or change, each with what is
 /// written of its definition (Codex 0.144 to 0.169: `keyPath` and `value`, or `edits` of those).
 #[must_use]
@@ -37,6 +35,25 @@ pub fn servers_written(params: &Value) -> BTreeMap<String, Map<String, Value>> {
         definition.contains_key("command") || definition.contains_key("url")
     });
     servers
+}
+
+/// `a.b."c.d"` -> `[a, b, c.d]`; `None` if a quote is not closed.
+fn split_path(key: &str) -> Option<Vec<String>> {
+    let mut parts = vec![String::new()];
+    let mut quoted = false;
+    for character in key.chars() {
+        match character {
+            '"' => quoted = !quoted,
+            '.' if !quoted => parts.push(String::new()),
+            _ => parts.last_mut()?.push(character),
+        }
+    }
+    (!quoted).then(|| {
+        parts
+            .into_iter()
+            .map(|part| part.trim().to_owned())
+            .collect()
+    })
 }
 
 #[cfg(test)]

@@ -236,25 +236,6 @@ fn merge(base: &mut Map<String, Value>, top: Map<String, Value>) {
     }
 }
 
-/// `a.b."c.d"` -> `[a, b, c.d]`; `None` if a quote is not closed.
-pub(super) fn split_path(key: &str) -> Option<Vec<String>> {
-    let mut parts = vec![String::new()];
-    let mut quoted = false;
-    for character in key.chars() {
-        match character {
-            '"' => quoted = !quoted,
-            '.' if !quoted => parts.push(String::new()),
-            _ => parts.last_mut()?.push(character),
-        }
-    }
-    (!quoted).then(|| {
-        parts
-            .into_iter()
-            .map(|part| part.trim().to_owned())
-            .collect()
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
