@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::wire::{Frame, RawObject};
+use crate::wire::{Frame, Key, RawObject};
 
 /// Makes a thread out of nothing.
 pub const START: &str = "thread/start";
@@ -136,7 +136,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Named<'a> {
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut named = Named::default();
-                while let Some(Text(key)) = map.next_key()? {
+                while let Some(Key(key)) = map.next_key()? {
                     match &*key {
                         "threadId" => named.thread_id = text(map.next_value()?),
                         "thread" => {
@@ -161,13 +161,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Named<'a> {
     }
 }
 
-/// A text, borrowed where it holds no escape.
-#[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
 fn text(value: &RawValue) -> Option<Cow<'_, str>> {
-    let text: Option<Text<'_>> = serde_json::from_str(value.get()).ok();
-    text.map(|Text(text)| text)
+    let text: Option<Key<'_>> = serde_json::from_str(value.get()).ok();
+    text.map(|Key(text)| text)
 }
 
 /// Whether a request's `params` are a list: Codex takes one in the order of its fields.

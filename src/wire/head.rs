@@ -64,7 +64,7 @@ impl<'de> Visitor<'de> for HeadVisitor {
 }
 
 /// A string that is borrowed unless it holds an escape (`thread\/start` is a legal spelling).
-pub(super) struct Key<'a>(pub(super) Cow<'a, str>);
+pub(crate) struct Key<'a>(pub(crate) Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
