@@ -36,6 +36,9 @@ use crate::settings::private_folder;
 /// The text that marks a folder as a cache, by the Cache Directory Tagging Specification.
 const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n";
 
+/// Trees that are watched at once; beyond that, all are read again once.
+const WATCHED: usize = 4096;
+
 /// What a snapshot is found to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
@@ -245,6 +248,9 @@ impl Store {
     pub fn check_tree(&self, digest: &Digest) -> Verdict {
         if self.is_known_intact(digest) {
             return Verdict::Intact;
+        }
+        if self.watched.len() >= WATCHED {
+            self.watched.clear();
         }
         // Watched before it is read, so that no change falls between.
         let watch = watched_folders(&self.tree_path(digest), Limits::default())
