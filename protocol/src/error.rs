@@ -235,7 +235,10 @@ mod tests {
                 .chain(&item.did_you_mean)
                 .chain(&item.candidates)
             {
-                assert!(name.len() <= MAX_NAME && name.contains("more bytes"), "{name}");
+                assert!(
+                    name.len() <= MAX_NAME && name.contains("more bytes"),
+                    "{name}"
+                );
             }
             assert_eq!(item.candidates.len(), MAX_ITEMS);
         }

@@ -86,7 +86,7 @@ impl CapabilitySelection {
                 ErrorKind::InvalidSelection,
                 format!("`{path}` is not valid: {cause}"),
             )
-            .with_hint("See the JSON Schema of CapabilitySelection for the shape of each field.")
+            .with_hint("`codex-loadout schema CapabilitySelection` prints the shape of each field.")
             .with_items(vec![ErrorItem::named(path)])
         })?;
         let mut names = 0;
@@ -96,7 +96,9 @@ impl CapabilitySelection {
             longest = longest.max(name.len());
         });
         if names > MAX_NAMES {
-            return Err(too_large(format!("{names} names, and {MAX_NAMES} are read")));
+            return Err(too_large(format!(
+                "{names} names, and {MAX_NAMES} are read"
+            )));
         }
         if longest > MAX_NAME {
             let why = format!("a name of {longest} bytes, and {MAX_NAME} are read");
@@ -548,7 +550,8 @@ mod tests {
         for text in [names(MAX_NAMES, 100), names(200, MAX_NAME)] {
             assert!(CapabilitySelection::from_json(&text).is_ok());
         }
-        let tools = serde_json::json!({ "mcpServers": [{ "name": "s", "tools": vec!["t"; MAX_NAMES] }] });
+        let tools =
+            serde_json::json!({ "mcpServers": [{ "name": "s", "tools": vec!["t"; MAX_NAMES] }] });
         assert!(CapabilitySelection::from_json(&tools.to_string()).is_err());
     }
 

@@ -63,7 +63,10 @@ mod tests {
         for piece in line.chunks(READ_SIZE) {
             splitter.buffer().extend_from_slice(piece);
         }
-        assert_eq!(splitter.next_line().map(|line| line.len()), Some(8 * LONG + 1));
+        assert_eq!(
+            splitter.next_line().map(|line| line.len()),
+            Some(8 * LONG + 1)
+        );
         assert_eq!(splitter.next_line(), None);
         assert!(splitter.buffer().capacity() <= 4 * READ_SIZE);
         splitter.buffer().extend_from_slice(b"\n");
