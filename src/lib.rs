@@ -34,6 +34,8 @@ pub mod doctor;
 
 mod throwaway;
 
+mod blocking;
+
 mod bounded_file;
 
 pub mod control;

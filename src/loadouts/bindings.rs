@@ -76,18 +76,19 @@ impl Binding {
 
 /// The loaded threads of one connection that have a loadout.
 #[derive(Debug, Default)]
-pub struct Bindings(DashMap<String, Binding>);
+pub struct Bindings(DashMap<String, Arc<Binding>>);
 
 impl Bindings {
-    /// A thread's binding.
+    /// A thread's binding. It is asked for at each turn, and holds a rule for each of the user's skills: it is
+    /// lent, not copied.
     #[must_use]
-    pub fn get(&self, thread: &str) -> Option<Binding> {
+    pub fn get(&self, thread: &str) -> Option<Arc<Binding>> {
         self.0.get(thread).map(|binding| binding.clone())
     }
 
     /// A thread was loaded.
     pub fn set(&self, thread: &str, binding: Binding) {
-        self.0.insert(thread.to_owned(), binding);
+        self.0.insert(thread.to_owned(), Arc::new(binding));
     }
 
     /// A thread is no longer loaded, or no longer has a loadout.
@@ -98,20 +99,20 @@ impl Bindings {
     /// Changes a binding that is there.
     pub fn change(&self, thread: &str, change: impl FnOnce(&mut Binding)) {
         if let Some(mut binding) = self.0.get_mut(thread) {
-            change(&mut binding);
+            change(Arc::make_mut(&mut binding));
         }
     }
 
     /// Changes all of them.
     pub fn change_all(&self, change: impl Fn(&mut Binding)) {
         for mut binding in self.0.iter_mut() {
-            change(&mut binding);
+            change(Arc::make_mut(&mut binding));
         }
     }
 
     /// All of them, by thread.
     #[must_use]
-    pub fn all(&self) -> Vec<(String, Binding)> {
+    pub fn all(&self) -> Vec<(String, Arc<Binding>)> {
         let bindings = self.0.iter();
         let mut all: Vec<_> = bindings
             .map(|entry| (entry.key().clone(), entry.value().clone()))

@@ -1,7 +1,6 @@
 //! Requests that open a thread: what becomes of them before Codex gets them.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::selection::FIELD;
@@ -9,6 +8,7 @@ use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutE
 
 use super::rebind::{Change, Rebind, Then};
 use super::work::{CodexCommand, Pending, Work};
+use crate::blocking::{self, READ_WITHIN};
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::interceptors::thread;
 use crate::loadouts::{Binding, Inherited, Place, Recorded, cwd_of, read_params};
@@ -17,9 +17,6 @@ use crate::router::{Prepared, Ticket};
 use crate::selections::session_file::{self, SessionFileError};
 use crate::selections::{Lineage, LoadoutRecord, ThreadRecord};
 use crate::wire::{Frame, RawObject, answer_frame, replace_params};
-
-/// How long the first line of a session file may take to be read.
-const READ_WITHIN: Duration = Duration::from_secs(10);
 
 impl Work {
     /// `thread/capability/prove`: on another Codex, so that the host's hears nothing of it.
@@ -320,23 +317,15 @@ async fn thread_at(path: PathBuf) -> Result<Option<String>, LoadoutError> {
             .with_items(vec![ErrorItem::named("path")])
     };
     let file = path.clone();
-    let read = tokio::task::spawn_blocking(move || session_file::read_meta(&file));
-    match tokio::time::timeout(READ_WITHIN, read).await {
-        Ok(Ok(Ok(meta))) => Ok(Some(meta.thread_id)),
+    match blocking::within(READ_WITHIN, move || session_file::read_meta(&file)).await {
+        Ok(Ok(meta)) => Ok(Some(meta.thread_id)),
         // It can't be read, or is nothing of Codex's.
-        Ok(Ok(Err(SessionFileError::Unreadable { .. } | SessionFileError::NoMeta { .. }))) => {
-            Ok(None)
+        Ok(Err(SessionFileError::Unreadable { .. } | SessionFileError::NoMeta { .. })) => Ok(None),
+        Ok(Err(error @ SessionFileError::Unfit { .. })) => Err(unfit(error.to_string())),
+        Err(error) => {
+            let message = format!("`{}` can't be read: {error}", path.display());
+            Err(unfit(message))
         }
-        Ok(Ok(Err(error @ SessionFileError::Unfit { .. }))) => Err(unfit(error.to_string())),
-        Ok(Err(error)) => Err(unfit(format!(
-            "reading `{}` failed: {error}",
-            path.display()
-        ))),
-        Err(_) => Err(unfit(format!(
-            "reading `{}` takes longer than {} s",
-            path.display(),
-            READ_WITHIN.as_secs()
-        ))),
     }
 }
 

@@ -4,6 +4,8 @@
 //! Codex takes a thread's config only when it loads the thread. So the thread is
 //! unloaded and loaded again, with the config of now and its history as it was.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::method::{THREAD_CAPABILITY_UPDATE, ThreadCapabilityUpdateResult};
@@ -310,7 +312,10 @@ impl Work {
             return;
         };
         let cause = "what was to be changed could not be".to_owned();
-        match self.told_as_it_is(thread, binding, cause, upstream).await {
+        match self
+            .told_as_it_is(thread, Arc::unwrap_or_clone(binding), cause, upstream)
+            .await
+        {
             Ok(told) => load.insert(at, told),
             Err(error) => tracing::warn!(%error, thread, "not loaded again"),
         }

@@ -62,7 +62,9 @@ impl Work {
                 && self.is_loaded(&child).await?
             {
                 let cause = format!("unloaded with {thread}");
-                let told = self.told_as_it_is(&child, binding, cause, upstream).await?;
+                let told = self
+                    .told_as_it_is(&child, Arc::unwrap_or_clone(binding), cause, upstream)
+                    .await?;
                 family.load.push(told);
                 family.unload.push(child);
             }
@@ -219,7 +221,7 @@ impl Work {
             lowered,
             cause,
         } = told;
-        if let Some(now) = self.bindings.get(&thread) {
+        if let Some(now) = self.bindings.get(&thread).map(Arc::unwrap_or_clone) {
             // Codex may have told more since the gates were closed.
             binding.cwd = now.cwd;
             binding.next_cwd = now.next_cwd;
@@ -299,7 +301,7 @@ impl Work {
             // What was reloaded meanwhile is looked for before the next turn.
             let now = self.bindings.get(&thread);
             binding.servers_reload = now.as_ref().is_some_and(|now| now.servers_reload);
-            binding.servers_heard = now.and_then(|now| now.servers_heard);
+            binding.servers_heard = now.and_then(|now| now.servers_heard.clone());
             self.bindings.set(&thread, binding);
         }
         Ok(())

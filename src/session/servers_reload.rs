@@ -1,6 +1,8 @@
 //! A server comes into the config while threads live: they are told to leave it out before Codex gives it to
 //! them, which it does when it reloads its servers (0.157 to 0.169), also to turns that nobody announces.
 
+use std::sync::Arc;
+
 use codex_loadout_protocol::LoadoutError;
 use serde_json::Value;
 
@@ -34,7 +36,7 @@ impl Work {
                 let cause = Some(cause_of(&binding, &news));
                 load.push(Told {
                     thread,
-                    binding,
+                    binding: Arc::unwrap_or_clone(binding),
                     lowered: Some(lowered),
                     cause,
                 });

@@ -105,7 +105,7 @@ impl Work {
                     .await?;
                 if let Some(mut binding) = binding {
                     let now = self.bindings.get(thread_id);
-                    binding.servers_heard = now.and_then(|now| now.servers_heard);
+                    binding.servers_heard = now.and_then(|now| now.servers_heard.clone());
                     Arc::make_mut(&mut binding.loadout).list_is_due = false;
                     binding.parent.clone_from(&spawned_by(&record));
                     self.bindings.set(thread_id, binding);
@@ -183,7 +183,8 @@ impl Work {
                         .inherit(child, Lineage::Spawned, parent, record.loadout.clone())
                         .await?;
                     if let Some(of_parent) = self.bindings.get(parent) {
-                        self.bindings.set(child, of_child(of_parent, parent));
+                        self.bindings
+                            .set(child, of_child(Arc::unwrap_or_clone(of_parent), parent));
                     }
                 }
             }

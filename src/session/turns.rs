@@ -97,7 +97,7 @@ impl Work {
             let cause = cause_of(&binding, &news);
             stale.push(Told {
                 thread: member,
-                binding,
+                binding: Arc::unwrap_or_clone(binding),
                 lowered: Some(lowered),
                 cause: Some(cause),
             });

@@ -1,5 +1,7 @@
 //! `thread/capability/update`: another loadout for a thread that lives.
 
+use std::sync::Arc;
+
 use codex_loadout_protocol::method::ThreadCapabilityUpdateParams;
 use codex_loadout_protocol::selection::FIELD;
 use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
@@ -35,7 +37,7 @@ impl Work {
             .await;
         let standing = self.standing(recorded, &thread_id, &upstream).await?;
         let cwd = match self.bindings.get(&thread_id) {
-            Some(binding) => binding.cwd,
+            Some(binding) => binding.cwd.clone(),
             None => self.cwd_in_codex(&thread_id).await?,
         };
         if selection.is_none() && standing.is_native {
@@ -58,10 +60,10 @@ impl Work {
         } = self.unloaded_with(&thread_id, &upstream).await?;
         let loaded = unload.contains(&thread_id);
         let told = |loadout: &LoadoutRecord, lowered| {
-            let binding = self
-                .bindings
-                .get(&thread_id)
-                .unwrap_or_else(|| Binding::new(loadout.clone().into(), cwd.clone()));
+            let binding = self.bindings.get(&thread_id).map_or_else(
+                || Binding::new(loadout.clone().into(), cwd.clone()),
+                Arc::unwrap_or_clone,
+            );
             Told {
                 thread: thread_id.clone(),
                 binding: Binding {
