@@ -10,6 +10,8 @@ pub mod connection;
 
 pub mod interceptors;
 
+pub mod threads;
+
 pub mod router;
 
 pub mod freshness;

@@ -24,7 +24,7 @@ use super::answer::wait_for_upstream;
 use crate::catalog::{Catalog, CatalogCache};
 use crate::connection::Asker;
 use crate::interceptors::initialize::UpstreamInfo;
-use crate::loadouts::{Bindings, Loadouts, Recorded, catalog_for};
+use crate::loadouts::{AppliedConfigs, Loadouts, Recorded, catalog_for};
 use crate::resolver::{self, capabilities};
 
 /// What the methods work on.
@@ -34,7 +34,7 @@ pub(super) struct Context {
     pub(super) asker: Arc<Asker>,
     pub(super) catalogs: Arc<CatalogCache>,
     /// What the loaded threads of this connection were told.
-    pub(super) bindings: Arc<Bindings>,
+    pub(super) applied: Arc<AppliedConfigs>,
     pub(super) upstream: watch::Receiver<Option<UpstreamInfo>>,
 }
 
@@ -162,7 +162,7 @@ async fn read(
         capability_selection: receipt,
         stale: false,
     };
-    let Some(binding) = context.bindings.get(&params.thread_id) else {
+    let Some(binding) = context.applied.get(&params.thread_id) else {
         return Ok(read);
     };
     let catalog = context

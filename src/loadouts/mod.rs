@@ -4,8 +4,8 @@
 //! Decisions are the pure rooms'; this one brings them what they decide on and
 //! makes durable what they decided.
 
+mod applied;
 mod audit;
-mod bindings;
 mod collect;
 mod digests;
 mod keeper;
@@ -16,7 +16,7 @@ mod recorded_list;
 mod recovery;
 mod spares;
 
-pub use bindings::{Binding, Bindings};
+pub use applied::{AppliedConfig, AppliedConfigs};
 pub use collect::{AUDIT_AGE, Collected};
 pub use keeper::Loadouts;
 pub use launch::{
