@@ -27,6 +27,9 @@ impl Work {
         carried: &mut Carried,
         frame: &Frame,
     ) -> Result<Prepared, LoadoutError> {
+        if !thread::has_object_of_params(frame) {
+            return self.with_odd_params(frame).await;
+        }
         let params = read_params(frame)?;
         let upstream = self.upstream().await?;
         let Some(source) = source_thread(&params).await? else {
