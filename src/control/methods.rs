@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use codex_loadout_protocol::audit::{CapabilityAuditListParams, MAX_LIMIT};
-use codex_loadout_protocol::error::INVALID_PARAMS;
 use codex_loadout_protocol::method::{
     CAPABILITY_AUDIT_LIST, CAPABILITY_LIST, CAPABILITY_RESOLVE, Capability, CapabilityListParams,
     CapabilityResolveResult, Page, THREAD_CAPABILITY_LIST, THREAD_CAPABILITY_READ,
@@ -211,12 +210,12 @@ fn invalid(path: &str, why: &str) -> LoadoutError {
         format!("`{path}` is not valid: {why}"),
     )
     .with_hint(format!(
-        "See the JSON Schema of the method's parameters; a selection goes into `{FIELD}`."
+        "`codex-loadout schema` prints the shape of the parameters of every method; a selection goes into `{FIELD}`."
     ))
     .with_items(vec![ErrorItem::named(path)])
 }
 
 fn refused(error: LoadoutError) -> ErrorObjectOwned {
-    let code = i32::try_from(INVALID_PARAMS).unwrap_or(i32::MIN);
+    let code = i32::try_from(error.kind.code()).unwrap_or(i32::MIN);
     ErrorObjectOwned::owned(code, error.message.clone(), Some(error.data()))
 }

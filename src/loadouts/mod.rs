@@ -6,6 +6,7 @@
 
 mod applied;
 mod audit;
+mod collect;
 mod digests;
 mod keeper;
 mod launch;
@@ -16,6 +17,7 @@ mod recovery;
 mod spares;
 
 pub use applied::{AppliedConfig, AppliedConfigs};
+pub use collect::{AUDIT_AGE, Collected};
 pub use keeper::Loadouts;
 pub use launch::{
     INSTRUCTIONS, Inherited, Launch, Trial, check_environments, cwd_of, instructions,
