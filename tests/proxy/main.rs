@@ -21,6 +21,7 @@ mod gc;
 mod goals;
 mod independence;
 mod launch_line;
+mod limits;
 mod load;
 mod manifests;
 mod methods;
