@@ -13,6 +13,7 @@ mod convert;
 mod crash;
 #[cfg(target_os = "linux")]
 mod disk;
+mod documentation;
 mod drift;
 mod drop_in;
 mod faults;
