@@ -1,6 +1,7 @@
 //! The decision: what a selection chooses of a catalog.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use codex_loadout_protocol::selection::{
     CapabilitySelection, McpServerChoice, Mode, PluginChoice, SkillChoice, SkillListing,
@@ -92,7 +93,7 @@ impl<'a> Resolver<'a> {
     fn choose_plugin(
         &mut self,
         choice: &PluginChoice,
-        problems: &mut Vec<Problem>,
+        problems: &mut Vec<Problem<'a>>,
     ) -> Option<&'a InstalledPlugin> {
         let plugin = match names::find_plugin(self.catalog, &choice.id) {
             Ok(plugin) => plugin,
@@ -102,9 +103,9 @@ impl<'a> Resolver<'a> {
             }
         };
         let parts = plugin.parts();
-        let mut named = |what, list: &[String], known: Vec<&str>| -> BTreeSet<String> {
+        let mut named = |what, list: &[String], known: &Rc<[&'a str]>| -> BTreeSet<String> {
             let full = |name: &String| {
-                let found = names::full_name(what, &plugin.name, name, known.iter().copied());
+                let found = names::full_name(what, &plugin.name, name, known);
                 found.map_err(|problem| problems.push(problem)).ok()
             };
             list.iter().filter_map(full).collect()
@@ -113,15 +114,14 @@ impl<'a> Resolver<'a> {
         let skills = match &choice.skills {
             Some(list) => {
                 let names: Vec<String> = list.iter().map(|skill| skill.name.clone()).collect();
-                let known: Vec<&str> = all_skills.collect();
+                let known: Rc<[&str]> = all_skills.collect();
                 for SkillChoice { name, list } in list {
-                    let known = known.iter().copied();
-                    let full = names::full_name("skill", &plugin.name, name, known);
+                    let full = names::full_name("skill", &plugin.name, name, &known);
                     if let (Ok(full), Some(list)) = (full, list) {
                         self.listings.insert((&plugin.id, full), *list);
                     }
                 }
-                named("skill in that plugin named", &names, known)
+                named("skill in that plugin named", &names, &known)
             }
             // What the user switched off inside a plugin stays off unless it is named.
             None => parts
@@ -133,7 +133,7 @@ impl<'a> Resolver<'a> {
         };
         let agents = parts.agents.iter().map(|agent| agent.name.as_str());
         let agents = match &choice.agents {
-            Some(list) => named("agent in that plugin named", list, agents.collect()),
+            Some(list) => named("agent in that plugin named", list, &agents.collect()),
             None => agents.map(str::to_owned).collect(),
         };
         for server in choice.mcp_servers.iter().flatten() {

@@ -956,11 +956,9 @@ fn what_waits_for_a_thread_has_a_limit_and_what_is_beyond_has_an_answer() {
     assert_eq!(lines.remove(0), format!("to Codex: {resume}"));
     // Those that waited go on, one after the other.
     assert_eq!(lines, [format!("prepare 3 Turn: {}", sent[0])]);
-    let mut number = 3;
-    for turn in &sent {
+    for (number, turn) in (3..).zip(&sent) {
         let lines = script.prepared(number, Prepared::Pass(bytes(turn)));
         assert_eq!(lines[0], format!("to Codex: {turn}"));
-        number += 1;
     }
     script.host(resume);
     assert!(

@@ -295,7 +295,7 @@ impl Work {
             }
             rebound
                 .notices
-                .push(self.notice_now(&thread, &binding).await);
+                .push(Box::pin(self.notice_now(&thread, &binding)).await);
             rebound.bound.push(thread.clone());
             binding.config = Some(lowered.config);
             binding.checked = None;
