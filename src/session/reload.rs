@@ -395,7 +395,7 @@ pub(super) fn notice(thread: &str, loadout: Option<&Arc<LoadoutRecord>>) -> Byte
         capability_selection: loadout.map(|loadout| loadout.receipt.clone()),
     };
     let notice = json!({ "method": THREAD_CAPABILITY_UPDATED, "params": params });
-    Bytes::from(format!("{notice}\n"))
+    Bytes::from(notice.to_string())
 }
 
 fn cannot_unload(thread: &str) -> LoadoutError {
