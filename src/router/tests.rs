@@ -242,7 +242,7 @@ fn a_host_without_experimental_api_is_refused_as_codex_refuses() {
         assert_eq!(
             refused,
             [format!(
-                "to host: {{\"id\":\"x\",\"error\":{{\"code\":-32600,\"message\":\"{method}.capabilitySelection requires experimentalApi capability\"}}}}\n"
+                "to host: {{\"id\":\"x\",\"error\":{{\"code\":-32600,\"message\":\"{method}.capabilitySelection requires experimentalApi capability\"}}}}"
             )]
         );
     }

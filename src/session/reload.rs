@@ -411,7 +411,7 @@ pub(super) fn notice(thread: &str, receipt: Option<Receipt>) -> Bytes {
         capability_selection: receipt,
     };
     let notice = json!({ "method": THREAD_CAPABILITY_UPDATED, "params": params });
-    Bytes::from(format!("{notice}\n"))
+    Bytes::from(notice.to_string())
 }
 
 fn cannot_unload(thread: &str) -> LoadoutError {
