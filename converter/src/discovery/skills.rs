@@ -15,8 +15,8 @@ impl Finder<'_> {
     pub(super) fn skills(&mut self) {
         let mut kept = IndexSet::new();
         let mut searched = IndexSet::new();
-        let for_codex = self.manifests.declared_for_codex("skills");
-        for declared in for_codex.iter().flat_map(super::manifests::Declared::each) {
+        let for_target = self.manifests.declared_for_target("skills");
+        for declared in for_target.iter().flat_map(super::manifests::Declared::each) {
             // Manifests made by tools name the default folder whether it is there or not.
             let is_default = declared
                 .value

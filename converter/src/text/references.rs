@@ -247,7 +247,8 @@ fn resolve(work: &Work<'_>, plugin: &str, written: &str) -> Option<(String, usiz
             .get(name)
             .or_else(|| skills.values().find(|new| *new == name));
         if let Some(new) = new {
-            return Some((format!("{plugin}:{new}"), name.len()));
+            let full = work.context.target.skill_name(plugin, new);
+            return Some((full, name.len()));
         }
         name = name.rsplit_once(':')?.0;
     }

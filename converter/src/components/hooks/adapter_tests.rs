@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::ADAPTER;
+use crate::target::{Codex, Hooks as _};
 
 /// What became of a hook: exit code, answer, and what its command was told, call by call.
 struct Run {
@@ -19,7 +19,7 @@ struct Run {
 fn run(spec: &Value, input: &Value, then: &str) -> Run {
     let folder = tempfile::tempdir().unwrap();
     let adapter = folder.path().join("codex-adapter.mjs");
-    std::fs::write(&adapter, ADAPTER).unwrap();
+    std::fs::write(&adapter, Codex.adapter().program).unwrap();
     let log = folder.path().join("told");
     let command = format!("{{ cat; echo; }} >> '{}'; {then}", log.display());
     let mut child = Command::new("node")
@@ -340,7 +340,7 @@ fn what_can_not_run_blocks() {
 fn a_stop_hook_does_not_block_for_ever() {
     let folder = tempfile::tempdir().unwrap();
     let adapter = folder.path().join("codex-adapter.mjs");
-    std::fs::write(&adapter, ADAPTER).unwrap();
+    std::fs::write(&adapter, Codex.adapter().program).unwrap();
     let answers: Vec<Value> = (0..10)
         .map(|turn| {
             let input = json!({"session_id": "s", "cwd": "/tmp", "hook_event_name": "Stop", "stop_hook_active": turn > 0});

@@ -50,7 +50,7 @@ static READ: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// The variables that the files named in these texts read, sorted.
-pub(super) fn variables_of_files<'a>(
+pub(crate) fn variables_of_files<'a>(
     source: &Source,
     texts: impl Iterator<Item = &'a Text>,
 ) -> BTreeSet<String> {
