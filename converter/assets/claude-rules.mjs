@@ -71,3 +71,19 @@ function ended(done) {
   if (done.status !== 0) return { failed: done.stderr.trim() || `The hook ended with ${done.status ?? done.signal}.` };
   return undefined;
 }
+
+/** Ends what would go on for ever: as Claude Code does with a Stop hook that always blocks. */
+function capBlocks(answer) {
+  const mostInARow = 8;
+  const name = createHash("sha256").update(`${input.session_id}\n${input.agent_id ?? ""}\n${command}`).digest("hex");
+  const file = join(tmpdir(), `hook-adapter-${name.slice(0, 32)}`);
+  if (answer?.block === undefined) return rmSync(file, { force: true });
+  let count = 0;
+  try {
+    if (input.stop_hook_active) count = Number(readFileSync(file, "utf8")) || 0;
+  } catch {}
+  if (count < mostInARow) return writeFileSync(file, String(count + 1), { mode: 0o600 });
+  rmSync(file, { force: true });
+  delete answer.block;
+  answer.message = `A hook wanted the turn to go on ${count} times in a row; it was ended.`;
+}

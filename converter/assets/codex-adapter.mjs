@@ -15,8 +15,6 @@ import { basename, isAbsolute, join, relative, resolve } from "node:path";
 const CAN_BLOCK = ["PreToolUse", "PermissionRequest", "UserPromptSubmit"];
 const IS_TOOL = ["PreToolUse", "PermissionRequest", "PostToolUse"];
 const IS_STOP = ["Stop", "SubagentStop"];
-// Claude Code, too, ends a turn that a Stop hook would keep alive for ever.
-const MOST_BLOCKS_IN_A_ROW = 8;
 
 let event = "";
 
@@ -202,21 +200,6 @@ function claudeTranscript(path) {
 }
 
 // --- What Codex is told -----------------------------------------------------------------------
-
-/** Ends what would go on for ever: Codex itself sets no limit to a Stop hook that always blocks. */
-function capBlocks(answer) {
-  const name = createHash("sha256").update(`${input.session_id}\n${input.agent_id ?? ""}\n${command}`).digest("hex");
-  const file = join(tmpdir(), `codex-adapter-${name.slice(0, 32)}`);
-  if (!answer) return rmSync(file, { force: true });
-  let count = 0;
-  try {
-    if (input.stop_hook_active) count = Number(readFileSync(file, "utf8")) || 0;
-  } catch {}
-  if (count < MOST_BLOCKS_IN_A_ROW) return writeFileSync(file, String(count + 1), { mode: 0o600 });
-  rmSync(file, { force: true });
-  delete answer.block;
-  answer.message = `A hook wanted the turn to go on ${count} times in a row; it was ended.`;
-}
 
 /** Writes one answer for all calls, of fields that Codex takes for this event only: any other fails the hook. */
 function write(answers, blocked) {

@@ -5,8 +5,9 @@
 //
 // The command gets Claude's names of events and tools and Claude's input; its answer is put into the Gemini CLI's words.
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
-import { homedir } from "node:os";
+import { createHash } from "node:crypto";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
 import { basename, isAbsolute, join, relative, resolve } from "node:path";
 
 const EVENTS = { BeforeTool: "PreToolUse", AfterTool: "PostToolUse", BeforeAgent: "UserPromptSubmit", AfterAgent: "Stop", PreCompress: "PreCompact" };
@@ -32,7 +33,11 @@ event = EVENTS[input.hook_event_name] ?? input.hook_event_name ?? "";
 if (event === "") throw new Error("what came in is no input of a hook");
 const folder = input.cwd || process.cwd();
 const call = asClaudeHasIt();
-if (call && meetsCondition(call)) write(run(call));
+if (call && meetsCondition(call)) {
+  const answer = run(call);
+  if (event === "Stop") capBlocks(answer);
+  write(answer);
+}
 
 /** The event as Claude Code tells of it; nothing if the matcher does not want it. */
 function asClaudeHasIt() {

@@ -8,9 +8,6 @@ use tempfile::TempDir;
 
 use crate::bundle::Tree;
 
-/// What makes a folder a bundle, and says whose.
-const MANIFEST: &str = ".codex-plugin/plugin.json";
-
 /// A bundle can't be written.
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
@@ -60,6 +57,8 @@ pub enum Replace<'a> {
     Bundle {
         /// The plugin's folder.
         source: &'a Path,
+        /// The file that makes a folder a bundle, and says whose.
+        manifest: &'a str,
     },
 }
 
@@ -78,10 +77,11 @@ pub fn write(
     if place.symlink_metadata().is_ok() {
         match replace {
             Replace::Nothing => return Err(OutputError::Taken(place)),
-            Replace::Bundle { source } if !is_bundle(&place, bundle, source) => {
-                return Err(OutputError::NotOurs(place));
+            Replace::Bundle { source, manifest } => {
+                if !is_bundle(&place, bundle, source, manifest) {
+                    return Err(OutputError::NotOurs(place));
+                }
             }
-            Replace::Bundle { .. } => {}
         }
     }
     let staging = TempDir::with_prefix_in(".codex-loadout-", out).map_err(OutputError::at(out))?;
@@ -102,13 +102,13 @@ pub fn write(
 }
 
 /// Whether a folder is an earlier bundle of the same plugin: its manifest names it.
-fn is_bundle(place: &Path, bundle: &Tree, source: &Path) -> bool {
-    let name = |manifest: &[u8]| {
-        let manifest: serde_json::Value = serde_json::from_slice(manifest).ok()?;
-        manifest.get("name")?.as_str().map(str::to_owned)
+fn is_bundle(place: &Path, bundle: &Tree, source: &Path, manifest: &str) -> bool {
+    let name = |text: &[u8]| {
+        let value: serde_json::Value = serde_json::from_slice(text).ok()?;
+        value.get("name")?.as_str().map(str::to_owned)
     };
-    let new = bundle.get(MANIFEST).and_then(|file| name(&file.bytes));
-    let old = fs::read(place.join(MANIFEST))
+    let new = bundle.get(manifest).and_then(|file| name(&file.bytes));
+    let old = fs::read(place.join(manifest))
         .ok()
         .and_then(|text| name(&text));
     let is_source = match (place.canonicalize(), source.canonicalize()) {
@@ -139,6 +139,8 @@ mod tests {
     use super::*;
     use crate::bundle::TreeFile;
 
+    const MANIFEST: &str = ".codex-plugin/plugin.json";
+
     fn bundle(text: &str) -> Tree {
         let manifest = r#"{"name":"p"}"#.to_owned();
         Tree::from_iter([
@@ -153,6 +155,7 @@ mod tests {
         let source = tempfile::tempdir().unwrap();
         let earlier = Replace::Bundle {
             source: source.path(),
+            manifest: MANIFEST,
         };
         let place = write(&bundle("1"), out.path(), "p", Replace::Nothing).unwrap();
         fs::write(place.join("more"), "x").unwrap();
@@ -184,7 +187,15 @@ mod tests {
             if let Some(manifest) = manifest {
                 fs::write(place.join(MANIFEST), manifest).unwrap();
             }
-            let written = write(&bundle("2"), out.path(), "p", Replace::Bundle { source });
+            let written = write(
+                &bundle("2"),
+                out.path(),
+                "p",
+                Replace::Bundle {
+                    source,
+                    manifest: MANIFEST,
+                },
+            );
             assert!(
                 matches!(written, Err(OutputError::NotOurs(_))),
                 "{manifest:?}"

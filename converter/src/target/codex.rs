@@ -112,6 +112,10 @@ impl Hooks for Codex {
         true
     }
 
+    fn gives_transcript(&self) -> bool {
+        true
+    }
+
     fn trusts_each_hook(&self) -> bool {
         true
     }

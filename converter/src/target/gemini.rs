@@ -21,7 +21,7 @@ const FOLDER: &str = "${extensionPath}";
 
 impl Target for Gemini {
     fn name(&self) -> &'static str {
-        "the Gemini CLI"
+        "Gemini"
     }
 
     /// It shows a description whole; this is what the standard for skills allows.

@@ -19,6 +19,8 @@ pub trait Hooks {
     fn adapter(&self) -> Adapter;
     /// Whether the platform calls tools of MCP servers as hooks.
     fn has_tool_hooks(&self) -> bool;
+    /// Whether the adapter gives scripts the transcript in Claude's form.
+    fn gives_transcript(&self) -> bool;
     /// Whether hooks wait until the user trusts them one by one.
     fn trusts_each_hook(&self) -> bool;
     /// A time limit as the platform counts it, from seconds.

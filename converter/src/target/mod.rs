@@ -17,7 +17,7 @@ use crate::components::servers::definition::{Draft, Transport};
 use crate::report::Finding;
 
 /// The platform a plugin is converted for.
-pub trait Target: Layout + Hooks + Sync {
+pub trait Target: Layout + Hooks + std::fmt::Debug + Sync {
     /// What it is called.
     fn name(&self) -> &'static str;
     /// Longest description that reaches the model whole, in characters.

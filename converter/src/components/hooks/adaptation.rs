@@ -89,10 +89,15 @@ pub(super) fn tell_losses(draft: &mut Draft<'_, '_>, reach: Option<&Reach>, sign
         );
     }
     if signs.transcript {
-        draft.say(
-            Code::HookInputDiffers,
-            "The plugin's scripts read the transcript: the adapter gives them messages and calls in Claude's form, and nothing else of it.",
-        );
+        let gets = match draft.plugin.context.target.gives_transcript() {
+            true => {
+                "the adapter gives them messages and calls in Claude's form, and nothing else of it"
+                    .to_owned()
+            }
+            false => format!("it has another form in {platform}"),
+        };
+        let message = format!("The plugin's scripts read the transcript: {gets}.");
+        draft.say(Code::HookInputDiffers, message);
     }
     if draft.is("PreToolUse") && signs.asks {
         draft.say(

@@ -106,6 +106,10 @@ impl Hooks for Gemini {
         false
     }
 
+    fn gives_transcript(&self) -> bool {
+        false
+    }
+
     fn trusts_each_hook(&self) -> bool {
         false
     }

@@ -51,7 +51,7 @@ pub(super) fn convert(draft: &mut Draft<'_, '_>, transport: Transport) -> Result
             let message = format!("`{key}` means nothing to a server that is reached this way.");
             draft.say(Code::McpFieldDropped, message);
         } else {
-            let message = format!("`{key}` means nothing in the Gemini CLI and was left out.");
+            let message = format!("`{key}` means nothing in Gemini and was left out.");
             draft.say(Code::McpKeyIgnored, message);
         }
     }
@@ -116,7 +116,7 @@ fn http(draft: &mut Draft<'_, '_>) -> Result<(), Finding> {
     if draft.source.contains_key("headersHelper") {
         return Err(draft.finding(
             Code::McpTransportUnsupported,
-            "Its headers come from a program (`headersHelper`), which the Gemini CLI does not run.",
+            "Its headers come from a program (`headersHelper`), which Gemini does not run.",
         ));
     }
     let text = Text::of(url);
@@ -152,7 +152,7 @@ fn http(draft: &mut Draft<'_, '_>) -> Result<(), Finding> {
                 }
                 (key, _) => draft.say(
                     Code::McpFieldDropped,
-                    format!("`oauth.{key}` has no counterpart in the Gemini CLI."),
+                    format!("`oauth.{key}` has no counterpart in Gemini."),
                 ),
             }
         }
