@@ -12,16 +12,16 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { homedir, tmpdir } from "node:os";
 import { basename, isAbsolute, join, relative, resolve } from "node:path";
 
-const CAN_BLOCK = ["PreToolUse", "PermissionRequest", "UserPromptSubmit"];
+const GUARDS = ["PreToolUse", "PermissionRequest"];
 const IS_TOOL = ["PreToolUse", "PermissionRequest", "PostToolUse"];
 const IS_STOP = ["Stop", "SubagentStop"];
 
 let event = "";
 
-// A guard that can't run must not let pass what it guards.
+// A guard of a tool that can't run must not let pass what it guards; anything else goes on.
 process.on("uncaughtException", (error) => {
   process.stderr.write(`codex-adapter: ${error.message}\n`);
-  process.exit(event === "" || CAN_BLOCK.includes(event) ? 2 : 1);
+  process.exit(event === "" || GUARDS.includes(event) ? 2 : 1);
 });
 
 const spec = JSON.parse(process.argv[2]);

@@ -16,6 +16,7 @@ mod drift;
 mod drop_in;
 mod faults;
 mod frames;
+mod gemini;
 mod goals;
 mod independence;
 mod launch_line;

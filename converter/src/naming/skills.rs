@@ -49,6 +49,12 @@ impl Namer<'_, '_> {
             let at = Location::new(&file, document.header.line("name"));
             let mut findings = Vec::new();
             let name = self.alias(&claude_name, at.clone(), &mut findings);
+            let title = self.target.skill_title(&name);
+            if title != name {
+                let message = format!("`{name}` is called `{title}`");
+                findings.push(Finding::new(Code::SkillRenamed, at.clone(), message));
+            }
+            let name = title;
             let place = match self.claim(&name, Kind::Skill) {
                 Claim::Free(place) => place,
                 Claim::Twice => {

@@ -5,6 +5,8 @@ mod hooks;
 mod layout;
 mod manifest;
 mod servers;
+#[cfg(test)]
+mod tests;
 
 use super::{Commands, Target, ToolWords};
 use crate::components::servers::definition::{Draft, Transport};
@@ -31,7 +33,7 @@ impl Target for Gemini {
 
     /// Skills of all extensions have one set of names, commands have the plugin's in theirs.
     fn skill_name(&self, _plugin: &str, skill: &str) -> String {
-        layout::skill_name(skill)
+        skill.to_owned()
     }
 
     fn skill_call(&self, full_name: &str) -> String {

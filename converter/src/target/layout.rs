@@ -7,6 +7,8 @@ use serde_json::{Map, Value};
 pub trait Layout {
     /// The folder of all skills.
     fn skills_folder(&self) -> &'static str;
+    /// The name of a skill as the platform takes it.
+    fn skill_title(&self, name: &str) -> String;
     /// Name of the folder of a skill with this name: of `git:push` it is `git-push`.
     fn skill_folder(&self, name: &str) -> String;
     /// How many parts the path of a skill's file may have, so that the skill is found.

@@ -35,6 +35,10 @@ impl Layout for Codex {
         Some("commands")
     }
 
+    fn skill_title(&self, name: &str) -> String {
+        name.to_owned()
+    }
+
     /// What no file system takes becomes `-`; a folder whose name begins with a dot would not be searched.
     fn skill_folder(&self, name: &str) -> String {
         let folder: String = name

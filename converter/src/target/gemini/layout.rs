@@ -46,8 +46,13 @@ impl Layout for Gemini {
         "skills"
     }
 
+    /// What it has of these is replaced when it is read.
+    fn skill_title(&self, name: &str) -> String {
+        name.replace([':', '\\', '/', '<', '>', '*', '?', '"', '|'], "-")
+    }
+
     fn skill_folder(&self, name: &str) -> String {
-        let name = skill_name(name);
+        let name = self.skill_title(name);
         let folder = name.trim_start_matches('.');
         if folder.is_empty() {
             "skill".to_owned()
@@ -77,7 +82,7 @@ impl Layout for Gemini {
         description: &str,
         metadata: &IndexMap<String, String>,
     ) -> String {
-        document(&skill_name(name), description, metadata)
+        document(name, description, metadata)
     }
 
     fn policy_file(&self) -> Option<&'static str> {
@@ -91,7 +96,7 @@ impl Layout for Gemini {
     fn check_skill(&self, _plugin: &str, name: &str, text: &str) -> Vec<String> {
         let header = crate::frontmatter::read(text).header;
         let mut problems = Vec::new();
-        if header.text("name").as_deref() != Some(&skill_name(name)) {
+        if header.text("name").as_deref() != Some(name) {
             problems.push(format!("its frontmatter does not name it `{name}`"));
         }
         if header.text("description").is_none() {
@@ -187,11 +192,6 @@ impl Layout for Gemini {
     fn manifest(&self, facts: &ManifestFacts<'_>) -> (Map<String, Value>, Vec<String>) {
         manifest::manifest(facts)
     }
-}
-
-/// The name of a skill as it is read.
-pub(super) fn skill_name(name: &str) -> String {
-    name.replace([':', '\\', '/', '<', '>', '*', '?', '"', '|'], "-")
 }
 
 /// The name of an agent: that of a tool.
