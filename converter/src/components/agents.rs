@@ -171,7 +171,7 @@ impl Work<'_> {
                 .all(|tool| named(&forbidden, tool) || (!everything && !named(&allowed, tool)))
     }
 
-    /// Says that it is not held to its tools: no Codex up to 0.169 does.
+    /// Says that it is not held to its tools.
     fn tell_tools(&mut self, read_only: bool) {
         let what = if read_only {
             "its tools are those of the thread: that it may change nothing, it is only told"

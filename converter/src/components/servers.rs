@@ -1,7 +1,4 @@
-//! MCP servers.
-//!
-//! Codex 0.157 to 0.169 expand no variable in a definition, send no `headers`, and give a process a
-//! short list of variables; what a definition says with Claude's words is said here with Codex's.
+//! MCP servers: read as Claude Code reads them, written by the target.
 
 use std::collections::{BTreeMap, BTreeSet};
 

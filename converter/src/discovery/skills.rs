@@ -11,7 +11,7 @@ use crate::source::SkillSource;
 const DEFAULT: &str = "skills";
 
 impl Finder<'_> {
-    /// The author's choice for Codex comes first, so that it wins where two have one name.
+    /// The author's choice for the target comes first, so that it wins where two have one name.
     pub(super) fn skills(&mut self) {
         let mut kept = IndexSet::new();
         let mut searched = IndexSet::new();
@@ -146,7 +146,7 @@ impl Finder<'_> {
     }
 }
 
-/// Folders whose name begins with a dot are never searched, by Claude or by Codex.
+/// Folders whose name begins with a dot are never searched, by Claude or by the targets.
 pub(crate) fn is_hidden(path: &str) -> bool {
     path.split('/').any(|part| part.starts_with('.'))
 }

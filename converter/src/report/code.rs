@@ -39,11 +39,11 @@ macro_rules! codes {
 }
 
 codes! {
-    /// Frontmatter was not YAML that Codex takes; it was mended.
+    /// Frontmatter was not YAML that the target takes; it was mended.
     FrontmatterRepaired = "frontmatter-repaired", Note;
     /// A description was made from the text.
     DescriptionSynthesized = "description-synthesized", Note;
-    /// A description was cut to what Codex shows.
+    /// A description was cut to what the target shows.
     DescriptionTruncated = "description-truncated", Loss;
 
     // Components

@@ -37,7 +37,7 @@ pub(super) fn call(
     definition.insert("server".to_owned(), json!(server));
     definition.insert("tool".to_owned(), json!(tool));
     if let Some(input) = draft.handler.get("input").filter(|input| input.is_object()) {
-        // One `null` in it, and Codex reads none of the file's hooks.
+        // One `null` in it may lose all hooks of the file.
         definition.insert("input".to_owned(), without_nulls(input));
     }
     if draft

@@ -1,4 +1,7 @@
 //! MCP servers as Codex takes them.
+//!
+//! Codex 0.157 to 0.169 expand no variable in a definition, send no `headers`, and give a process a
+//! short list of variables; what a definition says with Claude's words is said here with Codex's.
 
 mod fields;
 mod http;
