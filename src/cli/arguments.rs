@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use codex_loadout_converter::target::{Codex, Gemini, Target};
 
 use super::audit::unix_time;
 use super::gc::age;
@@ -176,17 +177,48 @@ pub(super) struct Convert {
     /// A TOML file with other names for skills: `[plugins.NAME.skills]`, then `old = "new"`
     #[arg(long, value_name = "FILE")]
     pub(super) aliases: Option<PathBuf>,
+    /// What the bundles are for
+    #[arg(long, value_name = "PLATFORM", value_enum, default_value_t)]
+    pub(super) target: Platform,
     /// Load each bundle in a throwaway home, and look for every skill, agent and MCP server
     ///
-    /// Takes the installed Codex, with a model endpoint on loopback. MCP servers are not run: others
-    /// that do nothing stand in their places, under their names.
+    /// Takes the installed Codex, with a model endpoint on loopback, or the installed Gemini CLI. MCP
+    /// servers are not run: for Codex, others that do nothing stand in their places, under their names.
     #[arg(long)]
     pub(super) verify: bool,
     /// The Codex for `--verify` [default: $CODEX_LOADOUT_CODEX, then `codex` on PATH]
     #[arg(long, value_name = "PATH", requires = "verify")]
     pub(super) codex: Option<PathBuf>,
+    /// The Gemini CLI for `--verify` [default: `gemini` on PATH]
+    #[arg(
+        long,
+        value_name = "PATH",
+        requires = "verify",
+        default_value = "gemini",
+        hide_default_value = true
+    )]
+    pub(super) gemini: PathBuf,
     #[command(flatten)]
     pub(super) output: Output,
+}
+
+/// What a plugin can be converted for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Platform {
+    /// Bundles of Codex
+    #[default]
+    Codex,
+    /// Extensions of the Gemini CLI
+    Gemini,
+}
+
+impl Platform {
+    pub(super) fn target(self) -> &'static dyn Target {
+        match self {
+            Self::Codex => &Codex,
+            Self::Gemini => &Gemini,
+        }
+    }
 }
 
 /// How to print a report.

@@ -19,6 +19,7 @@ mod drop_in;
 mod faults;
 mod frames;
 mod gc;
+mod gemini;
 mod goals;
 mod independence;
 mod launch_line;
