@@ -6,6 +6,7 @@ mod audit;
 mod convert;
 mod hand_over;
 mod invocation;
+mod profiles;
 mod run;
 mod table;
 mod verbs;

@@ -67,7 +67,7 @@ impl Loadouts {
     }
 
     /// Makes the state folder, and sees to it that it is this user's alone.
-    fn claim_state(&self) -> Result<(), LoadoutError> {
+    pub(super) fn claim_state(&self) -> Result<(), LoadoutError> {
         // Whoever needs the folder says why it can't be made.
         let _ = private_folder(&self.state_home);
         Ok(check_private(&self.state_home)?)

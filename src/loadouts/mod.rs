@@ -6,16 +6,20 @@
 
 mod audit;
 mod bindings;
+mod choice;
 mod digests;
 mod keeper;
 mod launch;
 mod naming;
 mod own_root;
+mod profiles;
 mod recorded_list;
 mod recovery;
 mod spares;
+mod user_bindings;
 
 pub use bindings::{Binding, Bindings};
+pub use choice::{Chosen, LaunchCarriers, Selected, read_referenced, read_selection, real};
 pub use keeper::Loadouts;
 pub use launch::{
     INSTRUCTIONS, Inherited, Launch, Trial, check_environments, cwd_of, instructions,

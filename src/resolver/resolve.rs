@@ -9,7 +9,7 @@ use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 
 use super::names::{self, FoundServer, FoundSkill, Problem};
 use super::plan::Plan;
-use super::validate::{check_later_kinds, check_names};
+use super::validate::{check_apps, check_names};
 use crate::catalog::{Catalog, Conversion, HostSkill, InstalledPlugin, PluginAgent};
 
 /// Works out what a thread gets.
@@ -22,7 +22,7 @@ use crate::catalog::{Catalog, Conversion, HostSkill, InstalledPlugin, PluginAgen
 /// `ambiguousCapability` with all names that are at fault.
 pub fn resolve(selection: &CapabilitySelection, catalog: &Catalog) -> Result<Plan, LoadoutError> {
     check_names(selection)?;
-    check_later_kinds(selection)?;
+    check_apps(selection)?;
     let mut resolver = Resolver::new(selection, catalog)?;
     resolver.choose_skills()?;
     resolver.choose_agents()?;
@@ -300,7 +300,7 @@ impl<'a> Resolver<'a> {
             .values()
             .map(|chosen| (chosen.plugin, chosen.servers.clone()))
             .collect();
-        let exact = self.selection.mcp_servers.is_some() && self.selection.mode != Mode::Extend;
+        let exact = self.selection.mcp_servers.is_some() && self.selection.mode() != Mode::Extend;
         for (plugin, kept) in in_plugins {
             for choice in kept.iter().flatten() {
                 let Some((name, _)) = plugin.parts().servers.get_key_value(&choice.name) else {
@@ -374,7 +374,7 @@ impl<'a> Resolver<'a> {
         if !plugin.installed || chosen && plugin.is_converted() {
             return false;
         }
-        match (self.selection.mode, &self.selection.plugins) {
+        match (self.selection.mode(), &self.selection.plugins) {
             (Mode::Replace, _) => false,
             (Mode::Restrict, Some(_)) => chosen,
             (Mode::Restrict, None) => plugin.enabled,

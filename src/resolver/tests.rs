@@ -441,13 +441,6 @@ fn what_is_wrong_is_named_with_what_to_write() {
             None,
         ),
         (
-            json!({ "profile": "review" }),
-            ErrorKind::UnknownCapability,
-            "review",
-            None,
-            None,
-        ),
-        (
             json!({ "agents": ["reviewer"] }),
             ErrorKind::UnknownCapability,
             "reviewer",

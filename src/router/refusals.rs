@@ -2,8 +2,10 @@
 
 use bytes::Bytes;
 use codex_loadout_protocol::error::ORIGIN;
-use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError, selection};
+use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError, method, selection};
 
+use crate::interceptors::thread;
+use crate::profiles::misplaced;
 use crate::wire::{Frame, Id, answer_frame};
 
 /// JSON-RPC's code for an invalid request; Codex uses it for every refusal of its own.
@@ -20,6 +22,21 @@ pub(super) fn experimental_error(request: &Frame) -> Bytes {
     );
     let error = serde_json::json!({ "code": INVALID_REQUEST, "message": message });
     answer_frame(&request.id(), "error", &error.to_string())
+}
+
+/// The refusal of a request of Codex's with a selection where nobody reads one.
+pub(super) fn misplaced_error(request: &Frame) -> Option<Bytes> {
+    // Most requests hold none of our names: a scan is cheaper than reading them.
+    memchr::memmem::find(request.bytes(), b"apability")?;
+    if method::METHODS.contains(&request.method()) {
+        return None;
+    }
+    let found = thread::in_params(request, |params| misplaced(request.method(), params))?;
+    Some(answer_frame(
+        &request.id(),
+        "error",
+        &found.to_json_rpc().to_string(),
+    ))
 }
 
 /// A thread can be given another config only between two turns.

@@ -8,7 +8,9 @@ use codex_loadout_protocol::method;
 use super::draining::Draining;
 use super::effect::{Effect, Prepared, Rebound, RequestKind, Ticket};
 use super::gates::Gates;
-use super::refusals::{busy_error, experimental_error, list_of_params_error, unreadable_error};
+use super::refusals::{
+    busy_error, experimental_error, list_of_params_error, misplaced_error, unreadable_error,
+};
 use crate::interceptors::thread::{self, Presence};
 use crate::interceptors::{catalog, initialize};
 use crate::wire::{Frame, FrameKind, Id, is_read_by_codex};
@@ -54,6 +56,8 @@ pub struct Router {
     pub(super) native_forks: HashSet<String>,
     /// Whether the host has used a method or field of ours: others get no notification of ours.
     pub(super) acquainted: bool,
+    /// Whether a start that says nothing may get a loadout all the same.
+    pub(super) may_be_chosen: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -108,7 +112,14 @@ impl Router {
             quiet: HashSet::new(),
             native_forks: HashSet::new(),
             acquainted: false,
+            may_be_chosen: false,
         }
+    }
+
+    /// Whether a start that says nothing may get a loadout all the same: by the launch line, the environment or a
+    /// binding.
+    pub fn set_may_be_chosen(&mut self, may_be: bool) {
+        self.may_be_chosen = may_be;
     }
 
     /// Whether no request of the host's still has to go to Codex.
@@ -138,6 +149,10 @@ impl Router {
             Ok(()) => return,
             Err(frame) => frame,
         };
+        if let Some(refused) = misplaced_error(&frame) {
+            effects.push(Effect::ToHost(refused));
+            return;
+        }
         match frame.method() {
             initialize::METHOD => {
                 self.experimental = initialize::wants_experimental_api(&frame);
@@ -147,7 +162,11 @@ impl Router {
                 self.initialize = Some(frame.id());
                 effects.push(Effect::ToUpstream(frame.into_bytes()));
             }
-            thread::START if thread::selection(&frame).is_some() => {
+            thread::START
+                if self.may_be_chosen
+                    || thread::selection(&frame).is_some()
+                    || thread::has_own_config(&frame) =>
+            {
                 self.claim(RequestKind::Start, frame, effects)
             }
             thread::RESUME => self.claim(RequestKind::Resume, frame, effects),
@@ -192,10 +211,16 @@ impl Router {
     fn claim(&mut self, kind: RequestKind, frame: Frame, effects: &mut Vec<Effect>) {
         if !is_read_by_codex(&frame) {
             // What Codex won't answer, it does not carry out: nothing is kept for it.
-            let ours = matches!(
-                kind,
-                RequestKind::Start | RequestKind::Update | RequestKind::Own
-            );
+            let says_something =
+                || thread::selection(&frame).is_some() || thread::has_own_config(&frame);
+            let ours = match kind {
+                RequestKind::Start => says_something(),
+                RequestKind::Update | RequestKind::Own => true,
+                RequestKind::Resume
+                | RequestKind::Fork
+                | RequestKind::Turn
+                | RequestKind::ServersReload => false,
+            };
             effects.push(match ours {
                 true => Effect::ToHost(unreadable_error(&frame.id())),
                 false => Effect::ToUpstream(frame.into_bytes()),
@@ -219,7 +244,7 @@ impl Router {
             return;
         }
         let own = matches!(kind, RequestKind::Update | RequestKind::Own);
-        self.acquainted |= own || presence.is_some();
+        self.acquainted |= own || presence.is_some() || thread::has_own_config(&frame);
         let thread = match kind {
             RequestKind::Start | RequestKind::Own | RequestKind::ServersReload => None,
             RequestKind::Resume | RequestKind::Fork | RequestKind::Turn | RequestKind::Update => {

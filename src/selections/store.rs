@@ -115,7 +115,13 @@ impl Selections {
         for thread in selections.rootless_threads().await? {
             selections.note_rootless(&thread)?;
         }
+        selections.check_marker().await?;
         Ok(selections)
+    }
+
+    /// The folder that they lie in.
+    pub(super) fn state_home(&self) -> &Path {
+        &self.state_home
     }
 
     async fn rootless_threads(&self) -> Result<Vec<String>, SelectionsError> {

@@ -13,6 +13,7 @@ use tokio::process::Child;
 
 use super::work::Work;
 use crate::connection::{Asker, Inbox, Outbox, Upstream, write_frames};
+use crate::interceptors::{initialize, thread};
 use crate::router::{
     Effect, Prepared, Rebound, RequestKind, Router, Settled, Ticket, internal_error,
 };
@@ -131,9 +132,20 @@ impl Session {
     fn on_host(&mut self, frames: Vec<Frame>) {
         let mut effects = Vec::with_capacity(frames.len());
         for frame in frames {
+            self.look_around(&frame);
             self.router.on_host(frame, &mut effects);
         }
         self.carry_out(effects);
+    }
+
+    /// What the router has to know from elsewhere before it sees this frame.
+    fn look_around(&mut self, frame: &Frame) {
+        match frame.method() {
+            initialize::METHOD => self.work.introduced(frame),
+            thread::START => {}
+            _ => return,
+        }
+        self.router.set_may_be_chosen(self.work.may_be_chosen());
     }
 
     fn on_codex(&mut self, frames: Vec<Frame>) {

@@ -1,5 +1,6 @@
 //! `thread/capability/update`: another loadout for a thread that lives.
 
+use codex_loadout_protocol::binding::{Carrier, Rule};
 use codex_loadout_protocol::method::ThreadCapabilityUpdateParams;
 use codex_loadout_protocol::selection::FIELD;
 use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
@@ -79,11 +80,17 @@ impl Work {
                 (Change::Native { thread, place }, itself, None)
             }
             Some(selection) => {
-                let catalog = self.catalog_for(&selection, &upstream, &cwd).await?;
+                let rule = Rule {
+                    carrier: Carrier::Field,
+                    key: String::new(),
+                    selection: Some(selection),
+                };
+                let selected = self.loadouts.select(rule, &cwd).await?.unwrap_or_default();
+                let catalog = self.catalog_for(&selected, &upstream, &cwd).await?;
                 let (loadout, lowered, digest) = self
                     .loadouts
                     .renew(
-                        selection,
+                        selected,
                         inherited(before.as_ref(), place.clone()),
                         &catalog,
                         &upstream,

@@ -1,7 +1,7 @@
 //! What takes time for one claimed request: asking Codex, reading folders, writing records.
 
 use std::ffi::OsString;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
 use codex_loadout_protocol::LoadoutError;
@@ -16,11 +16,11 @@ use super::apart::{Apart, MadeFork};
 use super::rebind::Rebind;
 use crate::catalog::CatalogCache;
 use crate::connection::{Asker, UpstreamCommand};
-use crate::control::Control;
+use crate::control::{Context, Control};
 use crate::crash_point::crash_point;
-use crate::interceptors::initialize::UpstreamInfo;
+use crate::interceptors::initialize::{self, UpstreamInfo};
 use crate::interceptors::thread;
-use crate::loadouts::{Binding, Bindings, Loadouts};
+use crate::loadouts::{Binding, Bindings, LaunchCarriers, Loadouts};
 use crate::router::{Prepared, RequestKind, Ticket};
 use crate::selections::{Happening, LoadoutRecord, ThreadRecord};
 use crate::wire::{Frame, answer_frame};
@@ -54,6 +54,10 @@ pub struct Work {
     pub(super) bindings: Arc<Bindings>,
     pub(super) alone: Alone,
     pub(super) getting_ready: Mutex<Option<AbortHandle>>,
+    /// What is said of all threads of this process.
+    pub(super) launch: Arc<LaunchCarriers>,
+    /// What the host calls itself.
+    pub(super) host: Arc<OnceLock<String>>,
 }
 
 /// What is made durable when Codex has said yes, and what the thread was told.
@@ -90,17 +94,26 @@ impl Pending {
 impl Work {
     /// The work of a connection that asks Codex through `asker`.
     #[must_use]
-    pub fn new(loadouts: Arc<Loadouts>, asker: Arc<Asker>, codex: CodexCommand) -> Self {
+    pub fn new(
+        loadouts: Arc<Loadouts>,
+        asker: Arc<Asker>,
+        codex: CodexCommand,
+        launch: LaunchCarriers,
+    ) -> Self {
         let (upstream, watching) = watch::channel(None);
         let catalogs = Arc::<CatalogCache>::default();
         let bindings = Arc::<Bindings>::default();
-        let control = Control::new(
-            loadouts.clone(),
-            asker.clone(),
-            catalogs.clone(),
-            bindings.clone(),
-            watching,
-        );
+        let launch = Arc::new(launch);
+        let host = Arc::<OnceLock<String>>::default();
+        let control = Control::new(Context {
+            loadouts: loadouts.clone(),
+            asker: asker.clone(),
+            catalogs: catalogs.clone(),
+            bindings: bindings.clone(),
+            upstream: watching,
+            launch: launch.clone(),
+            host: host.clone(),
+        });
         Self {
             loadouts,
             asker,
@@ -114,12 +127,28 @@ impl Work {
             bindings,
             alone: Alone::default(),
             getting_ready: Mutex::default(),
+            launch,
+            host,
         }
     }
 
     /// A request is done with, whatever came of it.
     pub fn done(&self, ticket: Ticket) {
         self.alone.done(ticket);
+    }
+
+    /// The host said who it is.
+    pub fn introduced(&self, initialize: &Frame) {
+        if let Some(name) = initialize::host_name(initialize) {
+            // A second `initialize` is refused by Codex.
+            let _ = self.host.set(name);
+        }
+    }
+
+    /// Whether a start that says nothing may get a loadout all the same.
+    #[must_use]
+    pub fn may_be_chosen(&self) -> bool {
+        self.loadouts.may_be_chosen(&self.launch)
     }
 
     /// Codex answered `initialize`.
