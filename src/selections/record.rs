@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use codex_loadout_protocol::binding::Rule;
+use codex_loadout_protocol::binding::{Carrier, Rule};
 use codex_loadout_protocol::{CapabilitySelection, Receipt};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +36,24 @@ pub struct LoadoutRecord {
     pub cwd: PathBuf,
     /// When, in Unix seconds.
     pub recorded_at: i64,
+}
+
+impl LoadoutRecord {
+    /// What the audit says of a request that brought it: by which profiles, and by what they were named.
+    #[must_use]
+    pub fn cause(&self, method: &str) -> String {
+        let mut cause = method.to_owned();
+        if !self.receipt.profile.is_empty() {
+            let names = self.receipt.profile.join(", ");
+            cause = format!("{cause}, profile {names}");
+        }
+        match &self.rule {
+            Some(rule) if rule.carrier != Carrier::Field => {
+                format!("{cause}, by {}", rule.title())
+            }
+            _ => cause,
+        }
+    }
 }
 
 /// How a thread came by its loadout.

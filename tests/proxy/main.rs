@@ -24,6 +24,7 @@ mod manifests;
 mod methods;
 mod persistence;
 mod policy;
+mod profiles;
 mod proof;
 mod roles;
 mod selection;
