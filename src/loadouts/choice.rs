@@ -139,6 +139,13 @@ impl Loadouts {
         launch.say_something() || may_be_bound(self.state_home())
     }
 
+    /// Whether a loadout may come by another way than the field: also by the name of a profile in `config`. It is a
+    /// look at a few files.
+    #[must_use]
+    pub fn may_be_carried(&self, launch: &LaunchCarriers) -> bool {
+        self.may_be_chosen(launch) || ProfileFolders::has_any(self.state_home())
+    }
+
     /// Chooses for a thread that is started in a folder.
     ///
     /// # Errors

@@ -30,6 +30,9 @@ use crate::wire::{Frame, RawObject, replace_params};
 /// `selectedCapabilityRoots`, Codex's own experimental field.
 const ROOTS: &str = "selectedCapabilityRoots";
 
+/// The code of the warning that a thread has no root.
+const WITHOUT_ROOT: &str = "withoutRoot";
+
 /// The developer's instructions, as a field of start, resume and fork.
 pub const INSTRUCTIONS: &str = "developerInstructions";
 /// The same, as a key of `config`.
@@ -87,6 +90,38 @@ impl Loadouts {
         record.host_instructions = instructions_of_host(&params);
         let (record, path) = self.with_root(record).await?;
         params.set(ROOTS, roots_json(&path, of_host));
+        launch(request, params, Some(config), record, lowered)
+    }
+
+    /// A start on a connection where nobody asked Codex for its experimental API, which a root takes. The thread
+    /// reads its skills by their paths.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_without_root(
+        self: &Arc<Self>,
+        request: &Frame,
+        selected: Selected,
+        catalog: &Catalog,
+        upstream: &UpstreamInfo,
+    ) -> Result<Launch, LoadoutError> {
+        let params = take_out(read_params(request)?);
+        check_environments(&params)?;
+        let (mut record, lowered, _) = self.draft(selected, catalog, upstream).await?;
+        let config = merged_config(&params, &lowered)?;
+        record.host_instructions = instructions_of_host(&params);
+        if record
+            .plan
+            .bundles
+            .iter()
+            .any(|bundle| bundle.mount.is_some())
+        {
+            let warning = Warning::new(
+                WITHOUT_ROOT,
+                "the host did not ask for `experimentalApi`, so the thread has no root: its skills are read by their paths, and `$name` puts nothing in",
+            );
+            record.receipt.warnings.push(warning);
+        }
         launch(request, params, Some(config), record, lowered)
     }
 

@@ -47,6 +47,16 @@ impl ProfileFolders {
         }
     }
 
+    /// Whether the user or the administrator has any. Blocking.
+    #[must_use]
+    pub fn has_any(state_home: &Path) -> bool {
+        let folders = [PathBuf::from(ADMIN), state_home.join(PROFILES)];
+        let has_entry = |folder: &PathBuf| {
+            std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
+        };
+        folders.iter().any(has_entry)
+    }
+
     /// The file of a profile of the user's.
     #[must_use]
     pub fn of_user(&self, name: &str) -> PathBuf {

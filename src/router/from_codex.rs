@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use bytes::Bytes;
 
 use super::effect::{Effect, Settled, Ticket};
-use super::refusals::gone_error;
+use super::refusals::{gone_error, unheard_error};
 use super::routing::{Router, Settling};
+use crate::interceptors::experimental::{self, Heard};
 use crate::interceptors::{announcement, catalog, initialize, thread};
 use crate::wire::{Frame, FrameKind, Id};
 
@@ -15,8 +16,28 @@ impl Router {
     pub fn on_upstream(&mut self, frame: Frame, effects: &mut Vec<Effect>) {
         match frame.kind() {
             FrameKind::Response => self.on_answer(frame, effects),
-            FrameKind::Request | FrameKind::Notification => self.on_message(frame, effects),
+            FrameKind::Request | FrameKind::Notification => {
+                if let Some(frame) = self.as_heard(frame, effects) {
+                    self.on_message(frame, effects);
+                }
+            }
             FrameKind::Malformed => effects.push(Effect::ToHost(frame.into_bytes())),
+        }
+    }
+
+    /// A message without what only those get who asked for the experimental API, where only we did.
+    fn as_heard(&self, frame: Frame, effects: &mut Vec<Effect>) -> Option<Frame> {
+        if !self.hides_experimental {
+            return Some(frame);
+        }
+        match experimental::heard(&frame) {
+            Heard::Whole => Some(frame),
+            Heard::Edited(bytes) => Some(Frame::parse(bytes)),
+            Heard::Nothing => None,
+            Heard::Unanswered => {
+                effects.push(Effect::ToUpstream(unheard_error(&frame.id())));
+                None
+            }
         }
     }
 

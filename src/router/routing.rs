@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use codex_loadout_protocol::method;
+use codex_loadout_protocol::selection::FIELD;
 
 use super::draining::Draining;
 use super::effect::{Effect, Prepared, Rebound, RequestKind, Ticket};
@@ -12,7 +13,7 @@ use super::refusals::{
     busy_error, experimental_error, list_of_params_error, misplaced_error, unreadable_error,
 };
 use crate::interceptors::thread::{self, Presence};
-use crate::interceptors::{catalog, initialize};
+use crate::interceptors::{catalog, experimental, initialize};
 use crate::wire::{Frame, FrameKind, Id, is_read_by_codex};
 
 /// What Codex says of new threads waits this long for the answer to a request that makes one.
@@ -58,6 +59,10 @@ pub struct Router {
     pub(super) acquainted: bool,
     /// Whether a start that says nothing may get a loadout all the same.
     pub(super) may_be_chosen: bool,
+    /// Whether a host that asks for no experimental API is to get loadouts all the same.
+    pub(super) may_be_carried: bool,
+    /// Whether only we asked for it: what comes of it is kept from the host.
+    pub(super) hides_experimental: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -113,7 +118,15 @@ impl Router {
             native_forks: HashSet::new(),
             acquainted: false,
             may_be_chosen: false,
+            may_be_carried: false,
+            hides_experimental: false,
         }
+    }
+
+    /// Whether a loadout may come by another way than the field, which takes the experimental API of Codex. It counts
+    /// for an `initialize` that is yet to come.
+    pub fn set_may_be_carried(&mut self, may_be: bool) {
+        self.may_be_carried = may_be;
     }
 
     /// Whether a start that says nothing may get a loadout all the same: by the launch line, the environment or a
@@ -149,6 +162,13 @@ impl Router {
             Ok(()) => return,
             Err(frame) => frame,
         };
+        if self.hides_experimental
+            && let Some(asked) = experimental::asked_for(&frame)
+        {
+            let refused = experimental_error(&frame.id(), &asked);
+            effects.push(Effect::ToHost(refused));
+            return;
+        }
         if let Some(refused) = misplaced_error(&frame) {
             effects.push(Effect::ToHost(refused));
             return;
@@ -160,7 +180,15 @@ impl Router {
                 self.hears_turns = hears(thread::TURN_STARTED) && hears(thread::TURN_COMPLETED);
                 self.hears_servers = hears(thread::SERVER_STATUS);
                 self.initialize = Some(frame.id());
-                effects.push(Effect::ToUpstream(frame.into_bytes()));
+                let mut request = frame.bytes().clone();
+                if self.may_be_carried
+                    && !self.experimental
+                    && let Some(asking) = experimental::asking(&frame)
+                {
+                    self.hides_experimental = true;
+                    request = asking;
+                }
+                effects.push(Effect::ToUpstream(request));
             }
             thread::START
                 if self.may_be_chosen
@@ -240,7 +268,8 @@ impl Router {
             _ => presence == Some(Presence::Given),
         };
         if !self.experimental && changes {
-            effects.push(Effect::ToHost(experimental_error(&frame)));
+            let asked = format!("{}.{FIELD}", frame.method());
+            effects.push(Effect::ToHost(experimental_error(&frame.id(), &asked)));
             return;
         }
         let own = matches!(kind, RequestKind::Update | RequestKind::Own);

@@ -141,7 +141,10 @@ impl Session {
     /// What the router has to know from elsewhere before it sees this frame.
     fn look_around(&mut self, frame: &Frame) {
         match frame.method() {
-            initialize::METHOD => self.work.introduced(frame),
+            initialize::METHOD => {
+                let may_be_carried = self.work.introduced(frame);
+                self.router.set_may_be_carried(may_be_carried);
+            }
             thread::START => {}
             _ => return,
         }

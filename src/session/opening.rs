@@ -65,10 +65,18 @@ impl Work {
         };
         let upstream = self.upstream().await?;
         let catalog = self.catalog_for(&selected, &upstream, &cwd).await?;
-        let launch = self
-            .loadouts
-            .start(frame, selected, &catalog, &upstream)
-            .await?;
+        let launch = match self.experimental.get() {
+            Some(false) => {
+                let launch = self
+                    .loadouts
+                    .start_without_root(frame, selected, &catalog, &upstream);
+                launch.await?
+            }
+            _ => {
+                let launch = self.loadouts.start(frame, selected, &catalog, &upstream);
+                launch.await?
+            }
+        };
         Ok(self.forward(
             ticket,
             launch.request,

@@ -58,6 +58,8 @@ pub struct Work {
     pub(super) launch: Arc<LaunchCarriers>,
     /// What the host calls itself.
     pub(super) host: Arc<OnceLock<String>>,
+    /// Whether Codex was asked for its experimental API: a thread's root takes it.
+    pub(super) experimental: OnceLock<bool>,
 }
 
 /// What is made durable when Codex has said yes, and what the thread was told.
@@ -129,6 +131,7 @@ impl Work {
             getting_ready: Mutex::default(),
             launch,
             host,
+            experimental: OnceLock::new(),
         }
     }
 
@@ -137,12 +140,16 @@ impl Work {
         self.alone.done(ticket);
     }
 
-    /// The host said who it is.
-    pub fn introduced(&self, initialize: &Frame) {
+    /// The host said who it is; tells whether a loadout may come by another way than the field.
+    pub fn introduced(&self, initialize: &Frame) -> bool {
+        // A second `initialize` is refused by Codex.
         if let Some(name) = initialize::host_name(initialize) {
-            // A second `initialize` is refused by Codex.
             let _ = self.host.set(name);
         }
+        let may_be_carried = self.loadouts.may_be_carried(&self.launch);
+        let experimental = may_be_carried || initialize::wants_experimental_api(initialize);
+        let _ = self.experimental.set(experimental);
+        may_be_carried
     }
 
     /// Whether a start that says nothing may get a loadout all the same.
