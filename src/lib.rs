@@ -10,6 +10,8 @@ pub mod connection;
 
 pub mod interceptors;
 
+pub mod threads;
+
 pub mod router;
 
 pub mod freshness;
@@ -35,6 +37,8 @@ pub mod conversion;
 pub mod doctor;
 
 mod throwaway;
+
+mod blocking;
 
 mod bounded_file;
 

@@ -11,6 +11,7 @@ use super::inputs::{Seen, Sign, look};
 use super::model::Catalog;
 use super::newcomers::newcomers;
 use super::read::read_catalog;
+use crate::blocking::{self, READ_WITHIN};
 use crate::connection::{AskError, Asker};
 use crate::freshness::{MAX_AGE, Watch};
 
@@ -151,7 +152,7 @@ impl Known {
 /// Looks at the files where that holds up nobody, and keeps an eye on them.
 async fn look_around(codex_home: &Path, cwd: &Path) -> Option<(Seen, Option<Watch>)> {
     let (codex_home, cwd) = (codex_home.to_owned(), cwd.to_owned());
-    let looked = tokio::task::spawn_blocking(move || {
+    let looked = blocking::within(READ_WITHIN, move || {
         let seen = look(&codex_home, &cwd)?;
         let watch = Watch::on(&seen.targets);
         Some((seen, watch))
@@ -161,7 +162,7 @@ async fn look_around(codex_home: &Path, cwd: &Path) -> Option<(Seen, Option<Watc
 
 async fn with_newcomers(catalog: Catalog, skills: Vec<PathBuf>) -> Catalog {
     let unchanged = catalog.clone();
-    let added = tokio::task::spawn_blocking(move || Catalog {
+    let added = blocking::within(READ_WITHIN, move || Catalog {
         newcomers: newcomers(&catalog, &skills),
         ..catalog
     });

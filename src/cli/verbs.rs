@@ -307,7 +307,7 @@ async fn ask(folder: Folder, method: &str, mut params: Value) -> Result<Value> {
         loadouts,
         asker,
         catalogs: Arc::default(),
-        bindings: Arc::default(),
+        applied: Arc::default(),
         upstream: watching,
         launch: Arc::new(launch),
         host: Arc::default(),

@@ -34,7 +34,7 @@ use super::answer::wait_for_upstream;
 use crate::catalog::{Catalog, CatalogCache};
 use crate::connection::Asker;
 use crate::interceptors::initialize::UpstreamInfo;
-use crate::loadouts::{Bindings, Chosen, LaunchCarriers, Loadouts, Recorded, catalog_for};
+use crate::loadouts::{AppliedConfigs, Chosen, LaunchCarriers, Loadouts, Recorded, catalog_for};
 use crate::profiles::Requested;
 use crate::resolver::{self, capabilities};
 
@@ -48,7 +48,7 @@ pub struct Context {
     /// What there is.
     pub catalogs: Arc<CatalogCache>,
     /// What the loaded threads of this connection were told.
-    pub bindings: Arc<Bindings>,
+    pub applied: Arc<AppliedConfigs>,
     /// Which Codex it is, once it has said so.
     pub upstream: watch::Receiver<Option<UpstreamInfo>>,
     /// What is said of all threads of this process.
@@ -248,7 +248,7 @@ async fn read(
             profile_changed: false,
         },
     };
-    let Some(binding) = context.bindings.get(&params.thread_id) else {
+    let Some(binding) = context.applied.get(&params.thread_id) else {
         return Ok(read);
     };
     let catalog = context

@@ -8,7 +8,7 @@ use codex_loadout_protocol::receipt::Warning;
 use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError, Receipt};
 use serde_json::{Map, Value};
 
-use super::bindings::Binding;
+use super::applied::AppliedConfig;
 use super::choice::Selected;
 use super::keeper::{Loadouts, blocking, parse_root, unix_now};
 use super::own_root::Place;
@@ -46,7 +46,7 @@ pub struct Launch {
     /// The loadout it carries.
     pub record: LoadoutRecord,
     /// What the thread is told when it is loaded.
-    pub binding: Binding,
+    pub binding: AppliedConfig,
 }
 
 /// What a thread that gets another loadout brings along.
@@ -511,11 +511,11 @@ fn instructions_of_host(params: &RawObject<'_>) -> Option<String> {
     })
 }
 
-fn binding(params: &RawObject<'_>, record: &LoadoutRecord, lowered: Lowered) -> Binding {
-    Binding {
+fn binding(params: &RawObject<'_>, record: &LoadoutRecord, lowered: Lowered) -> AppliedConfig {
+    AppliedConfig {
         config: Some(lowered.config),
         host_params: resumable_params(params),
-        ..Binding::new(Arc::new(record.clone()), record.cwd.clone())
+        ..AppliedConfig::new(Arc::new(record.clone()), record.cwd.clone())
     }
 }
 

@@ -4,8 +4,8 @@
 //! Decisions are the pure rooms'; this one brings them what they decide on and
 //! makes durable what they decided.
 
+mod applied;
 mod audit;
-mod bindings;
 mod choice;
 mod digests;
 mod keeper;
@@ -18,7 +18,7 @@ mod recovery;
 mod spares;
 mod user_bindings;
 
-pub use bindings::{Binding, Bindings};
+pub use applied::{AppliedConfig, AppliedConfigs};
 pub use choice::{Chosen, LaunchCarriers, Selected, read_referenced, read_selection, real};
 pub use keeper::Loadouts;
 pub use launch::{

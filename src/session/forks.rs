@@ -12,21 +12,21 @@ use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 
 use super::apart::Apart;
 use super::opening::{inherited, native, own_cwd, source_thread, without_field};
-use super::work::{Pending, Work};
+use super::work::{Carried, Pending, Work};
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::loadouts::{
-    Binding, Place, Recorded, Selected, cwd_of, is_prediction, read_params, resumable_params,
+    AppliedConfig, Place, Recorded, Selected, cwd_of, is_prediction, read_params, resumable_params,
 };
 use crate::lowering::MergeMode;
 use crate::profiles::{in_request, take_out};
-use crate::router::{Prepared, Ticket};
+use crate::router::Prepared;
 use crate::selections::ThreadRecord;
 use crate::wire::{Frame, RawObject};
 
 impl Work {
     pub(super) async fn fork(
         &self,
-        ticket: Ticket,
+        carried: &mut Carried,
         frame: &Frame,
     ) -> Result<Prepared, LoadoutError> {
         let params = read_params(frame)?;
@@ -34,7 +34,7 @@ impl Work {
         let Some(source) = source_thread(&params).await? else {
             return Ok(Prepared::Pass(frame.bytes().clone()));
         };
-        self.alone.begin(ticket, &source).await;
+        carried.lock = Some(self.locks.lock(&source).await);
         let recorded = self
             .loadouts
             .recorded(&source, &upstream.codex_home)
@@ -47,7 +47,7 @@ impl Work {
             Recorded::Loadout(record) => Some(*record),
         };
         if let Some(record) = &record
-            && self.bindings.get(&source).is_none()
+            && self.applied.get(&source).is_none()
         {
             self.lead_to_root(&source, &record.loadout, &upstream)
                 .await?;
@@ -64,7 +64,7 @@ impl Work {
                     loadout: launch.record,
                     binding: launch.binding,
                 };
-                Ok(self.forward(ticket, launch.request, pending))
+                Ok(self.forward(carried, launch.request, pending))
             }
             record => {
                 let cwd = match &record {
@@ -79,9 +79,12 @@ impl Work {
                 };
                 match record {
                     Some(record) if record.loadout.root.is_some() => {
-                        self.fork_apart(ticket, wish, record, &upstream).await
+                        self.fork_apart(carried, wish, record, &upstream).await
                     }
-                    record => self.fork_of_rootless(ticket, wish, record, &upstream).await,
+                    record => {
+                        self.fork_of_rootless(carried, wish, record, &upstream)
+                            .await
+                    }
                 }
             }
         }
@@ -90,7 +93,7 @@ impl Work {
     /// A fork of a thread without a root has none either, and its loadout has to do without.
     async fn fork_of_rootless(
         &self,
-        ticket: Ticket,
+        carried: &mut Carried,
         wish: Wish<'_>,
         record: Option<ThreadRecord>,
         upstream: &UpstreamInfo,
@@ -111,13 +114,13 @@ impl Work {
             .await?;
         // It inherits nothing: the loadout is its own.
         let pending = Pending::Start(launch.record, launch.binding, AuditEvent::Fork);
-        Ok(self.forward(ticket, launch.request, pending))
+        Ok(self.forward(carried, launch.request, pending))
     }
 
     /// A fork with another loadout than its source's, or without one.
     async fn fork_apart(
         &self,
-        ticket: Ticket,
+        carried: &mut Carried,
         wish: Wish<'_>,
         source: ThreadRecord,
         upstream: &UpstreamInfo,
@@ -156,9 +159,9 @@ impl Work {
                     source: source.thread_id.clone(),
                     root: self.loadouts.new_empty_root().await?,
                     loadout: None,
-                    binding: Binding {
+                    binding: AppliedConfig {
                         host_params: resumable_params(&take_out(wish.params)),
-                        ..Binding::new(source.loadout.into(), cwd)
+                        ..AppliedConfig::new(source.loadout.into(), cwd)
                     },
                 };
                 (request, apart)
@@ -170,7 +173,7 @@ impl Work {
         selections
             .begin_forking(&apart.root, &source.thread_id, &mark)
             .await?;
-        Ok(self.forward(ticket, request, Pending::Apart(Box::new(apart))))
+        Ok(self.forward(carried, request, Pending::Apart(Box::new(apart))))
     }
 }
 

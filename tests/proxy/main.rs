@@ -7,6 +7,7 @@
 
 mod audit;
 mod claude;
+mod cloud_skills;
 mod command_line;
 mod convert;
 mod crash;
