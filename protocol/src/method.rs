@@ -141,10 +141,10 @@ pub struct ThreadCapabilityReadResult {
     pub capability_selection: Option<Receipt>,
     /// Whether something changed underneath that the thread awaits a re-bind for.
     pub stale: bool,
-    /// Whether a profile that the loadout was made from says something else now, or is gone: it counts for
+    /// Of a loadout that was made from profiles: whether one says something else now, or is gone. That counts for
     /// threads that are started from now on.
-    #[serde(default)]
-    pub profile_changed: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile_changed: Option<bool>,
 }
 
 /// Parameters of `thread/capability/prove`: a thread, or a selection.

@@ -89,7 +89,7 @@ pub fn all() -> BTreeMap<&'static str, String> {
             "CapabilityAuditListResult.json",
             render::<Page<AuditEntry>>(),
         ),
-        ("Profile.toml.json", profile()),
+        ("ProfileFile.json", profile()),
         (
             "CapabilityProfileListParams.json",
             render::<CapabilityProfileListParams>(),
@@ -141,12 +141,6 @@ pub fn all() -> BTreeMap<&'static str, String> {
         ),
         ("CapabilityBindingDeleteResult.json", render::<Deleted>()),
     ])
-}
-
-/// The schema of the field.
-#[must_use]
-pub fn selection() -> String {
-    render::<CapabilitySelection>()
 }
 
 /// The schema of a profile's file: the field's members in the spelling of TOML, and a profile's own.

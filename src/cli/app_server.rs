@@ -25,6 +25,8 @@ pub(super) fn run(codex: Option<PathBuf>, line: LaunchLine) -> Result<ExitCode> 
         .build()?;
     let status = runtime.block_on(async {
         let upstream = command.start(&arguments)?;
+        // It ends with the runtime.
+        tokio::spawn(loadouts.clone().collect_now_and_then());
         let (input, output) = host_stdio();
         let kept = loadouts.clone();
         let codex = CodexCommand {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::audit::unix_time;
+use super::gc::age;
 
 /// One loadout a thread, in front of `codex app-server`.
 ///
@@ -71,8 +72,6 @@ pub(super) enum Verb {
     /// Let the profiles of a project count
     #[command(subcommand)]
     Trust(TrustVerb),
-    /// Print a JSON Schema: of a selection, or of a profile's file
-    Schema(Schema),
     /// List the threads that have a loadout
     Threads(Threads),
     /// Show the loadout of one thread
@@ -89,6 +88,14 @@ pub(super) enum Verb {
     /// Every start, resume, fork, spawn, re-bind, update, refusal, and every snapshot that was changed,
     /// with its thread and its cause.
     Audit(Audit),
+    /// Remove what nothing needs any more from the state folder
+    ///
+    /// Roots that are no thread's, snapshots that no record needs, what processes that were killed have left, and
+    /// old rows of the audit; of a recorded thread, the newest stays. Can be run while others work, and a
+    /// proxy does so itself once a day, when it has nothing else to do.
+    Gc(Gc),
+    /// Print the JSON Schema of what goes over the wire
+    Schema(Schema),
     /// Check what holds on the Codex that is installed
     ///
     /// Starts this program and that Codex in a throwaway home, whose model is an endpoint on
@@ -293,25 +300,6 @@ pub(super) struct TrustProject {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Schema {
-    /// Of what
-    #[arg(value_name = "OF", value_enum, default_value_t)]
-    pub(super) of: SchemaOf,
-    #[command(flatten)]
-    pub(super) output: Output,
-}
-
-/// What has a schema.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum SchemaOf {
-    /// The field `capabilitySelection`
-    #[default]
-    Selection,
-    /// A profile's file
-    Profile,
-}
-
-#[derive(Debug, Args)]
 pub(super) struct Threads {
     /// Only those whose loadout was made from this profile
     #[arg(long, value_name = "NAME")]
@@ -386,6 +374,27 @@ pub(super) struct Audit {
     /// Only what happened since: `2h`, `7days`, `2026-11-21`, `2026-11-21T10:00:00Z`
     #[arg(long, value_name = "TIME", value_parser = unix_time)]
     pub(super) since: Option<i64>,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Gc {
+    /// Only tell what would go
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// How old rows of the audit become: `30days`, `1year`
+    #[arg(long, value_name = "AGE", value_parser = age, default_value = "90days")]
+    pub(super) audit_age: std::time::Duration,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Schema {
+    /// One type alone, such as `CapabilitySelection`; `selection` is that, and `profile` a profile's file
+    #[arg(value_name = "TYPE")]
+    pub(super) name: Option<String>,
     #[command(flatten)]
     pub(super) output: Output,
 }

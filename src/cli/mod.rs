@@ -4,11 +4,15 @@ mod app_server;
 mod arguments;
 mod audit;
 mod convert;
+mod gc;
 mod hand_over;
 mod invocation;
 mod profiles;
 mod run;
+mod schema;
+mod selection_file;
 mod table;
+mod terminal;
 mod verbs;
 
 pub use run::main;

@@ -7,15 +7,13 @@ use anyhow::Result;
 use codex_loadout_protocol::binding::{BindingScope, CapabilityBinding};
 use codex_loadout_protocol::method::Page;
 use codex_loadout_protocol::profile::{CapabilityProfileWriteParams, Profile, ProfileEntry};
-use codex_loadout_protocol::schema as schemas;
 use codex_loadout_protocol::selection::ProfileNames;
 use serde_json::json;
 
-use super::arguments::{
-    BindingVerb, Place, ProfileVerb, ProfileWrite, Schema, SchemaOf, ScopeOfBinding, TrustVerb,
-};
+use super::arguments::{BindingVerb, Place, ProfileVerb, ProfileWrite, ScopeOfBinding, TrustVerb};
+use super::selection_file::read_stdin;
 use super::table::columns;
-use super::verbs::{pretty, read_stdin, resolved};
+use super::verbs::{pretty, resolved};
 use crate::loadouts::{Loadouts, read_selection};
 use crate::profiles::folders;
 use crate::settings;
@@ -187,13 +185,6 @@ pub(super) async fn trust(verb: TrustVerb) -> Result<String> {
     }
     let verb = if trusts { "count" } else { "do not count" };
     Ok(format!("the profiles of `{project}` {verb}\n"))
-}
-
-pub(super) fn schema(arguments: &Schema) -> String {
-    match arguments.of {
-        SchemaOf::Selection => schemas::selection(),
-        SchemaOf::Profile => schemas::profile(),
-    }
 }
 
 fn deleted(json: bool) -> Result<String> {

@@ -10,7 +10,8 @@ use codex_loadout_protocol::LoadoutError;
 
 use super::arguments::{Arguments, Verb, Version};
 use super::invocation::{self, Invocation, VALUE_OPTIONS};
-use super::{app_server, audit, convert, hand_over, profiles, verbs};
+use super::terminal::printable;
+use super::{app_server, audit, convert, gc, hand_over, profiles, schema, verbs};
 use crate::connection::UpstreamCommand;
 use crate::doctor::server;
 use crate::profiles::{LaunchLine, read_launch_line};
@@ -69,7 +70,15 @@ fn log_to_stderr() {
 }
 
 fn own() -> Result<ExitCode> {
-    let arguments = Arguments::try_parse().unwrap_or_else(|error| error.exit());
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() => {
+            say_error(error.render().to_string().trim_end());
+            return Ok(ExitCode::from(USAGE));
+        }
+        // What was asked for: help.
+        Err(error) => error.exit(),
+    };
     let Some(verb) = arguments.verb else {
         return Ok(ExitCode::from(USAGE));
     };
@@ -84,10 +93,11 @@ fn own() -> Result<ExitCode> {
             Verb::Profile(verb) => profiles::profile(verb).await,
             Verb::Binding(verb) => profiles::binding(verb).await,
             Verb::Trust(verb) => profiles::trust(verb).await,
-            Verb::Schema(arguments) => Ok(profiles::schema(&arguments)),
             Verb::Threads(arguments) => verbs::threads(arguments).await,
             Verb::Show(arguments) => verbs::show(arguments).await,
             Verb::Audit(arguments) => audit::audit(arguments).await,
+            Verb::Gc(arguments) => gc::gc(arguments).await,
+            Verb::Schema(arguments) => schema::schema(&arguments),
             // Read before clap is asked.
             Verb::AppServer(arguments) => {
                 let line = LaunchLine {
@@ -133,9 +143,9 @@ fn version(arguments: &Version) -> Result<String> {
     Ok(format!("codex-loadout {own}\n{line} at {path}\n"))
 }
 
-/// A reader that has seen enough is no failure.
+/// All that is printed goes through here. A reader that has seen enough is no failure.
 fn print(text: &str) -> Result<()> {
-    match std::io::stdout().write_all(text.as_bytes()) {
+    match std::io::stdout().write_all(printable(text).as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
@@ -168,7 +178,8 @@ fn explain(error: &anyhow::Error) {
     }
 }
 
+/// All that is said on stderr goes through here.
 pub(super) fn say_error(line: &str) {
     // Nobody is left to tell if stderr is closed.
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = writeln!(std::io::stderr(), "{}", printable(line));
 }

@@ -1,10 +1,9 @@
 //! The verbs that show something.
 
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use codex_loadout_protocol::binding::{CapabilityResolveResult, Carrier, Rule};
 use codex_loadout_protocol::method::{
     CAPABILITY_LIST, CAPABILITY_RESOLVE, Capability, Page, Problem, ThreadCapabilityListParams,
@@ -17,14 +16,15 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::arguments::{Doctor, Folder, List, Prove, Resolve, Show, Threads};
+use super::selection_file::read_selection;
 use super::table::columns;
 use crate::catalog::read_policy;
 use crate::connection::{BriefCodex, UpstreamCommand};
 use crate::control::{self, Control};
 use crate::doctor::{self, Finding};
-use crate::loadouts::{self, LaunchCarriers, Loadouts, read_referenced};
+use crate::loadouts::{LaunchCarriers, Loadouts};
 use crate::lowering::{PolicyMeaning, policy_meaning};
-use crate::profiles::{LaunchLine, Reference};
+use crate::profiles::LaunchLine;
 use crate::proof::{self, Subject};
 use crate::settings;
 
@@ -65,7 +65,7 @@ pub(super) async fn resolve(arguments: Resolve) -> Result<String> {
     let mut question = json!({ "host": arguments.host, "task": arguments.task });
     // Read before Codex is started for it, so that what is wrong is told at once.
     if let Some(file) = &arguments.selection {
-        question[FIELD] = serde_json::to_value(read_selection(file)?)?;
+        question[FIELD] = read_selection(file)?.1;
     } else if !arguments.profile.is_empty() {
         question[FIELD] = json!({ "profile": arguments.profile });
     }
@@ -108,7 +108,7 @@ pub(super) async fn prove(arguments: Prove) -> Result<(String, bool)> {
     let file = arguments.subject.as_deref().map(PathBuf::from);
     let is_file = |file: &PathBuf| file.as_os_str() == "-" || file.is_file();
     let selection = match (&file, arguments.subject) {
-        (Some(file), _) if is_file(file) => Ok(read_selection(file)?),
+        (Some(file), _) if is_file(file) => Ok(read_selection(file)?.0),
         (_, Some(thread)) => Err(thread),
         (_, None) => Ok(CapabilitySelection::of_profiles(arguments.profile)),
     };
@@ -224,26 +224,6 @@ async fn policy_in_force(command: &UpstreamCommand) -> Result<Vec<PolicyMeaning>
     codex.end().await;
     let policy = policy.map_err(|error| error.to_string())?;
     Ok(policy_meaning(&policy))
-}
-
-/// A selection in a file, or on stdin.
-fn read_selection(path: &Path) -> Result<CapabilitySelection> {
-    match read_stdin(path)? {
-        Some(text) => Ok(loadouts::read_selection(&text)?),
-        None => Ok(read_referenced(&Reference::File(path.to_owned()))?),
-    }
-}
-
-/// What stands on stdin, if that is meant.
-pub(super) fn read_stdin(path: &Path) -> Result<Option<String>> {
-    if path.as_os_str() != "-" {
-        return Ok(None);
-    }
-    let mut text = String::new();
-    std::io::stdin()
-        .read_to_string(&mut text)
-        .context("stdin can't be read")?;
-    Ok(Some(text))
 }
 
 pub(super) async fn threads(arguments: Threads) -> Result<String> {

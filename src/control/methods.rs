@@ -245,7 +245,7 @@ async fn read(
         Recorded::Native => ThreadCapabilityReadResult {
             capability_selection: None,
             stale: false,
-            profile_changed: false,
+            profile_changed: None,
         },
     };
     let Some(binding) = context.applied.get(&params.thread_id) else {
@@ -347,7 +347,7 @@ fn invalid(path: &str, why: &str) -> LoadoutError {
         format!("`{path}` is not valid: {why}"),
     )
     .with_hint(format!(
-        "See the JSON Schema of the method's parameters; a selection goes into `{FIELD}`."
+        "`codex-loadout schema` prints the shape of the parameters of every method; a selection goes into `{FIELD}`."
     ))
     .with_items(vec![ErrorItem::named(path)])
 }

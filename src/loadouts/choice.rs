@@ -224,21 +224,26 @@ impl Loadouts {
         Ok(folders)
     }
 
-    /// Whether a profile that a loadout was made from says something else now, or is gone.
+    /// Whether a profile that a loadout was made from says something else now, or is gone. `None`: it was made from
+    /// none.
     ///
     /// # Errors
     /// `loadoutLost` if it can't be read whether the project is trusted.
-    pub async fn profile_changed(&self, loadout: &LoadoutRecord) -> Result<bool, LoadoutError> {
+    pub async fn profile_changed(
+        &self,
+        loadout: &LoadoutRecord,
+    ) -> Result<Option<bool>, LoadoutError> {
         let asked = loadout
             .rule
             .as_ref()
             .and_then(|rule| rule.selection.clone());
         let Some(asked) = asked.filter(|asked| !asked.profile.is_empty()) else {
-            return Ok(false);
+            return Ok(None);
         };
         let folders = self.profile_folders(&loadout.cwd).await?;
         let now = expand_in(folders, asked).await;
-        Ok(now.map_or(true, |now| now.selection != loadout.selection))
+        let changed = now.map_or(true, |now| now.selection != loadout.selection);
+        Ok(Some(changed))
     }
 }
 

@@ -7,6 +7,7 @@
 mod applied;
 mod audit;
 mod choice;
+mod collect;
 mod digests;
 mod keeper;
 mod launch;
@@ -20,6 +21,7 @@ mod user_bindings;
 
 pub use applied::{AppliedConfig, AppliedConfigs};
 pub use choice::{Chosen, LaunchCarriers, Selected, read_referenced, read_selection, real};
+pub use collect::{AUDIT_AGE, Collected};
 pub use keeper::Loadouts;
 pub use launch::{
     INSTRUCTIONS, Inherited, Launch, Trial, check_environments, cwd_of, instructions,

@@ -129,9 +129,12 @@ pub(super) fn from_value(
     match value {
         Value::Null => Ok(None),
         Value::String(name) => Ok(Some(CapabilitySelection::of_profiles(vec![name]))),
-        value @ Value::Object(_) => CapabilitySelection::read(in_field_spelling(value))
-            .map(Some)
-            .map_err(|error| error.at(place)),
+        value @ Value::Object(_) => {
+            let selection = CapabilitySelection::read(in_field_spelling(value))
+                .map_err(|error| error.at(place))?;
+            selection.check_size()?;
+            Ok(Some(selection))
+        }
         _ => Err(LoadoutError::new(
             ErrorKind::InvalidSelection,
             format!("`{place}` is not valid: expected an object or a profile's name"),

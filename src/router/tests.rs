@@ -683,7 +683,7 @@ fn while_threads_are_bound_anew_the_host_hears_nothing_of_them_and_they_nothing_
     );
     // From here on, closed means closed.
     assert_eq!(script.codex(closed), [format!("to host: {closed}")]);
-    assert!(!script.threads.any_has_loadout());
+    assert!(!script.threads.is("t1", |it| it.has_loadout));
     assert_eq!(script.host(turn), [format!("to Codex: {turn}")]);
 }
 

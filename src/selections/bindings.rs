@@ -3,6 +3,7 @@
 //! Beside the database a file says that there may be bindings, so that a native start asks no database. It is
 //! there before the first binding is, and goes only once it is seen that none is left.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use codex_loadout_protocol::audit::AuditEvent;
@@ -25,8 +26,14 @@ fn marker(state_home: &Path) -> PathBuf {
 /// Whether there may be bindings. It is one look at a file.
 #[must_use]
 pub fn may_be_bound(state_home: &Path) -> bool {
-    // What can't be looked at may be there.
-    marker(state_home).try_exists().unwrap_or(true)
+    // A folder of ours can be looked into; on a disk that fails, it may be there.
+    match std::fs::metadata(marker(state_home)) {
+        Ok(_) => true,
+        Err(error) => !matches!(
+            error.kind(),
+            ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied
+        ),
+    }
 }
 
 impl Selections {

@@ -262,7 +262,7 @@ impl Session {
     fn prepare(&self, mut request: Request) {
         let work = self.work.clone();
         self.push(async move {
-            let prepared = unless_it_panics(work.prepare(&mut request)).await;
+            let prepared = unless_it_panics(work.prepare(&mut request).boxed()).await;
             let prepared = prepared.unwrap_or_else(|| failed(&request));
             Done::Prepared(request, prepared)
         });
@@ -271,7 +271,7 @@ impl Session {
     fn settle(&self, mut request: Request, response: Frame) {
         let work = self.work.clone();
         self.push(async move {
-            match unless_it_panics(work.settle(&mut request, response)).await {
+            match unless_it_panics(work.settle(&mut request, response).boxed()).await {
                 Some(Some((answer, settled))) => Done::Settled {
                     request,
                     answer,
@@ -286,7 +286,7 @@ impl Session {
     fn split(&self, mut request: Request) {
         let work = self.work.clone();
         self.push(async move {
-            match unless_it_panics(work.set_apart(&mut request)).await {
+            match unless_it_panics(work.set_apart(&mut request).boxed()).await {
                 Some((answer, settled)) => Done::Settled {
                     request,
                     answer,
