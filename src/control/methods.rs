@@ -214,7 +214,7 @@ async fn resolve(
     let selection = &selected.expanded.selection;
     let upstream = context.upstream().await?;
     let (catalogs, asker) = (&context.catalogs, &context.asker);
-    let catalog = catalog_for(selection, catalogs, asker, &upstream.codex_home, &cwd).await?;
+    let catalog = catalog_for(&selected, catalogs, asker, &upstream.codex_home, &cwd).await?;
     let resolved = context
         .loadouts
         .resolve(selection, &catalog, upstream.version)

@@ -13,6 +13,7 @@ use crate::profiles::{
     Expanded, LaunchLine, Reference, Requested, Shelf, Surroundings, decide, expand, merge, parse,
     read_reference,
 };
+use crate::resolver::RequestServers;
 use crate::selections::{LoadoutRecord, may_be_bound};
 
 /// The code of the warning that a project's profiles do not count.
@@ -121,6 +122,8 @@ pub struct Selected {
     pub rule: Option<Rule>,
     /// What the receipt says of it.
     pub warnings: Vec<Warning>,
+    /// MCP servers that the thread's host defines itself.
+    pub request_servers: RequestServers,
 }
 
 /// What is chosen for a thread.
@@ -207,6 +210,7 @@ impl Loadouts {
             expanded,
             rule: Some(rule),
             warnings: not_trusted(&folders).into_iter().collect(),
+            request_servers: RequestServers::new(),
         }))
     }
 

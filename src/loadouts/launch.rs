@@ -23,7 +23,7 @@ use crate::lowering::{
     lower, roots_json,
 };
 use crate::profiles::take_out;
-use crate::resolver::{self, Plan};
+use crate::resolver::{self, Plan, RequestServers};
 use crate::selections::{LoadoutRecord, root_file};
 use crate::wire::{Frame, RawObject, replace_params};
 
@@ -136,8 +136,10 @@ impl Loadouts {
             expanded,
             rule,
             warnings,
+            request_servers,
         } = selected;
-        let published = self.publish(&expanded.selection, catalog).await;
+        let published = self.publish(&expanded.selection, catalog, &request_servers);
+        let published = published.await;
         let (plan, loadout) = published.map_err(|error| expanded.locate(error))?;
         let selection = expanded.selection;
         let lowered = self.lower(&plan, catalog, upstream)?;
@@ -241,6 +243,11 @@ impl Loadouts {
                 .receipt
                 .warnings
                 .push(Warning::new("healed", message));
+        }
+        if record.plan.take_up(request_servers(&params)?) {
+            let now = self.receipt_on(&record.plan, catalog, upstream.version);
+            record.receipt.digest = now.digest;
+            record.receipt.mcp_servers = now.mcp_servers;
         }
         let lowered = self.lower(&record.plan, catalog, upstream)?;
         record.receipt.managed = held_against_policy(&record.plan, catalog, &lowered)?;
@@ -404,6 +411,8 @@ impl Loadouts {
         let nothing = resolver::resolve(&CapabilitySelection::default(), catalog)?;
         let lowered = Lowered {
             mode,
+            // They start once, with the loadout.
+            drops_host_servers: true,
             ..self.lower(&nothing, catalog, upstream)?
         };
         let config = merged_config(&params, &lowered)?;
@@ -530,6 +539,15 @@ fn merged_config(params: &RawObject<'_>, lowered: &Lowered) -> Result<String, Lo
 pub fn merge_config(of_host: &str, lowered: &Lowered) -> Result<String, LoadoutError> {
     let config = RawObject::parse(of_host, "config")?;
     HostConfig::parse(&config)?.merged_with(lowered)
+}
+
+/// The MCP servers that a request defines in its `config`.
+///
+/// # Errors
+/// `invalidSelection` if its `config` can't be read.
+pub fn request_servers(params: &RawObject<'_>) -> Result<RequestServers, LoadoutError> {
+    let config = RawObject::parse(params.get("config").unwrap_or_default(), "config")?;
+    Ok(HostConfig::parse(&config)?.servers())
 }
 
 /// The host's own roots, which would widen a guarded loadout.

@@ -25,7 +25,7 @@ pub use collect::{AUDIT_AGE, Collected};
 pub use keeper::Loadouts;
 pub use launch::{
     INSTRUCTIONS, Inherited, Launch, Trial, check_environments, cwd_of, instructions,
-    is_prediction, merge_config, read_params, resumable_params,
+    is_prediction, merge_config, read_params, request_servers, resumable_params,
 };
 pub use naming::catalog_for;
 pub use own_root::Place;

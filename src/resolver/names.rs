@@ -6,6 +6,7 @@ use std::path::Path;
 use codex_loadout_protocol::alike::alike;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 
+use super::plan::RequestServers;
 use crate::catalog::{Catalog, HostSkill, InstalledPlugin, PluginAgent, PluginSkill};
 
 /// Qualifies a server of the user's or the project's config.
@@ -298,17 +299,22 @@ fn is_path_of(skill: &HostSkill, name: &str) -> bool {
 /// What a server's name leads to.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum FoundServer<'a> {
+    Request(&'a str),
     Config(&'a str),
     OfPlugin(&'a InstalledPlugin, &'a str),
 }
 
-/// A server by its name, or by `plugin:server`, `plugin@marketplace:server`, `config:server`. Of
-/// several sources, a single chosen plugin is meant.
+/// A server by its name, or by `plugin:server`, `plugin@marketplace:server`, `config:server`. The request's own
+/// comes first; of several other sources, a single chosen plugin is meant.
 pub(super) fn find_server<'a>(
     catalog: &'a Catalog,
+    request: &'a RequestServers,
     name: &str,
     is_chosen: impl Fn(&InstalledPlugin) -> bool,
 ) -> Result<FoundServer<'a>, Problem> {
+    if let Some((name, _)) = request.get_key_value(name) {
+        return Ok(FoundServer::Request(name));
+    }
     let mut fitting = servers_named(catalog, None, name);
     if fitting.is_empty()
         && let Some((qualifier, own)) = name.split_once(':')
@@ -322,7 +328,8 @@ pub(super) fn find_server<'a>(
                 .plugins
                 .iter()
                 .flat_map(|plugin| plugin.parts().servers.keys());
-            let known = catalog.servers.keys().chain(of_plugins).map(String::as_str);
+            let own = catalog.servers.keys().chain(request.keys());
+            let known = own.chain(of_plugins).map(String::as_str);
             return Err(Problem::unknown("MCP server", name, known));
         }
         _ => {}
@@ -372,6 +379,7 @@ fn servers_named<'a>(
 
 fn qualified(found: &FoundServer<'_>) -> String {
     match found {
+        FoundServer::Request(name) => (*name).to_owned(),
         FoundServer::Config(name) => format!("{CONFIG_QUALIFIER}:{name}"),
         FoundServer::OfPlugin(plugin, name) => format!("{}:{name}", plugin.id),
     }

@@ -80,7 +80,13 @@ impl Resolver<'_> {
             host_servers: scope(mode, self.selection.mcp_servers.is_some(), || {
                 servers
                     .iter()
-                    .filter(|server| !matches!(server.origin, ServerOrigin::Snapshot { .. }))
+                    .filter(|server| {
+                        let is_given = matches!(
+                            server.origin,
+                            ServerOrigin::Snapshot { .. } | ServerOrigin::Request { .. }
+                        );
+                        !is_given
+                    })
                     .map(|server| server.name.clone())
                     .collect()
             }),
@@ -88,6 +94,7 @@ impl Resolver<'_> {
             own_roles: own_roles.clone(),
             hooks: self.selection.hooks(),
             managed: self.selection.managed(),
+            host_defined: self.selection.host_servers(),
             bundles,
             plugins,
             skills,
@@ -259,7 +266,9 @@ impl Resolver<'_> {
     fn plan_servers(&mut self, bundles: &mut Bundles) -> Vec<PlannedServer> {
         let mut found = std::mem::take(&mut self.servers);
         found.sort_by_key(|(server, _)| match server {
-            FoundServer::Config(name) => ((*name).to_owned(), String::new()),
+            FoundServer::Request(name) | FoundServer::Config(name) => {
+                ((*name).to_owned(), String::new())
+            }
             FoundServer::OfPlugin(plugin, name) => ((*name).to_owned(), plugin.id.clone()),
         });
         let natives = self
@@ -272,9 +281,14 @@ impl Resolver<'_> {
             .collect();
         // Codex merges a definition into the user's of the same name, enabled or not.
         taken.extend(self.catalog.servers.keys().cloned());
+        taken.extend(self.request.keys().cloned());
         let mut planned = Vec::new();
         for (server, tools) in found {
             let (name, origin) = match server {
+                FoundServer::Request(name) => {
+                    let definition = self.request.get(name).cloned().unwrap_or_default();
+                    (name.to_owned(), ServerOrigin::Request { definition })
+                }
                 FoundServer::Config(name) => (name.to_owned(), ServerOrigin::Config),
                 FoundServer::OfPlugin(plugin, name) if self.is_native(plugin) => (
                     name.to_owned(),

@@ -607,7 +607,9 @@ proptest! {
                     && matches!(&server.origin, ServerOrigin::Snapshot { id, .. } if named(&plugins, id));
                 let own = match &server.origin {
                     ServerOrigin::Snapshot { server, .. } => server,
-                    ServerOrigin::Config | ServerOrigin::NativePlugin { .. } => &server.name,
+                    ServerOrigin::Config
+                    | ServerOrigin::Request { .. }
+                    | ServerOrigin::NativePlugin { .. } => &server.name,
                 };
                 prop_assert!(named(&servers, own) || comes_along, "{server:?}");
             }

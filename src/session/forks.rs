@@ -11,7 +11,7 @@ use codex_loadout_protocol::selection::FIELD;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 
 use super::apart::Apart;
-use super::opening::{inherited, native, own_cwd, source_thread, without_field};
+use super::opening::{inherited, native, own_cwd, own_servers, source_thread, without_field};
 use super::work::{Carried, Pending, Work};
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::loadouts::{
@@ -71,9 +71,13 @@ impl Work {
                     Some(record) => self.cwd_of_thread(&params, record).await,
                     None => cwd_of(&params).map_or_else(own_cwd, Ok)?,
                 };
+                let mut selected = self.selected(requested, &cwd).await?;
+                if let Some(selected) = &mut selected {
+                    selected.request_servers = own_servers(record.as_ref(), &params)?;
+                }
                 let wish = Wish {
                     frame,
-                    selected: self.selected(requested, &cwd).await?,
+                    selected,
                     params,
                     cwd,
                 };

@@ -10,9 +10,12 @@ use super::rebind::{Change, Rebind, Then};
 use super::work::{Carried, CodexCommand, Pending, Work};
 use crate::blocking::{self, READ_WITHIN};
 use crate::interceptors::initialize::UpstreamInfo;
-use crate::loadouts::{AppliedConfig, Inherited, Place, Recorded, Selected, cwd_of, read_params};
+use crate::loadouts::{
+    AppliedConfig, Inherited, Place, Recorded, Selected, cwd_of, read_params, request_servers,
+};
 use crate::profiles::{Requested, in_request, take_out};
 use crate::proof::{Subject, prove};
+use crate::resolver::RequestServers;
 use crate::router::Prepared;
 use crate::selections::session_file::{self, SessionFileError};
 use crate::selections::{Lineage, LoadoutRecord, ThreadRecord};
@@ -60,9 +63,10 @@ impl Work {
             .loadouts
             .choose(requested, &self.launch, host, &cwd)
             .await?;
-        let Some(selected) = chosen.selected else {
+        let Some(mut selected) = chosen.selected else {
             return native(frame, &asked);
         };
+        selected.request_servers = request_servers(&params)?;
         let upstream = self.upstream().await?;
         let catalog = self.catalog_for(&selected, &upstream, &cwd).await?;
         let launch = match self.experimental.get() {
@@ -155,7 +159,8 @@ impl Work {
                     Some(record) => self.cwd_of_thread(&params, record).await,
                     None => cwd_of(&params).map_or_else(own_cwd, Ok)?,
                 };
-                let selected = self.selected(requested, &cwd).await?.unwrap_or_default();
+                let mut selected = self.selected(requested, &cwd).await?.unwrap_or_default();
+                selected.request_servers = own_servers(before.as_ref(), &params)?;
                 let catalog = self.catalog_for(&selected, &upstream, &cwd).await?;
                 let (launch, loadout) = self
                     .loadouts
@@ -293,6 +298,18 @@ pub(super) fn inherited(before: Option<&ThreadRecord>, place: Place) -> Inherite
         place,
         host_instructions: before.and_then(|record| record.loadout.host_instructions.clone()),
     }
+}
+
+/// The MCP servers that a thread's host has defined: in this request, else before.
+pub(super) fn own_servers(
+    before: Option<&ThreadRecord>,
+    params: &RawObject<'_>,
+) -> Result<RequestServers, LoadoutError> {
+    let mut servers = before.map_or_else(RequestServers::new, |record| {
+        record.loadout.plan.request_servers()
+    });
+    servers.extend(request_servers(params)?);
+    Ok(servers)
 }
 
 /// A thread's record with another loadout.

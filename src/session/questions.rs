@@ -35,8 +35,7 @@ impl Work {
         cwd: &Path,
     ) -> Result<Arc<Catalog>, LoadoutError> {
         let home = &upstream.codex_home;
-        let selection = &selected.expanded.selection;
-        catalog_for(selection, &self.catalogs, &self.asker, home, cwd).await
+        catalog_for(selected, &self.catalogs, &self.asker, home, cwd).await
     }
 
     pub(super) async fn catalog_of_thread(

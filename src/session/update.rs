@@ -8,7 +8,7 @@ use codex_loadout_protocol::selection::FIELD;
 use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
 use serde_json::{Value, json};
 
-use super::opening::{inherited, renewed};
+use super::opening::{inherited, own_servers, renewed};
 use super::rebind::{Change, Rebind, Then, Told};
 use super::reload::Family;
 use super::work::{Carried, Work};
@@ -86,7 +86,8 @@ impl Work {
                     key: String::new(),
                     selection: Some(selection),
                 };
-                let selected = self.loadouts.select(rule, &cwd).await?.unwrap_or_default();
+                let mut selected = self.loadouts.select(rule, &cwd).await?.unwrap_or_default();
+                selected.request_servers = own_servers(before.as_ref(), &RawObject::default())?;
                 let catalog = self.catalog_for(&selected, &upstream, &cwd).await?;
                 let (loadout, lowered, digest) = self
                     .loadouts
