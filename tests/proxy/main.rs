@@ -29,6 +29,7 @@ mod manifests;
 mod methods;
 mod persistence;
 mod policy;
+mod profiles;
 mod proof;
 mod roles;
 mod selection;
