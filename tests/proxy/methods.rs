@@ -234,7 +234,7 @@ async fn a_host_cannot_widen_by_accident() {
         ("config", json!({ "features.plugins": true })),
         (
             "config",
-            json!({ "mcp_servers": { "x": { "command": "x" } } }),
+            json!({ "features": { "plugins": true } }),
         ),
         (
             "selectedCapabilityRoots",
