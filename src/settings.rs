@@ -150,6 +150,21 @@ pub fn private_file(file: &Path) -> std::io::Result<std::fs::File> {
     options.open(file)
 }
 
+/// Makes a temporary folder that only its owner can enter.
+///
+/// # Errors
+/// What the system says if it can't be made.
+pub fn private_temporary_folder(prefix: &str, within: &Path) -> std::io::Result<tempfile::TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(prefix);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o700));
+    }
+    builder.tempdir_in(within)
+}
+
 /// Makes a folder that only its owner can enter; one that is there stays as it is.
 ///
 /// # Errors

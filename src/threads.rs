@@ -72,6 +72,8 @@ impl<A> ThreadState<A> {
 pub struct Threads<A> {
     states: HashMap<String, ThreadState<A>>,
     counts: Counts,
+    /// Bytes of what the host has sent and waits.
+    held_bytes: usize,
 }
 
 /// How many threads have what is asked at every frame: where none has, no frame has to be looked into.
@@ -104,6 +106,7 @@ impl<A> Default for Threads<A> {
         Self {
             states: HashMap::new(),
             counts: Counts::default(),
+            held_bytes: 0,
         }
     }
 }
@@ -189,6 +192,7 @@ impl<A> Threads<A> {
         let state = self.states.get_mut(thread);
         match state.and_then(|state| state.from_host.as_mut()) {
             Some(waiting) => {
+                self.held_bytes += frame.bytes().len();
                 waiting.push_back(frame);
                 Ok(())
             }
@@ -196,10 +200,19 @@ impl<A> Threads<A> {
         }
     }
 
+    /// Bytes of all that the host has sent and that waits.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
     /// What the host sends on a thread waits no longer; gives what waited, in order.
     pub fn release(&mut self, thread: &str) -> VecDeque<Frame> {
         let waiting = self.change(thread, |state| state.from_host.take());
-        waiting.unwrap_or_default()
+        let waiting = waiting.unwrap_or_default();
+        let bytes: usize = waiting.iter().map(|frame| frame.bytes().len()).sum();
+        self.held_bytes -= bytes;
+        waiting
     }
 
     /// What Codex says of a thread waits from here on, since it may be, or is, one whose loadout is not on disk.
@@ -284,7 +297,9 @@ mod tests {
             let frames = frames.into_iter();
             frames.map(Frame::into_bytes).collect::<Vec<_>>()
         };
+        assert_eq!(threads.held_bytes(), 2);
         assert_eq!(texts(threads.release("t")), ["1", "2"]);
+        assert_eq!(threads.held_bytes(), 0);
         assert_eq!(texts(threads.reveal("t")), ["3"]);
         threads.reveal("u");
         assert!(!threads.any_is_held() && !threads.any_is_hidden());

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::bounded_file::open_regular;
-use crate::settings::private_file;
+use crate::settings::{private_file, private_temporary_folder};
 
 /// What its model provider and its folder are called.
 const NAME: &str = "codex-loadout-throwaway";
@@ -23,7 +23,7 @@ pub(crate) struct ThrowawayHome {
 
 impl ThrowawayHome {
     pub(crate) fn new(model: &str) -> io::Result<Self> {
-        let folder = TempDir::with_prefix(NAME)?;
+        let folder = private_temporary_folder(NAME, &std::env::temp_dir())?;
         let in_use = private_file(&folder.path().join(IN_USE))?;
         in_use.lock()?;
         let home = Self {

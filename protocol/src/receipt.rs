@@ -109,13 +109,13 @@ pub struct AgentReceipt {
     pub digest: String,
 }
 
-/// One hook of a chosen plugin.
+/// One hook of a chosen plugin, or one of the user's own that stays.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HookReceipt {
     /// Codex's name of the event.
     pub event: String,
-    /// The plugin it belongs to.
+    /// The plugin it belongs to; of the user's own, where it is declared, in Codex's words (`user`, `project`).
     pub source: String,
     /// Whether the user approved it.
     pub trusted: bool,

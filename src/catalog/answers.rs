@@ -38,12 +38,27 @@ pub(super) struct HooksOfFolder {
 #[serde(rename_all = "camelCase")]
 pub(super) struct ListedHook {
     pub(super) key: String,
+    /// `stop`: as in `hooks.json`, with a small letter.
+    #[serde(default)]
+    pub(super) event_name: String,
+    /// `user`, `project`, or where else it comes from.
+    #[serde(default)]
+    pub(super) source: String,
     /// Of the plugin it belongs to, if any.
     #[serde(default)]
     pub(super) plugin_id: Option<String>,
     pub(super) enabled: bool,
-    /// `trusted`, or why it does not run.
+    /// `trusted`, `managed`, or why it does not run.
     pub(super) trust_status: String,
+}
+
+impl ListedHook {
+    /// The event as `hooks.json` writes it.
+    pub(super) fn event(&self) -> String {
+        let mut letters = self.event_name.chars();
+        let first = letters.next().map(|first| first.to_ascii_uppercase());
+        first.into_iter().chain(letters).collect()
+    }
 }
 
 /// Answer to `skills/list`.

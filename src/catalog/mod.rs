@@ -23,8 +23,8 @@ pub use conversion::{ConversionInput, convert};
 pub(crate) use mention_only::is_mention_only;
 pub use mention_only::mention_only;
 pub use model::{
-    Catalog, ConfigServer, Conversion, HostRole, HostSkill, InstalledPlugin, Parts, PluginAgent,
-    PluginHook, PluginServer, PluginSkill, SkillScope,
+    Catalog, ConfigServer, Conversion, HostHook, HostRole, HostSkill, InstalledPlugin, Parts,
+    PluginAgent, PluginHook, PluginServer, PluginSkill, SkillScope,
 };
 pub use policy::{Allowed, ManagedLayer, Policy, Requirements};
 pub use read::read_policy;

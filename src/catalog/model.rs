@@ -25,8 +25,8 @@ pub struct Catalog {
     pub plugins: Vec<InstalledPlugin>,
     /// MCP servers of the effective config (user, project, managed), by name.
     pub servers: BTreeMap<String, ConfigServer>,
-    /// Codex's keys of the hooks outside plugins that are switched on, sorted.
-    pub hooks: Vec<String>,
+    /// The hooks outside plugins that are switched on, sorted by key.
+    pub hooks: Vec<HostHook>,
     /// Agent roles of the user's own, sorted by name.
     pub roles: Vec<HostRole>,
     /// What the user's config has developers say to the model.
@@ -195,6 +195,19 @@ pub struct PluginAgent {
     pub description: String,
     /// Its role file, relative to the bundle's root.
     pub file: String,
+}
+
+/// A hook of the user's, the project's or the administrator's config.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostHook {
+    /// Codex's key of it.
+    pub key: String,
+    /// Codex's name of the event, as in `hooks.json`.
+    pub event: String,
+    /// `user`, `project`, or where else it comes from, in Codex's words.
+    pub source: String,
+    /// Whether it runs.
+    pub trusted: bool,
 }
 
 /// One handler of a plugin's hook.

@@ -13,7 +13,7 @@ use super::converted::Conversions;
 use super::installed::{Told, installed_root, read_plugin};
 use super::manifest::MANIFESTS;
 use super::mention_only::is_mention_only;
-use super::model::{Catalog, ConfigServer, HostSkill, InstalledPlugin, SkillScope};
+use super::model::{Catalog, ConfigServer, HostHook, HostSkill, InstalledPlugin, SkillScope};
 use super::policy::{Policy, RequirementsAnswer, launch_line, plugins_in, requirements_text};
 use super::roles::{role_folders, roles};
 use crate::blocking::{self, READ_WITHIN};
@@ -187,12 +187,17 @@ fn assemble(
                 },
             )
         });
-    let mut of_host_hooks: Vec<String> = hooks
+    let mut of_host_hooks: Vec<HostHook> = hooks
         .into_iter()
         .filter(|hook| hook.plugin_id.is_none() && hook.enabled)
-        .map(|hook| hook.key)
+        .map(|hook| HostHook {
+            event: hook.event(),
+            trusted: ["trusted", "managed"].contains(&hook.trust_status.as_str()),
+            key: hook.key,
+            source: hook.source,
+        })
         .collect();
-    of_host_hooks.sort();
+    of_host_hooks.sort_by(|a, b| a.key.cmp(&b.key));
     Catalog {
         cwd: cwd.to_owned(),
         hooks: of_host_hooks,

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use tokio::sync::oneshot;
 
-use super::outbox::Outbox;
+use super::frame_writer::FrameWriter;
 use crate::wire::Frame;
 
 /// Codex answers what we ask in milliseconds; one that takes this long is stuck.
@@ -27,7 +27,7 @@ const AGAIN_AFTER: Duration = Duration::from_millis(10);
 pub struct Asker {
     ids: String,
     next: AtomicU64,
-    outbox: Outbox,
+    writer: FrameWriter,
     /// `None` once Codex is gone.
     waiting: Mutex<Option<HashMap<u64, oneshot::Sender<Frame>>>>,
 }
@@ -84,11 +84,11 @@ impl From<AskError> for LoadoutError {
 impl Asker {
     /// An asker whose ids begin with `ids`, which no host uses.
     #[must_use]
-    pub fn new(ids: String, outbox: Outbox) -> Self {
+    pub fn new(ids: String, writer: FrameWriter) -> Self {
         Self {
             ids,
             next: AtomicU64::new(1),
-            outbox,
+            writer,
             waiting: Mutex::new(Some(HashMap::new())),
         }
     }
@@ -136,7 +136,7 @@ impl Asker {
         };
         let id = format!("{}{number}", self.ids);
         let request = serde_json::json!({ "id": id, "method": method, "params": params });
-        self.outbox.send(Bytes::from(format!("{request}\n")));
+        self.writer.send(Bytes::from(request.to_string()));
         let answer = tokio::time::timeout(PATIENCE, receiver).await;
         let Ok(Ok(answer)) = answer else {
             if let Some(waiting) = self.waiting().as_mut() {
@@ -202,18 +202,18 @@ fn read_answer<T: DeserializeOwned>(method: &'static str, answer: &Frame) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connection::{Inbox, write_frames};
+    use crate::connection::{FrameReader, write_frames};
 
     #[tokio::test(start_paused = true)]
     async fn an_overloaded_codex_is_asked_again_and_a_refusal_is_one() {
         let (near, far) = tokio::io::duplex(4096);
-        let (outbox, _) = write_frames(near);
-        let asker = std::sync::Arc::new(Asker::new("own/".to_owned(), outbox));
+        let (writer, _) = write_frames(near);
+        let asker = std::sync::Arc::new(Asker::new("own/".to_owned(), writer));
         let answering = asker.clone();
         tokio::spawn(async move {
-            let mut inbox = Inbox::new(far);
+            let mut reader = FrameReader::new(far);
             let mut number = 0;
-            while let Some(frames) = inbox.next().await {
+            while let Some(frames) = reader.next().await {
                 for _ in frames {
                     number += 1;
                     let answer = match number {

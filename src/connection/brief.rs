@@ -10,8 +10,8 @@ use tokio::process::Child;
 
 use super::asking::Asker;
 use super::child::{Upstream, UpstreamCommand};
-use super::inbox::Inbox;
-use super::outbox::{Outbox, write_frames};
+use super::frame_reader::FrameReader;
+use super::frame_writer::{FrameWriter, write_frames};
 use crate::interceptors::initialize::{self, UpstreamInfo};
 use crate::wire::{Frame, FrameKind};
 
@@ -21,7 +21,7 @@ const OWN_IDS: &str = "codex-loadout/";
 #[derive(Debug)]
 pub struct BriefCodex {
     child: Child,
-    outbox: Outbox,
+    writer: FrameWriter,
     asker: Arc<Asker>,
     info: UpstreamInfo,
     said: Arc<Mutex<Vec<Frame>>>,
@@ -46,13 +46,13 @@ impl BriefCodex {
             let (message, hint) = text.split_once("\nhint: ").unwrap_or((&text, ""));
             LoadoutError::new(ErrorKind::UnsupportedUpstream, message).with_hint(hint)
         })?;
-        let (outbox, _) = write_frames(stdin);
-        let asker = Arc::new(Asker::new(OWN_IDS.to_owned(), outbox.clone()));
+        let (writer, _) = write_frames(stdin);
+        let asker = Arc::new(Asker::new(OWN_IDS.to_owned(), writer.clone()));
         let said = Arc::<Mutex<Vec<Frame>>>::default();
-        let mut inbox = Inbox::new(stdout);
+        let mut reader = FrameReader::new(stdout);
         let (answers, heard) = (asker.clone(), said.clone());
         tokio::spawn(async move {
-            while let Some(batch) = inbox.next().await {
+            while let Some(batch) = reader.next().await {
                 for frame in batch {
                     match frame.kind() {
                         FrameKind::Response => hand_in(&answers, frame),
@@ -76,10 +76,10 @@ impl BriefCodex {
             )
             .with_hint("Use Codex 0.144.1 or newer.")
         })?;
-        outbox.send(Bytes::from_static(b"{\"method\":\"initialized\"}\n"));
+        writer.send(Bytes::from_static(b"{\"method\":\"initialized\"}"));
         Ok(Self {
             child,
-            outbox,
+            writer,
             asker,
             info,
             said,
@@ -109,7 +109,7 @@ impl BriefCodex {
 
     /// Ends it as a host does: by closing its stdin.
     pub async fn end(mut self) {
-        self.outbox.close();
+        self.writer.close();
         if let Err(error) = self.child.wait().await {
             tracing::debug!(%error, "Codex's end can't be waited for");
         }

@@ -1,18 +1,18 @@
 //! Doors: where frames come in and go out, and the Codex process behind one of them.
 //!
 //! Every queue is bounded by bytes or batches. Nothing here waits for one side
-//! while it keeps the other from being read: see [`Outbox`].
+//! while it keeps the other from being read: see [`FrameWriter`].
 
 mod asking;
 mod brief;
 mod child;
-mod inbox;
-mod outbox;
+mod frame_reader;
+mod frame_writer;
 mod stdio;
 
 pub use asking::{AskError, Asker};
 pub use brief::BriefCodex;
 pub use child::{CODEX_VARIABLE, Upstream, UpstreamCommand, UpstreamError, exit_code};
-pub use inbox::Inbox;
-pub use outbox::{Outbox, write_frames};
+pub use frame_reader::FrameReader;
+pub use frame_writer::{FrameWriter, write_frames};
 pub use stdio::host_stdio;

@@ -4,10 +4,9 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use tempfile::TempDir;
-
 use super::modes::Modes;
 use crate::bundle::Tree;
+use crate::settings::private_temporary_folder;
 
 /// What makes a folder a bundle, and says whose.
 const MANIFEST: &str = ".codex-plugin/plugin.json";
@@ -86,7 +85,7 @@ pub fn write(
             Replace::Bundle { .. } => {}
         }
     }
-    let staging = TempDir::with_prefix_in(".codex-loadout-", out).map_err(OutputError::at(out))?;
+    let staging = private_temporary_folder(".codex-loadout-", out).map_err(OutputError::at(out))?;
     let fresh = staging.path().join("new");
     modes
         .create_folder(&fresh, "")

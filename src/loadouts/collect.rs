@@ -32,7 +32,7 @@ const EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 /// How often it is seen whether it is time.
 const LOOK_EVERY: Duration = Duration::from_secs(60);
 /// A moment is quiet if no loadout was used for this long.
-const QUIET: i64 = 30;
+const QUIET: Duration = Duration::from_secs(30);
 /// A note is written right before the record it is of.
 const NOTE: Duration = Duration::from_secs(60 * 60);
 /// Held by whoever cleans up; its time is that of the last clean-up.
@@ -259,7 +259,7 @@ impl Loadouts {
     pub async fn collect_now_and_then(self: Arc<Self>) {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
-            if unix_now() - self.used_at() < QUIET || !self.is_due() {
+            if self.used_at().elapsed() < QUIET || !self.is_due() {
                 continue;
             }
             match self.collect(AUDIT_AGE, false).await {
@@ -330,4 +330,81 @@ fn busy() -> LoadoutError {
     let message = "another process cleans up the state folder just now";
     LoadoutError::new(ErrorKind::StateUnavailable, message)
         .with_hint("Try again in a moment; what it leaves is what is needed.")
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+    use crate::bundle::{Tree, TreeFile};
+
+    fn set_age(path: &Path, age: Duration) {
+        let then = fs::FileTimes::new().set_modified(SystemTime::now() - age);
+        fs::File::open(path).unwrap().set_times(then).unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_happens_by_itself_once_a_day_when_nothing_else_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().join("state");
+        let leave_a_tree = || {
+            let file = ("a".to_owned(), TreeFile::plain("x"));
+            let tree: Tree = [file].into_iter().collect();
+            let store = Store::open(&home).unwrap();
+            let place = store.publish_tree(&tree, tree.digest()).unwrap();
+            set_age(&place, Duration::from_secs(60));
+            place
+        };
+        let place = leave_a_tree();
+        let loadouts = Arc::new(Loadouts::new(home.clone()));
+        let cleaning = tokio::spawn(loadouts.clone().collect_now_and_then());
+        tokio::time::sleep(2 * LOOK_EVERY).await;
+        assert!(!place.exists());
+        // Not again before a day is over, and not while loadouts are used.
+        leave_a_tree();
+        tokio::time::sleep(60 * LOOK_EVERY).await;
+        assert!(place.exists());
+        loadouts.existing_selections().await.unwrap();
+        set_age(&home.join(LOCK), 2 * EVERY);
+        for _ in 0..20 {
+            tokio::time::sleep(LOOK_EVERY / 4).await;
+            loadouts.existing_selections().await.unwrap();
+        }
+        assert!(place.exists());
+        tokio::time::sleep(2 * LOOK_EVERY).await;
+        assert!(!place.exists());
+        cleaning.abort();
+    }
+
+    #[tokio::test]
+    async fn where_records_cannot_be_read_nothing_of_the_store_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let home = folder.path().join("state");
+        let store = Store::open(&home).unwrap();
+        let root = store.create_root(store.publish_loadout(&[]).unwrap());
+        let root = store.root_path(&root.unwrap());
+        drop(store);
+        let loadouts = Arc::new(Loadouts::new(home.clone()));
+        let _one = loadouts.selections().await.unwrap();
+        let shell =
+            "INSERT INTO threads (thread_id, recorded_at, format, record) VALUES ('t', 1, 9, '{}')";
+        let file = home.join("state-v1.sqlite3");
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file);
+        let mut other = sqlx::ConnectOptions::connect(&options).await.unwrap();
+        sqlx::query(shell).execute(&mut other).await.unwrap();
+        let collected = loadouts.collect(AUDIT_AGE, false).await.unwrap();
+        assert!(collected.left_alone.unwrap().contains("`t`"));
+        assert!(root.symlink_metadata().is_ok());
+        sqlx::query("DELETE FROM threads")
+            .execute(&mut other)
+            .await
+            .unwrap();
+        let collected = loadouts.collect(AUDIT_AGE, false).await.unwrap();
+        assert_eq!((collected.roots, collected.left_alone), (1, None));
+        // One that cleans up has it to itself.
+        let lock = private_file(&home.join(LOCK)).unwrap();
+        lock.lock().unwrap();
+        let error = loadouts.collect(AUDIT_AGE, false).await.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::StateUnavailable);
+    }
 }

@@ -1,12 +1,12 @@
 //! Everything that lives under `$CODEX_LOADOUT_HOME`, opened when it is first needed.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex as StdMutex, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use codex_loadout_protocol::{CapabilitySelection, ErrorKind, LoadoutError, Receipt};
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::digests::{self, Digests};
 use super::spares::{self, Spares};
@@ -27,8 +27,8 @@ pub struct Loadouts {
     state_home: PathBuf,
     store: OnceLock<Store>,
     selections: Mutex<Option<Arc<Selections>>>,
-    /// When anything of it was last used, in Unix seconds.
-    used_at: AtomicI64,
+    /// When anything of it was last used.
+    used_at: StdMutex<Instant>,
     digests: Digests,
     pub(super) spares: Spares,
 }
@@ -41,7 +41,7 @@ impl Loadouts {
             state_home,
             store: OnceLock::new(),
             selections: Mutex::default(),
-            used_at: AtomicI64::new(unix_now()),
+            used_at: StdMutex::new(Instant::now()),
             digests: Digests::default(),
             spares: Spares::default(),
         }
@@ -49,7 +49,7 @@ impl Loadouts {
 
     /// The store, made if there is none, or if somebody has removed it.
     pub(super) fn store(&self) -> Result<&Store, LoadoutError> {
-        self.used_at.store(unix_now(), Ordering::Relaxed);
+        self.is_used();
         if let Some(store) = self.store.get() {
             store.look_after()?;
             return Ok(store);
@@ -65,9 +65,13 @@ impl Loadouts {
         self.store.get()
     }
 
-    /// When anything was last used, in Unix seconds.
-    pub(super) fn used_at(&self) -> i64 {
-        self.used_at.load(Ordering::Relaxed)
+    /// When anything was last used.
+    pub(super) fn used_at(&self) -> Instant {
+        *self.used_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_used(&self) {
+        *self.used_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
     }
 
     /// The records, made if there are none.
@@ -80,14 +84,15 @@ impl Loadouts {
             return Ok(selections);
         }
         self.claim_state()?;
-        let opened = Arc::new(Selections::open(&self.state_home).await?);
+        // Rarely done: whoever asks is not to be as large as this.
+        let opened = Arc::new(Box::pin(Selections::open(&self.state_home)).await?);
         *open = Some(opened.clone());
         Ok(opened)
     }
 
     /// The records that are open, if their database is still there.
     async fn in_place(&self, open: &mut Option<Arc<Selections>>) -> Option<Arc<Selections>> {
-        self.used_at.store(unix_now(), Ordering::Relaxed);
+        self.is_used();
         if let Some(selections) = &*open
             && !selections.is_in_place()
         {
@@ -115,7 +120,7 @@ impl Loadouts {
             return Ok(Some(selections));
         }
         check_private(&self.state_home)?;
-        let found = Selections::open_existing(&self.state_home).await?;
+        let found = Box::pin(Selections::open_existing(&self.state_home)).await?;
         *open = found.map(Arc::new);
         Ok(open.clone())
     }

@@ -289,9 +289,9 @@ impl Lowering<'_> {
             self.set(&["features", "hooks"], false);
             return;
         }
-        for key in &self.catalog.hooks {
-            if !hooks::is_of_launch_line(key) {
-                self.set(&["hooks", "state", key, "enabled"], false);
+        for hook in &self.catalog.hooks {
+            if !hooks::is_of_launch_line(&hook.key) {
+                self.set(&["hooks", "state", &hook.key, "enabled"], false);
             }
         }
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Files, Levers, Lowered, held_against_policy, lower};
 use crate::bundle::{Digest, KEPT_AT};
-use crate::catalog::{Catalog, Conversion, HostRole, Parts, PluginAgent, PluginHook};
+use crate::catalog::{Catalog, Conversion, HostHook, HostRole, Parts, PluginAgent, PluginHook};
 use crate::interceptors::initialize::CodexVersion;
 use crate::resolver::{resolve, test_catalog};
 
@@ -222,7 +222,12 @@ fn agents_and_trusted_hooks_of_a_bundle_are_given_with_their_place() {
         hooks: vec![hook("PreToolUse", true), hook("PostToolUse", false)],
         ..github.native.clone()
     })));
-    catalog.hooks = vec!["/home/config.toml:stop:0:0".to_owned()];
+    catalog.hooks = vec![HostHook {
+        key: "/home/config.toml:stop:0:0".to_owned(),
+        event: "Stop".to_owned(),
+        source: "user".to_owned(),
+        trusted: true,
+    }];
     let told = |selection: Value, now: &Catalog| {
         let selection = CapabilitySelection::from_json(&selection.to_string()).unwrap();
         let plan = resolve(&selection, &catalog).unwrap();

@@ -2,8 +2,10 @@
 //! write instead where neither fits.
 
 use std::path::Path;
+use std::rc::Rc;
 
 use codex_loadout_protocol::alike::alike;
+use codex_loadout_protocol::error::MAX_ITEMS;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 
 use super::plan::RequestServers;
@@ -12,23 +14,37 @@ use crate::catalog::{Catalog, HostSkill, InstalledPlugin, PluginAgent, PluginSki
 /// Qualifies a server of the user's or the project's config.
 pub(super) const CONFIG_QUALIFIER: &str = "config";
 
+/// Looks for names that are like one; done for those alone that are told.
+type Suggest<'a> = Box<dyn FnOnce(&str) -> Vec<String> + 'a>;
+
 /// A name that leads to nothing, or to too much.
-#[derive(Debug)]
-pub(super) enum Problem {
-    Unknown { what: &'static str, item: ErrorItem },
-    Ambiguous { what: &'static str, item: ErrorItem },
-    Blocked { id: String, why: String },
+pub(super) enum Problem<'a> {
+    Unknown {
+        what: &'static str,
+        name: String,
+        suggest: Suggest<'a>,
+    },
+    Ambiguous {
+        what: &'static str,
+        item: ErrorItem,
+    },
+    Blocked {
+        id: String,
+        why: String,
+    },
 }
 
-impl Problem {
-    fn unknown<'a>(
+impl<'a> Problem<'a> {
+    fn unknown(
         what: &'static str,
         name: &str,
-        known: impl IntoIterator<Item = &'a str>,
+        known: impl IntoIterator<Item = &'a str> + 'a,
     ) -> Self {
-        let mut item = ErrorItem::named(name);
-        item.did_you_mean = alike(name, known);
-        Self::Unknown { what, item }
+        Self::Unknown {
+            what,
+            name: name.to_owned(),
+            suggest: Box::new(|name| alike(name, known)),
+        }
     }
 
     fn ambiguous(what: &'static str, name: &str, mut candidates: Vec<String>) -> Self {
@@ -44,12 +60,12 @@ impl Problem {
     }
 }
 
-/// One error for all problems of a kind, the unknown ones first.
-pub(super) fn report(problems: Vec<Problem>) -> Result<(), LoadoutError> {
+/// One error for all problems, the unknown names first. Of many, it tells some and counts the others.
+pub(super) fn report(problems: Vec<Problem<'_>>) -> Result<(), LoadoutError> {
     let mut unknown = Vec::new();
     let mut ambiguous = Vec::new();
     let mut sentences = Vec::new();
-    let is_blocked = |problem: &Problem| matches!(problem, Problem::Blocked { .. });
+    let is_blocked = |problem: &Problem<'_>| matches!(problem, Problem::Blocked { .. });
     let all_are_blocked = problems.iter().all(is_blocked);
     for problem in problems {
         match problem {
@@ -57,8 +73,16 @@ pub(super) fn report(problems: Vec<Problem>) -> Result<(), LoadoutError> {
                 sentences.push(format!("plugin `{id}` is disabled by policy: {why}"));
                 unknown.push(ErrorItem::named(id));
             }
-            Problem::Unknown { what, item } => {
-                sentences.push(format!("there is no {what} `{}`", item.name));
+            Problem::Unknown {
+                what,
+                name,
+                suggest,
+            } => {
+                let mut item = ErrorItem::named(name);
+                if unknown.len() < MAX_ITEMS {
+                    sentences.push(format!("there is no {what} `{}`", item.name));
+                    item.did_you_mean = suggest(&item.name);
+                }
                 unknown.push(item);
             }
             Problem::Ambiguous { what, item } => ambiguous.push((what, item)),
@@ -72,6 +96,12 @@ pub(super) fn report(problems: Vec<Problem>) -> Result<(), LoadoutError> {
         );
     }
     if !unknown.is_empty() {
+        for (what, item) in ambiguous {
+            if unknown.len() < MAX_ITEMS {
+                sentences.push(format!("several sources have the {what} `{}`", item.name));
+            }
+            unknown.push(item);
+        }
         let suggested = unknown.iter().any(|item| !item.did_you_mean.is_empty());
         let hint = if suggested {
             "Use one of the suggested names; `capability/list` (or `codex-loadout list`) shows all there are."
@@ -89,6 +119,7 @@ pub(super) fn report(problems: Vec<Problem>) -> Result<(), LoadoutError> {
     }
     let sentences: Vec<String> = ambiguous
         .iter()
+        .take(MAX_ITEMS)
         .map(|(what, item)| format!("several sources have the {what} `{}`", item.name))
         .collect();
     Err(
@@ -98,11 +129,16 @@ pub(super) fn report(problems: Vec<Problem>) -> Result<(), LoadoutError> {
     )
 }
 
+/// A connector: there is none to choose yet.
+pub(super) fn unknown_app<'a>(id: &str) -> Problem<'a> {
+    Problem::unknown("app", id, [])
+}
+
 /// `name@marketplace`, or a bare name that one source has.
 pub(super) fn find_plugin<'a>(
     catalog: &'a Catalog,
     id: &str,
-) -> Result<&'a InstalledPlugin, Problem> {
+) -> Result<&'a InstalledPlugin, Problem<'a>> {
     let fitting: Vec<&InstalledPlugin> = catalog
         .plugins
         .iter()
@@ -119,12 +155,16 @@ pub(super) fn find_plugin<'a>(
                 .plugins
                 .iter()
                 .flat_map(|plugin| [plugin.id.as_str(), plugin.name.as_str()]);
-            let mut problem = Problem::unknown("plugin", id, known);
-            if let Problem::Unknown { item, .. } = &mut problem {
-                // A name and its id are one suggestion: the id is what to write.
-                item.did_you_mean.retain(|name| name.contains('@'));
-            }
-            return Err(problem);
+            return Err(Problem::Unknown {
+                what: "plugin",
+                name: id.to_owned(),
+                suggest: Box::new(|id| {
+                    let mut alike = alike(id, known);
+                    // A name and its id are one suggestion: the id is what to write.
+                    alike.retain(|name| name.contains('@'));
+                    alike
+                }),
+            });
         }
         [plugin] => *plugin,
         several => match several.iter().find(|plugin| plugin.id == id) {
@@ -152,11 +192,17 @@ pub(super) fn full_name<'a>(
     what: &'static str,
     plugin: &str,
     name: &str,
-    known: impl Iterator<Item = &'a str> + Clone,
-) -> Result<String, Problem> {
+    known: &Rc<[&'a str]>,
+) -> Result<String, Problem<'a>> {
     let full = format!("{plugin}:{name}");
-    let found = known.clone().find(|known| *known == name || *known == full);
-    let unknown = || Problem::unknown(what, name, known);
+    let mut names = known.iter().copied();
+    let found = names.find(|known| *known == name || *known == full);
+    let known = known.clone();
+    let unknown = || Problem::Unknown {
+        what,
+        name: name.to_owned(),
+        suggest: Box::new(move |name| alike(name, known.iter().copied())),
+    };
     found.map(str::to_owned).ok_or_else(unknown)
 }
 
@@ -164,8 +210,8 @@ pub(super) fn full_name<'a>(
 pub(super) fn find_agent<'a>(
     catalog: &'a Catalog,
     name: &str,
-) -> Result<(&'a InstalledPlugin, &'a PluginAgent), Problem> {
-    let usable = || {
+) -> Result<(&'a InstalledPlugin, &'a PluginAgent), Problem<'a>> {
+    let usable = move || {
         let plugins = catalog
             .plugins
             .iter()
@@ -180,7 +226,7 @@ pub(super) fn find_agent<'a>(
     };
     let own_name = |agent: &PluginAgent| own_part(&agent.name) == name;
     let exact: Vec<_> = usable()
-        .filter(|(plugin, agent)| agent.name == name || part_of(plugin, &agent.name) == name)
+        .filter(|(plugin, agent)| agent.name == name || is_part_of(plugin, &agent.name, name))
         .collect();
     let fitting = if exact.is_empty() {
         usable().filter(|(_, agent)| own_name(agent)).collect()
@@ -213,8 +259,17 @@ fn part_of(plugin: &InstalledPlugin, part: &str) -> String {
     format!("{}:{}", plugin.id, own_part(part))
 }
 
+/// Whether a plugin's part is meant by the name that no other has.
+fn is_part_of(plugin: &InstalledPlugin, part: &str, name: &str) -> bool {
+    let of_plugin = name.strip_prefix(plugin.id.as_str());
+    of_plugin.and_then(|rest| rest.strip_prefix(':')) == Some(own_part(part))
+}
+
 /// A server of one plugin.
-pub(super) fn check_server_of(plugin: &InstalledPlugin, name: &str) -> Result<(), Problem> {
+pub(super) fn check_server_of<'a>(
+    plugin: &'a InstalledPlugin,
+    name: &str,
+) -> Result<(), Problem<'a>> {
     if plugin.parts().servers.contains_key(name) {
         return Ok(());
     }
@@ -234,7 +289,10 @@ pub(super) enum FoundSkill<'a> {
 
 /// A skill by its name, by the bare name of a plugin's skill that nothing else has, by its path, or as
 /// `plugin@marketplace:skill`.
-pub(super) fn find_skill<'a>(catalog: &'a Catalog, name: &str) -> Result<FoundSkill<'a>, Problem> {
+pub(super) fn find_skill<'a>(
+    catalog: &'a Catalog,
+    name: &str,
+) -> Result<FoundSkill<'a>, Problem<'a>> {
     let of_plugins = || {
         let usable = catalog
             .plugins
@@ -251,7 +309,7 @@ pub(super) fn find_skill<'a>(catalog: &'a Catalog, name: &str) -> Result<FoundSk
     };
     let is_named = |found: &FoundSkill<'_>| match found {
         FoundSkill::OfPlugin(plugin, skill) => {
-            skill.name == name || part_of(plugin, &skill.name) == name
+            skill.name == name || is_part_of(plugin, &skill.name, name)
         }
         FoundSkill::Host(_) => false,
     };
@@ -311,7 +369,7 @@ pub(super) fn find_server<'a>(
     request: &'a RequestServers,
     name: &str,
     is_chosen: impl Fn(&InstalledPlugin) -> bool,
-) -> Result<FoundServer<'a>, Problem> {
+) -> Result<FoundServer<'a>, Problem<'a>> {
     if let Some((name, _)) = request.get_key_value(name) {
         return Ok(FoundServer::Request(name));
     }

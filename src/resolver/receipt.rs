@@ -8,7 +8,7 @@ use codex_loadout_protocol::receipt::{
     SkillReceipt, Warning,
 };
 
-use codex_loadout_protocol::selection::{HookPolicy, SkillListing};
+use codex_loadout_protocol::selection::{HookPolicy, Mode, SkillListing};
 
 use super::plan::{Bundle, Plan, PlannedAgent, PlannedPlugin, PlannedServer, Scope, ServerOrigin};
 use crate::bundle::Digest;
@@ -106,7 +106,10 @@ fn source(planned: &PlannedPlugin, catalog: &Catalog) -> &'static str {
     }
 }
 
-/// The hooks of chosen plugins, by what is trusted in this catalog.
+/// Codex's word for what its launch line says, which holds in every thread.
+const OF_LAUNCH_LINE: &str = "sessionFlags";
+
+/// The hooks of chosen plugins, by what is trusted in this catalog; and the user's own, where they stay.
 #[must_use]
 pub fn hooks(plan: &Plan, catalog: &Catalog) -> Vec<HookReceipt> {
     let hooks = plan.plugin_hooks.iter().map(|hook| {
@@ -118,7 +121,17 @@ pub fn hooks(plan: &Plan, catalog: &Catalog) -> Vec<HookReceipt> {
             active: trusted && plan.hooks == HookPolicy::Trusted,
         }
     });
-    hooks.collect()
+    let own = catalog
+        .hooks
+        .iter()
+        .filter(|hook| plan.mode != Mode::Replace || hook.source == OF_LAUNCH_LINE)
+        .map(|hook| HookReceipt {
+            event: hook.event.clone(),
+            source: hook.source.clone(),
+            trusted: hook.trusted,
+            active: hook.trusted,
+        });
+    hooks.chain(own).collect()
 }
 
 /// Those outside the chosen plugins, sorted by name.

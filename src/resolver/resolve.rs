@@ -1,6 +1,7 @@
 //! The decision: what a selection chooses of a catalog.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use codex_loadout_protocol::selection::{
     CapabilitySelection, HostServers, McpServerChoice, Mode, PluginChoice, SkillChoice,
@@ -35,11 +36,13 @@ pub fn resolve_beside(
     request: &RequestServers,
 ) -> Result<Plan, LoadoutError> {
     check_names(selection)?;
-    check_apps(selection)?;
     let mut resolver = Resolver::new(selection, catalog, request)?;
     resolver.choose_skills()?;
-    resolver.choose_agents()?;
-    resolver.choose_servers()?;
+    resolver.choose_agents();
+    let servers = resolver.find_servers();
+    names::report(resolver.problems_with_apps())?;
+    check_apps(selection)?;
+    resolver.choose_servers(servers)?;
     resolver.check_conversions()?;
     Ok(resolver.into_plan())
 }
@@ -71,6 +74,8 @@ pub(super) struct Resolver<'a> {
     /// path) and name.
     pub(super) listings: BTreeMap<(&'a str, String), SkillListing>,
     pub(super) warnings: BTreeSet<(String, String)>,
+    /// Names that lead to nothing, or to too much: all are told at once.
+    problems: Vec<Problem<'a>>,
 }
 
 impl<'a> Resolver<'a> {
@@ -91,6 +96,7 @@ impl<'a> Resolver<'a> {
             servers: Vec::new(),
             listings: BTreeMap::new(),
             warnings: BTreeSet::new(),
+            problems: Vec::new(),
         };
         let mut problems = Vec::new();
         let mut forms: BTreeMap<&str, &PluginChoice> = BTreeMap::new();
@@ -105,14 +111,14 @@ impl<'a> Resolver<'a> {
                 None => continue,
             }
         }
-        names::report(problems)?;
+        resolver.problems = problems;
         Ok(resolver)
     }
 
     fn choose_plugin(
         &mut self,
         choice: &PluginChoice,
-        problems: &mut Vec<Problem>,
+        problems: &mut Vec<Problem<'a>>,
     ) -> Option<&'a InstalledPlugin> {
         let plugin = match names::find_plugin(self.catalog, &choice.id) {
             Ok(plugin) => plugin,
@@ -122,9 +128,9 @@ impl<'a> Resolver<'a> {
             }
         };
         let parts = plugin.parts();
-        let mut named = |what, list: &[String], known: Vec<&str>| -> BTreeSet<String> {
+        let mut named = |what, list: &[String], known: &Rc<[&'a str]>| -> BTreeSet<String> {
             let full = |name: &String| {
-                let found = names::full_name(what, &plugin.name, name, known.iter().copied());
+                let found = names::full_name(what, &plugin.name, name, known);
                 found.map_err(|problem| problems.push(problem)).ok()
             };
             list.iter().filter_map(full).collect()
@@ -133,15 +139,14 @@ impl<'a> Resolver<'a> {
         let skills = match &choice.skills {
             Some(list) => {
                 let names: Vec<String> = list.iter().map(|skill| skill.name.clone()).collect();
-                let known: Vec<&str> = all_skills.collect();
+                let known: Rc<[&str]> = all_skills.collect();
                 for SkillChoice { name, list } in list {
-                    let known = known.iter().copied();
-                    let full = names::full_name("skill", &plugin.name, name, known);
+                    let full = names::full_name("skill", &plugin.name, name, &known);
                     if let (Ok(full), Some(list)) = (full, list) {
                         self.listings.insert((&plugin.id, full), *list);
                     }
                 }
-                named("skill in that plugin named", &names, known)
+                named("skill in that plugin named", &names, &known)
             }
             // What the user switched off inside a plugin stays off unless it is named.
             None => parts
@@ -153,7 +158,7 @@ impl<'a> Resolver<'a> {
         };
         let agents = parts.agents.iter().map(|agent| agent.name.as_str());
         let agents = match &choice.agents {
-            Some(list) => named("agent in that plugin named", list, agents.collect()),
+            Some(list) => named("agent in that plugin named", list, &agents.collect()),
             None => agents.map(str::to_owned).collect(),
         };
         for server in choice.mcp_servers.iter().flatten() {
@@ -193,7 +198,6 @@ impl<'a> Resolver<'a> {
     }
 
     fn choose_skills(&mut self) -> Result<(), LoadoutError> {
-        let mut problems = Vec::new();
         for SkillChoice { name, list } in self.selection.skills.iter().flatten() {
             let found = names::find_skill(self.catalog, name);
             let listed = match &found {
@@ -231,14 +235,13 @@ impl<'a> Resolver<'a> {
                         singles.1.insert(skill.name.clone());
                     }
                 }
-                Err(problem) => problems.push(problem),
+                Err(problem) => self.problems.push(problem),
             }
         }
-        names::report(problems)
+        Ok(())
     }
 
-    fn choose_agents(&mut self) -> Result<(), LoadoutError> {
-        let mut problems = Vec::new();
+    fn choose_agents(&mut self) {
         for name in self.selection.agents.iter().flatten() {
             let mut roles = self.catalog.roles.iter();
             let own = roles.find(|role| role.name == *name);
@@ -257,10 +260,9 @@ impl<'a> Resolver<'a> {
                         self.single_agents.insert(key, (plugin, agent));
                     }
                 },
-                (Err(problem), _) => problems.push(problem),
+                (Err(problem), _) => self.problems.push(problem),
             }
         }
-        names::report(problems)
     }
 
     /// The plugins that the thread is given something of as a snapshot, sorted by id.
@@ -300,18 +302,34 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn choose_servers(&mut self) -> Result<(), LoadoutError> {
-        let mut problems = Vec::new();
+    /// The servers that are named, with how they are cut.
+    fn find_servers(&mut self) -> Vec<(FoundServer<'a>, &'a McpServerChoice)> {
         let mut found = Vec::new();
         for choice in self.selection.mcp_servers.iter().flatten() {
             match names::find_server(self.catalog, self.request, &choice.name, |plugin| {
                 self.chosen.contains_key(plugin.id.as_str())
             }) {
                 Ok(server) => found.push((server, choice)),
-                Err(problem) => problems.push(problem),
+                Err(problem) => self.problems.push(problem),
             }
         }
-        names::report(problems)?;
+        found
+    }
+
+    /// All wrong names. Where there are others, connectors are among them: none can be chosen yet.
+    fn problems_with_apps(&mut self) -> Vec<Problem<'a>> {
+        let mut problems = std::mem::take(&mut self.problems);
+        if !problems.is_empty() {
+            let apps = self.selection.apps.iter().flatten();
+            problems.extend(apps.map(|id| names::unknown_app(id)));
+        }
+        problems
+    }
+
+    fn choose_servers(
+        &mut self,
+        found: Vec<(FoundServer<'a>, &'a McpServerChoice)>,
+    ) -> Result<(), LoadoutError> {
         for (server, choice) in found {
             self.add_server(server, choice)?;
         }

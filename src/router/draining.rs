@@ -22,6 +22,13 @@ pub(super) struct Draining<P> {
     held: VecDeque<Frame>,
 }
 
+impl<P> Draining<P> {
+    /// Bytes of what the host has sent since.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.held.iter().map(|frame| frame.bytes().len()).sum()
+    }
+}
+
 impl<P: Default, A> Router<'_, P, A> {
     /// Lets a request wait until the threads it rebinds are at rest, or until [`Self::on_late`].
     pub(super) fn drain(&mut self, request: Request<P>) {
@@ -33,7 +40,7 @@ impl<P: Default, A> Router<'_, P, A> {
         self.host.draining.push(Draining { request, held });
     }
 
-    /// Holds a frame that would begin something on a thread that is to come to rest. It comes back if none is.
+    /// Takes a frame that would begin something on a thread that is to come to rest. It comes back if none is.
     pub(super) fn hold_while_draining(&mut self, frame: Frame) -> Result<(), Frame> {
         if self.host.draining.is_empty() || !thread::begins_something(frame.method()) {
             return Err(frame);
@@ -41,14 +48,15 @@ impl<P: Default, A> Router<'_, P, A> {
         let Some(thread) = thread::named_in_params(&frame) else {
             return Err(frame);
         };
-        let mut draining = self.host.draining.iter_mut();
-        match draining.find(|draining| draining.request.rebinds.contains(&thread)) {
-            Some(draining) => {
-                draining.held.push_back(frame);
-                Ok(())
-            }
-            None => Err(frame),
+        let mut draining = self.host.draining.iter();
+        let is_about = |draining: &Draining<P>| draining.request.rebinds.contains(&thread);
+        let Some(at) = draining.position(is_about) else {
+            return Err(frame);
+        };
+        if !self.cannot_wait(&frame) {
+            self.host.draining[at].held.push_back(frame);
         }
+        Ok(())
     }
 
     /// Something has ended: the oldest request whose threads are all at rest goes on.
@@ -97,6 +105,7 @@ impl<P: Default, A> Router<'_, P, A> {
     pub(super) fn refuse_busy(&mut self, request: Request<P>, busy: &str) {
         let answer = busy_error(&request.frame.id(), busy);
         self.effects.push(Effect::ToHost(answer));
+        self.end(&request);
         let holds = request.holds.clone();
         self.effects.push(Effect::Abandoned(request));
         if let Some(thread) = holds {

@@ -113,6 +113,7 @@ impl<P: Default, A> Router<'_, P, A> {
     /// A claimed request's answer is durable, and this is what the host gets.
     pub fn on_settled(&mut self, mut request: Request<P>, answer: Bytes, settled: Settled) {
         let held = request.holds.take();
+        self.end(&request);
         self.settled(&request, answer, settled);
         // What it carries ends before others go on.
         drop(request);
@@ -160,6 +161,7 @@ impl<P: Default, A> Router<'_, P, A> {
             self.effects.push(Effect::ServerStatus { thread, frame });
         }
         if self.threads.any_is_muted() && self.is_unheard(&frame) && !self.is_loud(&frame) {
+            self.forget_deleted(&frame);
             return;
         }
         let making = self.is_making();
@@ -183,6 +185,7 @@ impl<P: Default, A> Router<'_, P, A> {
             self.effects.push(Effect::CatalogMayHaveChanged);
         }
         self.follow(&frame);
+        self.forget_deleted(&frame);
         if frame.method() == thread::DELETED {
             if let Some(thread) = thread::named_in_params(&frame) {
                 self.effects.push(Effect::Forget { thread });
@@ -197,6 +200,18 @@ impl<P: Default, A> Router<'_, P, A> {
         self.effects.push(Effect::ToHost(frame.into_bytes()));
         if ended {
             self.go_on_where_drained();
+        }
+    }
+
+    /// Nothing more is heard of a thread that is gone for good.
+    fn forget_deleted(&mut self, frame: &Frame) {
+        if frame.method() == thread::DELETED
+            && let Some(thread) = thread::named_in_params(frame)
+        {
+            self.threads.change(&thread, |it| {
+                it.is_native_fork = false;
+                it.muted = None;
+            });
         }
     }
 

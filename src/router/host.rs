@@ -35,6 +35,8 @@ pub struct Host<P> {
     pub(super) draining: Vec<Draining<P>>,
     /// Claimed requests that Codex has.
     pub(super) forwarded: HashMap<Id, Request<P>>,
+    /// Claimed requests that have no answer yet, and how many bytes are kept of each.
+    pub(super) under_way: HashMap<Id, usize>,
     /// Requests that begin a turn and that Codex has not answered yet, with their thread.
     pub(super) beginning: HashMap<Id, String>,
 }
@@ -57,6 +59,7 @@ impl<P> Host<P> {
             worked_on: 0,
             draining: Vec::new(),
             forwarded: HashMap::new(),
+            under_way: HashMap::new(),
             beginning: HashMap::new(),
         }
     }

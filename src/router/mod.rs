@@ -28,6 +28,7 @@ mod draining;
 mod effect;
 mod from_codex;
 mod host;
+mod limits;
 mod refusals;
 mod request;
 mod routing;

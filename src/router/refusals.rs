@@ -12,6 +12,8 @@ use crate::wire::{Frame, Id, answer_frame};
 const INVALID_REQUEST: i64 = -32600;
 /// JSON-RPC's code for a method that is not there.
 const METHOD_NOT_FOUND: i64 = -32601;
+/// Codex's code where its own queue is full.
+const OVERLOADED: i64 = -32001;
 /// JSON-RPC's code for an internal error.
 const INTERNAL_ERROR: i64 = -32603;
 
@@ -53,6 +55,27 @@ pub(super) fn busy_error(id: &Id, thread: &str) -> Bytes {
     .with_hint("Send the request again when its turn has ended, or interrupt it.")
     .with_items(vec![ErrorItem::named(thread)]);
     answer_frame(id, "error", &error.to_json_rpc().to_string())
+}
+
+/// Two requests with one id would have two answers that nobody can tell apart.
+pub(super) fn taken_id_error(id: &Id) -> Bytes {
+    let error = LoadoutError::new(
+        ErrorKind::InvalidSelection,
+        "a request with this id is under way, and has no answer yet",
+    )
+    .with_hint("Give each request an id of its own.")
+    .with_items(vec![ErrorItem::named("id")]);
+    answer_frame(id, "error", &error.to_json_rpc().to_string())
+}
+
+/// Too much is under way, or waits for a thread. The code and the words are Codex's own where its queue is full
+/// (0.144 to 0.169): hosts know them, and try again.
+pub(super) fn overloaded_error(id: &Id) -> Bytes {
+    let error = LoadoutError::new(ErrorKind::ThreadBusy, "Server overloaded; retry later.")
+        .with_hint("Wait for answers to what is under way, then send the request again.");
+    let mut json = error.to_json_rpc();
+    json["code"] = OVERLOADED.into();
+    answer_frame(id, "error", &json.to_string())
 }
 
 /// Codex reads no such request, so nothing would come of it.

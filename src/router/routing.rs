@@ -28,13 +28,20 @@ impl<P: Default, A> Router<'_, P, A> {
 
     /// The host sent a frame.
     pub fn on_host(&mut self, frame: Frame) {
+        if self.refuses_for_its_id(&frame) {
+            return;
+        }
         let held = match self.threads.any_is_held() {
-            true => thread::named_in_params(&frame),
+            true => thread::named_in_params(&frame).filter(|thread| self.threads.is_held(thread)),
             false => None,
         };
-        let frame = match held.map(|thread| self.threads.hold_frame(&thread, frame.clone())) {
-            Some(Ok(())) => return,
-            Some(Err(_)) | None => frame,
+        let frame = match held {
+            Some(_) if self.cannot_wait(&frame) => return,
+            Some(thread) => match self.threads.hold_frame(&thread, frame) {
+                Ok(()) => return,
+                Err(frame) => frame,
+            },
+            None => frame,
         };
         if frame.kind() != FrameKind::Request {
             self.effects.push(Effect::ToUpstream(frame.into_bytes()));
@@ -157,6 +164,9 @@ impl<P: Default, A> Router<'_, P, A> {
             self.effects.push(Effect::ToHost(refused));
             return;
         }
+        if !self.may_begin(&frame) {
+            return;
+        }
         let own = matches!(kind, RequestKind::Update | RequestKind::Own);
         self.host.uses_extension |= own || presence.is_some() || thread::has_own_config(&frame);
         let holds = match kind {
@@ -234,6 +244,9 @@ impl<P: Default, A> Router<'_, P, A> {
     /// Carries on with a request; what the host has sent on its thread since goes on behind it.
     fn proceed(&mut self, mut request: Request<P>, prepared: Prepared) {
         let held = request.holds.take();
+        if !matches!(prepared, Prepared::Forward { .. }) {
+            self.end(&request);
+        }
         match prepared {
             Prepared::Pass(bytes) => {
                 let begins = thread::begins_turn(request.frame.method());

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use codex_loadout_protocol::method::{METHODS, THREAD_CAPABILITY_UPDATE};
 use proptest::prelude::*;
 
+use super::limits::BYTES;
 use super::{Effect, Host, Prepared, Rebound, Request, Router, Settled};
 use crate::threads::Threads;
 use crate::wire::Frame;
@@ -241,7 +242,7 @@ fn a_host_without_experimental_api_is_refused_as_codex_refuses() {
         assert_eq!(
             refused,
             [format!(
-                "to host: {{\"id\":\"x\",\"error\":{{\"code\":-32600,\"message\":\"{method}.capabilitySelection requires experimentalApi capability\"}}}}\n"
+                "to host: {{\"id\":\"x\",\"error\":{{\"code\":-32600,\"message\":\"{method}.capabilitySelection requires experimentalApi capability\"}}}}"
             )]
         );
     }
@@ -381,6 +382,7 @@ fn whose_turn_it_is_has_to_be_said_where_threads_have_loadouts() {
             [format!("prepare {ticket} Turn: {turn}")]
         );
         script.prepared(ticket, Prepared::Pass(bytes(&turn)));
+        script.codex(r#"{"id":8,"result":{}}"#);
     }
 }
 
@@ -543,6 +545,7 @@ fn servers_are_reloaded_once_threads_with_a_loadout_are_told_to_leave_them_out()
 fn servers_are_reloaded_when_turns_under_way_have_ended_and_no_other_begins_meanwhile() {
     let reload = r#"{"id":6,"method":"config/mcpServer/reload"}"#;
     let turn = r#"{"id":5,"method":"turn/start","params":{"threadId":"t1"}}"#;
+    let next = r#"{"id":9,"method":"turn/start","params":{"threadId":"t1"}}"#;
     let patient = || Prepared::Rebind {
         threads: vec!["t1".to_owned()],
         patient: true,
@@ -556,7 +559,7 @@ fn servers_are_reloaded_when_turns_under_way_have_ended_and_no_other_begins_mean
         script.host(reload);
         assert_eq!(script.prepared(3, patient()), ["late 3 after 30 s"]);
         script.codex(r#"{"method":"turn/started","params":{"threadId":"t1"}}"#);
-        assert_eq!(script.host(turn), NONE);
+        assert_eq!(script.host(next), NONE);
         assert!(!script.all_forwarded());
         script
     };
@@ -578,7 +581,7 @@ fn servers_are_reloaded_when_turns_under_way_have_ended_and_no_other_begins_mean
         [
             "to host: updated".to_owned(),
             format!("to Codex: {reload}"),
-            format!("prepare 4 Turn: {turn}"),
+            format!("prepare 4 Turn: {next}"),
         ]
     );
 
@@ -595,7 +598,7 @@ fn servers_are_reloaded_when_turns_under_way_have_ended_and_no_other_begins_mean
     let late = script.late(3);
     assert!(late[0].contains("threadBusy"), "{}", late[0]);
     assert_eq!(late[1], "abandoned 3");
-    assert_eq!(late[2], format!("prepare 4 Turn: {turn}"));
+    assert_eq!(late[2], format!("prepare 4 Turn: {next}"));
 }
 
 #[test]
@@ -684,6 +687,7 @@ fn while_threads_are_bound_anew_the_host_hears_nothing_of_them_and_they_nothing_
     // From here on, closed means closed.
     assert_eq!(script.codex(closed), [format!("to host: {closed}")]);
     assert!(!script.threads.is("t1", |it| it.has_loadout));
+    script.codex(r#"{"id":5,"result":{}}"#);
     assert_eq!(script.host(turn), [format!("to Codex: {turn}")]);
 }
 
@@ -884,4 +888,92 @@ proptest! {
         };
         prop_assert_eq!(told, [format!("to {to}: {text}")]);
     }
+}
+
+#[test]
+fn a_second_request_with_the_id_of_one_under_way_is_refused_and_the_first_goes_on() {
+    let mut script = Script::new(true);
+    let start = r#"{"id":7,"method":"thread/start","params":{"capabilitySelection":{}}}"#;
+    let taken = |lines: Vec<String>| {
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(lines[0].contains("to host"), "{lines:?}");
+        assert!(lines[0].contains("a request with this id"), "{lines:?}");
+    };
+    assert_eq!(script.host(start), [format!("prepare 1 Start: {start}")]);
+    taken(script.host(start));
+    // Whatever it asks for: Codex's answer could be taken for the other one's.
+    taken(script.host(r#"{"id":7,"method":"model/list"}"#));
+    let other = r#"{"id":"7","method":"model/list"}"#;
+    assert_eq!(script.host(other), [format!("to Codex: {other}")]);
+    script.forward(1, r#"{"id":7,"method":"thread/start","params":{}}"#);
+    taken(script.host(start));
+    let answer = r#"{"id":7,"result":{"thread":{"id":"t1"}}}"#;
+    assert_eq!(script.codex(answer), [format!("settle 1: {answer}")]);
+    taken(script.host(start));
+    assert_eq!(
+        script.settled(1, "receipt", Settled::Loadout),
+        ["to host: receipt"]
+    );
+    // It has its answer: the id is free again.
+    assert_eq!(script.host(start), [format!("prepare 2 Start: {start}")]);
+    script.prepared(2, Prepared::Reply(bytes("no")));
+    let turn = r#"{"id":7,"method":"turn/start","params":{"threadId":"t1"}}"#;
+    assert_eq!(script.host(turn), [format!("prepare 3 Turn: {turn}")]);
+    script.prepared(3, Prepared::Pass(bytes(turn)));
+    taken(script.host(start));
+    script.codex(r#"{"id":7,"result":{}}"#);
+    assert_eq!(script.host(start), [format!("prepare 4 Start: {start}")]);
+}
+
+#[test]
+fn what_waits_for_a_thread_has_a_limit_and_what_is_beyond_has_an_answer() {
+    let mut script = Script::new(true);
+    script.thread(1, "t1");
+    let resume = r#"{"id":2,"method":"thread/resume","params":{"threadId":"t1"}}"#;
+    script.host(resume);
+    let filler = "x".repeat(BYTES / 64);
+    let mut sent = Vec::new();
+    let refused = loop {
+        let id = 100 + sent.len();
+        let turn = format!(
+            r#"{{"id":{id},"method":"turn/start","params":{{"threadId":"t1","x":"{filler}"}}}}"#
+        );
+        let lines = script.host(&turn);
+        if !lines.is_empty() {
+            break lines;
+        }
+        sent.push(turn);
+        assert!(sent.len() < 100, "nothing is too much");
+    };
+    assert!(sent.len() > 50, "{}", sent.len());
+    assert!(refused[0].contains("-32001") && refused[0].contains("Server overloaded"));
+    // What wants no answer waits for nothing then, and other threads go on.
+    let note = format!(r#"{{"method":"x","params":{{"threadId":"t1","x":"{filler}"}}}}"#);
+    assert_eq!(script.host(&note), [format!("to Codex: {note}")]);
+    let other = r#"{"id":1,"method":"turn/start","params":{"threadId":"t2"}}"#;
+    assert_eq!(script.host(other), [format!("to Codex: {other}")]);
+    let mut lines = script.prepared(2, Prepared::Pass(bytes(resume)));
+    assert_eq!(lines.remove(0), format!("to Codex: {resume}"));
+    // Those that waited go on, one after the other.
+    assert_eq!(lines, [format!("prepare 3 Turn: {}", sent[0])]);
+    for (number, turn) in (3..).zip(&sent) {
+        let lines = script.prepared(number, Prepared::Pass(bytes(turn)));
+        assert_eq!(lines[0], format!("to Codex: {turn}"));
+    }
+    script.host(resume);
+    assert!(
+        script
+            .host(&sent[0].replace("\"id\":100", "\"id\":9"))
+            .is_empty()
+    );
+}
+
+#[test]
+fn more_requests_at_once_than_anybody_has_are_refused() {
+    let mut script = Script::new(true);
+    let list = |id: usize| format!(r#"{{"id":{id},"method":"capability/list"}}"#);
+    let taken = (1..=1025).filter(|id| script.host(&list(*id))[0].starts_with("prepare"));
+    assert_eq!(taken.count(), 1024);
+    script.prepared(1, Prepared::Reply(bytes("listed")));
+    assert!(script.host(&list(2000))[0].starts_with("prepare"));
 }

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::process::Child;
 
 use super::work::{Carried, Request, Work};
-use crate::connection::{Asker, Inbox, Outbox, Upstream, write_frames};
+use crate::connection::{Asker, FrameReader, FrameWriter, Upstream, write_frames};
 use crate::interceptors::{initialize, thread};
 use crate::loadouts::AppliedConfig;
 use crate::router::{Effect, Host, Prepared, Rebound, Router, Settled, internal_error};
@@ -65,8 +65,8 @@ where
         jobs: FuturesUnordered::new(),
         waiting: FuturesUnordered::new(),
     };
-    let mut from_host = Inbox::new(host_input);
-    let mut from_codex = Inbox::new(stdout);
+    let mut from_host = FrameReader::new(host_input);
+    let mut from_codex = FrameReader::new(stdout);
     let mut host_open = true;
     let mut codex_open = true;
     let mut signals = Signals::new()?;
@@ -126,8 +126,8 @@ async fn wait(child: &mut Child, signals: &mut Signals) -> std::io::Result<ExitS
 
 struct Session {
     of_host: Host<Carried>,
-    host: Outbox,
-    codex: Outbox,
+    host: FrameWriter,
+    codex: FrameWriter,
     work: Arc<Work>,
     asker: Arc<Asker>,
     /// Work under way. It is done right here, so that nothing has to be woken for it.

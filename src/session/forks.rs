@@ -14,6 +14,7 @@ use super::apart::Apart;
 use super::opening::{inherited, native, own_cwd, own_servers, source_thread, without_field};
 use super::work::{Carried, Pending, Work};
 use crate::interceptors::initialize::UpstreamInfo;
+use crate::interceptors::thread;
 use crate::loadouts::{
     AppliedConfig, Place, Recorded, Selected, cwd_of, is_prediction, read_params, resumable_params,
 };
@@ -29,6 +30,9 @@ impl Work {
         carried: &mut Carried,
         frame: &Frame,
     ) -> Result<Prepared, LoadoutError> {
+        if !thread::has_object_of_params(frame) {
+            return self.with_odd_params(frame).await;
+        }
         let params = read_params(frame)?;
         let upstream = self.upstream().await?;
         let Some(source) = source_thread(&params).await? else {

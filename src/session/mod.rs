@@ -15,6 +15,7 @@ mod alone;
 mod apart;
 mod connection;
 mod forks;
+mod odd_params;
 mod opening;
 mod questions;
 mod rebind;

@@ -10,16 +10,17 @@ use super::rebind::{Change, Rebind, Then};
 use super::work::{Carried, CodexCommand, Pending, Work};
 use crate::blocking::{self, READ_WITHIN};
 use crate::interceptors::initialize::UpstreamInfo;
+use crate::interceptors::thread;
 use crate::loadouts::{
     AppliedConfig, Inherited, Place, Recorded, Selected, cwd_of, read_params, request_servers,
 };
 use crate::profiles::{Requested, in_request, take_out};
 use crate::proof::{Subject, prove};
 use crate::resolver::RequestServers;
-use crate::router::Prepared;
+use crate::router::{Prepared, internal_error};
 use crate::selections::session_file::{self, SessionFileError};
 use crate::selections::{Lineage, LoadoutRecord, ThreadRecord};
-use crate::wire::{Frame, RawObject, answer_frame, replace_params};
+use crate::wire::{Frame, RawObject, replace_params, result_frame};
 
 impl Work {
     /// `thread/capability/prove`: on another Codex, so that the host's hears nothing of it.
@@ -45,8 +46,9 @@ impl Work {
         };
         let CodexCommand { command, arguments } = &self.codex;
         let proof = prove(&self.loadouts, command, arguments, subject).await?;
-        let proof = serde_json::to_string(&proof).unwrap_or_default();
-        Ok(Prepared::Reply(answer_frame(&frame.id(), "result", &proof)))
+        let answer = result_frame(&frame.id(), &proof);
+        let failed = |_| internal_error(&frame.id());
+        Ok(Prepared::Reply(answer.unwrap_or_else(failed)))
     }
 
     pub(super) async fn start(
@@ -93,6 +95,9 @@ impl Work {
         carried: &mut Carried,
         frame: &Frame,
     ) -> Result<Prepared, LoadoutError> {
+        if !thread::has_object_of_params(frame) {
+            return self.with_odd_params(frame).await;
+        }
         let params = read_params(frame)?;
         let upstream = self.upstream().await?;
         let Some(thread_id) = source_thread(&params).await? else {
@@ -344,7 +349,7 @@ pub(super) async fn source_thread(params: &RawObject<'_>) -> Result<Option<Strin
     Ok(by_path.or_else(|| params.get_string("threadId").filter(|id| !id.is_empty())))
 }
 
-async fn thread_at(path: PathBuf) -> Result<Option<String>, LoadoutError> {
+pub(super) async fn thread_at(path: PathBuf) -> Result<Option<String>, LoadoutError> {
     let unfit = |reason: String| {
         LoadoutError::new(ErrorKind::InvalidSelection, reason)
             .with_hint("Send the `path` of a session file of Codex's, or the thread's `threadId`.")

@@ -23,7 +23,7 @@ use crate::loadouts::{AppliedConfig, Place};
 use crate::lowering::Lowered;
 use crate::router::{Prepared, Rebound, internal_error};
 use crate::selections::ThreadRecord;
-use crate::wire::answer_frame;
+use crate::wire::{answer_frame, result_frame};
 
 /// How often threads are told again when something changes while they are told.
 const TRIES: usize = 3;
@@ -203,8 +203,9 @@ impl Work {
                 let result = ThreadCapabilityUpdateResult {
                     capability_selection: receipt.map(|receipt| *receipt),
                 };
-                let result = serde_json::to_string(&result).unwrap_or_default();
-                Prepared::Reply(answer_frame(&request.frame.id(), "result", &result))
+                let id = request.frame.id();
+                let answer = result_frame(&id, &result);
+                Prepared::Reply(answer.unwrap_or_else(|_| internal_error(&id)))
             }
         };
         Ok(rebound)

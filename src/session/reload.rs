@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::method::{THREAD_CAPABILITY_UPDATED, ThreadCapabilityUpdated};
-use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
+use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError, Receipt};
 use serde_json::{Map, Value, json};
 
 use super::rebind::Told;
@@ -15,10 +15,11 @@ use super::work::Work;
 use crate::connection::AskError;
 use crate::crash_point::crash_point;
 use crate::interceptors::initialize::UpstreamInfo;
-use crate::loadouts::{INSTRUCTIONS, instructions, merge_config};
+use crate::loadouts::{AppliedConfig, INSTRUCTIONS, instructions, merge_config};
 use crate::lowering::Levers;
+use crate::resolver;
 use crate::router::Rebound;
-use crate::selections::{Happening, LoadoutRecord, ThreadRecord, session_file, writer_lock};
+use crate::selections::{Happening, ThreadRecord, session_file, writer_lock};
 
 /// Codex unloads an idle thread within milliseconds; one that takes this long is kept by somebody else.
 const UNLOADED_WITHIN: Duration = Duration::from_secs(3);
@@ -294,7 +295,7 @@ impl Work {
             }
             rebound
                 .notices
-                .push(notice(&thread, Some(&binding.loadout)));
+                .push(Box::pin(self.notice_now(&thread, &binding)).await);
             rebound.bound.push(thread.clone());
             binding.config = Some(lowered.config);
             binding.checked = None;
@@ -305,6 +306,20 @@ impl Work {
             self.applied.set(&thread, binding);
         }
         Ok(())
+    }
+
+    /// What a host is told of a thread's receipt in force: whether hooks are trusted, it says of now.
+    pub(super) async fn notice_now(&self, thread: &str, applied: &AppliedConfig) -> Bytes {
+        let mut receipt = applied.loadout.receipt.clone();
+        let catalog = async {
+            let upstream = self.upstream().await?;
+            self.catalog(&upstream, &applied.cwd).await
+        };
+        match catalog.await {
+            Ok(catalog) => receipt.hooks = resolver::hooks(&applied.loadout.plan, &catalog),
+            Err(error) => tracing::debug!(%error, thread, "told with the trust of before"),
+        }
+        notice(thread, Some(receipt))
     }
 
     /// A config file that is just being written makes Codex refuse for a moment.
@@ -389,13 +404,14 @@ fn settings_to_send(thread: &str, settings: &Map<String, Value>) -> Value {
     Value::Object(update)
 }
 
-pub(super) fn notice(thread: &str, loadout: Option<&Arc<LoadoutRecord>>) -> Bytes {
+/// What a host is told of a thread that has this receipt from now on, or no loadout.
+pub(super) fn notice(thread: &str, receipt: Option<Receipt>) -> Bytes {
     let params = ThreadCapabilityUpdated {
         thread_id: thread.to_owned(),
-        capability_selection: loadout.map(|loadout| loadout.receipt.clone()),
+        capability_selection: receipt,
     };
     let notice = json!({ "method": THREAD_CAPABILITY_UPDATED, "params": params });
-    Bytes::from(format!("{notice}\n"))
+    Bytes::from(notice.to_string())
 }
 
 fn cannot_unload(thread: &str) -> LoadoutError {

@@ -133,6 +133,7 @@ impl Work {
             }
         });
         let loadout = receipt?;
+        let applied = self.applied.get(thread);
         let kept = async {
             let selections = self.loadouts.selections().await?;
             let warnings = &loadout.receipt.warnings;
@@ -144,7 +145,10 @@ impl Work {
         if let Err(error) = kept.await {
             tracing::warn!(%error, thread, "a warning is not on record");
         }
-        Some(notice(thread, Some(&loadout)))
+        match applied {
+            Some(applied) => Some(self.notice_now(thread, &applied).await),
+            None => Some(notice(thread, Some(loadout.receipt.clone()))),
+        }
     }
 
     /// A server that is not of the loadout: Codex lets go of the thread, and no turn of it begins.

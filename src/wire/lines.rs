@@ -1,12 +1,15 @@
-//! JSON lines: one message a line, as Codex speaks on stdio.
+//! JSON lines: one message a line, as Codex speaks on stdio. One way to frame messages; a websocket's text frames are
+//! another, so a message has no end of line of its own.
 
-use bytes::{Bytes, BytesMut};
+use std::io;
 
-/// Cuts a stream of bytes into lines without copying them. A line keeps its end
-/// (`\n` or `\r\n`), so that it can go on exactly as it came.
+use bytes::{Buf, Bytes, BytesMut};
+use tokio_util::codec::Decoder;
+
+/// Cuts a stream of bytes into messages without copying them. Of a line's end (`\n` or `\r\n`) only the `\n` is taken
+/// away, so that the message goes on exactly as it came.
 #[derive(Debug, Default)]
-pub struct LineSplitter {
-    buffer: BytesMut,
+pub struct LineCodec {
     /// How much of the buffer is known to hold no line end.
     scanned: usize,
 }
@@ -14,39 +17,36 @@ pub struct LineSplitter {
 /// After a line that is longer than this, the buffer is given back: it was made for that line alone.
 const LONG: usize = 1024 * 1024;
 
-/// Room made for each read. Most frames are far smaller, so that one read gives many.
-const READ_SIZE: usize = 64 * 1024;
+/// Room made for each read. Most messages are far smaller, so that one read gives many.
+pub const READ_SIZE: usize = 64 * 1024;
 
-impl LineSplitter {
-    /// The buffer to read into, with room in it.
-    pub fn buffer(&mut self) -> &mut BytesMut {
-        self.buffer.reserve(READ_SIZE);
-        &mut self.buffer
-    }
+impl Decoder for LineCodec {
+    type Item = Bytes;
+    type Error = io::Error;
 
-    /// The next whole line that was read.
-    pub fn next_line(&mut self) -> Option<Bytes> {
-        match memchr::memchr(b'\n', &self.buffer[self.scanned..]) {
-            Some(at) => {
-                let line = self.buffer.split_to(self.scanned + at + 1).freeze();
-                self.scanned = 0;
-                if line.len() > LONG {
-                    self.buffer = BytesMut::from(&self.buffer[..]);
-                }
-                Some(line)
-            }
-            None => {
-                self.scanned = self.buffer.len();
-                None
-            }
-        }
-    }
-
-    /// What is left at the end of the stream: a last line without an end.
-    pub fn rest(&mut self) -> Option<Bytes> {
+    fn decode(&mut self, buffer: &mut BytesMut) -> io::Result<Option<Bytes>> {
+        let Some(at) = memchr::memchr(b'\n', &buffer[self.scanned..]) else {
+            self.scanned = buffer.len();
+            buffer.reserve(READ_SIZE);
+            return Ok(None);
+        };
+        let message = buffer.split_to(self.scanned + at).freeze();
+        buffer.advance(1);
         self.scanned = 0;
-        let rest = self.buffer.split().freeze();
-        (!rest.is_empty()).then_some(rest)
+        if message.len() > LONG {
+            *buffer = BytesMut::from(&buffer[..]);
+        }
+        Ok(Some(message))
+    }
+
+    /// At the end of the stream, a last line without an end is a message, too.
+    fn decode_eof(&mut self, buffer: &mut BytesMut) -> io::Result<Option<Bytes>> {
+        if let Some(message) = self.decode(buffer)? {
+            return Ok(Some(message));
+        }
+        self.scanned = 0;
+        let rest = buffer.split().freeze();
+        Ok(Some(rest).filter(|rest| !rest.is_empty()))
     }
 }
 
@@ -57,36 +57,41 @@ mod tests {
 
     #[test]
     fn a_long_line_leaves_no_large_buffer() {
-        let mut splitter = LineSplitter::default();
+        let mut codec = LineCodec::default();
+        let mut buffer = BytesMut::new();
         let mut line = vec![b'x'; 8 * LONG];
         line.extend_from_slice(b"\nnext");
         for piece in line.chunks(READ_SIZE) {
-            splitter.buffer().extend_from_slice(piece);
+            buffer.extend_from_slice(piece);
         }
-        assert_eq!(
-            splitter.next_line().map(|line| line.len()),
-            Some(8 * LONG + 1)
-        );
-        assert_eq!(splitter.next_line(), None);
-        assert!(splitter.buffer().capacity() <= 4 * READ_SIZE);
-        splitter.buffer().extend_from_slice(b"\n");
-        assert_eq!(splitter.next_line().as_deref(), Some(b"next\n".as_slice()));
+        let message = codec.decode(&mut buffer).unwrap();
+        assert_eq!(message.map(|message| message.len()), Some(8 * LONG));
+        assert_eq!(codec.decode(&mut buffer).unwrap(), None);
+        assert!(buffer.capacity() <= 4 * READ_SIZE);
+        buffer.extend_from_slice(b"\n");
+        let next = codec.decode(&mut buffer).unwrap();
+        assert_eq!(next.as_deref(), Some(b"next".as_slice()));
     }
 
     proptest! {
         #[test]
-        fn lines_put_together_are_the_stream(chunks in proptest::collection::vec("[a\r\n]{0,9}", 0..20)) {
-            let mut splitter = LineSplitter::default();
-            let mut lines: Vec<Bytes> = Vec::new();
+        fn messages_put_together_are_the_stream(chunks in proptest::collection::vec("[a\r\n]{0,9}", 0..20)) {
+            let mut codec = LineCodec::default();
+            let mut buffer = BytesMut::new();
+            let mut messages = Vec::new();
             for chunk in &chunks {
-                splitter.buffer().extend_from_slice(chunk.as_bytes());
-                while let Some(line) = splitter.next_line() {
-                    prop_assert_eq!(memchr::memchr(b'\n', &line), Some(line.len() - 1));
-                    lines.push(line);
+                buffer.extend_from_slice(chunk.as_bytes());
+                while let Some(message) = codec.decode(&mut buffer).unwrap() {
+                    messages.push(message);
                 }
             }
-            lines.extend(splitter.rest());
-            prop_assert_eq!(lines.concat(), chunks.concat().into_bytes());
+            while let Some(message) = codec.decode_eof(&mut buffer).unwrap() {
+                messages.push(message);
+            }
+            let stream = chunks.concat();
+            let expected: Vec<&str> = stream.strip_suffix('\n').unwrap_or(&stream).split('\n').collect();
+            let expected = if stream.is_empty() { Vec::new() } else { expected };
+            prop_assert_eq!(messages, expected);
         }
     }
 }

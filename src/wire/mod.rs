@@ -16,7 +16,7 @@ mod read_by_codex;
 pub use frame::{Frame, FrameKind};
 pub use head::Id;
 pub(crate) use head::Key;
-pub use lines::LineSplitter;
+pub use lines::{LineCodec, READ_SIZE};
 pub use object::{
     EditError, RawObject, answer_frame, insert_into_result, replace_params, result_frame,
 };

@@ -120,7 +120,7 @@ pub fn replace_params(message: &Bytes, params: &RawObject<'_>) -> Result<Bytes, 
         return Ok(edited.freeze());
     }
     members.set("params", params);
-    Ok(Bytes::from(format!("{members}\n")))
+    Ok(Bytes::from(members.to_string()))
 }
 
 /// The response with one more member at the head of its `result`; every other byte stays.
@@ -150,7 +150,7 @@ pub fn insert_into_result(message: &Bytes, key: &str, json: &str) -> Result<Byte
 /// An answer of our own: `{"id":…,"result":…}` or `{"id":…,"error":…}`, as a line.
 #[must_use]
 pub fn answer_frame(id: &Id, member: &'static str, json: &str) -> Bytes {
-    Bytes::from(format!("{{\"id\":{},\"{member}\":{json}}}\n", id.as_json()))
+    Bytes::from(format!("{{\"id\":{},\"{member}\":{json}}}", id.as_json()))
 }
 
 /// The answer with this result.
@@ -182,14 +182,11 @@ mod tests {
     #[test]
     fn params_are_added_where_there_are_none() {
         let params = RawObject::parse(r#"{"x":1}"#, "params").unwrap();
-        let edited = replace_params(
-            &Bytes::from_static(b"{\"id\":1,\"method\":\"m\"}\n"),
-            &params,
-        )
-        .unwrap();
+        let edited =
+            replace_params(&Bytes::from_static(b"{\"id\":1,\"method\":\"m\"}"), &params).unwrap();
         assert_eq!(
             edited,
-            &b"{\"id\":1,\"method\":\"m\",\"params\":{\"x\":1}}\n"[..]
+            &b"{\"id\":1,\"method\":\"m\",\"params\":{\"x\":1}}"[..]
         );
     }
 

@@ -360,8 +360,23 @@ async fn hooks_run_when_they_are_asked_for_and_trusted() {
     assert_eq!((plugin, user), (false, false));
     assert_eq!(receipt["hooks"][0]["active"], false);
     let extended = json!({ "mode": "extend", "plugins": ["forge"], "hooks": "trusted" });
-    let (_, plugin, user) = words(&stage, &host, extended).await;
+    let (receipt, plugin, user) = words(&stage, &host, extended).await;
     assert_eq!((plugin, user), (true, true));
+    // Those that are the user's own and stay are listed, too.
+    let own = |receipt: &Value| -> Vec<Value> {
+        let hooks = receipt["hooks"].as_array().unwrap().iter();
+        hooks
+            .filter(|hook| hook["source"] == "user")
+            .cloned()
+            .collect()
+    };
+    let is_active = |hook: &Value| hook["active"] == true && hook["trusted"] == true;
+    assert!(own(&receipt).iter().any(is_active), "{receipt}");
+    let restricted = json!({ "mode": "restrict", "skills": [] });
+    let (receipt, _, user) = words(&stage, &host, restricted).await;
+    assert!(user && own(&receipt).iter().any(is_active), "{receipt}");
+    let (receipt, _, _) = words(&stage, &host, asked_for).await;
+    assert_eq!(own(&receipt), Vec::<Value>::new());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -380,12 +395,22 @@ async fn a_hook_stays_with_its_thread() {
         .unwrap();
     assert!(is_blocked(&host, &thread).await);
 
-    // Until it is trusted no longer.
+    // Until it is trusted no longer. A host that uses what is ours is told.
+    host.request("capability/audit/list", json!({}))
+        .await
+        .unwrap();
     let config = stage.home.codex_home().join("config.toml");
     let trusted = std::fs::read_to_string(&config).unwrap();
     let distrusted = trusted.replace("trusted_hash = \"sha256:", "trusted_hash = \"sha256:0");
     std::fs::write(&config, distrusted).unwrap();
+    let mark = host.mark();
     assert!(!is_blocked(&host, &thread).await);
+    // What the host is told of it says so.
+    let is_update = |message: &Value| message["method"] == "thread/capability/updated";
+    let told = host.wait_for(mark, is_update).await.unwrap();
+    let hooks = &told["params"]["capabilitySelection"]["hooks"];
+    let is_off = |hook: &Value| hook["trusted"] == false && hook["active"] == false;
+    assert!(hooks.as_array().unwrap().iter().all(is_off), "{told}");
     let named = json!({ "threadId": thread });
     let read = host.request("thread/capability/read", named).await.unwrap();
     let hooks = read["capabilitySelection"]["hooks"].as_array().unwrap();

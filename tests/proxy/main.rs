@@ -13,6 +13,7 @@ mod convert;
 mod crash;
 #[cfg(target_os = "linux")]
 mod disk;
+mod documentation;
 mod drift;
 mod drop_in;
 mod faults;
@@ -21,6 +22,7 @@ mod gc;
 mod goals;
 mod independence;
 mod launch_line;
+mod limits;
 mod load;
 mod manifests;
 mod methods;

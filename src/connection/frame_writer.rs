@@ -1,17 +1,17 @@
-//! Writing frames: a queue that takes what it must and says when it is full.
+//! Writing messages as lines: a queue that takes what it must and says when it is full.
 //!
 //! # Why a full queue does not make the sender wait
 //! Both directions run through one loop. If the loop waited for a slow host, it
 //! could not take an answer of that host's to Codex, and Codex, waiting for that
 //! answer, might stop reading: nobody would move again. So sending never waits;
 //! instead the loop stops *reading* from the side that fills a full queue
-//! ([`Outbox::has_room`]), and goes on with the other one. What is queued beyond
+//! ([`FrameWriter::has_room`]), and goes on with the other one. What is queued beyond
 //! the limit is at most one batch and our own few frames.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use bytes::Bytes;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinHandle;
@@ -24,7 +24,7 @@ const WRITE_SIZE: usize = 64 * 1024;
 
 /// The sending end. Clones share the queue.
 #[derive(Debug, Clone)]
-pub struct Outbox {
+pub struct FrameWriter {
     sender: mpsc::UnboundedSender<Item>,
     level: Arc<Level>,
 }
@@ -43,10 +43,12 @@ struct Level {
     closed: AtomicBool,
 }
 
-impl Outbox {
+impl FrameWriter {
     /// Queues a frame. A peer that is gone takes nothing more; that shows where it is read from.
     pub fn send(&self, frame: Bytes) {
-        self.level.queued.fetch_add(frame.len(), Ordering::AcqRel);
+        self.level
+            .queued
+            .fetch_add(line_length(&frame), Ordering::AcqRel);
         let _ = self.sender.send(Item::Frame(frame));
     }
 
@@ -79,15 +81,19 @@ impl Outbox {
     }
 }
 
+fn line_length(frame: &Bytes) -> usize {
+    frame.len() + 1
+}
+
 /// Starts writing what is sent to the outbox. The task ends, closing the writer, when all clones of
 /// the outbox are gone or it was closed, and everything was written; or when the peer is gone.
-pub fn write_frames<W>(mut writer: W) -> (Outbox, JoinHandle<()>)
+pub fn write_frames<W>(mut writer: W) -> (FrameWriter, JoinHandle<()>)
 where
     W: AsyncWrite + Unpin + Send + 'static,
 {
     let (sender, mut receiver) = mpsc::unbounded_channel();
     let level = Arc::new(Level::default());
-    let outbox = Outbox {
+    let outbox = FrameWriter {
         sender,
         level: level.clone(),
     };
@@ -100,7 +106,7 @@ where
             while let Some(item) = next.take() {
                 match item {
                     Item::Frame(frame) => {
-                        size += frame.len();
+                        size += line_length(&frame);
                         batch.push(frame);
                     }
                     Item::End => open = false,
@@ -124,19 +130,22 @@ where
     (outbox, task)
 }
 
-/// Writes frames together where they are small: a system call costs more than a copy.
+/// Writes messages together where they are small: a system call costs more than a copy.
 async fn write_batch<W>(writer: &mut W, batch: &[Bytes], size: usize) -> std::io::Result<()>
 where
     W: AsyncWrite + Unpin,
 {
-    match batch {
-        [] => {}
-        [frame] => writer.write_all(frame).await?,
-        frames if size < 2 * WRITE_SIZE => writer.write_all(&frames.concat()).await?,
-        frames => {
-            for frame in frames {
-                writer.write_all(frame).await?;
-            }
+    if size < 2 * WRITE_SIZE {
+        let mut lines = BytesMut::with_capacity(size);
+        for frame in batch {
+            lines.put_slice(frame);
+            lines.put_u8(b'\n');
+        }
+        writer.write_all_buf(&mut lines).await?;
+    } else {
+        for frame in batch {
+            let mut line = frame.clone().chain(&b"\n"[..]);
+            writer.write_all_buf(&mut line).await?;
         }
     }
     writer.flush().await
@@ -156,6 +165,7 @@ mod tests {
         while outbox.has_room() {
             let frame = Bytes::from(vec![b'a' + (frames % 20) as u8; 1 + (frames * 37) % 90_000]);
             expected.extend_from_slice(&frame);
+            expected.push(b'\n');
             outbox.send(frame);
             frames += 1;
             assert!(frames < 10_000, "the queue never says that it is full");
