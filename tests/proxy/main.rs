@@ -16,6 +16,7 @@ mod disk;
 mod documentation;
 mod drift;
 mod drop_in;
+mod exec;
 mod faults;
 mod frames;
 mod gc;
