@@ -269,6 +269,22 @@ impl Loadouts {
         launch(request, params, config, record, lowered)
     }
 
+    /// Whether a selection comes to just the loadout that a thread has already.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn is_same(
+        self: &Arc<Self>,
+        record: &LoadoutRecord,
+        selected: &Selected,
+        catalog: &Catalog,
+        upstream: &UpstreamInfo,
+    ) -> Result<bool, LoadoutError> {
+        let (draft, ..) = self.draft(selected.clone(), catalog, upstream).await?;
+        let same_digest = draft.receipt.digest == record.receipt.digest;
+        Ok(same_digest && draft.plan == record.plan && draft.selection == record.selection)
+    }
+
     /// A resume or fork with another loadout than the recorded one.
     ///
     /// # Errors

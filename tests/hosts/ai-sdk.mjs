@@ -9,6 +9,7 @@ const provider = createCodexAppServer({
   defaultSettings: {
     codexPath,
     cwd,
+    threadMode: "persistent",
     configOverrides: { "capability_selection.profile": "review" },
     mcpServers: { own },
   },
