@@ -174,7 +174,8 @@ async fn archive_keeps_the_record_and_delete_removes_it() {
 
     host.request("thread/delete", named.clone()).await.unwrap();
     let is_gone = async {
-        while read().await.unwrap()["capabilitySelection"].is_object() {
+        // Codex has no such thread any more.
+        while read().await.is_ok() {
             tokio::time::sleep(std::time::Duration::from_millis(10)).await;
         }
     };
