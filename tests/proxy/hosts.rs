@@ -43,8 +43,11 @@ static NPM: LazyLock<()> = LazyLock::new(|| {
     install("package-lock.json", &mut npm);
 });
 
-/// Whether Python is there, with the hosts of PyPI; `None` where it is not.
-static PYTHON: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
+/// Where the hosts of PyPI are; `None` where there is no Python.
+static PYTHON: LazyLock<Option<PathBuf>> = LazyLock::new(python_hosts);
+
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+fn python_hosts() -> Option<PathBuf> {
     let pip = Command::new("python3")
         .args(["-m", "pip", "--version"])
         .output();
@@ -59,7 +62,7 @@ static PYTHON: LazyLock<Option<PathBuf>> = LazyLock::new(|| {
     pip.arg(&packages).args(["-r", "requirements.txt"]);
     install("requirements.txt", &mut pip);
     Some(packages)
-});
+}
 
 async fn stage() -> Stage {
     let stage = Stage::standard().await;
