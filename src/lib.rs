@@ -24,6 +24,8 @@ pub mod lowering;
 
 pub mod materializer;
 
+pub mod profiles;
+
 pub mod selections;
 
 pub mod loadouts;

@@ -8,6 +8,30 @@ use codex_loadout_protocol::{ErrorKind, LoadoutError};
 /// Names the folder that holds the state.
 pub const HOME_VARIABLE: &str = "CODEX_LOADOUT_HOME";
 
+/// Names a loadout for all threads of a process that say none.
+pub const LOADOUT_VARIABLE: &str = "CODEX_LOADOUT";
+/// Names the task that a process is started for.
+pub const TASK_VARIABLE: &str = "CODEX_LOADOUT_TASK";
+
+/// What the environment says of the threads of a process.
+#[derive(Debug, Clone, Default)]
+pub struct Carried {
+    /// A loadout: a profile, a file, or a selection in JSON.
+    pub loadout: Option<String>,
+    /// The key of a task.
+    pub task: Option<String>,
+}
+
+/// Reads [`LOADOUT_VARIABLE`] and [`TASK_VARIABLE`].
+#[must_use]
+pub fn carried() -> Carried {
+    let read = |name| variable(name).map(|value| value.to_string_lossy().into_owned());
+    Carried {
+        loadout: read(LOADOUT_VARIABLE),
+        task: read(TASK_VARIABLE),
+    }
+}
+
 /// There is no home folder to put the state in.
 #[derive(Debug, thiserror::Error)]
 #[error("there is no home folder for the state\nhint: set {HOME_VARIABLE} to a folder")]

@@ -29,6 +29,8 @@ pub enum AuditEvent {
     Tampered,
     /// A thread's record was missing, and was made again through Codex's session file.
     Recovered,
+    /// The user trusts a project, or no longer.
+    Trust,
 }
 
 /// One entry of the audit. It holds names, paths and digests, and no value of anybody's config.

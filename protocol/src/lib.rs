@@ -3,7 +3,8 @@
 //! No IO and no async here: a host can depend on this crate to speak the
 //! extension, and the proxy depends on it to parse what a host sent.
 //!
-//! Reading order: [`selection`] is what a host asks for, [`receipt`] is what it
+//! Reading order: [`selection`] is what a host asks for, [`profile`] is one with a
+//! name, [`binding`] says where which profile counts, [`receipt`] is what a host
 //! gets back, [`error`] is how a refusal looks, [`method`] holds the methods of
 //! our own and their parameters and results, [`audit`] is what is kept of what
 //! happened, [`seen`] reads what a model was
@@ -12,9 +13,15 @@
 
 pub mod selection;
 
+pub mod profile;
+
+pub mod binding;
+
 pub mod receipt;
 
 pub mod error;
+
+pub mod alike;
 
 pub mod method;
 

@@ -22,8 +22,23 @@ pub const THREAD_CAPABILITY_LIST: &str = "thread/capability/list";
 /// What happened to loadouts, the oldest first.
 pub const CAPABILITY_AUDIT_LIST: &str = "capability/audit/list";
 
+/// The profiles that there are.
+pub const CAPABILITY_PROFILE_LIST: &str = "capability/profile/list";
+/// One profile, and what it comes to.
+pub const CAPABILITY_PROFILE_READ: &str = "capability/profile/read";
+/// Makes or replaces a profile of the user's.
+pub const CAPABILITY_PROFILE_WRITE: &str = "capability/profile/write";
+/// Removes a profile of the user's.
+pub const CAPABILITY_PROFILE_DELETE: &str = "capability/profile/delete";
+/// Which profile counts where.
+pub const CAPABILITY_BINDING_LIST: &str = "capability/binding/list";
+/// Says which profile counts for a task, a folder, a host, or this user.
+pub const CAPABILITY_BINDING_WRITE: &str = "capability/binding/write";
+/// Takes that back.
+pub const CAPABILITY_BINDING_DELETE: &str = "capability/binding/delete";
+
 /// Every method the proxy answers itself.
-pub const METHODS: [&str; 7] = [
+pub const METHODS: [&str; 14] = [
     CAPABILITY_LIST,
     CAPABILITY_RESOLVE,
     THREAD_CAPABILITY_READ,
@@ -31,6 +46,13 @@ pub const METHODS: [&str; 7] = [
     THREAD_CAPABILITY_UPDATE,
     THREAD_CAPABILITY_LIST,
     CAPABILITY_AUDIT_LIST,
+    CAPABILITY_PROFILE_LIST,
+    CAPABILITY_PROFILE_READ,
+    CAPABILITY_PROFILE_WRITE,
+    CAPABILITY_PROFILE_DELETE,
+    CAPABILITY_BINDING_LIST,
+    CAPABILITY_BINDING_WRITE,
+    CAPABILITY_BINDING_DELETE,
 ];
 
 /// Notification: a thread was bound to its loadout anew, or to another one.
@@ -103,25 +125,6 @@ pub struct Capability {
     pub description: Option<String>,
 }
 
-/// Parameters of `capability/resolve`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct CapabilityResolveParams {
-    /// What to resolve.
-    pub capability_selection: CapabilitySelection,
-    /// The folder whose project skills and servers count; default: the proxy's own.
-    #[serde(default)]
-    pub cwd: Option<String>,
-}
-
-/// Result of `capability/resolve`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct CapabilityResolveResult {
-    /// The receipt that a start would give.
-    pub capability_selection: Receipt,
-}
-
 /// Parameters of `thread/capability/read`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -138,6 +141,10 @@ pub struct ThreadCapabilityReadResult {
     pub capability_selection: Option<Receipt>,
     /// Whether something changed underneath that the thread awaits a re-bind for.
     pub stale: bool,
+    /// Of a loadout that was made from profiles: whether one says something else now, or is gone. That counts for
+    /// threads that are started from now on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile_changed: Option<bool>,
 }
 
 /// Parameters of `thread/capability/prove`: a thread, or a selection.

@@ -9,11 +9,16 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+use crate::alike::alike;
 use crate::error::{ErrorItem, ErrorKind, LoadoutError};
 
 /// The field name on `thread/start`, `thread/resume` and `thread/fork`.
 pub const FIELD: &str = "capabilitySelection";
 
+/// The selection's keys in `config`, there and on the launch line: alone, or with the path of a member behind them.
+pub const CONFIG_KEYS: [&str; 2] = ["capability_selection", FIELD];
+/// The task's key in `config`, there and on the launch line.
+pub const TASK_KEYS: [&str; 2] = ["capability_task", "capabilityTask"];
 /// Bytes of a selection's JSON, at most.
 pub const MAX_TEXT: usize = 1024 * 1024;
 /// Names in a selection, at most: ten times what a large host has installed.
@@ -25,8 +30,9 @@ pub const MAX_NAME: usize = 4096;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct CapabilitySelection {
-    /// How the named capabilities relate to the user's own set.
-    pub mode: Mode,
+    /// How the named capabilities relate to the user's own set; omitted: that of the profile, else `replace`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
     /// Profiles to start from, merged left to right; the fields beside it are merged on top.
     #[serde(skip_serializing_if = "ProfileNames::is_empty")]
     pub profile: ProfileNames,
@@ -45,14 +51,67 @@ pub struct CapabilitySelection {
     /// Connectors of the user's account, by id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub apps: Option<Vec<String>>,
-    /// Whether approved hooks of chosen plugins run.
-    pub hooks: HookPolicy,
-    /// What becomes of what an administrator's layer of config forces on every thread.
-    #[serde(skip_serializing_if = "ManagedPolicy::is_default")]
-    pub managed: ManagedPolicy,
+    /// Whether approved hooks of chosen plugins run; omitted: as the profile says, else `none`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hooks: Option<HookPolicy>,
+    /// What becomes of what an administrator's layer of config forces on every thread; omitted: as the profile
+    /// says, else `refuse`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub managed: Option<ManagedPolicy>,
+    /// What becomes of MCP servers that the host defines in the same request's `config.mcp_servers`; omitted: as
+    /// the profile says, else `keep`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host_servers: Option<HostServers>,
 }
 
+/// The members of the field, as they are spelled there.
+pub const MEMBERS: [&str; 10] = [
+    "mode",
+    "profile",
+    "plugins",
+    "skills",
+    "mcpServers",
+    "agents",
+    "apps",
+    "hooks",
+    "managed",
+    "hostServers",
+];
+
 impl CapabilitySelection {
+    /// The mode, `replace` where none is said.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.mode.unwrap_or_default()
+    }
+
+    /// Whether approved hooks run, `none` where nothing is said.
+    #[must_use]
+    pub fn hooks(&self) -> HookPolicy {
+        self.hooks.unwrap_or_default()
+    }
+
+    /// What becomes of what an administrator forces, `refuse` where nothing is said.
+    #[must_use]
+    pub fn managed(&self) -> ManagedPolicy {
+        self.managed.unwrap_or_default()
+    }
+
+    /// What becomes of the host's own MCP servers, `keep` where nothing is said.
+    #[must_use]
+    pub fn host_servers(&self) -> HostServers {
+        self.host_servers.unwrap_or_default()
+    }
+
+    /// One that names profiles, and says nothing else.
+    #[must_use]
+    pub fn of_profiles(names: Vec<String>) -> Self {
+        Self {
+            profile: ProfileNames(names),
+            ..Self::default()
+        }
+    }
+
     /// Reads a selection from the JSON text of the field.
     ///
     /// # Errors
@@ -70,28 +129,42 @@ impl CapabilitySelection {
             .with_hint("Send an object, or leave the field out for Codex's own behaviour.")
             .with_items(vec![ErrorItem::named(FIELD)]));
         }
-        let deserializer = &mut serde_json::Deserializer::from_str(text);
-        let selection: Self = serde_path_to_error::deserialize(deserializer).map_err(|error| {
-            let inner = error.path().to_string();
-            let path = match inner.as_str() {
+        let selection = Self::read(&mut serde_json::Deserializer::from_str(text))
+            .map_err(|error| error.at(FIELD))?;
+        selection.check_size()?;
+        Ok(selection)
+    }
+
+    /// Reads a selection.
+    ///
+    /// # Errors
+    /// [`MemberError`], where it can't be read.
+    pub fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, MemberError>
+    where
+        D::Error: fmt::Display,
+    {
+        serde_path_to_error::deserialize(deserializer).map_err(|error| {
+            let path = match error.path().to_string().as_str() {
                 // Where the text ends or is no JSON, there is no field to name.
-                "." | "?" => FIELD.to_owned(),
-                inner => format!("{FIELD}.{}", inner.trim_end_matches(".?")),
+                "." | "?" => String::new(),
+                path => path.trim_end_matches(".?").to_owned(),
             };
             let cause = error.into_inner().to_string();
             // serde_json ends its messages with a position in the field's own
             // text, which means nothing to whoever wrote the whole request.
-            let cause = cause.split(" at line ").next().unwrap_or(&cause);
-            LoadoutError::new(
-                ErrorKind::InvalidSelection,
-                format!("`{path}` is not valid: {cause}"),
-            )
-            .with_hint("`codex-loadout schema CapabilitySelection` prints the shape of each field.")
-            .with_items(vec![ErrorItem::named(path)])
-        })?;
+            let cause = cause.split(" at line ").next().unwrap_or(&cause).to_owned();
+            MemberError::new(path, cause)
+        })
+    }
+
+    /// Refuses one with more names, or longer ones, than are read.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidSelection`].
+    pub fn check_size(&self) -> Result<(), LoadoutError> {
         let mut names = 0;
         let mut longest = 0;
-        selection.each_name(&mut |name| {
+        self.each_name(&mut |name| {
             names += 1;
             longest = longest.max(name.len());
         });
@@ -104,7 +177,7 @@ impl CapabilitySelection {
             let why = format!("a name of {longest} bytes, and {MAX_NAME} are read");
             return Err(too_large(why));
         }
-        Ok(selection)
+        Ok(())
     }
 
     /// Every name in it, tools of servers among them.
@@ -145,6 +218,70 @@ fn too_large(what: String) -> LoadoutError {
     .with_hint("Choose plugins as a whole, or leave out a list: in `restrict` and `extend` that takes all there is.")
     .with_items(vec![ErrorItem::named(FIELD)])
 }
+
+/// Where a selection that can't be read is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberError {
+    /// The path of the member in the selection; empty for the selection itself.
+    pub path: String,
+    /// What is wrong there.
+    pub cause: String,
+    /// What its author may have meant.
+    pub did_you_mean: Vec<String>,
+}
+
+impl MemberError {
+    /// The refusal of a selection that stands at this place.
+    #[must_use]
+    pub fn at(self, place: &str) -> LoadoutError {
+        let path = match self.path.as_str() {
+            "" => place.to_owned(),
+            path => format!("{place}.{path}"),
+        };
+        let item = ErrorItem {
+            name: path.clone(),
+            did_you_mean: self.did_you_mean,
+            ..ErrorItem::default()
+        };
+        let message = format!("`{path}` is not valid: {}", self.cause);
+        LoadoutError::new(ErrorKind::InvalidSelection, message)
+            .with_hint(SCHEMA_HINT)
+            .with_items(vec![item])
+    }
+
+    fn new(path: String, mut cause: String) -> Self {
+        let last = path.rsplit('.').next().unwrap_or_default();
+        let words: &[&str] = match last {
+            "mode" => &["replace", "restrict", "extend"],
+            "hooks" => &["none", "trusted"],
+            "managed" => &["refuse", "include"],
+            "hostServers" => &["keep", "drop"],
+            "list" => &["full", "name", "manual"],
+            _ => &[],
+        };
+        // What is no string at all, serde_json does not answer with the words that there are.
+        if !words.is_empty() && !cause.starts_with("unknown ") {
+            cause = format!("expected one of `{}`", words.join("`, `"));
+        }
+        let quoted: Vec<&str> = cause.split('`').skip(1).step_by(2).collect();
+        let did_you_mean = match quoted.split_first() {
+            // serde quotes what it found, and then what it knows.
+            Some((found, known)) if cause.starts_with("unknown ") => {
+                alike(found, known.iter().copied())
+            }
+            _ => Vec::new(),
+        };
+        Self {
+            path,
+            cause,
+            did_you_mean,
+        }
+    }
+}
+
+/// Where the shape of a selection is told.
+pub const SCHEMA_HINT: &str =
+    "`codex-loadout schema CapabilitySelection` prints the shape of each field.";
 
 /// How the named capabilities relate to the user's own set.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
@@ -193,12 +330,15 @@ pub enum ManagedPolicy {
     Include,
 }
 
-impl ManagedPolicy {
-    /// Whether it is what holds where nothing is said.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks it")]
-    fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
+/// What becomes of MCP servers that the host defines in the request's own `config`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum HostServers {
+    /// They are the thread's own: they run, and the receipt lists them.
+    #[default]
+    Keep,
+    /// They are taken out of the request.
+    Drop,
 }
 
 /// One profile name or a list of them.
@@ -486,7 +626,7 @@ mod tests {
         assert_eq!(selection.plugins, Some(vec![]));
         assert_eq!(selection.skills, None);
         assert_eq!(selection.mcp_servers, None);
-        assert_eq!(selection.mode, Mode::Replace);
+        assert_eq!(selection.mode(), Mode::Replace);
     }
 
     #[test]
@@ -570,12 +710,35 @@ mod tests {
                 "capabilitySelection.plugins[1].skill",
             ),
             (r#"{"hooks":true}"#, "capabilitySelection.hooks"),
+            (r#"{"skils":[]}"#, "capabilitySelection.skils"),
             (r#"[]"#, "capabilitySelection"),
             (r#""review""#, "capabilitySelection"),
         ] {
             let error = CapabilitySelection::from_json(text).unwrap_err();
             assert_eq!(error.kind, ErrorKind::InvalidSelection, "{text}");
             assert_eq!(error.items[0].name, path, "{text}: {}", error.message);
+        }
+    }
+
+    #[test]
+    fn a_wrong_word_is_answered_with_those_that_there_are() {
+        let refused = |text: &str| CapabilitySelection::from_json(text).unwrap_err();
+        let error = refused(r#"{"hooks":true}"#);
+        assert!(
+            error.message.ends_with("expected one of `none`, `trusted`"),
+            "{error}"
+        );
+        assert!(
+            error.hint.contains("codex-loadout schema"),
+            "{}",
+            error.hint
+        );
+        for (text, meant) in [
+            (r#"{"skils":[]}"#, "skills"),
+            (r#"{"mode":"replacing"}"#, "replace"),
+            (r#"{"plugins":[{"id":"p","skill":[]}]}"#, "skills"),
+        ] {
+            assert_eq!(refused(text).items[0].did_you_mean[0], meant, "{text}");
         }
     }
 }

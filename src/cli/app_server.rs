@@ -1,6 +1,5 @@
 //! `codex-loadout app-server`.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,13 +7,16 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use crate::connection::{UpstreamCommand, exit_code, host_stdio};
-use crate::loadouts::Loadouts;
+use crate::loadouts::{LaunchCarriers, Loadouts};
+use crate::profiles::LaunchLine;
 use crate::session::work::{CodexCommand, Work};
 use crate::{session, settings};
 
 /// Stands between the host on stdio and Codex until Codex ends; the exit code is Codex's.
-pub(super) fn run(codex: Option<PathBuf>, arguments: &[OsString]) -> Result<ExitCode> {
+pub(super) fn run(codex: Option<PathBuf>, line: LaunchLine) -> Result<ExitCode> {
     let command = UpstreamCommand::find(codex)?;
+    let launch = LaunchCarriers::new(&line, &settings::carried())?;
+    let arguments = line.arguments;
     let loadouts = Arc::new(Loadouts::new(settings::state_home()?));
     // One thread: waking another one would cost a frame more than all that is done with it. File work
     // that may take long goes to threads of its own.
@@ -22,16 +24,16 @@ pub(super) fn run(codex: Option<PathBuf>, arguments: &[OsString]) -> Result<Exit
         .enable_all()
         .build()?;
     let status = runtime.block_on(async {
-        let upstream = command.start(arguments)?;
+        let upstream = command.start(&arguments)?;
         // It ends with the runtime.
         tokio::spawn(loadouts.clone().collect_now_and_then());
         let (input, output) = host_stdio();
         let kept = loadouts.clone();
         let codex = CodexCommand {
             command: command.clone(),
-            arguments: arguments.to_vec(),
+            arguments: arguments.clone(),
         };
-        let work = |asker| Work::new(kept, asker, codex);
+        let work = |asker| Work::new(kept, asker, codex, launch);
         let status = session::run(input, output, upstream, work).await?;
         Ok::<_, anyhow::Error>(status)
     })?;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use codex_loadout_converter::target::{Codex, Gemini, Target};
 
 use super::audit::unix_time;
 use super::gc::age;
@@ -55,6 +56,23 @@ pub(super) enum Verb {
     /// ephemeral thread. No model is called and nothing is changed, but the loadout's MCP servers
     /// start for it. Exits with 1 if anything differs.
     Prove(Prove),
+    /// Name selections: list, show, write or delete profiles
+    ///
+    /// A profile is a selection in a TOML file: `profiles/NAME.toml` in the state folder,
+    /// `.codex-loadout/profiles/NAME.toml` in a project that is trusted here, or
+    /// `/etc/codex-loadout/profiles/NAME.toml`, an administrator's, which no other replaces. One that is
+    /// called `base` is included in all of its layer.
+    #[command(subcommand)]
+    Profile(ProfileVerb),
+    /// Say which profile counts where nobody asks for another
+    ///
+    /// The narrowest binding counts: of the task, of the folder (the nearest above), of the host, the
+    /// user's default. What a host or the launch line says comes first.
+    #[command(subcommand)]
+    Binding(BindingVerb),
+    /// Let the profiles of a project count
+    #[command(subcommand)]
+    Trust(TrustVerb),
     /// List the threads that have a loadout
     Threads(Threads),
     /// Show the loadout of one thread
@@ -112,9 +130,21 @@ pub(super) struct List {
 
 #[derive(Debug, Args)]
 pub(super) struct Resolve {
-    /// A JSON file with the selection; `-` reads stdin
-    #[arg(value_name = "SELECTION.json")]
-    pub(super) selection: PathBuf,
+    /// A file with the selection in JSON, or a profile in TOML; `-` reads JSON from stdin
+    ///
+    /// Without it, and without a profile: what a thread that is started in the folder would get, by
+    /// `CODEX_LOADOUT` or a binding.
+    #[arg(value_name = "SELECTION.json", conflicts_with = "profile")]
+    pub(super) selection: Option<PathBuf>,
+    /// A profile; several are merged left to right
+    #[arg(long, short, value_name = "PROFILE")]
+    pub(super) profile: Vec<String>,
+    /// The host whose binding counts, as its `clientInfo.name`
+    #[arg(long, value_name = "NAME")]
+    pub(super) host: Option<String>,
+    /// The task whose binding counts
+    #[arg(long, value_name = "KEY")]
+    pub(super) task: Option<String>,
     #[command(flatten)]
     pub(super) folder: Folder,
     #[command(flatten)]
@@ -123,11 +153,149 @@ pub(super) struct Resolve {
 
 #[derive(Debug, Args)]
 pub(super) struct Prove {
-    /// A thread's id, or a JSON file with a selection; `-` reads stdin
-    #[arg(value_name = "THREAD | SELECTION.json")]
-    pub(super) subject: String,
+    /// A thread's id, or a file with a selection in JSON or a profile in TOML; `-` reads JSON from stdin
+    #[arg(
+        value_name = "THREAD | SELECTION.json",
+        required_unless_present = "profile",
+        conflicts_with = "profile"
+    )]
+    pub(super) subject: Option<String>,
+    /// A profile; several are merged left to right
+    #[arg(long, short, value_name = "PROFILE")]
+    pub(super) profile: Vec<String>,
     #[command(flatten)]
     pub(super) folder: Folder,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ProfileVerb {
+    /// List the profiles that there are for a folder
+    List(ProfileList),
+    /// Show a profile, and what it comes to
+    Show(ProfileShow),
+    /// Write a profile of yours, or replace it
+    Write(ProfileWrite),
+    /// Delete a profile of yours
+    Delete(ProfileDelete),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ProfileList {
+    #[command(flatten)]
+    pub(super) place: Place,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ProfileShow {
+    /// Its name
+    #[arg(value_name = "NAME")]
+    pub(super) name: String,
+    #[command(flatten)]
+    pub(super) place: Place,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ProfileWrite {
+    /// Its name
+    #[arg(value_name = "NAME")]
+    pub(super) name: String,
+    /// A file with the profile in TOML, or a selection in JSON; `-` reads stdin
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ProfileDelete {
+    /// Its name
+    #[arg(value_name = "NAME")]
+    pub(super) name: String,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+/// A folder, where no Codex is asked.
+#[derive(Debug, Args)]
+pub(super) struct Place {
+    /// The folder whose project counts [default: this one]
+    #[arg(long, value_name = "DIR")]
+    pub(super) cwd: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum BindingVerb {
+    /// List the bindings, the narrowest first
+    List(BindingList),
+    /// Bind a task, a folder, a host, or all your threads, to a profile
+    Write(BindingWrite),
+    /// Delete a binding
+    Delete(BindingDelete),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BindingList {
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BindingWrite {
+    /// The profile; several are merged left to right
+    #[arg(value_name = "PROFILE", required = true)]
+    pub(super) profile: Vec<String>,
+    #[command(flatten)]
+    pub(super) scope: ScopeOfBinding,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BindingDelete {
+    #[command(flatten)]
+    pub(super) scope: ScopeOfBinding,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+/// What a binding is for.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(super) struct ScopeOfBinding {
+    /// Threads that are started for this task: `config.capability_task`, or CODEX_LOADOUT_TASK
+    #[arg(long, value_name = "KEY")]
+    pub(super) task: Option<String>,
+    /// Threads in this folder, and in what lies in it
+    #[arg(long, value_name = "DIR")]
+    pub(super) project: Option<String>,
+    /// Threads of this host, by its `clientInfo.name`
+    #[arg(long, value_name = "NAME")]
+    pub(super) host: Option<String>,
+    /// All your threads
+    #[arg(long)]
+    pub(super) default: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum TrustVerb {
+    /// Let the profiles in a project's `.codex-loadout` count
+    Project(TrustProject),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct TrustProject {
+    /// The folder that holds `.codex-loadout`
+    #[arg(value_name = "DIR")]
+    pub(super) folder: PathBuf,
+    /// Let them count no longer
+    #[arg(long)]
+    pub(super) remove: bool,
     #[command(flatten)]
     pub(super) output: Output,
 }
@@ -176,17 +344,48 @@ pub(super) struct Convert {
     /// A TOML file with other names for skills: `[plugins.NAME.skills]`, then `old = "new"`
     #[arg(long, value_name = "FILE")]
     pub(super) aliases: Option<PathBuf>,
+    /// What the bundles are for
+    #[arg(long, value_name = "PLATFORM", value_enum, default_value_t)]
+    pub(super) target: Platform,
     /// Load each bundle in a throwaway home, and look for every skill, agent and MCP server
     ///
-    /// Takes the installed Codex, with a model endpoint on loopback. MCP servers are not run: others
-    /// that do nothing stand in their places, under their names.
+    /// Takes the installed Codex, with a model endpoint on loopback, or the installed Gemini CLI. MCP
+    /// servers are not run: for Codex, others that do nothing stand in their places, under their names.
     #[arg(long)]
     pub(super) verify: bool,
     /// The Codex for `--verify` [default: $CODEX_LOADOUT_CODEX, then `codex` on PATH]
     #[arg(long, value_name = "PATH", requires = "verify")]
     pub(super) codex: Option<PathBuf>,
+    /// The Gemini CLI for `--verify` [default: `gemini` on PATH]
+    #[arg(
+        long,
+        value_name = "PATH",
+        requires = "verify",
+        default_value = "gemini",
+        hide_default_value = true
+    )]
+    pub(super) gemini: PathBuf,
     #[command(flatten)]
     pub(super) output: Output,
+}
+
+/// What a plugin can be converted for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Platform {
+    /// Bundles of Codex
+    #[default]
+    Codex,
+    /// Extensions of the Gemini CLI
+    Gemini,
+}
+
+impl Platform {
+    pub(super) fn target(self) -> &'static dyn Target {
+        match self {
+            Self::Codex => &Codex,
+            Self::Gemini => &Gemini,
+        }
+    }
 }
 
 /// How to print a report.
@@ -225,7 +424,7 @@ pub(super) struct Gc {
 
 #[derive(Debug, Args)]
 pub(super) struct Schema {
-    /// One type alone, such as `CapabilitySelection`
+    /// One type alone, such as `CapabilitySelection`; `selection` is that, and `profile` a profile's file
     #[arg(value_name = "TYPE")]
     pub(super) name: Option<String>,
     #[command(flatten)]

@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use crate::doctor::server;
 
 /// The verbs that are ours; any other word is Codex's.
-pub(super) const OWN_VERBS: [&str; 12] = [
-    "list", "resolve", "prove", "threads", "show", "convert", "audit", "gc", "schema", "doctor",
-    "help", "version",
+pub(super) const OWN_VERBS: [&str; 15] = [
+    "list", "resolve", "prove", "profile", "binding", "trust", "threads", "show", "convert",
+    "audit", "gc", "schema", "doctor", "help", "version",
 ];
 
 /// Options of `codex` that stand before a subcommand and take a value as a word of its own (Codex 0.169).
-const VALUE_OPTIONS: [&str; 19] = [
+pub(super) const VALUE_OPTIONS: [&str; 19] = [
     "-c",
     "--config",
     "--enable",

@@ -7,6 +7,7 @@ mod convert;
 mod gc;
 mod hand_over;
 mod invocation;
+mod profiles;
 mod run;
 mod schema;
 mod selection_file;

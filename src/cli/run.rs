@@ -9,11 +9,12 @@ use clap::Parser;
 use codex_loadout_protocol::LoadoutError;
 
 use super::arguments::{Arguments, Verb, Version};
-use super::invocation::{self, Invocation};
+use super::invocation::{self, Invocation, VALUE_OPTIONS};
 use super::terminal::printable;
-use super::{app_server, audit, convert, gc, hand_over, schema, verbs};
+use super::{app_server, audit, convert, gc, hand_over, profiles, schema, verbs};
 use crate::connection::UpstreamCommand;
 use crate::doctor::server;
+use crate::profiles::{LaunchLine, read_launch_line};
 
 /// Names what is logged to stderr, in the syntax of `tracing`; nothing by default: stderr is Codex's.
 const LOG_VARIABLE: &str = "CODEX_LOADOUT_LOG";
@@ -28,8 +29,17 @@ const USAGE: u8 = 2;
 pub fn main() -> ExitCode {
     log_to_stderr();
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let done = match invocation::read(&arguments) {
-        Invocation::Proxy { codex, arguments } => app_server::run(codex, &arguments),
+    let line = match read_launch_line(&arguments, &VALUE_OPTIONS) {
+        Ok(line) => line,
+        Err(error) => {
+            explain(&error.into());
+            return ExitCode::from(USAGE);
+        }
+    };
+    let done = match invocation::read(&line.arguments) {
+        Invocation::Proxy { codex, arguments } => {
+            app_server::run(codex, LaunchLine { arguments, ..line })
+        }
         Invocation::HandOver { codex, arguments } => hand_over::run(codex, &arguments),
         Invocation::ProbeServer => server::serve(std::io::stdin().lock(), std::io::stdout().lock())
             .map(|()| ExitCode::SUCCESS)
@@ -80,6 +90,9 @@ fn own() -> Result<ExitCode> {
             Verb::Version(arguments) => version(&arguments),
             Verb::List(arguments) => verbs::list(arguments).await,
             Verb::Resolve(arguments) => verbs::resolve(arguments).await,
+            Verb::Profile(verb) => profiles::profile(verb).await,
+            Verb::Binding(verb) => profiles::binding(verb).await,
+            Verb::Trust(verb) => profiles::trust(verb).await,
             Verb::Threads(arguments) => verbs::threads(arguments).await,
             Verb::Show(arguments) => verbs::show(arguments).await,
             Verb::Audit(arguments) => audit::audit(arguments).await,
@@ -87,7 +100,11 @@ fn own() -> Result<ExitCode> {
             Verb::Schema(arguments) => schema::schema(&arguments),
             // Read before clap is asked.
             Verb::AppServer(arguments) => {
-                app_server::run(arguments.codex, &arguments.rest).map(|_| String::new())
+                let line = LaunchLine {
+                    arguments: arguments.rest,
+                    ..LaunchLine::default()
+                };
+                app_server::run(arguments.codex, line).map(|_| String::new())
             }
             Verb::Doctor(arguments) => return Ok(judged(verbs::doctor(arguments).await?)),
             Verb::Convert(arguments) => return Ok(judged(convert::run(arguments).await?)),

@@ -24,7 +24,12 @@ pub(super) fn schema(arguments: &Schema) -> Result<String> {
         });
         return pretty(&all.collect::<Result<BTreeMap<&str, Box<RawValue>>, serde_json::Error>>()?);
     };
-    match all.get(name.as_str()) {
+    let name = match name.as_str() {
+        "selection" => "CapabilitySelection",
+        "profile" => "ProfileFile",
+        name => name,
+    };
+    match all.get(name) {
         Some(text) => Ok(text.clone()),
         None => {
             let known: Vec<String> = all.keys().map(|&name| name.to_owned()).collect();

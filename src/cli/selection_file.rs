@@ -8,9 +8,18 @@ use codex_loadout_protocol::selection::FIELD;
 use codex_loadout_protocol::{CapabilitySelection, ErrorKind, LoadoutError};
 use serde_json::Value;
 
+use crate::loadouts::read_referenced;
+use crate::profiles::Reference;
+
 /// Reads one: the selection alone, or as it stands in a request, in `capabilitySelection`. What is wrong is told
 /// with the path of the field.
+/// A profile's file is a selection that begins with others.
 pub(super) fn read_selection(path: &Path) -> Result<(CapabilitySelection, Value)> {
+    if path.extension().is_some_and(|end| end == "toml") {
+        let selection = read_referenced(&Reference::File(path.to_owned()))?;
+        let value = serde_json::to_value(&selection)?;
+        return Ok((selection, value));
+    }
     Ok(selection(text_of(path)?.trim_start_matches('\u{feff}'))?)
 }
 
@@ -41,11 +50,7 @@ fn find(value: &Value) -> Option<&Value> {
 }
 
 fn text_of(path: &Path) -> Result<String> {
-    if path.as_os_str() == "-" {
-        let mut text = String::new();
-        std::io::stdin()
-            .read_to_string(&mut text)
-            .context("stdin can't be read")?;
+    if let Some(text) = read_stdin(path)? {
         return Ok(text);
     }
     std::fs::read_to_string(path).map_err(|error| {
@@ -54,6 +59,18 @@ fn text_of(path: &Path) -> Result<String> {
             .with_hint("Name a file with a selection in JSON, or `-` for stdin.")
             .into()
     })
+}
+
+/// What stands on stdin, if that is meant.
+pub(super) fn read_stdin(path: &Path) -> Result<Option<String>> {
+    if path.as_os_str() != "-" {
+        return Ok(None);
+    }
+    let mut text = String::new();
+    std::io::stdin()
+        .read_to_string(&mut text)
+        .context("stdin can't be read")?;
+    Ok(Some(text))
 }
 
 #[cfg(test)]

@@ -1,15 +1,16 @@
 //! The verbs that show something.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
+use codex_loadout_protocol::binding::{CapabilityResolveResult, Carrier, Rule};
 use codex_loadout_protocol::method::{
     CAPABILITY_LIST, CAPABILITY_RESOLVE, Capability, Page, Problem, ThreadCapabilityListParams,
     ThreadCapabilityProof, ThreadLoadout,
 };
 use codex_loadout_protocol::selection::FIELD;
-use codex_loadout_protocol::{ErrorKind, LoadoutError, Receipt};
+use codex_loadout_protocol::{CapabilitySelection, ErrorKind, LoadoutError, Receipt};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -19,10 +20,11 @@ use super::selection_file::read_selection;
 use super::table::columns;
 use crate::catalog::read_policy;
 use crate::connection::{BriefCodex, UpstreamCommand};
-use crate::control::Control;
+use crate::control::{self, Control};
 use crate::doctor::{self, Finding};
-use crate::loadouts::Loadouts;
+use crate::loadouts::{LaunchCarriers, Loadouts};
 use crate::lowering::{PolicyMeaning, policy_meaning};
+use crate::profiles::LaunchLine;
 use crate::proof::{self, Subject};
 use crate::settings;
 
@@ -60,32 +62,69 @@ fn capability_row(capability: &Capability) -> Vec<String> {
 }
 
 pub(super) async fn resolve(arguments: Resolve) -> Result<String> {
-    // What is wrong with it is told before Codex is started for it.
-    let (_, selection) = read_selection(&arguments.selection)?;
-    let answer = ask(
-        arguments.folder,
-        CAPABILITY_RESOLVE,
-        json!({ FIELD: selection }),
-    )
-    .await?;
+    let mut question = json!({ "host": arguments.host, "task": arguments.task });
+    // Read before Codex is started for it, so that what is wrong is told at once.
+    if let Some(file) = &arguments.selection {
+        question[FIELD] = read_selection(file)?.1;
+    } else if !arguments.profile.is_empty() {
+        question[FIELD] = json!({ "profile": arguments.profile });
+    }
+    let answer = ask(arguments.folder, CAPABILITY_RESOLVE, question).await?;
     if arguments.output.json {
         return pretty(&answer);
     }
-    Ok(receipt(&serde_json::from_value(answer[FIELD].clone())?))
+    let CapabilityResolveResult {
+        capability_selection,
+        decision,
+    } = serde_json::from_value(answer)?;
+    let mut text = match &capability_selection {
+        Some(found) => receipt(found),
+        None => "native: the thread has no loadout\n".to_owned(),
+    };
+    if let Some(rule) = &decision.rule {
+        text.push_str(&format!("decided by: {}\n", told(rule)));
+    }
+    for rule in &decision.beaten {
+        text.push_str(&format!("it beats: {}\n", told(rule)));
+    }
+    Ok(text)
+}
+
+/// A rule for people.
+fn told(rule: &Rule) -> String {
+    let profiles = rule.selection.iter().flat_map(|one| &one.profile.0);
+    let profiles: Vec<&str> = profiles.map(String::as_str).collect();
+    match (&rule.selection, profiles.as_slice()) {
+        (None, _) => format!("{} (no loadout)", rule.title()),
+        (Some(_), []) => rule.title(),
+        (Some(_), names) => format!("{} (profile {})", rule.title(), names.join(", ")),
+    }
 }
 
 /// The proof for people or programs, and whether it holds.
 pub(super) async fn prove(arguments: Prove) -> Result<(String, bool)> {
     let cwd = arguments.folder.cwd.as_deref().map(resolved).transpose()?;
-    let file = PathBuf::from(&arguments.subject);
-    let subject = if arguments.subject == "-" || file.is_file() {
-        let (selection, _) = read_selection(&file)?;
-        let cwd = cwd.map_or_else(std::env::current_dir, Ok)?;
-        Subject::Selection(Box::new(selection), cwd)
-    } else {
-        Subject::Thread(arguments.subject, cwd)
-    };
     let loadouts = Arc::new(Loadouts::new(settings::state_home()?));
+    let file = arguments.subject.as_deref().map(PathBuf::from);
+    let is_file = |file: &PathBuf| file.as_os_str() == "-" || file.is_file();
+    let selection = match (&file, arguments.subject) {
+        (Some(file), _) if is_file(file) => Ok(read_selection(file)?.0),
+        (_, Some(thread)) => Err(thread),
+        (_, None) => Ok(CapabilitySelection::of_profiles(arguments.profile)),
+    };
+    let subject = match selection {
+        Err(thread) => Subject::Thread(thread, cwd),
+        Ok(selection) => {
+            let cwd = cwd.map_or_else(std::env::current_dir, Ok)?;
+            let rule = Rule {
+                carrier: Carrier::Field,
+                key: String::new(),
+                selection: Some(selection),
+            };
+            let selected = loadouts.select(rule, &cwd).await?.unwrap_or_default();
+            Subject::Selection(Box::new(selected), cwd)
+        }
+    };
     let command = UpstreamCommand::find(arguments.folder.codex)?;
     let proof = proof::prove(&loadouts, &command, &["app-server".into()], subject).await?;
     let holds = proof.differences.is_empty();
@@ -243,7 +282,16 @@ async fn ask(folder: Folder, method: &str, mut params: Value) -> Result<Value> {
     let codex = BriefCodex::start(&command, &["app-server".into()]).await?;
     let (_upstream, watching) = watch::channel(Some(codex.info().clone()));
     let asker = codex.asker().clone();
-    let control = Control::new(loadouts, asker, Arc::default(), Arc::default(), watching);
+    let launch = LaunchCarriers::new(&LaunchLine::default(), &settings::carried())?;
+    let control = Control::new(control::Context {
+        loadouts,
+        asker,
+        catalogs: Arc::default(),
+        applied: Arc::default(),
+        upstream: watching,
+        launch: Arc::new(launch),
+        host: Arc::default(),
+    });
     let (member, json) = control.call(method, Some(&params.to_string())).await;
     codex.end().await;
     let value: Value = serde_json::from_str(&json)?;
@@ -264,7 +312,7 @@ async fn ask(folder: Folder, method: &str, mut params: Value) -> Result<Value> {
     }
 }
 
-fn resolved(cwd: &std::path::Path) -> Result<PathBuf> {
+pub(super) fn resolved(cwd: &Path) -> Result<PathBuf> {
     cwd.canonicalize().map_err(|error| {
         let message = format!("`{}` is no folder: {error}", cwd.display());
         LoadoutError::new(ErrorKind::InvalidSelection, message)

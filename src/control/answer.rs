@@ -1,6 +1,5 @@
 //! From a frame to the table and back.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,10 +8,7 @@ use jsonrpsee::RpcModule;
 use tokio::sync::watch;
 
 use super::methods::{Context, table};
-use crate::catalog::CatalogCache;
-use crate::connection::Asker;
 use crate::interceptors::initialize::UpstreamInfo;
-use crate::loadouts::{AppliedConfigs, Loadouts};
 use crate::wire::{Frame, RawObject, answer_frame};
 
 /// A host that asks before it has sent `initialize` is told so after this long: its answer may be under way.
@@ -25,23 +21,11 @@ pub struct Control {
 }
 
 impl Control {
-    /// The methods on these loadouts, asking Codex through `asker`.
+    /// The methods, in this context.
     #[must_use]
-    pub fn new(
-        loadouts: Arc<Loadouts>,
-        asker: Arc<Asker>,
-        catalogs: Arc<CatalogCache>,
-        applied: Arc<AppliedConfigs>,
-        upstream: watch::Receiver<Option<UpstreamInfo>>,
-    ) -> Self {
+    pub fn new(context: Context) -> Self {
         Self {
-            table: table(Context {
-                loadouts,
-                asker,
-                catalogs,
-                applied,
-                upstream,
-            }),
+            table: table(context),
         }
     }
 

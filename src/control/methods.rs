@@ -1,14 +1,24 @@
 //! The table.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use codex_loadout_protocol::audit::{CapabilityAuditListParams, MAX_LIMIT};
+use codex_loadout_protocol::binding::{
+    CapabilityBinding, CapabilityBindingDeleteParams, CapabilityBindingListParams,
+    CapabilityBindingWriteResult, CapabilityResolveResult, Carrier, Deleted, Rule,
+};
 use codex_loadout_protocol::method::{
-    CAPABILITY_AUDIT_LIST, CAPABILITY_LIST, CAPABILITY_RESOLVE, Capability, CapabilityListParams,
-    CapabilityResolveResult, Page, THREAD_CAPABILITY_LIST, THREAD_CAPABILITY_READ,
+    CAPABILITY_AUDIT_LIST, CAPABILITY_BINDING_DELETE, CAPABILITY_BINDING_LIST,
+    CAPABILITY_BINDING_WRITE, CAPABILITY_LIST, CAPABILITY_PROFILE_DELETE, CAPABILITY_PROFILE_LIST,
+    CAPABILITY_PROFILE_READ, CAPABILITY_PROFILE_WRITE, CAPABILITY_RESOLVE, Capability,
+    CapabilityListParams, Page, THREAD_CAPABILITY_LIST, THREAD_CAPABILITY_READ,
     ThreadCapabilityListParams, ThreadCapabilityReadParams, ThreadCapabilityReadResult,
     ThreadLoadout,
+};
+use codex_loadout_protocol::profile::{
+    CapabilityProfileDeleteParams, CapabilityProfileListParams, CapabilityProfileReadParams,
+    CapabilityProfileResult, CapabilityProfileWriteParams, ProfileEntry,
 };
 use codex_loadout_protocol::selection::FIELD;
 use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
@@ -24,18 +34,27 @@ use super::answer::wait_for_upstream;
 use crate::catalog::{Catalog, CatalogCache};
 use crate::connection::Asker;
 use crate::interceptors::initialize::UpstreamInfo;
-use crate::loadouts::{AppliedConfigs, Loadouts, Recorded, catalog_for};
+use crate::loadouts::{AppliedConfigs, Chosen, LaunchCarriers, Loadouts, Recorded, catalog_for};
+use crate::profiles::Requested;
 use crate::resolver::{self, capabilities};
 
 /// What the methods work on.
 #[derive(Debug)]
-pub(super) struct Context {
-    pub(super) loadouts: Arc<Loadouts>,
-    pub(super) asker: Arc<Asker>,
-    pub(super) catalogs: Arc<CatalogCache>,
+pub struct Context {
+    /// The loadouts of the user.
+    pub loadouts: Arc<Loadouts>,
+    /// Asks Codex.
+    pub asker: Arc<Asker>,
+    /// What there is.
+    pub catalogs: Arc<CatalogCache>,
     /// What the loaded threads of this connection were told.
-    pub(super) applied: Arc<AppliedConfigs>,
-    pub(super) upstream: watch::Receiver<Option<UpstreamInfo>>,
+    pub applied: Arc<AppliedConfigs>,
+    /// Which Codex it is, once it has said so.
+    pub upstream: watch::Receiver<Option<UpstreamInfo>>,
+    /// What is said of all threads of this process.
+    pub launch: Arc<LaunchCarriers>,
+    /// What the host calls itself, once it has said so.
+    pub host: Arc<OnceLock<String>>,
 }
 
 impl Context {
@@ -82,6 +101,37 @@ fn register(module: &mut RpcModule<Context>) -> Result<(), RegisterMethodError> 
     module.register_async_method(THREAD_CAPABILITY_LIST, |params, context, _| async move {
         threads(parsed(&params)?, &context).await.map_err(refused)
     })?;
+    module.register_async_method(CAPABILITY_PROFILE_LIST, |params, context, _| async move {
+        let CapabilityProfileListParams { cwd } = parsed(&params)?;
+        profiles(cwd, &context).await.map_err(refused)
+    })?;
+    module.register_async_method(CAPABILITY_PROFILE_READ, |params, context, _| async move {
+        let CapabilityProfileReadParams { name, cwd } = parsed(&params)?;
+        profile(name, cwd, &context).await.map_err(refused)
+    })?;
+    module.register_async_method(CAPABILITY_PROFILE_WRITE, |params, context, _| async move {
+        let wanted = parsed(&params)?;
+        write_profile(wanted, &context).await.map_err(refused)
+    })?;
+    module.register_async_method(CAPABILITY_PROFILE_DELETE, |params, context, _| async move {
+        let CapabilityProfileDeleteParams { name } = parsed(&params)?;
+        delete_profile(name, &context).await.map_err(refused)
+    })?;
+    module.register_async_method(CAPABILITY_BINDING_LIST, |params, context, _| async move {
+        let CapabilityBindingListParams {} = parsed(&params)?;
+        let bindings = context.loadouts.user_bindings().await;
+        bindings.map(Page::whole).map_err(refused)
+    })?;
+    module.register_async_method(CAPABILITY_BINDING_WRITE, |params, context, _| async move {
+        write_binding(parsed(&params)?, &context)
+            .await
+            .map_err(refused)
+    })?;
+    module.register_async_method(CAPABILITY_BINDING_DELETE, |params, context, _| async move {
+        delete_binding(parsed(&params)?, &context)
+            .await
+            .map_err(refused)
+    })?;
     module.register_async_method(CAPABILITY_AUDIT_LIST, |params, context, _| async move {
         let wanted: CapabilityAuditListParams = parsed(&params)?;
         check_page(&wanted).map_err(refused)?;
@@ -122,26 +172,58 @@ async fn list(
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ResolveParams {
-    capability_selection: Box<RawValue>,
+    #[serde(default)]
+    capability_selection: Option<Box<RawValue>>,
     #[serde(default)]
     cwd: Option<String>,
+    #[serde(default)]
+    host: Option<String>,
+    #[serde(default)]
+    task: Option<String>,
 }
 
 async fn resolve(
     params: ResolveParams,
     context: &Context,
 ) -> Result<CapabilityResolveResult, LoadoutError> {
-    let selection = CapabilitySelection::from_json(params.capability_selection.get())?;
-    let upstream = context.upstream().await?;
+    let of_field = params.capability_selection.as_deref().map(RawValue::get);
+    let rule = match of_field {
+        Some(text) => Some(Rule {
+            carrier: Carrier::Field,
+            key: String::new(),
+            selection: Some(CapabilitySelection::from_json(text)?),
+        }),
+        None => None,
+    };
+    let requested = Requested {
+        rules: rule.into_iter().collect(),
+        task: params.task,
+    };
     let cwd = folder(params.cwd)?;
-    let (catalogs, asker) = (&context.catalogs, &context.asker);
-    let catalog = catalog_for(&selection, catalogs, asker, &upstream.codex_home, &cwd).await?;
-    let receipt = context
+    let host = params.host.or_else(|| context.host.get().cloned());
+    let Chosen { selected, decision } = context
         .loadouts
-        .resolve(&selection, &catalog, upstream.version)
+        .choose(requested, &context.launch, host.as_deref(), &cwd)
         .await?;
+    let Some(selected) = selected else {
+        return Ok(CapabilityResolveResult {
+            capability_selection: None,
+            decision,
+        });
+    };
+    let selection = &selected.expanded.selection;
+    let upstream = context.upstream().await?;
+    let (catalogs, asker) = (&context.catalogs, &context.asker);
+    let catalog = catalog_for(&selected, catalogs, asker, &upstream.codex_home, &cwd).await?;
+    let resolved = context
+        .loadouts
+        .resolve(selection, &catalog, upstream.version)
+        .await;
+    let mut receipt = resolved.map_err(|error| selected.expanded.locate(error))?;
+    receipt.warnings.extend(selected.warnings);
     Ok(CapabilityResolveResult {
-        capability_selection: receipt,
+        capability_selection: Some(receipt),
+        decision,
     })
 }
 
@@ -150,17 +232,21 @@ async fn read(
     context: &Context,
 ) -> Result<ThreadCapabilityReadResult, LoadoutError> {
     let upstream = context.upstream().await?;
-    let receipt = match context
+    let recorded = context
         .loadouts
         .recorded(&params.thread_id, &upstream.codex_home)
-        .await?
-    {
-        Recorded::Loadout(record) => Some(record.loadout.receipt),
-        Recorded::Native => None,
-    };
-    let mut read = ThreadCapabilityReadResult {
-        capability_selection: receipt,
-        stale: false,
+        .await?;
+    let mut read = match recorded {
+        Recorded::Loadout(record) => ThreadCapabilityReadResult {
+            profile_changed: context.loadouts.profile_changed(&record.loadout).await?,
+            capability_selection: Some(record.loadout.receipt),
+            stale: false,
+        },
+        Recorded::Native => ThreadCapabilityReadResult {
+            capability_selection: None,
+            stale: false,
+            profile_changed: None,
+        },
     };
     let Some(binding) = context.applied.get(&params.thread_id) else {
         return Ok(read);
@@ -177,6 +263,57 @@ async fn read(
         receipt.hooks = resolver::hooks(&binding.loadout.plan, &catalog);
     }
     Ok(read)
+}
+
+async fn profiles(
+    cwd: Option<String>,
+    context: &Context,
+) -> Result<Page<ProfileEntry>, LoadoutError> {
+    let profiles = context.loadouts.profiles(&folder(cwd)?).await?;
+    Ok(Page::whole(profiles))
+}
+
+async fn profile(
+    name: String,
+    cwd: Option<String>,
+    context: &Context,
+) -> Result<CapabilityProfileResult, LoadoutError> {
+    let profile = context.loadouts.profile(name, &folder(cwd)?).await?;
+    Ok(CapabilityProfileResult { profile })
+}
+
+async fn write_profile(
+    wanted: CapabilityProfileWriteParams,
+    context: &Context,
+) -> Result<CapabilityProfileResult, LoadoutError> {
+    let cwd = folder(None)?;
+    let profile = context.loadouts.write_profile(wanted, &cwd).await?;
+    Ok(CapabilityProfileResult { profile })
+}
+
+async fn delete_profile(name: String, context: &Context) -> Result<Deleted, LoadoutError> {
+    let cwd = folder(None)?;
+    context.loadouts.delete_profile(name, &cwd).await?;
+    Ok(Deleted { deleted: true })
+}
+
+async fn write_binding(
+    wanted: CapabilityBinding,
+    context: &Context,
+) -> Result<CapabilityBindingWriteResult, LoadoutError> {
+    let cwd = folder(None)?;
+    let binding = context.loadouts.write_binding(wanted, &cwd).await?;
+    Ok(CapabilityBindingWriteResult { binding })
+}
+
+async fn delete_binding(
+    params: CapabilityBindingDeleteParams,
+    context: &Context,
+) -> Result<Deleted, LoadoutError> {
+    let cwd = folder(None)?;
+    let CapabilityBindingDeleteParams { scope, key } = params;
+    context.loadouts.delete_binding(scope, &key, &cwd).await?;
+    Ok(Deleted { deleted: true })
 }
 
 async fn threads(

@@ -8,3 +8,4 @@ mod answer;
 mod methods;
 
 pub use answer::Control;
+pub use methods::Context;

@@ -17,6 +17,26 @@ struct HostCapabilities {
     opt_out_notification_methods: Option<Vec<String>>,
 }
 
+/// The host's own name, `clientInfo.name`.
+#[must_use]
+pub fn host_name(request: &Frame) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Message {
+        params: Params,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Params {
+        client_info: ClientInfo,
+    }
+    #[derive(Deserialize)]
+    struct ClientInfo {
+        name: String,
+    }
+    let message: Message = serde_json::from_slice(request.bytes()).ok()?;
+    Some(message.params.client_info.name)
+}
+
 fn capabilities(request: &Frame) -> HostCapabilities {
     #[derive(Default, Deserialize)]
     #[serde(default)]

@@ -4,6 +4,7 @@
 
 pub mod announcement;
 pub mod catalog;
+pub mod experimental;
 pub mod initialize;
 pub mod mentions;
 pub mod thread;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use codex_loadout_protocol::selection::FIELD;
+use codex_loadout_protocol::selection::{CONFIG_KEYS, FIELD, TASK_KEYS};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -237,8 +237,22 @@ pub fn selection(request: &Frame) -> Option<Presence> {
     })
 }
 
+/// Whether a request's `config` has something of ours.
+#[must_use]
+pub fn has_own_config(request: &Frame) -> bool {
+    let found = in_params(request, |params| {
+        let config = RawObject::parse(params.get("config")?, "config").ok()?;
+        let is_ours = |key: &str| {
+            let name = key.split('.').next().unwrap_or(key);
+            CONFIG_KEYS.contains(&name) || TASK_KEYS.contains(&name)
+        };
+        Some(config.iter().any(|(key, _)| is_ours(key)))
+    });
+    found == Some(true)
+}
+
 /// Reads something of a request's `params`.
-fn in_params<T>(request: &Frame, read: impl FnOnce(&RawObject<'_>) -> Option<T>) -> Option<T> {
+pub fn in_params<T>(request: &Frame, read: impl FnOnce(&RawObject<'_>) -> Option<T>) -> Option<T> {
     let text = std::str::from_utf8(request.bytes()).ok()?;
     let message = RawObject::parse(text, "message").ok()?;
     let params = RawObject::parse(message.get("params")?, "params").ok()?;
@@ -273,6 +287,21 @@ mod tests {
                 r#"{{"id":1,"method":"thread/start","params":{params}}}"#
             )));
             assert_eq!(selection(&frame), expected, "{params}");
+        }
+    }
+
+    #[test]
+    fn what_is_ours_in_config_is_seen() {
+        for (config, expected) in [
+            (r#"{"capability_selection":"x"}"#, true),
+            (r#"{"a":1,"capability\u0053election.profile":"x"}"#, true),
+            (r#"{"capability_task":"x"}"#, true),
+            (r#"{"model":"capability_selection"}"#, false),
+            ("null", false),
+        ] {
+            let text = format!(r#"{{"id":1,"method":"m","params":{{"config":{config}}}}}"#);
+            let found = has_own_config(&Frame::parse(Bytes::from(text)));
+            assert_eq!(found, expected, "{config}");
         }
     }
 

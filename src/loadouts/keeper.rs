@@ -17,7 +17,7 @@ use crate::lowering::{
     Files, Levers, held_against_policy, large_list, lower, skill_list, untested,
 };
 use crate::materializer::{RootId, Store, Verdict};
-use crate::resolver::{self, Plan};
+use crate::resolver::{self, Plan, RequestServers};
 use crate::selections::{LoadoutRecord, Selections, root_file};
 use crate::settings::{check_private, private_folder};
 
@@ -104,7 +104,7 @@ impl Loadouts {
     }
 
     /// Makes the state folder, and sees to it that it is this user's alone.
-    fn claim_state(&self) -> Result<(), LoadoutError> {
+    pub(super) fn claim_state(&self) -> Result<(), LoadoutError> {
         // Whoever needs the folder says why it can't be made.
         let _ = private_folder(&self.state_home);
         Ok(check_private(&self.state_home)?)
@@ -187,8 +187,9 @@ impl Loadouts {
         self: &Arc<Self>,
         selection: &CapabilitySelection,
         catalog: &Catalog,
+        request: &RequestServers,
     ) -> Result<(Plan, Digest), LoadoutError> {
-        let mut plan = resolver::resolve(selection, catalog)?;
+        let mut plan = resolver::resolve_beside(selection, catalog, request)?;
         if let Some(store) = self.store.get()
             && let Some(_publishing) = store.try_publish()
             && self.digests.fill_known(&mut plan, Some(store))

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use codex_loadout_protocol::receipt::Warning;
-use codex_loadout_protocol::selection::FIELD;
 use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError, Receipt};
 use serde_json::{Map, Value};
 
 use super::applied::AppliedConfig;
+use super::choice::Selected;
 use super::keeper::{Loadouts, blocking, parse_root, unix_now};
 use super::own_root::Place;
 use super::spares;
@@ -22,12 +22,16 @@ use crate::lowering::{
     Files, HostConfig, Levers, Lowered, MergeMode, developer_instructions, held_against_policy,
     lower, roots_json,
 };
-use crate::resolver::{self, Plan};
+use crate::profiles::take_out;
+use crate::resolver::{self, Plan, RequestServers};
 use crate::selections::{LoadoutRecord, root_file};
 use crate::wire::{Frame, RawObject, replace_params};
 
 /// `selectedCapabilityRoots`, Codex's own experimental field.
 const ROOTS: &str = "selectedCapabilityRoots";
+
+/// The code of the warning that a thread has no root.
+const WITHOUT_ROOT: &str = "withoutRoot";
 
 /// The developer's instructions, as a field of start, resume and fork.
 pub const INSTRUCTIONS: &str = "developerInstructions";
@@ -58,7 +62,7 @@ pub struct Inherited {
 #[derive(Debug)]
 pub enum Trial {
     /// What a selection gives now.
-    Selection(Box<CapabilitySelection>),
+    Selection(Box<Selected>),
     /// What is on record.
     Recorded(Box<LoadoutRecord>),
 }
@@ -71,14 +75,14 @@ impl Loadouts {
     pub async fn start(
         self: &Arc<Self>,
         request: &Frame,
-        selection: CapabilitySelection,
+        selected: Selected,
         catalog: &Catalog,
         upstream: &UpstreamInfo,
     ) -> Result<Launch, LoadoutError> {
-        let mut params = read_params(request)?;
+        let mut params = take_out(read_params(request)?);
         check_environments(&params)?;
         crash_point("start: before publish");
-        let (mut record, lowered, _) = self.draft(selection, catalog, upstream).await?;
+        let (mut record, lowered, _) = self.draft(selected, catalog, upstream).await?;
         crash_point("start: after publish");
         // Refused before a root is made for it.
         let config = merged_config(&params, &lowered)?;
@@ -89,23 +93,64 @@ impl Loadouts {
         launch(request, params, Some(config), record, lowered)
     }
 
+    /// A start on a connection where nobody asked Codex for its experimental API, which a root takes. The thread
+    /// reads its skills by their paths.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_without_root(
+        self: &Arc<Self>,
+        request: &Frame,
+        selected: Selected,
+        catalog: &Catalog,
+        upstream: &UpstreamInfo,
+    ) -> Result<Launch, LoadoutError> {
+        let params = take_out(read_params(request)?);
+        check_environments(&params)?;
+        let (mut record, lowered, _) = self.draft(selected, catalog, upstream).await?;
+        let config = merged_config(&params, &lowered)?;
+        record.host_instructions = instructions_of_host(&params);
+        if record
+            .plan
+            .bundles
+            .iter()
+            .any(|bundle| bundle.mount.is_some())
+        {
+            let warning = Warning::new(
+                WITHOUT_ROOT,
+                "the host did not ask for `experimentalApi`, so the thread has no root: its skills are read by their paths, and `$name` puts nothing in",
+            );
+            record.receipt.warnings.push(warning);
+        }
+        launch(request, params, Some(config), record, lowered)
+    }
+
     /// A new loadout, snapshotted and lowered, without a root.
     async fn draft(
         self: &Arc<Self>,
-        selection: CapabilitySelection,
+        selected: Selected,
         catalog: &Catalog,
         upstream: &UpstreamInfo,
     ) -> Result<(LoadoutRecord, Lowered, Digest), LoadoutError> {
-        let (plan, loadout) = self.publish(&selection, catalog).await?;
+        let Selected {
+            expanded,
+            rule,
+            warnings,
+            request_servers,
+        } = selected;
+        let published = self.publish(&expanded.selection, catalog, &request_servers);
+        let published = published.await;
+        let (plan, loadout) = published.map_err(|error| expanded.locate(error))?;
+        let selection = expanded.selection;
         let lowered = self.lower(&plan, catalog, upstream)?;
         let managed = held_against_policy(&plan, catalog, &lowered)?;
+        let mut receipt = self.receipt_on(&plan, catalog, upstream.version);
+        receipt.warnings.extend(warnings);
         let record = LoadoutRecord {
             root: None,
-            receipt: Receipt {
-                managed,
-                ..self.receipt_on(&plan, catalog, upstream.version)
-            },
+            receipt: Receipt { managed, ..receipt },
             selection,
+            rule,
             plan,
             host_instructions: None,
             list_is_due: false,
@@ -127,8 +172,8 @@ impl Loadouts {
         upstream: &UpstreamInfo,
     ) -> Result<(LoadoutRecord, Lowered, PathBuf), LoadoutError> {
         let (record, lowered) = match trial {
-            Trial::Selection(selection) => {
-                let (record, lowered, _) = self.draft(*selection, catalog, upstream).await?;
+            Trial::Selection(selected) => {
+                let (record, lowered, _) = self.draft(*selected, catalog, upstream).await?;
                 (record, lowered)
             }
             Trial::Recorded(mut record) => {
@@ -175,7 +220,7 @@ impl Loadouts {
         catalog: &Catalog,
         upstream: &UpstreamInfo,
     ) -> Result<Launch, LoadoutError> {
-        let params = read_params(request)?;
+        let params = take_out(read_params(request)?);
         check_environments(&params)?;
         let loadouts = self.clone();
         let restored = blocking(move || {
@@ -198,6 +243,11 @@ impl Loadouts {
                 .receipt
                 .warnings
                 .push(Warning::new("healed", message));
+        }
+        if record.plan.take_up(request_servers(&params)?) {
+            let now = self.receipt_on(&record.plan, catalog, upstream.version);
+            record.receipt.digest = now.digest;
+            record.receipt.mcp_servers = now.mcp_servers;
         }
         let lowered = self.lower(&record.plan, catalog, upstream)?;
         record.receipt.managed = held_against_policy(&record.plan, catalog, &lowered)?;
@@ -226,12 +276,12 @@ impl Loadouts {
     pub async fn anew(
         self: &Arc<Self>,
         request: &Frame,
-        selection: CapabilitySelection,
+        selected: Selected,
         inherited: Inherited,
         catalog: &Catalog,
         upstream: &UpstreamInfo,
     ) -> Result<(Launch, Digest), LoadoutError> {
-        let params = read_params(request)?;
+        let params = take_out(read_params(request)?);
         check_environments(&params)?;
         let checked = |lowered: &Lowered| merged_config(&params, lowered).map(|_| ());
         let inherited = Inherited {
@@ -239,7 +289,7 @@ impl Loadouts {
             ..inherited
         };
         let (record, lowered, loadout) = self
-            .renew(selection, inherited, catalog, upstream, checked)
+            .renew(selected, inherited, catalog, upstream, checked)
             .await?;
         let config = merged_config(&params, &lowered)?;
         let launch = launch(request, params, Some(config), record, lowered)?;
@@ -254,13 +304,13 @@ impl Loadouts {
     /// there is no root for it.
     pub async fn renew(
         self: &Arc<Self>,
-        selection: CapabilitySelection,
+        selected: Selected,
         inherited: Inherited,
         catalog: &Catalog,
         upstream: &UpstreamInfo,
         checked: impl FnOnce(&Lowered) -> Result<(), LoadoutError>,
     ) -> Result<(LoadoutRecord, Lowered, Digest), LoadoutError> {
-        let (mut record, lowered, loadout) = self.draft(selection, catalog, upstream).await?;
+        let (mut record, lowered, loadout) = self.draft(selected, catalog, upstream).await?;
         let Inherited {
             place,
             host_instructions,
@@ -356,15 +406,16 @@ impl Loadouts {
         catalog: &Catalog,
         upstream: &UpstreamInfo,
     ) -> Result<Bytes, LoadoutError> {
-        let mut params = read_params(request)?;
+        let mut params = take_out(read_params(request)?);
         check_environments(&params)?;
         let nothing = resolver::resolve(&CapabilitySelection::default(), catalog)?;
         let lowered = Lowered {
             mode,
+            // They start once, with the loadout.
+            drops_host_servers: true,
             ..self.lower(&nothing, catalog, upstream)?
         };
         let config = merged_config(&params, &lowered)?;
-        params.remove(FIELD);
         params.set("config", config);
         Ok(replace_params(request.bytes(), &params)?)
     }
@@ -426,7 +477,7 @@ pub fn resumable_params(params: &RawObject<'_>) -> Map<String, Value> {
     given.collect()
 }
 
-/// The request with a loadout in the place of our field; without `config`, it keeps its own.
+/// The request with a loadout in it; `params` are without what is ours. Without `config`, it keeps its own.
 fn launch(
     request: &Frame,
     mut params: RawObject<'_>,
@@ -439,7 +490,6 @@ fn launch(
     }
     let instructions = instructions(&record, &lowered);
     let binding = binding(&params, &record, lowered);
-    params.remove(FIELD);
     if let Some(config) = config {
         params.set("config", config);
         if let Some(instructions) = instructions {
@@ -489,6 +539,15 @@ fn merged_config(params: &RawObject<'_>, lowered: &Lowered) -> Result<String, Lo
 pub fn merge_config(of_host: &str, lowered: &Lowered) -> Result<String, LoadoutError> {
     let config = RawObject::parse(of_host, "config")?;
     HostConfig::parse(&config)?.merged_with(lowered)
+}
+
+/// The MCP servers that a request defines in its `config`.
+///
+/// # Errors
+/// `invalidSelection` if its `config` can't be read.
+pub fn request_servers(params: &RawObject<'_>) -> Result<RequestServers, LoadoutError> {
+    let config = RawObject::parse(params.get("config").unwrap_or_default(), "config")?;
+    Ok(HostConfig::parse(&config)?.servers())
 }
 
 /// The host's own roots, which would widen a guarded loadout.

@@ -6,22 +6,26 @@
 
 mod applied;
 mod audit;
+mod choice;
 mod collect;
 mod digests;
 mod keeper;
 mod launch;
 mod naming;
 mod own_root;
+mod profiles;
 mod recorded_list;
 mod recovery;
 mod spares;
+mod user_bindings;
 
 pub use applied::{AppliedConfig, AppliedConfigs};
+pub use choice::{Chosen, LaunchCarriers, Selected, read_referenced, read_selection, real};
 pub use collect::{AUDIT_AGE, Collected};
 pub use keeper::Loadouts;
 pub use launch::{
     INSTRUCTIONS, Inherited, Launch, Trial, check_environments, cwd_of, instructions,
-    is_prediction, merge_config, read_params, resumable_params,
+    is_prediction, merge_config, read_params, request_servers, resumable_params,
 };
 pub use naming::catalog_for;
 pub use own_root::Place;

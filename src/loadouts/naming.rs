@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use codex_loadout_protocol::{CapabilitySelection, ErrorKind, LoadoutError};
+use codex_loadout_protocol::{ErrorKind, LoadoutError};
 
+use super::choice::Selected;
 use crate::catalog::{Catalog, CatalogCache};
 use crate::connection::Asker;
 use crate::resolver;
@@ -15,14 +16,15 @@ use crate::resolver;
 /// # Errors
 /// `unsupportedUpstream` if Codex does not tell.
 pub async fn catalog_for(
-    selection: &CapabilitySelection,
+    selected: &Selected,
     catalogs: &CatalogCache,
     asker: &Asker,
     codex_home: &Path,
     cwd: &Path,
 ) -> Result<Arc<Catalog>, LoadoutError> {
     let catalog = catalogs.get(asker, codex_home, cwd).await?;
-    match resolver::resolve(selection, &catalog) {
+    let selection = &selected.expanded.selection;
+    match resolver::resolve_beside(selection, &catalog, &selected.request_servers) {
         Err(error) if error.kind == ErrorKind::UnknownCapability => {
             Ok(catalogs.get_anew(asker, codex_home, cwd).await?)
         }

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::dotted;
 use super::lower::Lowered;
+use crate::resolver::RequestServers;
 use crate::wire::{EditError, RawObject};
 
 /// Config keys under which capabilities are switched on or defined.
@@ -22,6 +23,9 @@ const GUARDED: [&str; 10] = [
     "profile",
     "marketplaces",
 ];
+
+/// Of these, the one that holds MCP servers.
+const SERVERS: &str = "mcp_servers";
 
 /// Features that bring capabilities of the user's back in.
 const WIDENING_FEATURES: [&str; 3] = ["plugins", "apps", "hooks"];
@@ -90,11 +94,19 @@ impl<'a> HostConfig<'a> {
     /// `invalidSelection`, naming each key that would widen a guarded loadout.
     pub fn merged_with(&self, lowered: &Lowered) -> Result<String, LoadoutError> {
         let ours = &lowered.config;
+        let mut guarded = self.guarded.clone();
+        if lowered.drops_host_servers
+            && let Some(Value::Object(servers)) = guarded.get_mut(SERVERS)
+        {
+            servers.retain(|name, entry| {
+                !is_definition(entry) || has_switched_on(ours, SERVERS, name)
+            });
+        }
         if lowered.mode == MergeMode::Guarded {
-            self.refuse_widening(ours)?;
+            refuse_widening(&guarded, ours)?;
         }
         let texts: Vec<(String, String)> =
-            dotted::print(&lowered.launch_line, &self.guarded, &self.places, ours)
+            dotted::print(&lowered.launch_line, &guarded, &self.places, ours)
                 .into_iter()
                 .map(|(key, value)| (key, value.to_string()))
                 .collect();
@@ -108,83 +120,98 @@ impl<'a> HostConfig<'a> {
         Ok(config.to_string())
     }
 
-    fn refuse_widening(&self, ours: &Map<String, Value>) -> Result<(), LoadoutError> {
-        let mut found = Vec::new();
-        for (key, value) in &self.guarded {
-            match (key.as_str(), value) {
-                ("cloud", Value::Object(cloud)) => {
-                    if is_on(cloud.get("skills").and_then(|skills| skills.get("enabled"))) {
-                        found.push("cloud.skills.enabled".to_owned());
-                    }
+    /// The MCP servers that it defines, and does not switch off.
+    #[must_use]
+    pub fn servers(&self) -> RequestServers {
+        let servers = self.guarded.get(SERVERS).and_then(Value::as_object);
+        let defined = servers.into_iter().flatten();
+        let defined = defined.filter(|(_, entry)| is_definition(entry) && !switches_off(entry));
+        defined
+            .filter_map(|(name, entry)| Some((name.clone(), entry.as_object()?.clone())))
+            .collect()
+    }
+}
+
+/// Refuses what of the host's config would widen a guarded loadout, each key by its name.
+fn refuse_widening(
+    of_host: &Map<String, Value>,
+    ours: &Map<String, Value>,
+) -> Result<(), LoadoutError> {
+    let mut found = Vec::new();
+    for (key, value) in of_host {
+        match (key.as_str(), value) {
+            ("cloud", Value::Object(cloud)) => {
+                if is_on(cloud.get("skills").and_then(|skills| skills.get("enabled"))) {
+                    found.push("cloud.skills.enabled".to_owned());
                 }
-                ("features", Value::Object(features)) => {
-                    found.extend(
-                        WIDENING_FEATURES
-                            .iter()
-                            .filter(|name| is_on(features.get(**name)))
-                            .map(|name| format!("features.{name}")),
-                    );
-                }
-                ("skills", Value::Object(skills)) => {
-                    if is_on(
-                        skills
-                            .get("bundled")
-                            .and_then(|bundled| bundled.get("enabled")),
-                    ) {
-                        found.push("skills.bundled.enabled".to_owned());
-                    }
-                    let rules = skills.get("config").and_then(Value::as_array);
-                    if rules.is_some_and(|rules| {
-                        rules
-                            .iter()
-                            .any(|rule| rule.get("enabled") != Some(&Value::Bool(false)))
-                    }) {
-                        found.push("skills.config".to_owned());
-                    }
-                }
-                ("mcp_servers", Value::Object(servers)) => {
-                    found.extend(
-                        servers
-                            .iter()
-                            .filter(|(name, entry)| {
-                                !switches_off(entry) && !has_switched_on(ours, key, name)
-                            })
-                            .map(|(name, _)| format!("mcp_servers.{name}")),
-                    );
-                }
-                ("plugins", Value::Object(plugins)) => {
-                    found.extend(
-                        plugins
-                            .iter()
-                            .filter(|(id, entry)| {
-                                !switches_off(entry) && !has_switched_on(ours, key, id)
-                            })
-                            .map(|(id, _)| format!("plugins.{id}")),
-                    );
-                }
-                // Numbers and the like among `agents` are limits, not roles.
-                ("agents", Value::Object(agents)) => {
-                    found.extend(
-                        agents
-                            .iter()
-                            .filter(|(_, entry)| entry.is_object())
-                            .map(|(name, _)| format!("agents.{name}")),
-                    );
-                }
-                _ => found.push(key.clone()),
             }
+            ("features", Value::Object(features)) => {
+                found.extend(
+                    WIDENING_FEATURES
+                        .iter()
+                        .filter(|name| is_on(features.get(**name)))
+                        .map(|name| format!("features.{name}")),
+                );
+            }
+            ("skills", Value::Object(skills)) => {
+                if is_on(
+                    skills
+                        .get("bundled")
+                        .and_then(|bundled| bundled.get("enabled")),
+                ) {
+                    found.push("skills.bundled.enabled".to_owned());
+                }
+                let rules = skills.get("config").and_then(Value::as_array);
+                if rules.is_some_and(|rules| {
+                    rules
+                        .iter()
+                        .any(|rule| rule.get("enabled") != Some(&Value::Bool(false)))
+                }) {
+                    found.push("skills.config".to_owned());
+                }
+            }
+            ("mcp_servers", Value::Object(servers)) => {
+                found.extend(
+                    servers
+                        .iter()
+                        .filter(|(name, entry)| {
+                            !switches_off(entry) && !has_switched_on(ours, key, name)
+                        })
+                        .map(|(name, _)| format!("mcp_servers.{name}")),
+                );
+            }
+            ("plugins", Value::Object(plugins)) => {
+                found.extend(
+                    plugins
+                        .iter()
+                        .filter(|(id, entry)| {
+                            !switches_off(entry) && !has_switched_on(ours, key, id)
+                        })
+                        .map(|(id, _)| format!("plugins.{id}")),
+                );
+            }
+            // Numbers and the like among `agents` are limits, not roles.
+            ("agents", Value::Object(agents)) => {
+                found.extend(
+                    agents
+                        .iter()
+                        .filter(|(_, entry)| entry.is_object())
+                        .map(|(name, _)| format!("agents.{name}")),
+                );
+            }
+            _ => found.push(key.clone()),
         }
-        match found.first() {
-            None => Ok(()),
-            Some(first) => {
-                let items = found
-                    .iter()
-                    .map(|key| ErrorItem::named(format!("config.{key}")));
-                Err(
-                    widened(first, "it brings in what the selection does not name")
-                        .with_items(items.collect()),
-                )
-            }
+    }
+    match found.first() {
+        None => Ok(()),
+        Some(first) => {
+            let items = found
+                .iter()
+                .map(|key| ErrorItem::named(format!("config.{key}")));
+            Err(
+                widened(first, "it brings in what the selection does not name")
+                    .with_items(items.collect()),
+            )
         }
     }
 }
@@ -209,6 +236,11 @@ impl From<EditError> for LoadoutError {
 
 fn is_on(value: Option<&Value>) -> bool {
     value.is_some_and(|value| *value != Value::Bool(false))
+}
+
+/// An entry that says how a server is reached; another one is a detail of a server that there is.
+fn is_definition(entry: &Value) -> bool {
+    entry.get("command").is_some() || entry.get("url").is_some()
 }
 
 /// An entry that can only switch something off.

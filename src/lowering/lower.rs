@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use codex_loadout_protocol::selection::{HookPolicy, ManagedPolicy, Mode};
+use codex_loadout_protocol::selection::{HookPolicy, HostServers, ManagedPolicy, Mode};
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use serde_json::{Map, Value, json};
 
@@ -34,6 +34,8 @@ pub struct Lowered {
     pub mode: MergeMode,
     /// What the launch line says, which goes on counting.
     pub launch_line: Map<String, Value>,
+    /// Whether MCP servers that the host defines itself are taken out of its config.
+    pub drops_host_servers: bool,
     /// Chosen servers of the user's config that it no longer has.
     pub gone_servers: Vec<String>,
     /// The list of skills that we write for the model; empty if it has none. `None`: the list is Codex's own.
@@ -51,6 +53,7 @@ impl Lowered {
             config,
             mode,
             launch_line: Map::new(),
+            drops_host_servers: false,
             gone_servers: Vec::new(),
             skill_list: None,
             user_instructions: None,
@@ -175,7 +178,7 @@ pub fn lower(
     lowering.config_servers();
     lowering.agents();
     lowering.hooks();
-    lowering.snapshot_servers();
+    lowering.given_servers();
     if levers.unload_on_unsubscribe {
         // So that the thread can be given another config while it lives.
         lowering.set(&["thread_unload_delay_secs"], 0);
@@ -455,12 +458,14 @@ impl Lowering<'_> {
         let of_config = |server: &&PlannedServer| server.origin == ServerOrigin::Config;
         if let Scope::Only(_) = plan.host_servers {
             for (name, configured) in &self.catalog.servers {
-                if !plan
+                // Codex merges what the request defines into the user's of the same name.
+                let of_request =
+                    |server: &PlannedServer| matches!(server.origin, ServerOrigin::Request { .. });
+                let mut kept = plan
                     .servers
                     .iter()
-                    .filter(of_config)
-                    .any(|server| server.name == *name)
-                {
+                    .filter(|server| of_config(server) || of_request(server));
+                if !kept.any(|server| server.name == *name) {
                     let mut off = transport_of(&configured.definition);
                     off.insert("enabled".to_owned(), false.into());
                     self.set(&["mcp_servers", name], off);
@@ -482,8 +487,17 @@ impl Lowering<'_> {
         }
     }
 
-    fn snapshot_servers(&mut self) {
+    /// Servers that are given to the thread by value.
+    fn given_servers(&mut self) {
         for server in &self.plan.servers {
+            if let ServerOrigin::Request { definition } = &server.origin {
+                let mut entry = definition.clone();
+                entry.insert("enabled".to_owned(), true.into());
+                if let Some(tools) = server.tools.clone() {
+                    entry.insert("enabled_tools".to_owned(), tools.into());
+                }
+                self.set(&["mcp_servers", &server.name], entry);
+            }
             if let ServerOrigin::Snapshot {
                 bundle, definition, ..
             } = &server.origin
@@ -571,6 +585,7 @@ impl Lowering<'_> {
             config: self.config,
             mode: MergeMode::of(self.plan.mode),
             launch_line: self.catalog.launch_line.clone(),
+            drops_host_servers: self.plan.host_defined == HostServers::Drop,
             gone_servers: self.gone_servers,
             skill_list: self.skill_list,
             user_instructions: self.catalog.developer_instructions.clone(),

@@ -116,7 +116,7 @@ impl From<StoreError> for LoadoutError {
                 "Free some space, or set CODEX_LOADOUT_HOME to a folder on another disk.",
             ),
             StoreError::Unwritable { .. } => (
-                ErrorKind::ConversionFailed,
+                ErrorKind::StateUnavailable,
                 "Check who owns the folder, or set CODEX_LOADOUT_HOME to one that can be written.",
             ),
             StoreError::Changed(_) => (

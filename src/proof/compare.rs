@@ -60,7 +60,7 @@ pub(super) fn differences(
         let keys = receipt.managed.iter().map(|managed| managed.key.as_str());
         keys.filter_map(move |key| key.strip_prefix(of))
     };
-    if selection.mode != Mode::Extend && !is_open {
+    if selection.mode() != Mode::Extend && !is_open {
         for name in arrived.difference(&skills) {
             differ(CapabilityKind::Skill, name, Problem::Unexpected);
         }
@@ -84,7 +84,7 @@ pub(super) fn differences(
             differ(CapabilityKind::McpServer, &name(tool), Problem::Unexpected);
         }
     }
-    let servers_are_all = match selection.mode {
+    let servers_are_all = match selection.mode() {
         _ if is_open => false,
         Mode::Replace => true,
         Mode::Restrict => selection.mcp_servers.is_some(),
@@ -112,7 +112,7 @@ pub(super) fn differences(
     for name in agents.iter().filter(|name| !seen.agents.contains(name)) {
         differ(CapabilityKind::Agent, name, Problem::Missing);
     }
-    if selection.mode == Mode::Replace {
+    if selection.mode() == Mode::Replace {
         let known = |name: &String| {
             let built_in = BUILT_IN_ROLES.contains(&name.as_str());
             built_in || agents.contains(name) || native.roles.contains(name)

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use codex_loadout_protocol::method::ThreadCapabilityProof;
 use codex_loadout_protocol::selection::SkillListing;
-use codex_loadout_protocol::{CapabilitySelection, ErrorKind, LoadoutError, Seen};
+use codex_loadout_protocol::{ErrorKind, LoadoutError, Seen};
 use serde_json::{Value, json};
 
 use super::compare::{Native, differences};
@@ -16,7 +16,7 @@ use super::endpoint::Endpoint;
 use crate::catalog::{Catalog, CatalogCache, mention_only};
 use crate::connection::{BriefCodex, UpstreamCommand};
 use crate::interceptors::thread::{START, TURN_COMPLETED};
-use crate::loadouts::{Loadouts, Trial};
+use crate::loadouts::{Loadouts, Selected, Trial};
 use crate::lowering::{Lowered, hook_events, trial_request, without_servers};
 use crate::resolver::{Plan, Scope};
 use crate::selections::LoadoutRecord;
@@ -34,7 +34,7 @@ pub enum Subject {
     /// The loadout of a thread, in this folder or the thread's own.
     Thread(String, Option<PathBuf>),
     /// What a selection would give in a folder.
-    Selection(Box<CapabilitySelection>, PathBuf),
+    Selection(Box<Selected>, PathBuf),
 }
 
 /// Proves a loadout on a Codex of its own.
@@ -61,7 +61,7 @@ async fn on(
 ) -> Result<ThreadCapabilityProof, LoadoutError> {
     let upstream = codex.info();
     let (trial, cwd) = match subject {
-        Subject::Selection(selection, cwd) => (Trial::Selection(selection), cwd),
+        Subject::Selection(selected, cwd) => (Trial::Selection(selected), cwd),
         Subject::Thread(thread, cwd) => {
             let recorded = loadouts.recorded(&thread, &upstream.codex_home).await?;
             let loadout = recorded.or_unknown(&thread)?.loadout;

@@ -17,10 +17,10 @@ mod validate;
 pub use listing::capabilities;
 pub use plan::{
     Bundle, ListedSkill, Plan, PlannedAgent, PlannedHook, PlannedPlugin, PlannedServer,
-    PlannedSkill, Scope, ServerOrigin,
+    PlannedSkill, RequestServers, Scope, ServerOrigin,
 };
 pub use receipt::{hooks, receipt};
-pub use resolve::resolve;
+pub use resolve::{resolve, resolve_beside};
 
 #[cfg(test)]
 mod converted_tests;

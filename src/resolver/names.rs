@@ -4,15 +4,13 @@
 use std::path::Path;
 use std::rc::Rc;
 
+use codex_loadout_protocol::alike::alike;
 use codex_loadout_protocol::error::MAX_ITEMS;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 
+use super::plan::RequestServers;
 use crate::catalog::{Catalog, HostSkill, InstalledPlugin, PluginAgent, PluginSkill};
 
-/// How alike a name must be to be suggested, of 1.
-const LIKENESS: f64 = 0.8;
-/// How many names are suggested.
-const SUGGESTIONS: usize = 3;
 /// Qualifies a server of the user's or the project's config.
 pub(super) const CONFIG_QUALIFIER: &str = "config";
 
@@ -123,29 +121,6 @@ pub(super) fn report(problems: Vec<Problem<'_>>) -> Result<(), LoadoutError> {
             .with_hint("Write one of the candidates instead.")
             .with_items(ambiguous.into_iter().map(|(_, item)| item).collect()),
     )
-}
-
-fn alike<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-    let wanted = name.to_lowercase();
-    let mut found: Vec<(f64, &str)> = known
-        .into_iter()
-        .map(|known| {
-            let lower = known.to_lowercase();
-            // A plugin's skill is often written without its plugin.
-            let own = lower.rsplit(':').next().unwrap_or(&lower);
-            let likeness =
-                strsim::jaro_winkler(&wanted, &lower).max(strsim::jaro_winkler(&wanted, own));
-            (likeness, known)
-        })
-        .filter(|(likeness, _)| *likeness >= LIKENESS)
-        .collect();
-    found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(b.1)));
-    found.dedup_by(|a, b| a.1 == b.1);
-    found
-        .into_iter()
-        .take(SUGGESTIONS)
-        .map(|(_, name)| name.to_owned())
-        .collect()
 }
 
 /// `name@marketplace`, or a bare name that one source has.
@@ -371,17 +346,22 @@ fn is_path_of(skill: &HostSkill, name: &str) -> bool {
 /// What a server's name leads to.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum FoundServer<'a> {
+    Request(&'a str),
     Config(&'a str),
     OfPlugin(&'a InstalledPlugin, &'a str),
 }
 
-/// A server by its name, or by `plugin:server`, `plugin@marketplace:server`, `config:server`. Of
-/// several sources, a single chosen plugin is meant.
+/// A server by its name, or by `plugin:server`, `plugin@marketplace:server`, `config:server`. The request's own
+/// comes first; of several other sources, a single chosen plugin is meant.
 pub(super) fn find_server<'a>(
     catalog: &'a Catalog,
+    request: &'a RequestServers,
     name: &str,
     is_chosen: impl Fn(&InstalledPlugin) -> bool,
 ) -> Result<FoundServer<'a>, Problem<'a>> {
+    if let Some((name, _)) = request.get_key_value(name) {
+        return Ok(FoundServer::Request(name));
+    }
     let mut fitting = servers_named(catalog, None, name);
     if fitting.is_empty()
         && let Some((qualifier, own)) = name.split_once(':')
@@ -395,7 +375,8 @@ pub(super) fn find_server<'a>(
                 .plugins
                 .iter()
                 .flat_map(|plugin| plugin.parts().servers.keys());
-            let known = catalog.servers.keys().chain(of_plugins).map(String::as_str);
+            let own = catalog.servers.keys().chain(request.keys());
+            let known = own.chain(of_plugins).map(String::as_str);
             return Err(Problem::unknown("MCP server", name, known));
         }
         _ => {}
@@ -445,6 +426,7 @@ fn servers_named<'a>(
 
 fn qualified(found: &FoundServer<'_>) -> String {
     match found {
+        FoundServer::Request(name) => (*name).to_owned(),
         FoundServer::Config(name) => format!("{CONFIG_QUALIFIER}:{name}"),
         FoundServer::OfPlugin(plugin, name) => format!("{}:{name}", plugin.id),
     }

@@ -4,10 +4,13 @@
 //! is lowered from again at every resume and fork. It says what was chosen, not
 //! what is to be kept out: that follows from the user's set at the moment.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use codex_loadout_protocol::receipt::Warning;
-use codex_loadout_protocol::selection::{HookPolicy, ManagedPolicy, Mode, SkillListing};
+use codex_loadout_protocol::selection::{
+    HookPolicy, HostServers, ManagedPolicy, Mode, SkillListing,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::{BundleContent, Digest};
@@ -35,6 +38,9 @@ pub struct Plan {
     /// What becomes of what an administrator forces on every thread.
     #[serde(default)]
     pub managed: ManagedPolicy,
+    /// What becomes of MCP servers that the host defines itself.
+    #[serde(default)]
+    pub host_defined: HostServers,
     /// The content it is made of.
     pub bundles: Vec<Bundle>,
     /// Plugins it holds, sorted by id: the chosen ones, and what remained of the user's when it was made.
@@ -60,7 +66,52 @@ pub struct Plan {
     pub warnings: Vec<Warning>,
 }
 
+/// MCP servers that a host defines in the `config` of its request, by name.
+pub type RequestServers = BTreeMap<String, serde_json::Map<String, serde_json::Value>>;
+
 impl Plan {
+    /// The MCP servers that the thread's host has defined itself.
+    #[must_use]
+    pub fn request_servers(&self) -> RequestServers {
+        let servers = self
+            .servers
+            .iter()
+            .filter_map(|server| match &server.origin {
+                ServerOrigin::Request { definition } => {
+                    Some((server.name.clone(), definition.clone()))
+                }
+                _ => None,
+            });
+        servers.collect()
+    }
+
+    /// Takes up what the host's request defines: those that the thread has, as they are defined now, and new ones
+    /// unless the host's own are dropped. Tells whether that changed anything.
+    pub fn take_up(&mut self, defined: RequestServers) -> bool {
+        let mut changed = false;
+        for (name, definition) in defined {
+            match self.servers.iter_mut().find(|server| server.name == name) {
+                Some(server) => {
+                    if let ServerOrigin::Request { definition: known } = &mut server.origin {
+                        changed |= *known != definition;
+                        *known = definition;
+                    }
+                }
+                None if self.host_defined == HostServers::Drop => {}
+                None => {
+                    changed = true;
+                    self.servers.push(PlannedServer {
+                        name,
+                        origin: ServerOrigin::Request { definition },
+                        tools: None,
+                    });
+                }
+            }
+        }
+        self.servers.sort_by(|a, b| a.name.cmp(&b.name));
+        changed
+    }
+
     /// Whether something of the user's counts for the thread from turn to turn. Where Codex itself loads some
     /// of the user's plugins, one that is installed later has to be kept out; where hooks run, the user may take
     /// back the trust in them.
@@ -255,7 +306,7 @@ impl PlannedServer {
                 })
             }
             // It is given to the thread in its config.
-            ServerOrigin::Snapshot { definition, .. } => {
+            ServerOrigin::Snapshot { definition, .. } | ServerOrigin::Request { definition } => {
                 policy.allows_server(&self.name, definition)
             }
         }
@@ -268,6 +319,12 @@ impl PlannedServer {
 pub enum ServerOrigin {
     /// The effective config of the user and the project: it is switched on there, not copied.
     Config,
+    /// The `config` of the host's request: it is the thread's own, by value.
+    #[serde(rename_all = "camelCase")]
+    Request {
+        /// The host's own definition. It may hold secrets: never print it.
+        definition: serde_json::Map<String, serde_json::Value>,
+    },
     /// A plugin that Codex itself loads for this thread.
     #[serde(rename_all = "camelCase")]
     NativePlugin {

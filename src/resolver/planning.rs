@@ -48,7 +48,7 @@ impl Resolver<'_> {
         say_how(&mut bundles, &self.needed_plugins(), &servers);
         let skill_list = Some(self.plan_skill_list(&plugins, &skills, &bundles));
         let plugin_hooks = self.plan_hooks(&plugins);
-        if self.selection.hooks == HookPolicy::Trusted
+        if self.selection.hooks() == HookPolicy::Trusted
             && !plugin_hooks.is_empty()
             && plugin_hooks.iter().all(|hook| !hook.trusted)
         {
@@ -57,12 +57,12 @@ impl Resolver<'_> {
                 "no hook of a chosen plugin was approved in Codex, so none runs".to_owned(),
             );
         }
-        let mode = self.selection.mode;
+        let mode = self.selection.mode();
         let own_roles: Vec<String> = self.own_roles.iter().map(ToString::to_string).collect();
         self.say_which_roles_stay(&own_roles);
         Plan {
             mode,
-            profile: Vec::new(),
+            profile: self.selection.profile.0.clone(),
             host_skills: scope(mode, self.selection.skills.is_some(), || {
                 skills
                     .iter()
@@ -80,14 +80,21 @@ impl Resolver<'_> {
             host_servers: scope(mode, self.selection.mcp_servers.is_some(), || {
                 servers
                     .iter()
-                    .filter(|server| !matches!(server.origin, ServerOrigin::Snapshot { .. }))
+                    .filter(|server| {
+                        let is_given = matches!(
+                            server.origin,
+                            ServerOrigin::Snapshot { .. } | ServerOrigin::Request { .. }
+                        );
+                        !is_given
+                    })
                     .map(|server| server.name.clone())
                     .collect()
             }),
             host_roles: scope(mode, self.selection.agents.is_some(), || own_roles.clone()),
             own_roles: own_roles.clone(),
-            hooks: self.selection.hooks,
-            managed: self.selection.managed,
+            hooks: self.selection.hooks(),
+            managed: self.selection.managed(),
+            host_defined: self.selection.host_servers(),
             bundles,
             plugins,
             skills,
@@ -105,8 +112,8 @@ impl Resolver<'_> {
 
     /// Roles of the user's own that are not of the loadout stay in the spawn tool's list.
     fn say_which_roles_stay(&mut self, chosen: &[String]) {
-        let restricted = self.selection.mode == Mode::Restrict && self.selection.agents.is_some();
-        if self.selection.mode != Mode::Replace && !restricted {
+        let restricted = self.selection.mode() == Mode::Restrict && self.selection.agents.is_some();
+        if self.selection.mode() != Mode::Replace && !restricted {
             return;
         }
         let roles = self.catalog.roles.iter().map(|role| &role.name);
@@ -170,11 +177,12 @@ impl Resolver<'_> {
 
     fn plan_skills(&self, bundles: &mut Bundles) -> Vec<PlannedSkill> {
         let mut planned = Vec::new();
-        let remain = self.selection.skills.is_none() && self.selection.mode == Mode::Restrict
-            || self.selection.mode == Mode::Extend;
+        let remain = self.selection.skills.is_none() && self.selection.mode() == Mode::Restrict
+            || self.selection.mode() == Mode::Extend;
         for skill in &self.catalog.skills {
             let named = self.host_skills.contains_key(skill.path.as_path());
-            let native = self.selection.mode != Mode::Replace && skill.enabled && (named || remain);
+            let native =
+                self.selection.mode() != Mode::Replace && skill.enabled && (named || remain);
             if named || native {
                 planned.push(PlannedSkill {
                     name: skill.name.clone(),
@@ -258,7 +266,9 @@ impl Resolver<'_> {
     fn plan_servers(&mut self, bundles: &mut Bundles) -> Vec<PlannedServer> {
         let mut found = std::mem::take(&mut self.servers);
         found.sort_by_key(|(server, _)| match server {
-            FoundServer::Config(name) => ((*name).to_owned(), String::new()),
+            FoundServer::Request(name) | FoundServer::Config(name) => {
+                ((*name).to_owned(), String::new())
+            }
             FoundServer::OfPlugin(plugin, name) => ((*name).to_owned(), plugin.id.clone()),
         });
         let natives = self
@@ -271,9 +281,14 @@ impl Resolver<'_> {
             .collect();
         // Codex merges a definition into the user's of the same name, enabled or not.
         taken.extend(self.catalog.servers.keys().cloned());
+        taken.extend(self.request.keys().cloned());
         let mut planned = Vec::new();
         for (server, tools) in found {
             let (name, origin) = match server {
+                FoundServer::Request(name) => {
+                    let definition = self.request.get(name).cloned().unwrap_or_default();
+                    (name.to_owned(), ServerOrigin::Request { definition })
+                }
                 FoundServer::Config(name) => (name.to_owned(), ServerOrigin::Config),
                 FoundServer::OfPlugin(plugin, name) if self.is_native(plugin) => (
                     name.to_owned(),

@@ -20,6 +20,8 @@ const FROM_MARKETPLACE: &str = "marketplace";
 const FROM_CODEX: &str = "codex";
 /// `source` of a server of the user's or the project's config.
 const FROM_CONFIG: &str = "config";
+/// The source of MCP servers that the host defines in its request.
+const FROM_REQUEST: &str = "request";
 /// Codex 0.169 cuts a description that is longer than this in the model's list.
 const DESCRIPTION_LIMIT: usize = 1024;
 
@@ -169,6 +171,7 @@ fn digest_text(bundle: Option<&Bundle>) -> String {
 fn running_servers(plan: &Plan, catalog: &Catalog) -> Vec<McpServerReceipt> {
     let source = |server: &PlannedServer| match &server.origin {
         ServerOrigin::Config => FROM_CONFIG.to_owned(),
+        ServerOrigin::Request { .. } => FROM_REQUEST.to_owned(),
         ServerOrigin::NativePlugin { id } | ServerOrigin::Snapshot { id, .. } => id.clone(),
     };
     let mut running: Vec<McpServerReceipt> = plan
@@ -291,7 +294,9 @@ fn loadout_digest(plan: &Plan, catalog: &Catalog, servers: &[McpServerReceipt]) 
             .find(|planned| planned.name == server.name)
             .map(|planned| &planned.origin)
         {
-            Some(ServerOrigin::Snapshot { definition, .. }) => Some(definition),
+            Some(
+                ServerOrigin::Snapshot { definition, .. } | ServerOrigin::Request { definition },
+            ) => Some(definition),
             Some(ServerOrigin::NativePlugin { .. }) => None,
             Some(ServerOrigin::Config) | None => catalog
                 .servers

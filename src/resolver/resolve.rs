@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use codex_loadout_protocol::selection::{
-    CapabilitySelection, McpServerChoice, Mode, PluginChoice, SkillChoice, SkillListing,
+    CapabilitySelection, HostServers, McpServerChoice, Mode, PluginChoice, SkillChoice,
+    SkillListing,
 };
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 
 use super::names::{self, FoundServer, FoundSkill, Problem};
-use super::plan::Plan;
-use super::validate::{check_later_kinds, check_names};
+use super::plan::{Plan, RequestServers};
+use super::validate::{check_apps, check_names};
 use crate::catalog::{Catalog, Conversion, HostSkill, InstalledPlugin, PluginAgent};
 
 /// Works out what a thread gets.
@@ -22,9 +23,21 @@ use crate::catalog::{Catalog, Conversion, HostSkill, InstalledPlugin, PluginAgen
 /// `invalidSelection` for what contradicts itself, `unknownCapability` and
 /// `ambiguousCapability` with all names that are at fault.
 pub fn resolve(selection: &CapabilitySelection, catalog: &Catalog) -> Result<Plan, LoadoutError> {
+    resolve_beside(selection, catalog, &RequestServers::new())
+}
+
+/// The same beside MCP servers that the host defines in the same request.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn resolve_beside(
+    selection: &CapabilitySelection,
+    catalog: &Catalog,
+    request: &RequestServers,
+) -> Result<Plan, LoadoutError> {
     check_names(selection)?;
-    check_later_kinds(selection)?;
-    let mut resolver = Resolver::new(selection, catalog)?;
+    check_apps(selection)?;
+    let mut resolver = Resolver::new(selection, catalog, request)?;
     resolver.choose_skills()?;
     resolver.choose_agents()?;
     resolver.choose_servers()?;
@@ -44,6 +57,8 @@ pub(super) struct Chosen<'a> {
 pub(super) struct Resolver<'a> {
     pub(super) selection: &'a CapabilitySelection,
     pub(super) catalog: &'a Catalog,
+    /// What the host defines in the same request.
+    pub(super) request: &'a RequestServers,
     pub(super) chosen: BTreeMap<&'a str, Chosen<'a>>,
     pub(super) host_skills: BTreeMap<&'a std::path::Path, &'a HostSkill>,
     /// Skills of plugins that do not come as a whole, by plugin.
@@ -60,10 +75,15 @@ pub(super) struct Resolver<'a> {
 }
 
 impl<'a> Resolver<'a> {
-    fn new(selection: &'a CapabilitySelection, catalog: &'a Catalog) -> Result<Self, LoadoutError> {
+    fn new(
+        selection: &'a CapabilitySelection,
+        catalog: &'a Catalog,
+        request: &'a RequestServers,
+    ) -> Result<Self, LoadoutError> {
         let mut resolver = Self {
             selection,
             catalog,
+            request,
             chosen: BTreeMap::new(),
             host_skills: BTreeMap::new(),
             single_skills: BTreeMap::new(),
@@ -253,7 +273,7 @@ impl<'a> Resolver<'a> {
             .chain(self.single_agents.values().map(|(plugin, _)| *plugin))
             .chain(self.servers.iter().filter_map(|(server, _)| match server {
                 FoundServer::OfPlugin(plugin, _) => Some(*plugin),
-                FoundServer::Config(_) => None,
+                FoundServer::Config(_) | FoundServer::Request(_) => None,
             }))
             .filter(|plugin| !self.is_native(plugin))
             .collect();
@@ -284,7 +304,7 @@ impl<'a> Resolver<'a> {
         let mut problems = Vec::new();
         let mut found = Vec::new();
         for choice in self.selection.mcp_servers.iter().flatten() {
-            match names::find_server(self.catalog, &choice.name, |plugin| {
+            match names::find_server(self.catalog, self.request, &choice.name, |plugin| {
                 self.chosen.contains_key(plugin.id.as_str())
             }) {
                 Ok(server) => found.push((server, choice)),
@@ -295,12 +315,20 @@ impl<'a> Resolver<'a> {
         for (server, choice) in found {
             self.add_server(server, choice)?;
         }
+        if self.selection.host_servers() == HostServers::Keep {
+            for name in self.request.keys() {
+                let server = FoundServer::Request(name);
+                if !self.servers.iter().any(|(listed, _)| same(listed, &server)) {
+                    self.servers.push((server, None));
+                }
+            }
+        }
         let in_plugins: Vec<(&'a InstalledPlugin, Option<Vec<McpServerChoice>>)> = self
             .chosen
             .values()
             .map(|chosen| (chosen.plugin, chosen.servers.clone()))
             .collect();
-        let exact = self.selection.mcp_servers.is_some() && self.selection.mode != Mode::Extend;
+        let exact = self.selection.mcp_servers.is_some() && self.selection.mode() != Mode::Extend;
         for (plugin, kept) in in_plugins {
             for choice in kept.iter().flatten() {
                 let Some((name, _)) = plugin.parts().servers.get_key_value(&choice.name) else {
@@ -374,7 +402,7 @@ impl<'a> Resolver<'a> {
         if !plugin.installed || chosen && plugin.is_converted() {
             return false;
         }
-        match (self.selection.mode, &self.selection.plugins) {
+        match (self.selection.mode(), &self.selection.plugins) {
             (Mode::Replace, _) => false,
             (Mode::Restrict, Some(_)) => chosen,
             (Mode::Restrict, None) => plugin.enabled,
@@ -395,7 +423,8 @@ fn has_natively(plugin: &InstalledPlugin, skill: &str) -> bool {
 
 fn same(a: &FoundServer<'_>, b: &FoundServer<'_>) -> bool {
     match (a, b) {
-        (FoundServer::Config(a), FoundServer::Config(b)) => a == b,
+        (FoundServer::Config(a), FoundServer::Config(b))
+        | (FoundServer::Request(a), FoundServer::Request(b)) => a == b,
         (FoundServer::OfPlugin(p, a), FoundServer::OfPlugin(q, b)) => p.id == q.id && a == b,
         _ => false,
     }

@@ -441,13 +441,6 @@ fn what_is_wrong_is_named_with_what_to_write() {
             None,
         ),
         (
-            json!({ "profile": "review" }),
-            ErrorKind::UnknownCapability,
-            "review",
-            None,
-            None,
-        ),
-        (
             json!({ "agents": ["reviewer"] }),
             ErrorKind::UnknownCapability,
             "reviewer",
@@ -614,7 +607,9 @@ proptest! {
                     && matches!(&server.origin, ServerOrigin::Snapshot { id, .. } if named(&plugins, id));
                 let own = match &server.origin {
                     ServerOrigin::Snapshot { server, .. } => server,
-                    ServerOrigin::Config | ServerOrigin::NativePlugin { .. } => &server.name,
+                    ServerOrigin::Config
+                    | ServerOrigin::Request { .. }
+                    | ServerOrigin::NativePlugin { .. } => &server.name,
                 };
                 prop_assert!(named(&servers, own) || comes_along, "{server:?}");
             }

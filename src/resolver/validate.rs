@@ -84,30 +84,16 @@ pub(super) fn check_names(selection: &CapabilitySelection) -> Result<(), Loadout
     }
 }
 
-/// Kinds that nothing can be chosen from yet: profiles, connectors.
-pub(super) fn check_later_kinds(selection: &CapabilitySelection) -> Result<(), LoadoutError> {
+/// Connectors can't be chosen yet.
+pub(super) fn check_apps(selection: &CapabilitySelection) -> Result<(), LoadoutError> {
     let apps: Vec<&String> = selection.apps.iter().flatten().collect();
-    let profiles: Vec<&String> = selection.profile.0.iter().collect();
-    for (what, names, hint) in [
-        (
-            "profile",
-            profiles,
-            "Profiles come with a later version of codex-loadout; write the selection out.",
-        ),
-        (
-            "app",
-            apps,
-            "Connectors come with a later version of codex-loadout; `apps` can only be `[]`, or left out.",
-        ),
-    ] {
-        if let Some(first) = names.first() {
-            return Err(LoadoutError::new(
-                ErrorKind::UnknownCapability,
-                format!("there is no {what} `{first}`"),
-            )
-            .with_hint(hint)
-            .with_items(names.into_iter().map(ErrorItem::named).collect()));
-        }
-    }
-    Ok(())
+    let Some(first) = apps.first() else {
+        return Ok(());
+    };
+    Err(LoadoutError::new(
+        ErrorKind::UnknownCapability,
+        format!("there is no app `{first}`"),
+    )
+    .with_hint("Connectors come with a later version of codex-loadout; `apps` can only be `[]`, or left out.")
+    .with_items(apps.into_iter().map(ErrorItem::named).collect()))
 }

@@ -6,8 +6,9 @@ use bytes::Bytes;
 
 use super::Router;
 use super::effect::{Effect, Settled};
-use super::refusals::gone_error;
+use super::refusals::{gone_error, unheard_error};
 use super::request::Request;
+use crate::interceptors::experimental::{self, Heard};
 use crate::interceptors::{announcement, catalog, initialize, thread};
 use crate::threads::Muted;
 use crate::wire::{Frame, FrameKind, Id};
@@ -17,8 +18,29 @@ impl<P: Default, A> Router<'_, P, A> {
     pub fn on_upstream(&mut self, frame: Frame) {
         match frame.kind() {
             FrameKind::Response => self.on_answer(frame),
-            FrameKind::Request | FrameKind::Notification => self.on_message(frame),
+            FrameKind::Request | FrameKind::Notification => {
+                if let Some(frame) = self.as_heard(frame) {
+                    self.on_message(frame);
+                }
+            }
             FrameKind::Malformed => self.effects.push(Effect::ToHost(frame.into_bytes())),
+        }
+    }
+
+    /// A message without what only those get who asked for the experimental API, where only we did.
+    fn as_heard(&mut self, frame: Frame) -> Option<Frame> {
+        if !self.host.hides_experimental {
+            return Some(frame);
+        }
+        match experimental::heard(&frame) {
+            Heard::Whole => Some(frame),
+            Heard::Edited(bytes) => Some(Frame::parse(bytes)),
+            Heard::Nothing => None,
+            Heard::Unanswered => {
+                let answer = unheard_error(&frame.id());
+                self.effects.push(Effect::ToUpstream(answer));
+                None
+            }
         }
     }
 

@@ -13,6 +13,12 @@ pub struct Host<P> {
     pub(super) own_ids: String,
     /// Whether it asked for experimental API.
     pub(super) experimental: bool,
+    /// Whether a start of it that says nothing may get a loadout all the same.
+    pub(super) may_be_chosen: bool,
+    /// Whether it is to get loadouts also if it asks for no experimental API.
+    pub(super) may_be_carried: bool,
+    /// Whether only we asked for it: what comes of it is kept from the host.
+    pub(super) hides_experimental: bool,
     /// Whether it lets Codex say when turns begin and end.
     pub(super) hears_turns: bool,
     /// Whether it lets Codex say how servers start.
@@ -42,6 +48,9 @@ impl<P> Host<P> {
         Self {
             own_ids: format!("\"{own_ids}"),
             experimental: false,
+            may_be_chosen: false,
+            may_be_carried: false,
+            hides_experimental: false,
             hears_turns: true,
             hears_servers: true,
             uses_extension: false,
@@ -53,6 +62,18 @@ impl<P> Host<P> {
             under_way: HashMap::new(),
             beginning: HashMap::new(),
         }
+    }
+
+    /// Whether a loadout may come by another way than the field, which takes the experimental API of Codex. It counts
+    /// for an `initialize` that is yet to come.
+    pub fn set_may_be_carried(&mut self, may_be: bool) {
+        self.may_be_carried = may_be;
+    }
+
+    /// Whether a start that says nothing may get a loadout all the same: by the launch line, the environment or a
+    /// binding.
+    pub fn set_may_be_chosen(&mut self, may_be: bool) {
+        self.may_be_chosen = may_be;
     }
 
     /// The number of a request of our own.

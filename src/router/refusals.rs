@@ -2,26 +2,48 @@
 
 use bytes::Bytes;
 use codex_loadout_protocol::error::ORIGIN;
-use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError, selection};
+use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError, method};
 
+use crate::interceptors::thread;
+use crate::profiles::misplaced;
 use crate::wire::{Frame, Id, answer_frame};
 
 /// JSON-RPC's code for an invalid request; Codex uses it for every refusal of its own.
 const INVALID_REQUEST: i64 = -32600;
 /// Codex's code where its own queue is full.
 const OVERLOADED: i64 = -32001;
+/// JSON-RPC's code for a method that is not there.
+const METHOD_NOT_FOUND: i64 = -32601;
 /// JSON-RPC's code for an internal error.
 const INTERNAL_ERROR: i64 = -32603;
 
-/// The error that Codex 0.144 to 0.169 give for an experimental field of their own.
-pub(super) fn experimental_error(request: &Frame) -> Bytes {
-    let message = format!(
-        "{}.{} requires experimentalApi capability",
-        request.method(),
-        selection::FIELD
-    );
+/// The error that Codex 0.144 to 0.169 give for what takes the experimental API: a method, or a field of one.
+pub(super) fn experimental_error(id: &Id, asked: &str) -> Bytes {
+    let message = format!("{asked} requires experimentalApi capability");
     let error = serde_json::json!({ "code": INVALID_REQUEST, "message": message });
-    answer_frame(&request.id(), "error", &error.to_string())
+    answer_frame(id, "error", &error.to_string())
+}
+
+/// The answer to a request of Codex's that the host is not to hear of.
+pub(super) fn unheard_error(id: &Id) -> Bytes {
+    let error =
+        serde_json::json!({ "code": METHOD_NOT_FOUND, "message": "the host does not offer this" });
+    answer_frame(id, "error", &error.to_string())
+}
+
+/// The refusal of a request of Codex's with a selection where nobody reads one.
+pub(super) fn misplaced_error(request: &Frame) -> Option<Bytes> {
+    // Most requests hold none of our names: a scan is cheaper than reading them.
+    memchr::memmem::find(request.bytes(), b"apability")?;
+    if method::METHODS.contains(&request.method()) {
+        return None;
+    }
+    let found = thread::in_params(request, |params| misplaced(request.method(), params))?;
+    Some(answer_frame(
+        &request.id(),
+        "error",
+        &found.to_json_rpc().to_string(),
+    ))
 }
 
 /// A thread can be given another config only between two turns.

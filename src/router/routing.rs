@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use codex_loadout_protocol::method;
+use codex_loadout_protocol::selection::FIELD;
 
 use super::Router;
 use super::effect::{Effect, Prepared, Rebound};
-use super::refusals::{busy_error, experimental_error, list_of_params_error, unreadable_error};
+use super::refusals::{
+    busy_error, experimental_error, list_of_params_error, misplaced_error, unreadable_error,
+};
 use super::request::{Request, RequestKind};
 use crate::interceptors::thread::{self, Presence};
-use crate::interceptors::{catalog, initialize};
+use crate::interceptors::{catalog, experimental, initialize};
 use crate::threads::Muted;
 use crate::wire::{Frame, FrameKind, is_read_by_codex};
 
@@ -48,6 +51,17 @@ impl<P: Default, A> Router<'_, P, A> {
             Ok(()) => return,
             Err(frame) => frame,
         };
+        if self.host.hides_experimental
+            && let Some(asked) = experimental::asked_for(&frame)
+        {
+            let refused = experimental_error(&frame.id(), &asked);
+            self.effects.push(Effect::ToHost(refused));
+            return;
+        }
+        if let Some(refused) = misplaced_error(&frame) {
+            self.effects.push(Effect::ToHost(refused));
+            return;
+        }
         match frame.method() {
             initialize::METHOD => {
                 self.host.experimental = initialize::wants_experimental_api(&frame);
@@ -56,9 +70,21 @@ impl<P: Default, A> Router<'_, P, A> {
                     hears(thread::TURN_STARTED) && hears(thread::TURN_COMPLETED);
                 self.host.hears_servers = hears(thread::SERVER_STATUS);
                 self.host.initialize = Some(frame.id());
-                self.effects.push(Effect::ToUpstream(frame.into_bytes()));
+                let mut request = frame.bytes().clone();
+                if self.host.may_be_carried
+                    && !self.host.experimental
+                    && let Some(asking) = experimental::asking(&frame)
+                {
+                    self.host.hides_experimental = true;
+                    request = asking;
+                }
+                self.effects.push(Effect::ToUpstream(request));
             }
-            thread::START if thread::selection(&frame).is_some() => {
+            thread::START
+                if self.host.may_be_chosen
+                    || thread::selection(&frame).is_some()
+                    || thread::has_own_config(&frame) =>
+            {
                 self.claim(RequestKind::Start, frame);
             }
             thread::RESUME => self.claim(RequestKind::Resume, frame),
@@ -104,10 +130,16 @@ impl<P: Default, A> Router<'_, P, A> {
     fn claim(&mut self, kind: RequestKind, frame: Frame) {
         if !is_read_by_codex(&frame) {
             // What Codex won't answer, it does not carry out: nothing is kept for it.
-            let ours = matches!(
-                kind,
-                RequestKind::Start | RequestKind::Update | RequestKind::Own
-            );
+            let ours = match kind {
+                RequestKind::Start => {
+                    thread::selection(&frame).is_some() || thread::has_own_config(&frame)
+                }
+                RequestKind::Update | RequestKind::Own => true,
+                RequestKind::Resume
+                | RequestKind::Fork
+                | RequestKind::Turn
+                | RequestKind::ServersReload => false,
+            };
             self.effects.push(match ours {
                 true => Effect::ToHost(unreadable_error(&frame.id())),
                 false => Effect::ToUpstream(frame.into_bytes()),
@@ -127,15 +159,16 @@ impl<P: Default, A> Router<'_, P, A> {
             _ => presence == Some(Presence::Given),
         };
         if !self.host.experimental && changes {
-            self.effects
-                .push(Effect::ToHost(experimental_error(&frame)));
+            let asked = format!("{}.{FIELD}", frame.method());
+            let refused = experimental_error(&frame.id(), &asked);
+            self.effects.push(Effect::ToHost(refused));
             return;
         }
         if !self.may_begin(&frame) {
             return;
         }
         let own = matches!(kind, RequestKind::Update | RequestKind::Own);
-        self.host.uses_extension |= own || presence.is_some();
+        self.host.uses_extension |= own || presence.is_some() || thread::has_own_config(&frame);
         let holds = match kind {
             RequestKind::Start | RequestKind::Own | RequestKind::ServersReload => None,
             RequestKind::Resume | RequestKind::Fork | RequestKind::Turn | RequestKind::Update => {

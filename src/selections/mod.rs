@@ -4,6 +4,7 @@
 //! again in Codex's own session files ([`session_file`]).
 
 mod audit;
+mod bindings;
 mod database;
 #[cfg(test)]
 mod fault_tests;
@@ -19,6 +20,7 @@ mod unfinished;
 pub mod writer_lock;
 
 pub use audit::Happening;
+pub use bindings::may_be_bound;
 pub use needed::{BegunFork, LoadoutNeeds, NeededByRecords};
 #[cfg(test)]
 pub(crate) use record::tests as record_tests;

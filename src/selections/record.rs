@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use codex_loadout_protocol::binding::{Carrier, Rule};
 use codex_loadout_protocol::{CapabilitySelection, Receipt};
 use serde::{Deserialize, Serialize};
 
@@ -13,8 +14,11 @@ use crate::resolver::Plan;
 pub struct LoadoutRecord {
     /// The thread's root, by id. Forks and children share that of the thread they came out of.
     pub root: Option<String>,
-    /// What the host asked for.
+    /// What was asked for, with the profiles that it names in it.
     pub selection: CapabilitySelection,
+    /// By what it was asked for, and how it was said there. `None`: by the field, in a version that knew no other way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<Rule>,
     /// What that came to.
     pub plan: Plan,
     /// What the host was told.
@@ -32,6 +36,24 @@ pub struct LoadoutRecord {
     pub cwd: PathBuf,
     /// When, in Unix seconds.
     pub recorded_at: i64,
+}
+
+impl LoadoutRecord {
+    /// What the audit says of a request that brought it: by which profiles, and by what they were named.
+    #[must_use]
+    pub fn cause(&self, method: &str) -> String {
+        let mut cause = method.to_owned();
+        if !self.receipt.profile.is_empty() {
+            let names = self.receipt.profile.join(", ");
+            cause = format!("{cause}, profile {names}");
+        }
+        match &self.rule {
+            Some(rule) if rule.carrier != Carrier::Field => {
+                format!("{cause}, by {}", rule.title())
+            }
+            _ => cause,
+        }
+    }
 }
 
 /// How a thread came by its loadout.
@@ -89,6 +111,7 @@ pub(crate) mod tests {
             root: Some("root".to_owned()),
             receipt: receipt(&plan, &Catalog::default()),
             selection,
+            rule: None,
             plan,
             host_instructions: None,
             list_is_due: false,

@@ -119,7 +119,13 @@ impl Selections {
         for thread in selections.rootless_threads().await? {
             selections.note_rootless(&thread)?;
         }
+        selections.check_marker().await?;
         Ok(selections)
+    }
+
+    /// The folder that they lie in.
+    pub(super) fn state_home(&self) -> &Path {
+        &self.state_home
     }
 
     /// Whether the database still lies at its path. Where somebody has removed or replaced it, what is written here is

@@ -13,6 +13,7 @@ use tokio::process::Child;
 
 use super::work::{Carried, Request, Work};
 use crate::connection::{Asker, FrameReader, FrameWriter, Upstream, write_frames};
+use crate::interceptors::{initialize, thread};
 use crate::loadouts::AppliedConfig;
 use crate::router::{Effect, Host, Prepared, Rebound, Router, Settled, internal_error};
 use crate::wire::Frame;
@@ -105,6 +106,15 @@ where
     Ok(status)
 }
 
+/// What the router has to know from elsewhere before it sees this frame.
+fn look_around(work: &Work, host: &mut Host<Carried>, frame: &Frame) {
+    match frame.method() {
+        initialize::METHOD => host.set_may_be_carried(work.introduced(frame)),
+        thread::START => host.set_may_be_chosen(work.may_be_chosen()),
+        _ => {}
+    }
+}
+
 async fn wait(child: &mut Child, signals: &mut Signals) -> std::io::Result<ExitStatus> {
     loop {
         tokio::select! {
@@ -128,7 +138,13 @@ struct Session {
 
 impl Session {
     fn on_host(&mut self, frames: Vec<Frame>) {
-        self.route(|router| frames.into_iter().for_each(|frame| router.on_host(frame)));
+        let work = self.work.clone();
+        self.route(|router| {
+            for frame in frames {
+                look_around(&work, router.host, &frame);
+                router.on_host(frame);
+            }
+        });
     }
 
     fn on_codex(&mut self, frames: Vec<Frame>) {

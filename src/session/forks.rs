@@ -4,19 +4,22 @@
 //! made with as little as can be, and set apart (`apart`) before the host hears of
 //! it.
 
+use std::path::PathBuf;
+
 use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::selection::FIELD;
-use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
+use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 
 use super::apart::Apart;
-use super::opening::{inherited, own_cwd, requested, source_thread, without_field};
+use super::opening::{inherited, native, own_cwd, own_servers, source_thread, without_field};
 use super::work::{Carried, Pending, Work};
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::interceptors::thread;
 use crate::loadouts::{
-    AppliedConfig, Place, Recorded, cwd_of, is_prediction, read_params, resumable_params,
+    AppliedConfig, Place, Recorded, Selected, cwd_of, is_prediction, read_params, resumable_params,
 };
 use crate::lowering::MergeMode;
+use crate::profiles::{in_request, take_out};
 use crate::router::Prepared;
 use crate::selections::ThreadRecord;
 use crate::wire::{Frame, RawObject};
@@ -40,11 +43,12 @@ impl Work {
             .loadouts
             .recorded(&source, &upstream.codex_home)
             .await?;
-        let asked = thread::selection(frame);
-        let record = match (recorded, asked) {
-            (Recorded::Native, None) => return Ok(Prepared::Pass(frame.bytes().clone())),
-            (Recorded::Native, Some(_)) => None,
-            (Recorded::Loadout(record), _) => Some(*record),
+        let requested = in_request(&params)?;
+        let asks = !requested.rules.is_empty();
+        let record = match recorded {
+            Recorded::Native if !asks => return native(frame, &requested),
+            Recorded::Native => None,
+            Recorded::Loadout(record) => Some(*record),
         };
         if let Some(record) = &record
             && self.applied.get(&source).is_none()
@@ -52,8 +56,8 @@ impl Work {
             self.lead_to_root(&source, &record.loadout, &upstream)
                 .await?;
         }
-        match (record, asked) {
-            (Some(record), None) => {
+        match record {
+            Some(record) if !asks => {
                 let catalog = self.catalog_of_thread(&upstream, &params, &record).await?;
                 let launch = self
                     .loadouts
@@ -66,11 +70,20 @@ impl Work {
                 };
                 Ok(self.forward(carried, launch.request, pending))
             }
-            (record, _) => {
+            record => {
+                let cwd = match &record {
+                    Some(record) => self.cwd_of_thread(&params, record).await,
+                    None => cwd_of(&params).map_or_else(own_cwd, Ok)?,
+                };
+                let mut selected = self.selected(requested, &cwd).await?;
+                if let Some(selected) = &mut selected {
+                    selected.request_servers = own_servers(record.as_ref(), &params)?;
+                }
                 let wish = Wish {
                     frame,
-                    selection: requested(&params)?,
+                    selected,
                     params,
+                    cwd,
                 };
                 match record {
                     Some(record) if record.loadout.root.is_some() => {
@@ -93,19 +106,15 @@ impl Work {
         record: Option<ThreadRecord>,
         upstream: &UpstreamInfo,
     ) -> Result<Prepared, LoadoutError> {
-        let Some(selection) = wish.selection else {
+        let Some(selected) = wish.selected else {
             return without_field(wish.frame);
         };
-        let cwd = match &record {
-            Some(record) => self.cwd_of_thread(&wish.params, record).await,
-            None => cwd_of(&wish.params).map_or_else(own_cwd, Ok)?,
-        };
-        let catalog = self.catalog_for(&selection, upstream, &cwd).await?;
+        let catalog = self.catalog_for(&selected, upstream, &wish.cwd).await?;
         let (launch, _) = self
             .loadouts
             .anew(
                 wish.frame,
-                selection,
+                selected,
                 inherited(record.as_ref(), Place::Nowhere),
                 &catalog,
                 upstream,
@@ -125,19 +134,19 @@ impl Work {
         upstream: &UpstreamInfo,
     ) -> Result<Prepared, LoadoutError> {
         check_can_be_apart(&wish.params)?;
-        let cwd = self.cwd_of_thread(&wish.params, &source).await;
-        let catalog = match &wish.selection {
-            Some(selection) => self.catalog_for(selection, upstream, &cwd).await?,
+        let cwd = wish.cwd;
+        let catalog = match &wish.selected {
+            Some(selected) => self.catalog_for(selected, upstream, &cwd).await?,
             None => self.catalog(upstream, &cwd).await?,
         };
         let bare = |mode| self.loadouts.bare(wish.frame, mode, &catalog, upstream);
-        let (request, apart) = match wish.selection {
-            Some(selection) => {
+        let (request, apart) = match wish.selected {
+            Some(selected) => {
                 let (launch, _) = self
                     .loadouts
                     .anew(
                         wish.frame,
-                        selection,
+                        selected,
                         inherited(Some(&source), Place::New),
                         &catalog,
                         upstream,
@@ -159,7 +168,7 @@ impl Work {
                     root: self.loadouts.new_empty_root().await?,
                     loadout: None,
                     binding: AppliedConfig {
-                        host_params: resumable_params(&wish.params),
+                        host_params: resumable_params(&take_out(wish.params)),
                         ..AppliedConfig::new(source.loadout.into(), cwd)
                     },
                 };
@@ -180,7 +189,9 @@ impl Work {
 struct Wish<'a> {
     frame: &'a Frame,
     params: RawObject<'a>,
-    selection: Option<CapabilitySelection>,
+    selected: Option<Selected>,
+    /// The fork's folder.
+    cwd: PathBuf,
 }
 
 /// Codex has to let go of a fork and load it again: it can't what it does not write down, nor what

@@ -1,18 +1,22 @@
 //! Requests that open a thread: what becomes of them before Codex gets them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::selection::FIELD;
-use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
+use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 
 use super::rebind::{Change, Rebind, Then};
 use super::work::{Carried, CodexCommand, Pending, Work};
 use crate::blocking::{self, READ_WITHIN};
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::interceptors::thread;
-use crate::loadouts::{AppliedConfig, Inherited, Place, Recorded, cwd_of, read_params};
+use crate::loadouts::{
+    AppliedConfig, Inherited, Place, Recorded, Selected, cwd_of, read_params, request_servers,
+};
+use crate::profiles::{Requested, in_request, take_out};
 use crate::proof::{Subject, prove};
+use crate::resolver::RequestServers;
 use crate::router::{Prepared, internal_error};
 use crate::selections::session_file::{self, SessionFileError};
 use crate::selections::{Lineage, LoadoutRecord, ThreadRecord};
@@ -23,11 +27,13 @@ impl Work {
     pub(super) async fn prove(&self, frame: &Frame) -> Result<Prepared, LoadoutError> {
         let params = read_params(frame)?;
         let cwd = cwd_of(&params);
-        let subject = match (params.get_string("threadId"), requested(&params)?) {
+        let requested = in_request(&params)?;
+        let subject = match (params.get_string("threadId"), requested.selection()) {
             (Some(thread), None) => Subject::Thread(thread, cwd),
-            (None, Some(selection)) => {
+            (None, Some(_)) => {
                 let cwd = cwd.map_or_else(own_cwd, Ok)?;
-                Subject::Selection(Box::new(selection), cwd)
+                let selected = self.selected(requested, &cwd).await?;
+                Subject::Selection(Box::new(selected.unwrap_or_default()), cwd)
             }
             _ => {
                 return Err(LoadoutError::new(
@@ -51,16 +57,32 @@ impl Work {
         frame: &Frame,
     ) -> Result<Prepared, LoadoutError> {
         let params = read_params(frame)?;
-        let Some(selection) = requested(&params)? else {
-            return without_field(frame);
-        };
-        let upstream = self.upstream().await?;
+        let requested = in_request(&params)?;
+        let asked = requested.clone();
         let cwd = cwd_of(&params).map_or_else(own_cwd, Ok)?;
-        let catalog = self.catalog_for(&selection, &upstream, &cwd).await?;
-        let launch = self
+        let host = self.host.get().map(String::as_str);
+        let chosen = self
             .loadouts
-            .start(frame, selection, &catalog, &upstream)
+            .choose(requested, &self.launch, host, &cwd)
             .await?;
+        let Some(mut selected) = chosen.selected else {
+            return native(frame, &asked);
+        };
+        selected.request_servers = request_servers(&params)?;
+        let upstream = self.upstream().await?;
+        let catalog = self.catalog_for(&selected, &upstream, &cwd).await?;
+        let launch = match self.experimental.get() {
+            Some(false) => {
+                let launch = self
+                    .loadouts
+                    .start_without_root(frame, selected, &catalog, &upstream);
+                launch.await?
+            }
+            _ => {
+                let launch = self.loadouts.start(frame, selected, &catalog, &upstream);
+                launch.await?
+            }
+        };
         Ok(self.forward(
             carried,
             launch.request,
@@ -86,11 +108,11 @@ impl Work {
             .loadouts
             .recorded(&thread_id, &upstream.codex_home)
             .await;
-        let selection = requested(&params)?;
-        if thread::selection(frame).is_none() {
+        let requested = in_request(&params)?;
+        if requested.rules.is_empty() {
             // No field: the recorded loadout, or Codex's own way.
             return match recorded? {
-                Recorded::Native => Ok(Prepared::Pass(frame.bytes().clone())),
+                Recorded::Native => native(frame, &requested),
                 Recorded::Loadout(record) => {
                     let catalog = self.catalog_of_thread(&upstream, &params, &record).await?;
                     let ThreadRecord {
@@ -121,17 +143,15 @@ impl Work {
             };
         }
         let standing = self.standing(recorded, &thread_id, &upstream).await?;
-        if standing.is_native && selection.is_none() {
+        if standing.is_native && requested.selection().is_none() {
             return without_field(frame);
         }
         let place = self.place(&thread_id, &standing).await?;
         let before = standing.before;
         let family = self.unloaded_with(&thread_id, &upstream).await?;
-        let (change, request, pending) = match selection {
+        let (change, request, pending) = match requested.selection() {
             None => {
-                let mut params = params;
-                params.remove(FIELD);
-                let request = replace_params(frame.bytes(), &params)?;
+                let request = replace_params(frame.bytes(), &take_out(params))?;
                 let thread = thread_id.clone();
                 (
                     Change::Native { thread, place },
@@ -139,17 +159,19 @@ impl Work {
                     Pending::Drop { thread_id },
                 )
             }
-            Some(selection) => {
+            Some(_) => {
                 let cwd = match &before {
                     Some(record) => self.cwd_of_thread(&params, record).await,
                     None => cwd_of(&params).map_or_else(own_cwd, Ok)?,
                 };
-                let catalog = self.catalog_for(&selection, &upstream, &cwd).await?;
+                let mut selected = self.selected(requested, &cwd).await?.unwrap_or_default();
+                selected.request_servers = own_servers(before.as_ref(), &params)?;
+                let catalog = self.catalog_for(&selected, &upstream, &cwd).await?;
                 let (launch, loadout) = self
                     .loadouts
                     .anew(
                         frame,
-                        selection,
+                        selected,
                         inherited(before.as_ref(), place.clone()),
                         &catalog,
                         &upstream,
@@ -178,6 +200,18 @@ impl Work {
             then: Then::Forward(request, Box::new(pending)),
         };
         Ok(self.when_quiet(carried, rebind))
+    }
+
+    /// What a request asks for, for a thread in a folder. What counts for new threads alone does not count here.
+    pub(super) async fn selected(
+        &self,
+        requested: Requested,
+        cwd: &Path,
+    ) -> Result<Option<Selected>, LoadoutError> {
+        match requested.rules.into_iter().next() {
+            Some(rule) => self.loadouts.select(rule, cwd).await,
+            None => Ok(None),
+        }
     }
 
     /// What a thread has that is to get another loadout. One that is lost may be replaced or dropped:
@@ -271,6 +305,18 @@ pub(super) fn inherited(before: Option<&ThreadRecord>, place: Place) -> Inherite
     }
 }
 
+/// The MCP servers that a thread's host has defined: in this request, else before.
+pub(super) fn own_servers(
+    before: Option<&ThreadRecord>,
+    params: &RawObject<'_>,
+) -> Result<RequestServers, LoadoutError> {
+    let mut servers = before.map_or_else(RequestServers::new, |record| {
+        record.loadout.plan.request_servers()
+    });
+    servers.extend(request_servers(params)?);
+    Ok(servers)
+}
+
 /// A thread's record with another loadout.
 pub(super) fn renewed(
     thread_id: String,
@@ -285,16 +331,6 @@ pub(super) fn renewed(
         lineage,
         inherited_from,
         loadout,
-    }
-}
-
-/// The selection in a request; `None` if it is `null` or not there.
-pub(super) fn requested(
-    params: &RawObject<'_>,
-) -> Result<Option<CapabilitySelection>, LoadoutError> {
-    match params.get(FIELD) {
-        None | Some("null") => Ok(None),
-        Some(text) => CapabilitySelection::from_json(text).map(Some),
     }
 }
 
@@ -332,10 +368,17 @@ pub(super) async fn thread_at(path: PathBuf) -> Result<Option<String>, LoadoutEr
     }
 }
 
-/// The request without the field: native.
+/// The request as Codex gets it where the thread has no loadout: as it came, if nothing in it is ours.
+pub(super) fn native(frame: &Frame, requested: &Requested) -> Result<Prepared, LoadoutError> {
+    match *requested == Requested::default() {
+        true => Ok(Prepared::Pass(frame.bytes().clone())),
+        false => without_field(frame),
+    }
+}
+
+/// The request without what is ours: native.
 pub(super) fn without_field(frame: &Frame) -> Result<Prepared, LoadoutError> {
-    let mut params = read_params(frame)?;
-    params.remove(FIELD);
+    let params = take_out(read_params(frame)?);
     Ok(Prepared::Pass(replace_params(frame.bytes(), &params)?))
 }
 

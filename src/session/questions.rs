@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use codex_loadout_protocol::{CapabilitySelection, LoadoutError};
+use codex_loadout_protocol::LoadoutError;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use super::opening::Standing;
 use super::work::Work;
 use crate::catalog::Catalog;
 use crate::interceptors::initialize::UpstreamInfo;
-use crate::loadouts::{Place, catalog_for, cwd_of};
+use crate::loadouts::{Place, Selected, catalog_for, cwd_of};
 use crate::selections::ThreadRecord;
 use crate::wire::RawObject;
 
@@ -30,12 +30,12 @@ impl Work {
     /// The catalog that a selection is resolved on.
     pub(super) async fn catalog_for(
         &self,
-        selection: &CapabilitySelection,
+        selected: &Selected,
         upstream: &UpstreamInfo,
         cwd: &Path,
     ) -> Result<Arc<Catalog>, LoadoutError> {
         let home = &upstream.codex_home;
-        catalog_for(selection, &self.catalogs, &self.asker, home, cwd).await
+        catalog_for(selected, &self.catalogs, &self.asker, home, cwd).await
     }
 
     pub(super) async fn catalog_of_thread(

@@ -93,11 +93,12 @@ impl Work {
                     inherited_from: None,
                     loadout,
                 };
-                let cause = match event {
+                let method = match event {
                     AuditEvent::Fork => thread::FORK,
                     _ => thread::START,
                 };
-                selections.put_thread(&record, event, cause).await?;
+                let cause = record.loadout.cause(method);
+                selections.put_thread(&record, event, &cause).await?;
                 self.applied.set(thread_id, binding);
                 if record.loadout.root.is_some() {
                     self.prepare_for_the_next(&record.loadout);
@@ -106,9 +107,11 @@ impl Work {
             }
             Pending::Resume(mut record, binding, event) => {
                 self.show_due_list(thread_id, &mut record.loadout).await?;
-                selections
-                    .put_thread(&record, event, thread::RESUME)
-                    .await?;
+                let cause = match event {
+                    AuditEvent::Update => record.loadout.cause(thread::RESUME),
+                    _ => thread::RESUME.to_owned(),
+                };
+                selections.put_thread(&record, event, &cause).await?;
                 if let Some(mut binding) = binding {
                     let now = self.applied.get(thread_id);
                     binding.servers_heard = now.and_then(|now| now.servers_heard.clone());

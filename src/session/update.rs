@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use codex_loadout_protocol::binding::{Carrier, Rule};
 use codex_loadout_protocol::method::ThreadCapabilityUpdateParams;
 use codex_loadout_protocol::selection::FIELD;
 use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
 use serde_json::{Value, json};
 
-use super::opening::{inherited, renewed};
+use super::opening::{inherited, own_servers, renewed};
 use super::rebind::{Change, Rebind, Then, Told};
 use super::reload::Family;
 use super::work::{Carried, Work};
@@ -80,11 +81,18 @@ impl Work {
                 (Change::Native { thread, place }, itself, None)
             }
             Some(selection) => {
-                let catalog = self.catalog_for(&selection, &upstream, &cwd).await?;
+                let rule = Rule {
+                    carrier: Carrier::Field,
+                    key: String::new(),
+                    selection: Some(selection),
+                };
+                let mut selected = self.loadouts.select(rule, &cwd).await?.unwrap_or_default();
+                selected.request_servers = own_servers(before.as_ref(), &RawObject::default())?;
+                let catalog = self.catalog_for(&selected, &upstream, &cwd).await?;
                 let (loadout, lowered, digest) = self
                     .loadouts
                     .renew(
-                        selection,
+                        selected,
                         inherited(before.as_ref(), place.clone()),
                         &catalog,
                         &upstream,

@@ -1,7 +1,7 @@
 //! What takes time for one claimed request: asking Codex, reading folders, writing records.
 
 use std::ffi::OsString;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
 use codex_loadout_protocol::LoadoutError;
@@ -15,14 +15,14 @@ use super::apart::{Apart, MadeFork};
 use super::rebind::Rebind;
 use crate::catalog::CatalogCache;
 use crate::connection::{Asker, UpstreamCommand};
-use crate::control::Control;
+use crate::control::{Context, Control};
 use crate::crash_point::crash_point;
-use crate::interceptors::initialize::UpstreamInfo;
+use crate::interceptors::initialize::{self, UpstreamInfo};
 use crate::interceptors::thread;
-use crate::loadouts::{AppliedConfig, AppliedConfigs, Loadouts};
+use crate::loadouts::{AppliedConfig, AppliedConfigs, LaunchCarriers, Loadouts};
 use crate::router::{self, Prepared, RequestKind};
 use crate::selections::{Happening, LoadoutRecord, ThreadRecord};
-use crate::wire::answer_frame;
+use crate::wire::{Frame, answer_frame};
 
 /// A Codex and its arguments.
 #[derive(Debug, Clone)]
@@ -73,6 +73,12 @@ pub struct Work {
     pub(super) applied: Arc<AppliedConfigs>,
     pub(super) locks: ThreadLocks,
     pub(super) getting_ready: Mutex<Option<AbortHandle>>,
+    /// What is said of all threads of this process.
+    pub(super) launch: Arc<LaunchCarriers>,
+    /// What the host calls itself.
+    pub(super) host: Arc<OnceLock<String>>,
+    /// Whether Codex was asked for its experimental API: a thread's root takes it.
+    pub(super) experimental: OnceLock<bool>,
 }
 
 /// What is made durable when Codex has said yes, and what the thread was told.
@@ -109,17 +115,26 @@ impl Pending {
 impl Work {
     /// The work of a connection that asks Codex through `asker`.
     #[must_use]
-    pub fn new(loadouts: Arc<Loadouts>, asker: Arc<Asker>, codex: CodexCommand) -> Self {
+    pub fn new(
+        loadouts: Arc<Loadouts>,
+        asker: Arc<Asker>,
+        codex: CodexCommand,
+        launch: LaunchCarriers,
+    ) -> Self {
         let (upstream, watching) = watch::channel(None);
         let catalogs = Arc::<CatalogCache>::default();
         let applied = Arc::<AppliedConfigs>::default();
-        let control = Control::new(
-            loadouts.clone(),
-            asker.clone(),
-            catalogs.clone(),
-            applied.clone(),
-            watching,
-        );
+        let launch = Arc::new(launch);
+        let host = Arc::<OnceLock<String>>::default();
+        let control = Control::new(Context {
+            loadouts: loadouts.clone(),
+            asker: asker.clone(),
+            catalogs: catalogs.clone(),
+            applied: applied.clone(),
+            upstream: watching,
+            launch: launch.clone(),
+            host: host.clone(),
+        });
         Self {
             loadouts,
             asker,
@@ -130,7 +145,28 @@ impl Work {
             applied,
             locks: ThreadLocks::default(),
             getting_ready: Mutex::default(),
+            launch,
+            host,
+            experimental: OnceLock::new(),
         }
+    }
+
+    /// The host said who it is; tells whether a loadout may come by another way than the field.
+    pub fn introduced(&self, initialize: &Frame) -> bool {
+        // A second `initialize` is refused by Codex.
+        if let Some(name) = initialize::host_name(initialize) {
+            let _ = self.host.set(name);
+        }
+        let may_be_carried = self.loadouts.may_be_carried(&self.launch);
+        let experimental = may_be_carried || initialize::wants_experimental_api(initialize);
+        let _ = self.experimental.set(experimental);
+        may_be_carried
+    }
+
+    /// Whether a start that says nothing may get a loadout all the same.
+    #[must_use]
+    pub fn may_be_chosen(&self) -> bool {
+        self.loadouts.may_be_chosen(&self.launch)
     }
 
     /// Codex answered `initialize`.

@@ -108,7 +108,7 @@ async fn exit_codes_and_hints() {
         "(or `codex-loadout threads`) shows those that have one.",
     );
     check(stage.verb(&["list", "--bogus"]), 2, "--bogus");
-    check(stage.verb(&["resolve"]), 2, "SELECTION.json");
+    check(stage.verb(&["prove"]), 2, "SELECTION.json");
     check(stage.verb(&["audit", "--since", "yesterday"]), 2, "2h");
     for arguments in [
         ["resolve", "/none.json"].as_slice(),

@@ -211,7 +211,7 @@ async fn a_state_folder_that_cannot_be_written_is_a_typed_error_and_starts_nothi
     let host = Client::spawn(command).unwrap();
     host.initialize(true).await.unwrap();
     let error = stage.refused(&host, json!({})).await;
-    assert_eq!(error.data["kind"], "conversionFailed");
+    assert_eq!(error.data["kind"], "stateUnavailable");
     assert!(error.message.contains("in-the-way"), "{}", error.message);
     let loaded = host.request("thread/loaded/list", json!({})).await.unwrap();
     assert_eq!(loaded["data"], json!([]));

@@ -158,7 +158,7 @@ async fn what_is_wrong_with_a_selection_is_told_and_nothing_is_started() {
         (
             json!({ "plugins": [{ "id": "github@internal", "skils": [] }] }),
             "invalidSelection",
-            json!({ "name": "capabilitySelection.plugins[0].skils", "didYouMean": [], "candidates": [] }),
+            json!({ "name": "capabilitySelection.plugins[0].skils", "didYouMean": ["skills"], "candidates": [] }),
         ),
         (
             json!({ "mode": "add" }),

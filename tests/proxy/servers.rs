@@ -1,9 +1,9 @@
 //! What Codex says of a thread's servers, held against its receipt.
 
-use lab::HomeBuilder;
-use serde_json::json;
+use lab::{HomeBuilder, Promise};
+use serde_json::{Value, json};
 
-use crate::stage::{Stage, warnings};
+use crate::stage::{NOTES_TOOLS, Stage, id_of, warnings};
 
 /// A server that can't start, and one that Codex won't.
 const BROKEN: &str = "[mcp_servers.broken]\ncommand = \"/no/such/program\"\n[mcp_servers.\"bad name\"]\ncommand = \"node\"\nargs = [\"/none\"]\n";
@@ -38,4 +38,113 @@ async fn a_server_that_does_not_start_and_a_tool_that_is_not_there_are_said() {
         "{told}"
     );
     assert_eq!(read["capabilitySelection"]["digest"], receipt["digest"]);
+}
+
+/// A server that a host defines in its request, as ai-sdk and happy do.
+fn own_server(stage: &Stage, name: &str, tool: &str) -> Value {
+    let home = stage.home.path().display();
+    json!({ "command": "node", "args": [format!("{home}/lab/mcp.mjs"), format!("{home}/lab/mcp.log"), name, tool] })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_hosts_own_servers_are_the_threads_and_in_the_receipt() {
+    let stage = Stage::standard().await;
+    let host = stage.host().await;
+    let nested = json!({ "mcp_servers": { "mine": own_server(&stage, "mine", "ask") } });
+    let dotted = json!({ "mcp_servers.mine": own_server(&stage, "mine", "ask") });
+    let mine = || Promise::default().server("mine", &["ask"]);
+    let mut threads = Vec::new();
+    for (selection, config, promise) in [
+        (json!({}), &nested, mine()),
+        (json!({ "mcpServers": [] }), &dotted, mine()),
+        (json!({ "mcpServers": ["mine"] }), &nested, mine()),
+        (
+            json!({ "mcpServers": [{ "name": "mine", "tools": [] }, "team-notes"] }),
+            &nested,
+            Promise::default().server("team-notes", &NOTES_TOOLS),
+        ),
+        (
+            json!({ "mode": "restrict", "mcpServers": [], "plugins": [], "skills": [] }),
+            &dotted,
+            mine(),
+        ),
+        (
+            json!({ "mode": "extend" }),
+            &nested,
+            Promise::native().server("mine", &["ask"]),
+        ),
+        (
+            json!({ "hostServers": "drop" }),
+            &nested,
+            Promise::default(),
+        ),
+        (
+            json!({ "hostServers": "drop", "mode": "extend" }),
+            &dotted,
+            Promise::native(),
+        ),
+        (
+            json!({ "hostServers": "drop", "mcpServers": ["mine"] }),
+            &nested,
+            mine(),
+        ),
+    ] {
+        let mut params = stage.params(selection.clone());
+        params["config"] = config.clone();
+        let started = host.request("thread/start", params).await.unwrap();
+        let receipt = &started["capabilitySelection"];
+        let listed = receipt["mcpServers"].as_array().unwrap().iter();
+        let listed: Vec<&Value> = listed
+            .filter(|server| server["source"] == "request")
+            .collect();
+        let dropped = selection["hostServers"] == "drop" && selection["mcpServers"].is_null();
+        assert_eq!(
+            listed.len(),
+            usize::from(!dropped),
+            "{selection}: {receipt}"
+        );
+        let thread = id_of(&started);
+        stage.check(&host, &thread, &promise).await;
+        threads.push((config, thread, promise));
+    }
+    // A detail of a server of the user's is none of the host's own.
+    let mut params = stage.params(json!({}));
+    params["config"] = json!({ "mcp_servers": { "team-notes": { "enabled": true } } });
+    let refused = host.refusal("thread/start", params).await.unwrap();
+    assert_eq!(
+        refused.data["items"][0]["name"],
+        "config.mcp_servers.team-notes"
+    );
+    host.shutdown().await.unwrap();
+    stage.home.wait_for_mcp_processes(0).await.unwrap();
+    // Resumed: with it, as these hosts do; without it, as it was; with another definition, that one.
+    let host = stage.host().await;
+    for (config, thread, promise) in &threads {
+        let resume = json!({ "threadId": thread, "config": config });
+        host.request("thread/resume", resume).await.unwrap();
+        stage.check(&host, thread, promise).await;
+    }
+    host.shutdown().await.unwrap();
+    let host = stage.host().await;
+    let (_, thread, promise) = &threads[0];
+    host.request("thread/resume", json!({ "threadId": thread }))
+        .await
+        .unwrap();
+    stage.check(&host, thread, promise).await;
+    let fork = json!({ "threadId": thread, "config": { "mcp_servers.mine": own_server(&stage, "mine", "ask_more") } });
+    let forked = host.request("thread/fork", fork).await.unwrap();
+    let more = Promise::default().server("mine", &["ask_more"]);
+    stage.check(&host, &id_of(&forked), &more).await;
+    // Another loadout for the thread that lives keeps them.
+    let update = json!({ "threadId": thread, "capabilitySelection": { "skills": ["planning"] } });
+    host.request("thread/capability/update", update)
+        .await
+        .unwrap();
+    let with_skill = Promise::of_skills(&["planning"]).server("mine", &["ask"]);
+    stage.check(&host, thread, &with_skill).await;
+    let fork = json!({ "threadId": thread, "capabilitySelection": { "skills": ["repo-review"] }, "config": nested });
+    let forked = host.request("thread/fork", fork).await.unwrap();
+    let apart = Promise::of_skills(&["repo-review"]).server("mine", &["ask"]);
+    stage.check(&host, &id_of(&forked), &apart).await;
+    host.shutdown().await.unwrap();
 }

@@ -1,0 +1,247 @@
+//! Bindings, and the projects that the user trusts.
+//!
+//! Beside the database a file says that there may be bindings, so that a native start asks no database. It is
+//! there before the first binding is, and goes only once it is seen that none is left.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use codex_loadout_protocol::audit::AuditEvent;
+use codex_loadout_protocol::binding::{BindingScope, CapabilityBinding};
+use codex_loadout_protocol::selection::ProfileNames;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+use uuid::Uuid;
+
+use super::audit::{Happening, add};
+use super::store::{Selections, SelectionsError};
+
+/// The file that says that there may be bindings.
+const MARKER: &str = "bindings-v1";
+
+fn marker(state_home: &Path) -> PathBuf {
+    state_home.join(MARKER)
+}
+
+/// Whether there may be bindings. It is one look at a file.
+#[must_use]
+pub fn may_be_bound(state_home: &Path) -> bool {
+    // A folder of ours can be looked into; on a disk that fails, it may be there.
+    match std::fs::metadata(marker(state_home)) {
+        Ok(_) => true,
+        Err(error) => !matches!(
+            error.kind(),
+            ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied
+        ),
+    }
+}
+
+impl Selections {
+    /// All bindings, the narrowest first.
+    ///
+    /// # Errors
+    /// [`SelectionsError`] if they can't be read.
+    pub async fn bindings(&self) -> Result<Vec<CapabilityBinding>, SelectionsError> {
+        let all = "SELECT scope, key, profile FROM bindings ORDER BY scope, key";
+        let rows = sqlx::query(all).fetch_all(self.database.reader()).await?;
+        let mut bindings = rows.iter().map(binding).collect::<Result<Vec<_>, _>>()?;
+        bindings.sort_by_key(|binding| binding.scope);
+        Ok(bindings)
+    }
+
+    /// Writes a binding; one of the same scope and key is replaced.
+    ///
+    /// # Errors
+    /// [`SelectionsError`] if it can't be written.
+    pub async fn put_binding(&self, binding: &CapabilityBinding) -> Result<(), SelectionsError> {
+        self.mark_bound()?;
+        let profile = serde_json::to_string(&binding.profile).unwrap_or_default();
+        let mut write = self.database.write().await?;
+        sqlx::query(
+            "INSERT INTO bindings (scope, key, profile, written_at) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (scope, key) DO UPDATE SET profile = excluded.profile, written_at = excluded.written_at",
+        )
+        .bind(binding.scope.as_str())
+        .bind(&binding.key)
+        .bind(profile)
+        .bind(now())
+        .execute(&mut *write)
+        .await?;
+        write.commit().await?;
+        // Another process may have removed the last binding meanwhile, and the file with it.
+        self.mark_bound()
+    }
+
+    /// Removes a binding; tells whether it was there.
+    ///
+    /// # Errors
+    /// [`SelectionsError`] if it can't be removed.
+    pub async fn delete_binding(
+        &self,
+        scope: BindingScope,
+        key: &str,
+    ) -> Result<bool, SelectionsError> {
+        let mut write = self.database.write().await?;
+        let done = sqlx::query("DELETE FROM bindings WHERE scope = $1 AND key = $2")
+            .bind(scope.as_str())
+            .bind(key)
+            .execute(&mut *write)
+            .await?;
+        write.commit().await?;
+        if self.bindings().await?.is_empty() {
+            // If it stays, a start asks the database in vain.
+            let _ = std::fs::remove_file(marker(self.state_home()));
+            if !self.bindings().await?.is_empty() {
+                self.mark_bound()?;
+            }
+        }
+        Ok(done.rows_affected() > 0)
+    }
+
+    /// The file is made anew if it is missing and there are bindings.
+    ///
+    /// # Errors
+    /// [`SelectionsError`] if the bindings can't be read, or the file can't be made.
+    pub(super) async fn check_marker(&self) -> Result<(), SelectionsError> {
+        if !may_be_bound(self.state_home()) && !self.bindings().await?.is_empty() {
+            self.mark_bound()?;
+        }
+        Ok(())
+    }
+
+    fn mark_bound(&self) -> Result<(), SelectionsError> {
+        let marked = std::fs::File::create(marker(self.state_home()));
+        Ok(marked.map(|_| ()).map_err(sqlx::Error::Io)?)
+    }
+
+    /// Whether the user trusts a project.
+    ///
+    /// # Errors
+    /// [`SelectionsError::Database`].
+    pub async fn is_trusted(&self, folder: &Path) -> Result<bool, SelectionsError> {
+        let found = sqlx::query("SELECT folder FROM trusted_projects WHERE folder = $1")
+            .bind(folder.to_string_lossy())
+            .fetch_optional(self.database.reader())
+            .await?;
+        Ok(found.is_some())
+    }
+
+    /// The projects that the user trusts.
+    ///
+    /// # Errors
+    /// [`SelectionsError::Database`].
+    pub async fn trusted_projects(&self) -> Result<Vec<String>, SelectionsError> {
+        let all = "SELECT folder FROM trusted_projects ORDER BY folder";
+        Ok(sqlx::query_scalar(all)
+            .fetch_all(self.database.reader())
+            .await?)
+    }
+
+    /// Lets the profiles of a project count, or no longer, and says so in the audit.
+    ///
+    /// # Errors
+    /// [`SelectionsError::Database`].
+    pub async fn trust_project(&self, folder: &Path, trusts: bool) -> Result<(), SelectionsError> {
+        let folder = folder.to_string_lossy();
+        let mut write = self.database.write().await?;
+        sqlx::query("DELETE FROM trusted_projects WHERE folder = $1")
+            .bind(folder.as_ref())
+            .execute(&mut *write)
+            .await?;
+        if trusts {
+            sqlx::query("INSERT INTO trusted_projects (folder, trusted_at) VALUES ($1, $2)")
+                .bind(folder.as_ref())
+                .bind(now())
+                .execute(&mut *write)
+                .await?;
+        }
+        let verb = if trusts {
+            "trusted"
+        } else {
+            "no longer trusted"
+        };
+        let cause = format!("the project `{folder}` is {verb}");
+        add(&mut write, &Happening::new(AuditEvent::Trust, cause)).await?;
+        Ok(write.commit().await?)
+    }
+}
+
+fn now() -> i64 {
+    let time = Uuid::now_v7().get_timestamp();
+    time.and_then(|time| i64::try_from(time.to_unix().0).ok())
+        .unwrap_or_default()
+}
+
+fn binding(row: &SqliteRow) -> Result<CapabilityBinding, SelectionsError> {
+    let scope: String = row.try_get("scope")?;
+    let key: String = row.try_get("key")?;
+    let profile: String = row.try_get("profile")?;
+    let unreadable = |reason: String| SelectionsError::Unreadable {
+        id: format!("{scope} {key}"),
+        reason,
+    };
+    let profile: ProfileNames =
+        serde_json::from_str(&profile).map_err(|error| unreadable(error.to_string()))?;
+    let scope = serde_json::from_value(scope.clone().into())
+        .map_err(|error| unreadable(error.to_string()))?;
+    Ok(CapabilityBinding {
+        scope,
+        key,
+        profile,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn binding(scope: BindingScope, key: &str, profile: &str) -> CapabilityBinding {
+        CapabilityBinding {
+            scope,
+            key: key.to_owned(),
+            profile: ProfileNames(vec![profile.to_owned()]),
+        }
+    }
+
+    #[tokio::test]
+    async fn bindings_are_kept_and_a_file_says_that_there_are_some() {
+        let home = tempfile::tempdir().unwrap();
+        let selections = Selections::open(home.path()).await.unwrap();
+        assert!(!may_be_bound(home.path()));
+        let of_user = binding(BindingScope::Default, "", "a");
+        let of_task = binding(BindingScope::Task, "42", "b");
+        for one in [&of_user, &of_task] {
+            selections.put_binding(one).await.unwrap();
+        }
+        let of_user = binding(BindingScope::Default, "", "c");
+        selections.put_binding(&of_user).await.unwrap();
+        assert_eq!(selections.bindings().await.unwrap(), [of_task, of_user]);
+        assert!(may_be_bound(home.path()));
+        // Who opens the records looks whether the file is right.
+        std::fs::remove_file(marker(home.path())).unwrap();
+        let selections = Selections::open(home.path()).await.unwrap();
+        assert!(may_be_bound(home.path()));
+        for (scope, key, was_there) in [
+            (BindingScope::Task, "42", true),
+            (BindingScope::Task, "42", false),
+            (BindingScope::Default, "", true),
+        ] {
+            let deleted = selections.delete_binding(scope, key).await.unwrap();
+            assert_eq!(deleted, was_there);
+        }
+        assert!(!may_be_bound(home.path()));
+    }
+
+    #[tokio::test]
+    async fn trust_in_a_project_is_given_and_taken_back() {
+        let home = tempfile::tempdir().unwrap();
+        let selections = Selections::open(home.path()).await.unwrap();
+        let folder = Path::new("/work/shop");
+        for trusts in [true, true, false] {
+            selections.trust_project(folder, trusts).await.unwrap();
+            assert_eq!(selections.is_trusted(folder).await.unwrap(), trusts);
+            let listed = selections.trusted_projects().await.unwrap();
+            assert_eq!(listed.len(), usize::from(trusts));
+        }
+    }
+}
