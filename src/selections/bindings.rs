@@ -14,7 +14,8 @@ use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use super::audit::{Happening, add};
-use super::store::{Selections, SelectionsError};
+use super::error::SelectionsError;
+use super::store::Selections;
 
 /// The file that says that there may be bindings.
 const MARKER: &str = "bindings-v1";
