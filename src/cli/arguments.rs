@@ -97,6 +97,10 @@ pub(super) enum Verb {
     Gc(Gc),
     /// Print the JSON Schema of what goes over the wire
     Schema(Schema),
+    /// Print a script that completes this command line in a shell
+    Completions(Completions),
+    /// Print the manual page, in roff
+    Man,
     /// Check what holds on the Codex that is installed
     ///
     /// Starts this program and that Codex in a throwaway home, whose model is an endpoint on
@@ -104,6 +108,13 @@ pub(super) enum Verb {
     /// added underneath. Takes about ten seconds; nothing of yours is read or changed. Exits with 1 if
     /// any thread sees more than its loadout.
     Doctor(Doctor),
+}
+
+/// `completions`.
+#[derive(Debug, Args)]
+pub(super) struct Completions {
+    /// The shell
+    pub(super) shell: clap_complete::Shell,
 }
 
 #[derive(Debug, Args)]

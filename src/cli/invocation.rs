@@ -6,9 +6,24 @@ use std::path::PathBuf;
 use crate::doctor::server;
 
 /// The verbs that are ours; any other word is Codex's.
-pub(super) const OWN_VERBS: [&str; 15] = [
-    "list", "resolve", "prove", "profile", "binding", "trust", "threads", "show", "convert",
-    "audit", "gc", "schema", "doctor", "help", "version",
+pub(super) const OWN_VERBS: [&str; 17] = [
+    "list",
+    "resolve",
+    "prove",
+    "profile",
+    "binding",
+    "trust",
+    "threads",
+    "show",
+    "convert",
+    "audit",
+    "gc",
+    "schema",
+    "doctor",
+    "help",
+    "version",
+    "completions",
+    "man",
 ];
 
 /// Options of `codex` that stand before a subcommand and take a value as a word of its own (Codex 0.169).

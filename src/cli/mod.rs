@@ -11,6 +11,7 @@ mod profiles;
 mod run;
 mod schema;
 mod selection_file;
+mod shell;
 mod table;
 mod terminal;
 mod verbs;

@@ -11,7 +11,7 @@ use codex_loadout_protocol::LoadoutError;
 use super::arguments::{Arguments, Verb, Version};
 use super::invocation::{self, Invocation, VALUE_OPTIONS};
 use super::terminal::printable;
-use super::{app_server, audit, convert, gc, hand_over, profiles, schema, verbs};
+use super::{app_server, audit, convert, gc, hand_over, profiles, schema, shell, verbs};
 use crate::connection::UpstreamCommand;
 use crate::doctor::server;
 use crate::profiles::{LaunchLine, read_launch_line};
@@ -98,6 +98,8 @@ fn own() -> Result<ExitCode> {
             Verb::Audit(arguments) => audit::audit(arguments).await,
             Verb::Gc(arguments) => gc::gc(arguments).await,
             Verb::Schema(arguments) => schema::schema(&arguments),
+            Verb::Completions(arguments) => shell::completions(arguments.shell),
+            Verb::Man => shell::man_page(),
             // Read before clap is asked.
             Verb::AppServer(arguments) => {
                 let line = LaunchLine {

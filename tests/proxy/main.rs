@@ -27,6 +27,7 @@ mod limits;
 mod load;
 mod manifests;
 mod methods;
+mod npm;
 mod persistence;
 mod policy;
 mod profiles;
