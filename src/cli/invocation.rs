@@ -125,7 +125,7 @@ fn hand_over(arguments: &[OsString]) -> Invocation {
 }
 
 /// Where the subcommand stands, behind options of `codex` itself.
-fn first_word(arguments: &[OsString]) -> Option<usize> {
+pub(super) fn first_word(arguments: &[OsString]) -> Option<usize> {
     let mut at = 0;
     while let Some(word) = arguments.get(at) {
         if VALUE_OPTIONS.iter().any(|option| word == option) {

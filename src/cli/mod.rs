@@ -4,6 +4,8 @@ mod app_server;
 mod arguments;
 mod audit;
 mod convert;
+mod doors;
+mod exec;
 mod gc;
 mod hand_over;
 mod invocation;

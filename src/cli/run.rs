@@ -11,7 +11,7 @@ use codex_loadout_protocol::LoadoutError;
 use super::arguments::{Arguments, Verb, Version};
 use super::invocation::{self, Invocation, VALUE_OPTIONS};
 use super::terminal::printable;
-use super::{app_server, audit, convert, gc, hand_over, profiles, schema, shell, verbs};
+use super::{app_server, audit, convert, exec, gc, profiles, schema, shell, verbs};
 use crate::connection::UpstreamCommand;
 use crate::doctor::server;
 use crate::profiles::{LaunchLine, read_launch_line};
@@ -40,7 +40,9 @@ pub fn main() -> ExitCode {
         Invocation::Proxy { codex, arguments } => {
             app_server::run(codex, LaunchLine { arguments, ..line })
         }
-        Invocation::HandOver { codex, arguments } => hand_over::run(codex, &arguments),
+        Invocation::HandOver { codex, arguments } => {
+            exec::run(codex, LaunchLine { arguments, ..line })
+        }
         Invocation::ProbeServer => server::serve(std::io::stdin().lock(), std::io::stdout().lock())
             .map(|()| ExitCode::SUCCESS)
             .map_err(Into::into),

@@ -28,11 +28,12 @@ use jsonrpsee::types::{ErrorObjectOwned, Params};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
+use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::answer::wait_for_upstream;
 use crate::catalog::{Catalog, CatalogCache};
-use crate::connection::Asker;
+use crate::connection::{AskError, Asker};
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::loadouts::{AppliedConfigs, Chosen, LaunchCarriers, Loadouts, Recorded, catalog_for};
 use crate::profiles::Requested;
@@ -242,11 +243,14 @@ async fn read(
             capability_selection: Some(record.loadout.receipt),
             stale: false,
         },
-        Recorded::Native => ThreadCapabilityReadResult {
-            capability_selection: None,
-            stale: false,
-            profile_changed: None,
-        },
+        Recorded::Native => {
+            known_to_codex(&params.thread_id, &context.asker).await?;
+            ThreadCapabilityReadResult {
+                capability_selection: None,
+                stale: false,
+                profile_changed: None,
+            }
+        }
     };
     let Some(binding) = context.applied.get(&params.thread_id) else {
         return Ok(read);
@@ -263,6 +267,23 @@ async fn read(
         receipt.hooks = resolver::hooks(&binding.loadout.plan, &catalog);
     }
     Ok(read)
+}
+
+/// Whether Codex has a thread at all.
+///
+/// # Errors
+/// `threadNotFound` if it has not.
+pub(crate) async fn known_to_codex(thread: &str, asker: &Asker) -> Result<Value, LoadoutError> {
+    let question = json!({ "threadId": thread });
+    match asker.ask("thread/read", &question).await {
+        Err(AskError::Refused { .. }) => {
+            let message = format!("Codex has no thread `{thread}`");
+            Err(LoadoutError::new(ErrorKind::ThreadNotFound, message)
+                .with_hint("`thread/list` shows those that it has.")
+                .with_items(vec![ErrorItem::named(thread)]))
+        }
+        answer => Ok(answer?),
+    }
 }
 
 async fn profiles(

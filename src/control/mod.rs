@@ -9,3 +9,4 @@ mod methods;
 
 pub use answer::Control;
 pub use methods::Context;
+pub(crate) use methods::known_to_codex;

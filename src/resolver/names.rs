@@ -60,7 +60,7 @@ impl<'a> Problem<'a> {
     }
 }
 
-/// One error for all problems of a kind, the unknown ones first. Of many, it tells some and counts the others.
+/// One error for all problems, the unknown names first. Of many, it tells some and counts the others.
 pub(super) fn report(problems: Vec<Problem<'_>>) -> Result<(), LoadoutError> {
     let mut unknown = Vec::new();
     let mut ambiguous = Vec::new();
@@ -96,6 +96,12 @@ pub(super) fn report(problems: Vec<Problem<'_>>) -> Result<(), LoadoutError> {
         );
     }
     if !unknown.is_empty() {
+        for (what, item) in ambiguous {
+            if unknown.len() < MAX_ITEMS {
+                sentences.push(format!("several sources have the {what} `{}`", item.name));
+            }
+            unknown.push(item);
+        }
         let suggested = unknown.iter().any(|item| !item.did_you_mean.is_empty());
         let hint = if suggested {
             "Use one of the suggested names; `capability/list` (or `codex-loadout list`) shows all there are."
@@ -121,6 +127,11 @@ pub(super) fn report(problems: Vec<Problem<'_>>) -> Result<(), LoadoutError> {
             .with_hint("Write one of the candidates instead.")
             .with_items(ambiguous.into_iter().map(|(_, item)| item).collect()),
     )
+}
+
+/// A connector: there is none to choose yet.
+pub(super) fn unknown_app<'a>(id: &str) -> Problem<'a> {
+    Problem::unknown("app", id, [])
 }
 
 /// `name@marketplace`, or a bare name that one source has.

@@ -36,11 +36,13 @@ pub fn resolve_beside(
     request: &RequestServers,
 ) -> Result<Plan, LoadoutError> {
     check_names(selection)?;
-    check_apps(selection)?;
     let mut resolver = Resolver::new(selection, catalog, request)?;
     resolver.choose_skills()?;
-    resolver.choose_agents()?;
-    resolver.choose_servers()?;
+    resolver.choose_agents();
+    let servers = resolver.find_servers();
+    names::report(resolver.problems_with_apps())?;
+    check_apps(selection)?;
+    resolver.choose_servers(servers)?;
     resolver.check_conversions()?;
     Ok(resolver.into_plan())
 }
@@ -72,6 +74,8 @@ pub(super) struct Resolver<'a> {
     /// path) and name.
     pub(super) listings: BTreeMap<(&'a str, String), SkillListing>,
     pub(super) warnings: BTreeSet<(String, String)>,
+    /// Names that lead to nothing, or to too much: all are told at once.
+    problems: Vec<Problem<'a>>,
 }
 
 impl<'a> Resolver<'a> {
@@ -92,6 +96,7 @@ impl<'a> Resolver<'a> {
             servers: Vec::new(),
             listings: BTreeMap::new(),
             warnings: BTreeSet::new(),
+            problems: Vec::new(),
         };
         let mut problems = Vec::new();
         let mut forms: BTreeMap<&str, &PluginChoice> = BTreeMap::new();
@@ -106,7 +111,7 @@ impl<'a> Resolver<'a> {
                 None => continue,
             }
         }
-        names::report(problems)?;
+        resolver.problems = problems;
         Ok(resolver)
     }
 
@@ -193,7 +198,6 @@ impl<'a> Resolver<'a> {
     }
 
     fn choose_skills(&mut self) -> Result<(), LoadoutError> {
-        let mut problems = Vec::new();
         for SkillChoice { name, list } in self.selection.skills.iter().flatten() {
             let found = names::find_skill(self.catalog, name);
             let listed = match &found {
@@ -231,14 +235,13 @@ impl<'a> Resolver<'a> {
                         singles.1.insert(skill.name.clone());
                     }
                 }
-                Err(problem) => problems.push(problem),
+                Err(problem) => self.problems.push(problem),
             }
         }
-        names::report(problems)
+        Ok(())
     }
 
-    fn choose_agents(&mut self) -> Result<(), LoadoutError> {
-        let mut problems = Vec::new();
+    fn choose_agents(&mut self) {
         for name in self.selection.agents.iter().flatten() {
             let mut roles = self.catalog.roles.iter();
             let own = roles.find(|role| role.name == *name);
@@ -257,10 +260,9 @@ impl<'a> Resolver<'a> {
                         self.single_agents.insert(key, (plugin, agent));
                     }
                 },
-                (Err(problem), _) => problems.push(problem),
+                (Err(problem), _) => self.problems.push(problem),
             }
         }
-        names::report(problems)
     }
 
     /// The plugins that the thread is given something of as a snapshot, sorted by id.
@@ -300,18 +302,34 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    fn choose_servers(&mut self) -> Result<(), LoadoutError> {
-        let mut problems = Vec::new();
+    /// The servers that are named, with how they are cut.
+    fn find_servers(&mut self) -> Vec<(FoundServer<'a>, &'a McpServerChoice)> {
         let mut found = Vec::new();
         for choice in self.selection.mcp_servers.iter().flatten() {
             match names::find_server(self.catalog, self.request, &choice.name, |plugin| {
                 self.chosen.contains_key(plugin.id.as_str())
             }) {
                 Ok(server) => found.push((server, choice)),
-                Err(problem) => problems.push(problem),
+                Err(problem) => self.problems.push(problem),
             }
         }
-        names::report(problems)?;
+        found
+    }
+
+    /// All wrong names. Where there are others, connectors are among them: none can be chosen yet.
+    fn problems_with_apps(&mut self) -> Vec<Problem<'a>> {
+        let mut problems = std::mem::take(&mut self.problems);
+        if !problems.is_empty() {
+            let apps = self.selection.apps.iter().flatten();
+            problems.extend(apps.map(|id| names::unknown_app(id)));
+        }
+        problems
+    }
+
+    fn choose_servers(
+        &mut self,
+        found: Vec<(FoundServer<'a>, &'a McpServerChoice)>,
+    ) -> Result<(), LoadoutError> {
         for (server, choice) in found {
             self.add_server(server, choice)?;
         }

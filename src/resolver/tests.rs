@@ -624,3 +624,14 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn all_wrong_names_are_told_at_once_whatever_kind_they_are_of() {
+    let selection = json!({ "plugins": ["githb"], "skills": ["plannin"], "agents": ["nobody"],
+        "mcpServers": ["note"], "apps": ["mail"] });
+    let selection = CapabilitySelection::from_json(&selection.to_string()).unwrap();
+    let error = resolve(&selection, &catalog()).unwrap_err();
+    assert_eq!(error.kind, ErrorKind::UnknownCapability);
+    let names: Vec<&str> = error.items.iter().map(|item| item.name.as_str()).collect();
+    assert_eq!(names, ["githb", "plannin", "nobody", "note", "mail"]);
+}

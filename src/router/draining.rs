@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Router;
 use super::effect::Effect;
-use super::refusals::busy_error;
+use super::refusals::{Busy, busy_error};
 use super::request::Request;
 use crate::interceptors::thread;
 use crate::wire::Frame;
@@ -103,7 +103,11 @@ impl<P: Default, A> Router<'_, P, A> {
 
     /// Refuses a request for which a thread would have to be bound anew that has a turn under way.
     pub(super) fn refuse_busy(&mut self, request: Request<P>, busy: &str) {
-        let answer = busy_error(&request.frame.id(), busy);
+        let why = match self.threads.is(busy, |it| it.has_turn) {
+            true => Busy::in_turn(request.kind),
+            false => Busy::Elsewhere,
+        };
+        let answer = busy_error(&request.frame.id(), busy, why);
         self.effects.push(Effect::ToHost(answer));
         self.end(&request);
         let holds = request.holds.clone();

@@ -11,6 +11,8 @@ use crate::wire::Id;
 pub struct Host<P> {
     /// How the JSON text of our own ids begins.
     pub(super) own_ids: String,
+    /// Whether it has said `initialize`.
+    pub(super) greeted: bool,
     /// Whether it asked for experimental API.
     pub(super) experimental: bool,
     /// Whether a start of it that says nothing may get a loadout all the same.
@@ -47,6 +49,7 @@ impl<P> Host<P> {
     pub fn new(own_ids: &str) -> Self {
         Self {
             own_ids: format!("\"{own_ids}"),
+            greeted: false,
             experimental: false,
             may_be_chosen: false,
             may_be_carried: false,

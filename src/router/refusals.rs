@@ -4,6 +4,7 @@ use bytes::Bytes;
 use codex_loadout_protocol::error::ORIGIN;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError, method};
 
+use super::request::RequestKind;
 use crate::interceptors::thread;
 use crate::profiles::misplaced;
 use crate::wire::{Frame, Id, answer_frame};
@@ -46,14 +47,63 @@ pub(super) fn misplaced_error(request: &Frame) -> Option<Bytes> {
     ))
 }
 
+/// Codex's own answer to whatever comes before `initialize` (0.144 to 0.169).
+pub(super) fn not_initialized_error(id: &Id) -> Bytes {
+    let error = serde_json::json!({ "code": INVALID_REQUEST, "message": "Not initialized" });
+    answer_frame(id, "error", &error.to_string())
+}
+
+/// Why a thread can't be bound anew now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Busy {
+    /// It has a turn under way, and is to get another loadout.
+    ForLoadout,
+    /// It has a turn under way, and is to be kept from what came into the config.
+    ForConfig,
+    /// It has a turn under way, and what the host says now names a skill that came later.
+    ForTurn,
+    /// Another request on it is under way.
+    Elsewhere,
+}
+
+impl Busy {
+    /// Of a thread that has a turn under way: why it matters to this request.
+    pub(super) fn in_turn(kind: RequestKind) -> Self {
+        match kind {
+            RequestKind::Turn => Self::ForTurn,
+            RequestKind::ServersReload => Self::ForConfig,
+            RequestKind::Start
+            | RequestKind::Resume
+            | RequestKind::Fork
+            | RequestKind::Update
+            | RequestKind::Own => Self::ForLoadout,
+        }
+    }
+}
+
 /// A thread can be given another config only between two turns.
-pub(super) fn busy_error(id: &Id, thread: &str) -> Bytes {
-    let error = LoadoutError::new(
-        ErrorKind::ThreadBusy,
-        format!("thread `{thread}` has a turn under way, and something has changed underneath it"),
-    )
-    .with_hint("Send the request again when its turn has ended, or interrupt it.")
-    .with_items(vec![ErrorItem::named(thread)]);
+pub(super) fn busy_error(id: &Id, thread: &str, busy: Busy) -> Bytes {
+    let (why, hint) = match busy {
+        Busy::ForLoadout => (
+            "has a turn under way, and gets another loadout only between two turns",
+            "Send the request again when its turn has ended, or interrupt it.",
+        ),
+        Busy::ForConfig => (
+            "has a turn under way, and would get MCP servers that are not of its loadout",
+            "Send the request again when its turn has ended, or interrupt it.",
+        ),
+        Busy::ForTurn => (
+            "has a turn under way, and this input names a skill that is not of its loadout and came later",
+            "Send it again when the turn has ended, or leave the name out.",
+        ),
+        Busy::Elsewhere => (
+            "is being loaded anew for another request",
+            "Send the request again when that one is answered.",
+        ),
+    };
+    let error = LoadoutError::new(ErrorKind::ThreadBusy, format!("thread `{thread}` {why}"))
+        .with_hint(hint)
+        .with_items(vec![ErrorItem::named(thread)]);
     answer_frame(id, "error", &error.to_json_rpc().to_string())
 }
 

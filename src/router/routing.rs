@@ -8,7 +8,8 @@ use codex_loadout_protocol::selection::FIELD;
 use super::Router;
 use super::effect::{Effect, Prepared, Rebound};
 use super::refusals::{
-    busy_error, experimental_error, list_of_params_error, misplaced_error, unreadable_error,
+    Busy, busy_error, experimental_error, list_of_params_error, misplaced_error,
+    not_initialized_error, unreadable_error,
 };
 use super::request::{Request, RequestKind};
 use crate::interceptors::thread::{self, Presence};
@@ -64,6 +65,7 @@ impl<P: Default, A> Router<'_, P, A> {
         }
         match frame.method() {
             initialize::METHOD => {
+                self.host.greeted = true;
                 self.host.experimental = initialize::wants_experimental_api(&frame);
                 let hears = |method| !initialize::opts_out_of(&frame, method);
                 self.host.hears_turns =
@@ -128,8 +130,9 @@ impl<P: Default, A> Router<'_, P, A> {
     }
 
     fn claim(&mut self, kind: RequestKind, frame: Frame) {
-        if !is_read_by_codex(&frame) {
-            // What Codex won't answer, it does not carry out: nothing is kept for it.
+        let is_read = is_read_by_codex(&frame);
+        if !is_read || !self.host.greeted {
+            // What Codex won't answer, or refuses, it does not carry out: nothing is kept for it.
             let ours = match kind {
                 RequestKind::Start => {
                     thread::selection(&frame).is_some() || thread::has_own_config(&frame)
@@ -141,6 +144,7 @@ impl<P: Default, A> Router<'_, P, A> {
                 | RequestKind::ServersReload => false,
             };
             self.effects.push(match ours {
+                true if is_read => Effect::ToHost(not_initialized_error(&frame.id())),
                 true => Effect::ToHost(unreadable_error(&frame.id())),
                 false => Effect::ToUpstream(frame.into_bytes()),
             });
@@ -281,7 +285,7 @@ impl<P: Default, A> Router<'_, P, A> {
             Prepared::Reply(answer) => self.effects.push(Effect::ToHost(answer)),
             // Asked for once already: what it found then still holds.
             Prepared::Rebind { .. } => {
-                let answer = busy_error(&request.frame.id(), "");
+                let answer = busy_error(&request.frame.id(), "", Busy::Elsewhere);
                 self.effects.push(Effect::ToHost(answer));
             }
         }

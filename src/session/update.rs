@@ -6,13 +6,12 @@ use codex_loadout_protocol::binding::{Carrier, Rule};
 use codex_loadout_protocol::method::ThreadCapabilityUpdateParams;
 use codex_loadout_protocol::selection::FIELD;
 use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
-use serde_json::{Value, json};
 
 use super::opening::{inherited, own_servers, renewed};
 use super::rebind::{Change, Rebind, Then, Told};
 use super::reload::Family;
 use super::work::{Carried, Work};
-use crate::connection::AskError;
+use crate::control::known_to_codex;
 use crate::loadouts::{AppliedConfig, read_params};
 use crate::router::Prepared;
 use crate::selections::LoadoutRecord;
@@ -126,21 +125,10 @@ impl Work {
 
     /// The folder Codex keeps for a thread.
     async fn cwd_in_codex(&self, thread_id: &str) -> Result<std::path::PathBuf, LoadoutError> {
-        let question = json!({ "threadId": thread_id });
-        let answer: Value = match self.asker.ask("thread/read", &question).await {
-            Err(AskError::Refused { .. }) => return Err(no_thread(thread_id)),
-            answer => answer?,
-        };
+        let answer = known_to_codex(thread_id, &self.asker).await?;
         let cwd = answer["thread"]["cwd"].as_str().unwrap_or_default();
         Ok(std::path::PathBuf::from(cwd))
     }
-}
-
-fn no_thread(thread: &str) -> LoadoutError {
-    let message = format!("Codex has no thread `{thread}`");
-    LoadoutError::new(ErrorKind::ThreadNotFound, message)
-        .with_hint("`thread/list` shows those that it has.")
-        .with_items(vec![ErrorItem::named(thread)])
 }
 
 fn read_update(params: &RawObject<'_>) -> Result<ThreadCapabilityUpdateParams, LoadoutError> {

@@ -210,7 +210,29 @@ async fn what_is_not_there_can_not_be_asked_for() {
                 .await
                 .unwrap();
             assert_eq!(error.data["kind"], "threadNotFound", "{thread}");
+            let read = json!({ "threadId": thread });
+            let error = host.refusal("thread/capability/read", read).await.unwrap();
+            assert_eq!(error.data["kind"], "threadNotFound", "{thread}");
         }
+    }
+    // A thread that Codex has and that has no loadout is no error.
+    let native = host.request("thread/start", json!({ "cwd": stage.home.project() }));
+    let native = native.await.unwrap();
+    let read = json!({ "threadId": native["thread"]["id"] });
+    let read = host.request("thread/capability/read", read).await.unwrap();
+    assert_eq!(read["capabilitySelection"], json!(null));
+    // Before `initialize`, Codex's own answer, at once.
+    let early = lab::Client::spawn(stage.proxy()).unwrap();
+    for (method, params) in [
+        ("capability/list", json!({})),
+        ("thread/capability/read", json!({ "threadId": "t" })),
+        ("thread/start", stage.params(json!({}))),
+        ("thread/resume", json!({ "threadId": "t" })),
+        ("thread/loaded/list", json!({})),
+    ] {
+        let error = early.refusal(method, params).await.unwrap();
+        let told = (error.code, error.message.as_str());
+        assert_eq!(told, (-32600, "Not initialized"), "{method}");
     }
     for page in [
         json!({ "limit": 0 }),
