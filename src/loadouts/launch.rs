@@ -361,7 +361,7 @@ impl Loadouts {
                 return Ok(());
             };
             let store = loadouts.store()?;
-            root_file::write(&store.roots(), root, Some(&record))?;
+            root_file::write(&store.roots(), root, &record)?;
             Ok(store.point_root(&parse_root(root)?, loadout).map(|_| ())?)
         })
         .await
@@ -371,12 +371,16 @@ impl Loadouts {
     ///
     /// # Errors
     /// `conversionFailed` if the link can't be replaced.
-    pub async fn empty_root(self: &Arc<Self>, root: String) -> Result<(), LoadoutError> {
-        let loadouts = self.clone();
+    pub async fn empty_root(
+        self: &Arc<Self>,
+        root: String,
+        codex_home: &Path,
+    ) -> Result<(), LoadoutError> {
+        let (loadouts, codex_home) = (self.clone(), codex_home.to_owned());
         blocking(move || {
             let store = loadouts.store()?;
             let empty = store.publish_loadout(&[])?;
-            root_file::write(&store.roots(), &root, None)?;
+            root_file::write_native(&store.roots(), &root, &codex_home)?;
             Ok(store.point_root(&parse_root(&root)?, empty).map(|_| ())?)
         })
         .await
