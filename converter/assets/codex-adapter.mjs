@@ -12,18 +12,16 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { homedir, tmpdir } from "node:os";
 import { basename, isAbsolute, join, relative, resolve } from "node:path";
 
-const CAN_BLOCK = ["PreToolUse", "PermissionRequest", "UserPromptSubmit"];
+const GUARDS = ["PreToolUse", "PermissionRequest"];
 const IS_TOOL = ["PreToolUse", "PermissionRequest", "PostToolUse"];
 const IS_STOP = ["Stop", "SubagentStop"];
-// Claude Code, too, ends a turn that a Stop hook would keep alive for ever.
-const MOST_BLOCKS_IN_A_ROW = 8;
 
 let event = "";
 
-// A guard that can't run must not let pass what it guards.
+// A guard of a tool that can't run must not let pass what it guards; anything else goes on.
 process.on("uncaughtException", (error) => {
   process.stderr.write(`codex-adapter: ${error.message}\n`);
-  process.exit(event === "" || CAN_BLOCK.includes(event) ? 2 : 1);
+  process.exit(event === "" || GUARDS.includes(event) ? 2 : 1);
 });
 
 const spec = JSON.parse(process.argv[2]);
@@ -112,59 +110,6 @@ function patchCalls(patch, as) {
   });
 }
 
-/** Whether the matcher wants a tool: names with `|` or `,` between them, or a pattern. */
-function wanted(tool) {
-  const matcher = spec.matcher ?? "";
-  if (matcher === "" || matcher === "*") return true;
-  if (/^[\w ,|-]+$/.test(matcher)) return matcher.split(/[|,]/).some((name) => name.trim() === tool);
-  try {
-    return new RegExp(matcher).test(tool);
-  } catch {
-    return false; // As in Claude Code: what is no pattern matches nothing.
-  }
-}
-
-/** Claude's permission rules as conditions: `Bash(git commit:*)`, `Edit(src/**)`, `Bash`. */
-function meetsCondition(call) {
-  if (!spec.if) return true;
-  const [, tool, pattern] = /^([^(]+)(?:\((.*)\))?$/s.exec(spec.if.trim()) ?? [];
-  const same = (a, b) => a === b || (a === "Agent" && b === "Task") || (a === "Task" && b === "Agent");
-  const isEdit = (name) => ["Edit", "Write", "MultiEdit", "NotebookEdit"].includes(name);
-  // `Edit(…)` speaks of every tool that edits files.
-  const named = same(tool, call.tool_name) || (tool === "Edit" && isEdit(call.tool_name)) || (tool.startsWith("mcp__") && call.tool_name.startsWith(`${tool}__`));
-  if (!named) return false;
-  if (pattern === undefined || pattern === "" || pattern === "*") return true;
-  if (tool === "Bash") return subcommands(String(call.tool_input.command ?? "")).some((part) => commandFits(pattern, part));
-  if (isEdit(tool)) return pathFits(pattern, call.tool_input.file_path);
-  return pattern === call.tool_input.subagent_type;
-}
-
-/** The commands in a line, without variables set before them. Rather one too many than one too few. */
-function subcommands(line) {
-  const parts = line.split(/&&|\|\||[;|&\n(){}`]|\$\(/).map((part) => part.trim().replace(/^(?:\w+=\S*\s+|(?:sudo|exec|time|nohup|then|do|else|!)\s+)+/, ""));
-  return [line.trim(), ...parts];
-}
-
-function commandFits(pattern, part) {
-  const prefix = /^(.*?):\*$/s.exec(pattern)?.[1] ?? /^([^*]*) \*$/s.exec(pattern)?.[1];
-  if (prefix !== undefined) return part === prefix || part.startsWith(`${prefix} `);
-  return new RegExp(`^${pattern.split("*").map(escaped).join(".*")}$`, "s").test(part);
-}
-
-/** As in .gitignore: a name without a slash is meant in every folder. */
-function pathFits(pattern, path) {
-  if (pattern.startsWith("//")) pattern = pattern.slice(1);
-  else if (pattern.startsWith("~/")) pattern = join(homedir(), pattern.slice(2));
-  else if (pattern.startsWith("/")) pattern = join(folder, pattern);
-  if (!isAbsolute(pattern)) path = relative(folder, path);
-  const glob = pattern.replace(/^\.\//, "").split(/(\*\*\/|\*\*|\*|\?)/).map((part) => ({ "**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]" })[part] ?? escaped(part)).join("");
-  return new RegExp(`^${glob}(?:/.*)?$`, "s").test(path) || (!pattern.includes("/") && new RegExp(`^${glob}$`, "s").test(basename(path)));
-}
-
-function escaped(text) {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
-}
-
 // --- The command ------------------------------------------------------------------------------
 
 /** Runs the command on one input and reads its answer. */
@@ -172,14 +117,14 @@ function run(call) {
   const told = { ...call };
   const transcript = spec.transcript ? claudeTranscript(call.transcript_path) : undefined;
   if (transcript) told.transcript_path = transcript.path;
-  const env = { ...process.env, CLAUDE_PROJECT_DIR: folder };
-  const shell = ["/bin/bash", "/usr/bin/bash"].find(existsSync) ?? true;
-  const done = spawnSync(command, { shell, cwd: folder, env, input: JSON.stringify(told), encoding: "utf8", maxBuffer: 1 << 26 });
-  if (transcript) rmSync(transcript.folder, { recursive: true, force: true });
-  // EPIPE: a command need not read what it is told.
-  if (done.error && done.error.code !== "EPIPE") throw done.error;
-  if (done.status === 2) return { block: done.stderr.trim() || "Blocked by a hook that gave no reason." };
-  if (done.status !== 0) return { failed: done.stderr.trim() || `The hook ended with ${done.status ?? done.signal}.` };
+  let done;
+  try {
+    done = runCommand(told);
+  } finally {
+    if (transcript) rmSync(transcript.folder, { recursive: true, force: true });
+  }
+  const end = ended(done);
+  if (end) return end;
   const text = done.stdout.trim();
   if (!text.startsWith("{")) return { text };
   let answer;
@@ -255,21 +200,6 @@ function claudeTranscript(path) {
 }
 
 // --- What Codex is told -----------------------------------------------------------------------
-
-/** Ends what would go on for ever: Codex itself sets no limit to a Stop hook that always blocks. */
-function capBlocks(answer) {
-  const name = createHash("sha256").update(`${input.session_id}\n${input.agent_id ?? ""}\n${command}`).digest("hex");
-  const file = join(tmpdir(), `codex-adapter-${name.slice(0, 32)}`);
-  if (!answer) return rmSync(file, { force: true });
-  let count = 0;
-  try {
-    if (input.stop_hook_active) count = Number(readFileSync(file, "utf8")) || 0;
-  } catch {}
-  if (count < MOST_BLOCKS_IN_A_ROW) return writeFileSync(file, String(count + 1), { mode: 0o600 });
-  rmSync(file, { force: true });
-  delete answer.block;
-  answer.message = `A hook wanted the turn to go on ${count} times in a row; it was ended.`;
-}
 
 /** Writes one answer for all calls, of fields that Codex takes for this event only: any other fails the hook. */
 function write(answers, blocked) {

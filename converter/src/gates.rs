@@ -1,4 +1,4 @@
-//! What a bundle has to be before anyone gets it: Codex's own rules, and links that lead somewhere.
+//! What a bundle has to be before anyone gets it: the target's own rules, and links that lead somewhere.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,6 @@ use codex_loadout_bundle::Tree;
 
 use crate::context::Context;
 use crate::convert::Texts;
-use crate::discovery::{SKILL_FILE, is_hidden};
 use crate::naming::Naming;
 use crate::paths::{file_name, folder_of};
 use crate::report::{Code, Finding, Location};
@@ -58,11 +57,19 @@ fn skills(bundle: &Tree, naming: &Naming<'_>, context: &Context<'_>) -> Vec<Find
         .commands
         .iter()
         .map(|command| (&command.bundle_file, (&command.name, command.file)));
-    let expected: BTreeMap<&String, (&String, &str)> = skills.chain(commands).collect();
+    let is_command = |path: &str| {
+        target
+            .commands()
+            .is_some_and(|commands| commands.is_file(path))
+    };
+    let expected: BTreeMap<&String, (&String, &str)> = skills
+        .chain(commands)
+        .filter(|(path, _)| !is_command(path))
+        .collect();
     let mut found = BTreeSet::new();
     let mut failures = Vec::new();
     for (path, file) in bundle.iter() {
-        if file_name(path) != SKILL_FILE || is_hidden(path) {
+        if !target.finds_skill(path) {
             continue;
         }
         found.insert(path);
@@ -122,7 +129,7 @@ mod tests {
     use crate::names::Names;
     use crate::options::Options;
     use crate::source::Source;
-    use crate::target::Codex;
+    use crate::target::{Codex, Layout as _};
 
     #[test]
     fn what_codex_would_not_load_as_said_is_refused() {
@@ -131,7 +138,7 @@ mod tests {
             folder: "p".to_owned(),
             ..Source::default()
         };
-        let plugin = discover(&source).unwrap().plugin;
+        let plugin = discover(&source, Codex.manifest_file()).unwrap().plugin;
         let options = Options::default();
         let naming = crate::naming::name(&source, &plugin, &options, &Codex);
         let context = Context {

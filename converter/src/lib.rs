@@ -1,10 +1,10 @@
-//! Claude plugins as bundles of another agent platform (Codex), with every part accounted for.
+//! Claude plugins as bundles of another agent platform, with every part accounted for.
 //!
 //! In goes a plugin's tree as a value, out come the bundle's tree and a [`Report`] that has one
 //! account for each component of the source. The same input gives the same output.
 //!
 //! *Architecture invariant:* nothing here touches a file, a clock, a process or the network, and
-//! nothing of a plugin is ever run. Only [`target`] knows what a platform's files look like.
+//! nothing of a plugin is ever run. Only [`target`] knows what a platform's files look like: Codex's, the Gemini CLI's.
 //!
 //! In reading order: what comes in ([`source`], [`marketplace`], `discovery`), what is asked for ([`options`]),
 //! what all is called (`naming`), the parts (`components`) with their `frontmatter` and `text`, the platform

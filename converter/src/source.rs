@@ -29,8 +29,8 @@ pub(crate) struct Plugin {
     pub(crate) description: Option<String>,
     /// The Claude manifest, the marketplace entry merged in as `strict` says.
     pub(crate) manifest: Map<String, Value>,
-    /// The author's own `.codex-plugin/plugin.json`.
-    pub(crate) codex_manifest: Option<Map<String, Value>>,
+    /// The manifest that the author wrote for the target.
+    pub(crate) own_manifest: Option<Map<String, Value>>,
     /// Its skills.
     pub(crate) skills: Vec<SkillSource>,
     /// Its commands.
@@ -41,7 +41,7 @@ pub(crate) struct Plugin {
     pub(crate) hooks: Vec<HookSource>,
     /// Its MCP servers.
     pub(crate) servers: Vec<ServerSource>,
-    /// What Codex has no counterpart of.
+    /// What no target has a counterpart of.
     pub(crate) others: Vec<OtherSource>,
 }
 
@@ -118,7 +118,7 @@ pub(crate) struct ServerSource {
     pub(crate) definition: Value,
 }
 
-/// A component that Codex has no counterpart of.
+/// A component that no target has a counterpart of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OtherSource {
     /// What it is: `outputStyle`, `lspServer`, `workflow`, …

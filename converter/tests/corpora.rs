@@ -17,7 +17,7 @@ use codex_loadout_bundle::{Tree, TreeFile};
 use codex_loadout_converter::marketplace::Marketplace;
 use codex_loadout_converter::names::Names;
 use codex_loadout_converter::report::{Kind, Outcome};
-use codex_loadout_converter::target::Codex;
+use codex_loadout_converter::target::{Codex, Gemini};
 use codex_loadout_converter::{BundleRoot, Options, Report, Source, convert, names};
 
 fn corpora() -> Option<PathBuf> {
@@ -188,5 +188,32 @@ fn real_plugins_are_converted() {
             (converted + lossy) >= dropped * 19,
             "{kind}: {dropped} dropped"
         );
+    }
+}
+
+#[test]
+fn real_plugins_are_converted_for_the_gemini_cli() {
+    let Some(corpora) = corpora() else { return };
+    for folder in folders_in(&corpora) {
+        for source in sources(&folder) {
+            let conversion = convert(&source, &Options::default(), &Gemini).unwrap();
+            let report = conversion.report;
+            assert_eq!(report.failures, [], "{}", source.folder);
+            let is_dropped = |kind: Kind| {
+                let mut accounts = report.components.iter();
+                accounts.any(|one| one.kind == kind && one.outcome == Outcome::Dropped)
+            };
+            assert!(!is_dropped(Kind::Skill), "{report}");
+            assert!(!is_dropped(Kind::Command), "{report}");
+            assert!(!is_dropped(Kind::Agent), "{report}");
+            for (path, file) in conversion.bundle.iter() {
+                if path.starts_with("commands/") && path.ends_with(".toml") {
+                    let text = std::str::from_utf8(&file.bytes).unwrap();
+                    let command: toml::Table = text.parse().unwrap();
+                    let prompt = command["prompt"].as_str().unwrap();
+                    assert!(!prompt.contains("$ARGUMENTS"), "{path}: {prompt}");
+                }
+            }
+        }
     }
 }

@@ -24,6 +24,7 @@ use codex_loadout::connection::UpstreamCommand;
 use codex_loadout::conversion::{Outcome, Request, convert_all, verify};
 use codex_loadout_converter::Conversion;
 use codex_loadout_converter::options::Aliases;
+use codex_loadout_converter::target::Codex;
 use lab::{Model, Table};
 
 use corpus::Corpus;
@@ -100,6 +101,7 @@ async fn measure(corpus: &Corpus, model: &Model, codex: &Path) -> Result<Row> {
         replace: false,
         strict: false,
         aliases: Aliases::default(),
+        target: &Codex,
     })?;
     let mut bundles: Vec<(&Path, &Conversion)> = Vec::new();
     for one in &converted {

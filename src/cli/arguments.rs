@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use codex_loadout_converter::target::{Codex, Gemini, Target};
 
 use super::audit::unix_time;
 use super::gc::age;
@@ -103,6 +104,10 @@ pub(super) enum Verb {
     Gc(Gc),
     /// Print the JSON Schema of what goes over the wire
     Schema(Schema),
+    /// Print a script that completes this command line in a shell
+    Completions(Completions),
+    /// Print the manual page, in roff
+    Man,
     /// Check what holds on the Codex that is installed
     ///
     /// Starts this program and that Codex in a throwaway home, whose model is an endpoint on
@@ -110,6 +115,13 @@ pub(super) enum Verb {
     /// added underneath. Takes about ten seconds; nothing of yours is read or changed. Exits with 1 if
     /// any thread sees more than its loadout.
     Doctor(Doctor),
+}
+
+/// `completions`.
+#[derive(Debug, Args)]
+pub(super) struct Completions {
+    /// The shell
+    pub(super) shell: clap_complete::Shell,
 }
 
 #[derive(Debug, Args)]
@@ -365,17 +377,48 @@ pub(super) struct Convert {
     /// A TOML file with other names for skills: `[plugins.NAME.skills]`, then `old = "new"`
     #[arg(long, value_name = "FILE")]
     pub(super) aliases: Option<PathBuf>,
+    /// What the bundles are for
+    #[arg(long, value_name = "PLATFORM", value_enum, default_value_t)]
+    pub(super) target: Platform,
     /// Load each bundle in a throwaway home, and look for every skill, agent and MCP server
     ///
-    /// Takes the installed Codex, with a model endpoint on loopback. MCP servers are not run: others
-    /// that do nothing stand in their places, under their names.
+    /// Takes the installed Codex, with a model endpoint on loopback, or the installed Gemini CLI. MCP
+    /// servers are not run: for Codex, others that do nothing stand in their places, under their names.
     #[arg(long)]
     pub(super) verify: bool,
     /// The Codex for `--verify` [default: $CODEX_LOADOUT_CODEX, then `codex` on PATH]
     #[arg(long, value_name = "PATH", requires = "verify")]
     pub(super) codex: Option<PathBuf>,
+    /// The Gemini CLI for `--verify` [default: `gemini` on PATH]
+    #[arg(
+        long,
+        value_name = "PATH",
+        requires = "verify",
+        default_value = "gemini",
+        hide_default_value = true
+    )]
+    pub(super) gemini: PathBuf,
     #[command(flatten)]
     pub(super) output: Output,
+}
+
+/// What a plugin can be converted for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Platform {
+    /// Bundles of Codex
+    #[default]
+    Codex,
+    /// Extensions of the Gemini CLI
+    Gemini,
+}
+
+impl Platform {
+    pub(super) fn target(self) -> &'static dyn Target {
+        match self {
+            Self::Codex => &Codex,
+            Self::Gemini => &Gemini,
+        }
+    }
 }
 
 /// How to print a report.

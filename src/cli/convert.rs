@@ -10,11 +10,13 @@ use codex_loadout_converter::report::Summary;
 use codex_loadout_protocol::{ErrorKind, LoadoutError};
 use serde::Serialize;
 
-use super::arguments::{Convert, ReportForm};
+use super::arguments::{Convert, Platform, ReportForm};
 use super::run::say_error;
 use super::verbs::pretty;
 use crate::connection::UpstreamCommand;
-use crate::conversion::{Converted, Missing, Outcome, Request, Verified, convert_all, verify};
+use crate::conversion::{
+    Converted, Missing, Outcome, Request, Verified, convert_all, verify, verify_with_gemini,
+};
 
 /// What is printed for programs.
 #[derive(Debug, Serialize)]
@@ -59,6 +61,7 @@ pub(super) async fn run(arguments: Convert) -> Result<(String, bool)> {
         out: arguments.out,
         replace: arguments.force,
         strict: arguments.strict,
+        target: arguments.target.target(),
     };
     let converted = convert_all(&request).map_err(|error| {
         LoadoutError::new(ErrorKind::ConversionFailed, error.to_string()).with_hint(
@@ -66,9 +69,11 @@ pub(super) async fn run(arguments: Convert) -> Result<(String, bool)> {
         )
     })?;
     let verified = if arguments.verify {
-        let codex = UpstreamCommand::find(arguments.codex)?;
         let bundles: Vec<_> = converted.iter().filter_map(bundle_of).collect();
-        Some(verify(&codex, &bundles).await?)
+        Some(match arguments.target {
+            Platform::Codex => verify(&UpstreamCommand::find(arguments.codex)?, &bundles).await?,
+            Platform::Gemini => verify_with_gemini(&arguments.gemini, &bundles).await?,
+        })
     } else {
         None
     };
@@ -100,7 +105,7 @@ pub(super) async fn run(arguments: Convert) -> Result<(String, bool)> {
     }
     let mut text = String::new();
     for (one, verified) in rows() {
-        let said = for_people(one, *verified);
+        let said = for_people(one, *verified, request.target.name());
         match one.outcome.has_failed() {
             true => say_error(said.trim_end()),
             false => text.push_str(&said),
@@ -163,7 +168,7 @@ fn printed<'a>(one: &'a Converted, verified: Option<&'a Verified>) -> PrintedPlu
     }
 }
 
-fn for_people(one: &Converted, verified: Option<&Verified>) -> String {
+fn for_people(one: &Converted, verified: Option<&Verified>, platform: &str) -> String {
     let mut text = match &one.outcome {
         Outcome::Written { place, conversion } => {
             format!("{}  bundle: {}\n", conversion.report, place.display())
@@ -182,16 +187,21 @@ fn for_people(one: &Converted, verified: Option<&Verified>) -> String {
         .filter(|count| *count > 0)
     {
         text.push_str(&format!(
-            "  note: {unlisted} skills are over Codex's budget for its list: they come by their names, `$plugin:skill`\n"
+            "  note: {unlisted} skills are over {platform}'s budget for its list: they come by their names, `$plugin:skill`\n"
         ));
     }
     match verified.map(|verified| &*verified.missing) {
-        Some([]) => text.push_str("  Codex has every skill, agent and MCP server of it\n"),
+        Some([]) => text.push_str(&format!(
+            "  {platform} has every skill, agent and MCP server of it\n"
+        )),
         Some(missing) => {
             for missing in missing {
                 let kind = serde_json::to_value(missing.kind).unwrap_or_default();
                 let kind = kind.as_str().unwrap_or_default();
-                text.push_str(&format!("  Codex misses the {kind} `{}`\n", missing.name));
+                text.push_str(&format!(
+                    "  {platform} misses the {kind} `{}`\n",
+                    missing.name
+                ));
             }
         }
         None => {}

@@ -7,9 +7,25 @@ use super::shim::STAND_IN;
 use crate::doctor::server;
 
 /// The verbs that are ours; any other word is Codex's.
-pub(super) const OWN_VERBS: [&str; 16] = [
-    "list", "resolve", "prove", "profile", "binding", "trust", "shim", "threads", "show",
-    "convert", "audit", "gc", "schema", "doctor", "help", "version",
+pub(super) const OWN_VERBS: [&str; 18] = [
+    "list",
+    "resolve",
+    "prove",
+    "profile",
+    "binding",
+    "trust",
+    "shim",
+    "threads",
+    "show",
+    "convert",
+    "audit",
+    "gc",
+    "schema",
+    "doctor",
+    "help",
+    "version",
+    "completions",
+    "man",
 ];
 
 /// Those of them that ask a Codex, or write down where it is.

@@ -13,6 +13,7 @@ mod profiles;
 mod run;
 mod schema;
 mod selection_file;
+mod shell;
 mod shim;
 mod table;
 mod terminal;

@@ -11,7 +11,7 @@ use codex_loadout_protocol::LoadoutError;
 use super::arguments::{Arguments, Verb, Version};
 use super::invocation::{self, Invocation, VALUE_OPTIONS};
 use super::terminal::printable;
-use super::{app_server, audit, convert, exec, gc, profiles, schema, shim, verbs};
+use super::{app_server, audit, convert, exec, gc, profiles, schema, shell, shim, verbs};
 use crate::connection::UpstreamCommand;
 use crate::doctor::server;
 use crate::profiles::{LaunchLine, read_launch_line};
@@ -103,6 +103,8 @@ fn own(arguments: Vec<OsString>) -> Result<ExitCode> {
             Verb::Audit(arguments) => audit::audit(arguments).await,
             Verb::Gc(arguments) => gc::gc(arguments).await,
             Verb::Schema(arguments) => schema::schema(&arguments),
+            Verb::Completions(arguments) => shell::completions(arguments.shell),
+            Verb::Man => shell::man_page(),
             // Read before clap is asked.
             Verb::AppServer(arguments) => {
                 let line = LaunchLine {

@@ -8,9 +8,6 @@ use super::modes::Modes;
 use crate::bundle::Tree;
 use crate::settings::private_temporary_folder;
 
-/// What makes a folder a bundle, and says whose.
-const MANIFEST: &str = ".codex-plugin/plugin.json";
-
 /// A bundle can't be written.
 #[derive(Debug, thiserror::Error)]
 pub enum OutputError {
@@ -60,6 +57,8 @@ pub enum Replace<'a> {
     Bundle {
         /// The plugin's folder.
         source: &'a Path,
+        /// The file that makes a folder a bundle, and says whose.
+        manifest: &'a str,
     },
 }
 
@@ -79,10 +78,11 @@ pub fn write(
     if place.symlink_metadata().is_ok() {
         match replace {
             Replace::Nothing => return Err(OutputError::Taken(place)),
-            Replace::Bundle { source } if !is_bundle(&place, bundle, source) => {
-                return Err(OutputError::NotOurs(place));
+            Replace::Bundle { source, manifest } => {
+                if !is_bundle(&place, bundle, source, manifest) {
+                    return Err(OutputError::NotOurs(place));
+                }
             }
-            Replace::Bundle { .. } => {}
         }
     }
     let staging = private_temporary_folder(".codex-loadout-", out).map_err(OutputError::at(out))?;
@@ -110,13 +110,13 @@ pub fn write(
 }
 
 /// Whether a folder is an earlier bundle of the same plugin: its manifest names it.
-fn is_bundle(place: &Path, bundle: &Tree, source: &Path) -> bool {
-    let name = |manifest: &[u8]| {
-        let manifest: serde_json::Value = serde_json::from_slice(manifest).ok()?;
-        manifest.get("name")?.as_str().map(str::to_owned)
+fn is_bundle(place: &Path, bundle: &Tree, source: &Path, manifest: &str) -> bool {
+    let name = |text: &[u8]| {
+        let value: serde_json::Value = serde_json::from_slice(text).ok()?;
+        value.get("name")?.as_str().map(str::to_owned)
     };
-    let new = bundle.get(MANIFEST).and_then(|file| name(&file.bytes));
-    let old = fs::read(place.join(MANIFEST))
+    let new = bundle.get(manifest).and_then(|file| name(&file.bytes));
+    let old = fs::read(place.join(manifest))
         .ok()
         .and_then(|text| name(&text));
     let is_source = match (place.canonicalize(), source.canonicalize()) {
@@ -136,6 +136,8 @@ mod tests {
     use super::*;
     use crate::bundle::TreeFile;
 
+    const MANIFEST: &str = ".codex-plugin/plugin.json";
+
     fn bundle(text: &str) -> Tree {
         let manifest = r#"{"name":"p"}"#.to_owned();
         Tree::from_iter([
@@ -150,6 +152,7 @@ mod tests {
         let source = tempfile::tempdir().unwrap();
         let earlier = Replace::Bundle {
             source: source.path(),
+            manifest: MANIFEST,
         };
         let place = write(
             &bundle("1"),
@@ -199,7 +202,10 @@ mod tests {
                 out.path(),
                 "p",
                 &Modes::any(),
-                Replace::Bundle { source },
+                Replace::Bundle {
+                    source,
+                    manifest: MANIFEST,
+                },
             );
             assert!(
                 matches!(written, Err(OutputError::NotOurs(_))),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use codex_loadout_converter::names::Names;
 use codex_loadout_converter::options::Aliases;
-use codex_loadout_converter::target::Codex;
+use codex_loadout_converter::target::Target;
 use codex_loadout_converter::{Conversion, ConversionError, Options, Report, convert, names};
 
 use super::folder::{FolderError, Found, look};
@@ -27,6 +27,8 @@ pub struct Request {
     pub strict: bool,
     /// Other names for skills.
     pub aliases: Aliases,
+    /// The platform the bundles are for.
+    pub target: &'static dyn Target,
 }
 
 /// One plugin of the folder.
@@ -93,7 +95,7 @@ pub fn convert_all(request: &Request) -> Result<Vec<Converted>, FolderError> {
         strict: request.strict,
         ..Options::default()
     };
-    options.neighbours = neighbours(&found, &options);
+    options.neighbours = neighbours(&found, &options, request.target);
     let mut written = Written::default();
     Ok(found
         .into_iter()
@@ -102,14 +104,14 @@ pub fn convert_all(request: &Request) -> Result<Vec<Converted>, FolderError> {
 }
 
 /// What the plugins' texts can refer to in each other.
-fn neighbours(found: &[Found], options: &Options) -> Names {
+fn neighbours(found: &[Found], options: &Options, target: &dyn Target) -> Names {
     let sources = found.iter().filter_map(|found| match found {
         Found::Here(source, _) => Some(source),
         Found::Unreadable { .. } | Found::Elsewhere { .. } => None,
     });
     Names {
         plugins: sources
-            .filter_map(|source| names(source, options, &Codex).ok())
+            .filter_map(|source| names(source, options, target).ok())
             .collect(),
     }
 }
@@ -130,7 +132,7 @@ fn one(found: Found, options: &Options, request: &Request, written: &mut Written
             };
         }
     };
-    let conversion = match convert(&source, options, &Codex) {
+    let conversion = match convert(&source, options, request.target) {
         Ok(conversion) => conversion,
         Err(error) => {
             return Converted {
@@ -152,7 +154,10 @@ fn one(found: Found, options: &Options, request: &Request, written: &mut Written
 
 fn place(conversion: Conversion, name: &str, source: &Path, request: &Request) -> Outcome {
     let replace = if request.replace {
-        Replace::Bundle { source }
+        Replace::Bundle {
+            source,
+            manifest: request.target.manifest_file(),
+        }
     } else {
         Replace::Nothing
     };

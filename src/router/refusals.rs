@@ -11,10 +11,10 @@ use crate::wire::{Frame, Id, answer_frame};
 
 /// JSON-RPC's code for an invalid request; Codex uses it for every refusal of its own.
 const INVALID_REQUEST: i64 = -32600;
-/// JSON-RPC's code for a method that is not there.
-const METHOD_NOT_FOUND: i64 = -32601;
 /// Codex's code where its own queue is full.
 const OVERLOADED: i64 = -32001;
+/// JSON-RPC's code for a method that is not there.
+const METHOD_NOT_FOUND: i64 = -32601;
 /// JSON-RPC's code for an internal error.
 const INTERNAL_ERROR: i64 = -32603;
 

@@ -52,6 +52,14 @@ pub struct Request<P> {
     pub(super) before_answer: usize,
 }
 
+impl<P> Request<P> {
+    /// The thread that Codex's answer names, once it is there.
+    #[must_use]
+    pub fn answered_thread(&self) -> Option<String> {
+        self.answered.clone()
+    }
+}
+
 impl<P: Default> Request<P> {
     pub(super) fn new(number: u64, kind: RequestKind, frame: Frame, holds: Option<String>) -> Self {
         Self {

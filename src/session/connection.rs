@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::process::Child;
+use tracing::{Instrument, Span};
 
 use super::work::{Carried, Request, Work};
 use crate::connection::{Asker, FrameReader, FrameWriter, Upstream, write_frames};
@@ -260,17 +261,18 @@ impl Session {
     }
 
     fn prepare(&self, mut request: Request) {
-        let work = self.work.clone();
-        self.push(async move {
+        let (work, span) = (self.work.clone(), span("prepare", &request));
+        let job = async move {
             let prepared = unless_it_panics(work.prepare(&mut request).boxed()).await;
             let prepared = prepared.unwrap_or_else(|| failed(&request));
             Done::Prepared(request, prepared)
-        });
+        };
+        self.push(job.instrument(span));
     }
 
     fn settle(&self, mut request: Request, response: Frame) {
-        let work = self.work.clone();
-        self.push(async move {
+        let (work, span) = (self.work.clone(), span("settle", &request));
+        let job = async move {
             match unless_it_panics(work.settle(&mut request, response).boxed()).await {
                 Some(Some((answer, settled))) => Done::Settled {
                     request,
@@ -280,12 +282,13 @@ impl Session {
                 Some(None) => Done::Made(request),
                 None => settling_failed(request),
             }
-        });
+        };
+        self.push(job.instrument(span));
     }
 
     fn split(&self, mut request: Request) {
-        let work = self.work.clone();
-        self.push(async move {
+        let (work, span) = (self.work.clone(), span("split", &request));
+        let job = async move {
             match unless_it_panics(work.set_apart(&mut request).boxed()).await {
                 Some((answer, settled)) => Done::Settled {
                     request,
@@ -294,16 +297,18 @@ impl Session {
                 },
                 None => settling_failed(request),
             }
-        });
+        };
+        self.push(job.instrument(span));
     }
 
     fn rebind(&self, mut request: Request) {
-        let work = self.work.clone();
-        self.push(async move {
+        let (work, span) = (self.work.clone(), span("rebind", &request));
+        let job = async move {
             let rebound = unless_it_panics(work.rebind(&mut request)).await;
             let rebound = rebound.unwrap_or_else(|| Rebound::only(failed(&request)));
             Done::Rebound(request, rebound)
-        });
+        };
+        self.push(job.instrument(span));
     }
 
     /// Starts work that is for no request, and says what comes of it should it panic.
@@ -324,6 +329,19 @@ impl Session {
         self.route(|router| router.on_upstream_gone());
         self.host.close();
     }
+}
+
+/// What is logged of work on a request says which request and thread it is for; never what they say.
+fn span(stage: &'static str, request: &Request) -> Span {
+    let frame = &request.frame;
+    let thread = || thread::named_in_params(frame).or_else(|| request.answered_thread());
+    tracing::debug_span!(
+        "request",
+        stage,
+        method = frame.method(),
+        id = frame.id_json(),
+        thread = thread()
+    )
 }
 
 /// Should work panic, no host waits for ever and no other thread's traffic ends.

@@ -237,3 +237,25 @@ async fn the_doctor_says_what_holds_on_the_installed_codex() {
         ]
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn shells_complete_it_and_man_shows_it() {
+    let stage = Stage::standard().await;
+    let text = |arguments: &[&str]| String::from_utf8(stage.verb(arguments).stdout).unwrap();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = text(&["completions", shell]);
+        assert!(
+            script.contains("codex-loadout") && script.contains("app-server"),
+            "{shell}"
+        );
+    }
+    let page = text(&["man"]);
+    assert!(
+        page.contains(".TH codex-loadout") && page.contains("app\\-server"),
+        "{page}"
+    );
+    assert_eq!(
+        stage.verb(&["completions", "no-such-shell"]).status.code(),
+        Some(2)
+    );
+}

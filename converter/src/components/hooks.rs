@@ -1,9 +1,7 @@
 //! Hooks.
 //!
-//! Codex 0.157 to 0.169 read Claude's form, but one wrong field loses the whole file, fields they
-//! don't know are passed over (a hook with `if` would run always), and an answer they don't know lets
-//! pass what it was to stop. So each handler is written anew, and what Codex can't do by itself is
-//! done by a small program in the bundle, the adapter.
+//! What a platform reads of Claude's form, and what it takes for something else, is its own affair: each handler is
+//! written anew, and what the platform can't do by itself is done by a small program in the bundle, the adapter.
 
 use std::collections::BTreeMap;
 
@@ -14,6 +12,7 @@ use serde_json::{Map, Value, json};
 use crate::context::Context;
 use crate::report::{Account, Finding, Kind, Location, Outcome};
 use crate::source::HookSource;
+use crate::target::Target;
 
 mod adaptation;
 #[cfg(test)]
@@ -66,12 +65,6 @@ pub struct HookOrigin {
     pub handler: usize,
 }
 
-/// The file that holds a bundle's hooks.
-const FILE: &str = "hooks/hooks.json";
-
-/// Runs a hook of Claude Code as a hook of Codex.
-static ADAPTER: &[u8] = include_bytes!("../../assets/codex-adapter.mjs");
-
 /// Handlers that stay together: of one group of the source, with one matcher.
 struct Group {
     source: (String, usize),
@@ -107,6 +100,7 @@ pub(crate) fn convert(context: &Context<'_>) -> ConvertedHooks {
             handler: *place,
         };
         *place += 1;
+        let target = context.target;
         let account = match handler::convert(source, &hooks) {
             Ok(handler) => {
                 is_adapted |= handler.is_adapted;
@@ -118,16 +112,20 @@ pub(crate) fn convert(context: &Context<'_>) -> ConvertedHooks {
                         origin,
                     });
                 }
-                let groups = events.entry(source.event.as_str()).or_default();
+                let event = target.hook_event(&source.event);
+                let event = event.map_or(source.event.as_str(), |event| event.name);
+                let groups = events.entry(event).or_default();
                 add(groups, source, handler.matcher, handler.definition);
-                kept(source, name, handler.findings)
+                kept(source, name, handler.findings, target)
             }
             Err(findings) => dropped(source, name, findings),
         };
         result.accounts.push(account);
     }
     if is_adapted {
-        result.files.push((adapter, TreeFile::plain(ADAPTER)));
+        result
+            .files
+            .push((adapter, TreeFile::plain(context.target.adapter().program)));
     }
     result.file = (!events.is_empty()).then(|| written(events));
     result
@@ -135,10 +133,11 @@ pub(crate) fn convert(context: &Context<'_>) -> ConvertedHooks {
 
 /// Where the adapter lies: beside the hooks, under a name that the plugin has not taken.
 fn adapter_path(context: &Context<'_>) -> String {
-    let mut path = "hooks/codex-adapter.mjs".to_owned();
+    let name = context.target.adapter().name;
+    let mut path = format!("hooks/{name}.mjs");
     let mut number = 2;
     while context.source.tree.get(&path).is_some() {
-        path = format!("hooks/codex-adapter-{number}.mjs");
+        path = format!("hooks/{name}-{number}.mjs");
         number += 1;
     }
     path
@@ -184,7 +183,8 @@ fn written(events: IndexMap<&str, Vec<Group>>) -> Value {
     json!({ "hooks": hooks })
 }
 
-fn kept(source: &HookSource, name: String, warnings: Vec<Finding>) -> Account {
+fn kept(source: &HookSource, name: String, warnings: Vec<Finding>, target: &dyn Target) -> Account {
+    let event = target.hook_event(&source.event);
     let loses = warnings.iter().any(|finding| finding.code.loses());
     Account {
         kind: Kind::Hook,
@@ -195,8 +195,8 @@ fn kept(source: &HookSource, name: String, warnings: Vec<Finding>) -> Account {
         } else {
             Outcome::Converted
         },
-        target: Some(source.event.clone()),
-        path: Some(FILE.to_owned()),
+        target: event.map(|event| event.name.to_owned()),
+        path: Some(target.hooks_file().to_owned()),
         reason: None,
         warnings,
     }

@@ -9,7 +9,7 @@ pub(crate) mod hooks;
 mod on_codex;
 pub(crate) mod others;
 pub(crate) mod servers;
-mod shell;
+pub(crate) mod shell;
 pub(crate) mod skills;
 
 use std::collections::BTreeSet;

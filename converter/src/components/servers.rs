@@ -1,7 +1,4 @@
-//! MCP servers.
-//!
-//! Codex 0.157 to 0.169 expand no variable in a definition, send no `headers`, and give a process a
-//! short list of variables; what a definition says with Claude's words is said here with Codex's.
+//! MCP servers: read as Claude Code reads them, written by the target.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,14 +10,12 @@ use crate::report::{Account, Code, Finding, Kind, Location, Outcome};
 use crate::source::{Plugin, ServerSource};
 use crate::target::Target;
 
-mod definition;
-mod fields;
-mod http;
-mod reads;
-mod stdio;
+pub(crate) mod definition;
+pub(crate) mod reads;
 #[cfg(test)]
 pub(super) mod tests;
-mod variables;
+pub(crate) mod texts;
+pub(crate) mod variables;
 
 /// The servers of a bundle.
 #[derive(Debug, Clone, Default)]
@@ -30,9 +25,6 @@ pub(crate) struct ConvertedServers {
     /// One for each source.
     pub(crate) accounts: Vec<Account>,
 }
-
-/// The file that holds a bundle's servers.
-const FILE: &str = ".mcp.json";
 
 /// The name each server runs under, by the plugin's own name for it.
 ///
@@ -128,7 +120,7 @@ pub(crate) fn convert(context: &Context<'_>) -> ConvertedServers {
                 converted
                     .servers
                     .insert(name.clone(), Value::Object(definition));
-                kept(source, name, place, findings)
+                kept(source, name, place, findings, context.target)
             }
             Err(why) => dropped(source, place, why),
         });
@@ -136,7 +128,13 @@ pub(crate) fn convert(context: &Context<'_>) -> ConvertedServers {
     converted
 }
 
-fn kept(source: &ServerSource, name: &str, place: Location, warnings: Vec<Finding>) -> Account {
+fn kept(
+    source: &ServerSource,
+    name: &str,
+    place: Location,
+    warnings: Vec<Finding>,
+    target: &dyn Target,
+) -> Account {
     let loses = warnings.iter().any(|finding| finding.code.loses());
     Account {
         kind: Kind::McpServer,
@@ -148,7 +146,7 @@ fn kept(source: &ServerSource, name: &str, place: Location, warnings: Vec<Findin
             Outcome::Converted
         },
         target: Some(name.to_owned()),
-        path: Some(FILE.to_owned()),
+        path: Some(target.servers_file().to_owned()),
         reason: None,
         warnings,
     }

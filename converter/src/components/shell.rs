@@ -21,17 +21,6 @@ pub(crate) fn in_double_quotes(text: &str) -> String {
     escaped
 }
 
-/// The folder Codex gives a plugin for its data, as an expression between double quotes.
-///
-/// Codex 0.157 to 0.169: `$CODEX_HOME/plugins/data/<plugin>-<marketplace>`.
-pub(crate) fn data_folder(plugin: &str, marketplace: Option<&str>) -> String {
-    let id = marketplace.map_or_else(|| plugin.to_owned(), |market| format!("{plugin}-{market}"));
-    format!(
-        "${{CODEX_HOME:-$HOME/.codex}}/plugins/data/{}",
-        in_double_quotes(&id)
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use std::process::Command;

@@ -35,7 +35,7 @@ pub(crate) fn convert(skill: &NamedSkill<'_>, context: &Context<'_>) -> Converte
         name: skill.claude_name.clone(),
         source: Location::new(&skill.file, 1),
         outcome: Outcome::Converted,
-        target: Some(format!("{}:{}", context.plugin.name, skill.name)),
+        target: Some(context.target.skill_name(&context.plugin.name, &skill.name)),
         path: Some(skill.bundle_file.clone()),
         reason: None,
         warnings: Vec::new(),
@@ -110,9 +110,14 @@ impl Whole<'_> {
         let has_arguments = converted.findings.iter().any(describes);
         findings.extend(converted.findings);
         reads.extend(converted.reads);
-        let mut text = context
-            .target
-            .skill_header(self.name, &description, &metadata);
+        let commands = context.target.commands();
+        let commands = commands.filter(|commands| commands.is_file(self.files.bundle));
+        let mut text = match commands {
+            Some(_) => String::new(),
+            None => context
+                .target
+                .skill_header(self.name, &description, &metadata),
+        };
         for paragraph in preface {
             text.push_str(&format!("\n{paragraph}\n"));
         }
@@ -124,9 +129,12 @@ impl Whole<'_> {
                 text.push_str(&converted.body);
             }
         }
+        if let Some(commands) = commands {
+            text = commands.definition(&description, text.trim_start_matches(['\n', '\r']));
+        }
         let mut files = vec![(self.files.bundle.to_owned(), TreeFile::plain(text))];
-        if mention_only {
-            files.push(self.policy(context, &mut findings));
+        if let (true, Some(policy)) = (mention_only, context.target.policy_file()) {
+            files.push(self.policy(policy, context, &mut findings));
         }
         account.warnings = findings;
         Converted {
@@ -136,8 +144,12 @@ impl Whole<'_> {
         }
     }
 
-    fn policy(&self, context: &Context<'_>, findings: &mut Vec<Finding>) -> (String, TreeFile) {
-        let name = context.target.policy_file();
+    fn policy(
+        &self,
+        name: &str,
+        context: &Context<'_>,
+        findings: &mut Vec<Finding>,
+    ) -> (String, TreeFile) {
         let source = in_folder(self.policy_from, name);
         let existing = context
             .source

@@ -48,6 +48,9 @@ pub(super) fn assemble(
             .filter(|command| matches!(command.source.text, CommandText::File(_)))
             .map(|command| command.file),
     );
+    if target.agents_lie_where_claudes_do() {
+        replaced.extend(naming.agents.iter().map(|agent| agent.source.file.as_str()));
+    }
     let mut bundle = Tree::default();
     let mut failures = Vec::new();
     for (path, file) in context.source.tree.iter() {
@@ -78,7 +81,7 @@ pub(super) fn assemble(
     if let Some(hooks) = &made.hooks.file {
         bundle.insert(target.hooks_file(), json_file(hooks));
     }
-    if !made.servers.is_empty() {
+    if !made.servers.is_empty() && target.servers_file() != target.manifest_file() {
         bundle.insert(
             target.servers_file(),
             json_file(&json!({ "mcpServers": made.servers })),

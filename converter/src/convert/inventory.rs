@@ -25,7 +25,7 @@ impl Inventory {
             version: _,
             description: _,
             manifest: _,
-            codex_manifest: _,
+            own_manifest: _,
             skills,
             commands,
             agents,

@@ -116,7 +116,7 @@ pub fn convert(
 
 /// The plugin's parts, its name as the target takes it.
 fn found(source: &Source, target: &dyn Target) -> Result<Discovered, ConversionError> {
-    let mut found = discover(source)?;
+    let mut found = discover(source, target.manifest_file())?;
     let name = target.plugin_name(&found.plugin.name);
     if name != found.plugin.name {
         found.findings.push(Finding::new(
@@ -177,9 +177,9 @@ impl Run<'_> {
             name: &plugin.name,
             description: plugin.description.as_deref(),
             claude: &plugin.manifest,
-            own: plugin.codex_manifest.as_ref(),
+            own: plugin.own_manifest.as_ref(),
             skills: !naming.skills.is_empty() || !naming.commands.is_empty(),
-            servers: !servers.servers.is_empty(),
+            servers: &servers.servers,
             hooks: hooks.file.is_some(),
         });
         let at = || Location::new(crate::discovery::CLAUDE_MANIFEST, 1);

@@ -17,31 +17,31 @@ impl Finder<'_> {
     pub(super) fn hooks(&mut self) -> Result<(), ConversionError> {
         let manifests = self.manifests;
         let mut read = BTreeSet::new();
-        // The author has decided for Codex: Claude's hooks are accounted for, and left out.
-        if let Some(declared) = manifests.declared_for_codex("hooks") {
+        // The author has decided for the target: Claude's hooks are accounted for, and left out.
+        if let Some(declared) = manifests.declared_for_target("hooks") {
             self.hooks_of(&declared, &mut read)?;
-            let for_codex = self.mark_native();
+            let for_target = self.mark_native();
             self.hooks_for_claude(&mut read)?;
-            let others = self.found.plugin.hooks.split_off(for_codex);
+            let others = self.found.plugin.hooks.split_off(for_target);
             for hook in others {
                 self.drop(
                     Kind::Hook,
                     &hook.event,
                     Location::new(&hook.file, hook.line),
-                    Code::AuthorCodexManifestUsed,
-                    "the author's own manifest for Codex says which hooks run there, and this is none of them",
+                    Code::AuthorManifestUsed,
+                    "the author's own manifest for the target says which hooks run there, and this is none of them",
                 );
             }
             return Ok(());
         }
         self.hooks_for_claude(&mut read)?;
-        if manifests.are_for_codex_alone() {
+        if manifests.are_for_target_alone() {
             self.mark_native();
         }
         Ok(())
     }
 
-    /// All hooks found so far are written for Codex; gives their number.
+    /// All hooks found so far are written for the target; gives their number.
     fn mark_native(&mut self) -> usize {
         let hooks = &mut self.found.plugin.hooks;
         hooks.iter_mut().for_each(|hook| hook.is_native = true);

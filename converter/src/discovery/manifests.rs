@@ -1,9 +1,9 @@
-//! What says of what a plugin consists: Claude's manifest, the marketplace's entry, the author's own manifest for Codex.
+//! What says of what a plugin consists: Claude's manifest, the marketplace's entry, the author's own manifest for the target.
 
 use serde_json::{Map, Value};
 
 use super::json::{Json, step};
-use super::{CLAUDE_MANIFEST, CLAUDE_MARKETPLACE, CODEX_MANIFEST, PORTABLE_FILES, portable};
+use super::{CLAUDE_MANIFEST, CLAUDE_MARKETPLACE, PORTABLE_FILES, portable};
 use crate::error::ConversionError;
 use crate::report::{Code, Finding, Location};
 use crate::source::{Plugin, Source};
@@ -32,7 +32,8 @@ const ENTRY_KEYS: &[&str] = &["source", "strict", "category", "tags", "relevance
 pub(super) struct Manifests {
     claude: Option<Json>,
     entry: Option<Json>,
-    codex: Option<Json>,
+    /// That of the author for the target.
+    own: Option<Json>,
     /// That of Agent Plugins 1.0: it says what Claude's does not.
     portable: Option<Json>,
     /// Whether the entry alone says what there is (`strict: false`).
@@ -81,7 +82,7 @@ impl Manifests {
     ///
     /// # Errors
     /// If one is not a JSON object.
-    pub(super) fn read(source: &Source) -> Result<Self, ConversionError> {
+    pub(super) fn read(source: &Source, own: &str) -> Result<Self, ConversionError> {
         let read = |path: &str| -> Result<Option<Json>, ConversionError> {
             let Some(file) = source.tree.get(path) else {
                 return Ok(None);
@@ -106,12 +107,12 @@ impl Manifests {
         let mut manifests = Self {
             claude: read(CLAUDE_MANIFEST)?,
             entry,
-            codex: read(CODEX_MANIFEST)?,
+            own: read(own)?,
             portable: portable(&source.tree, PORTABLE_FILES[0]),
             entry_alone,
             findings: Vec::new(),
         };
-        for json in [&manifests.claude, &manifests.codex, &manifests.portable]
+        for json in [&manifests.claude, &manifests.own, &manifests.portable]
             .into_iter()
             .flatten()
         {
@@ -129,11 +130,11 @@ impl Manifests {
                 ));
             }
         }
-        if let Some(codex) = &manifests.codex {
+        if let Some(own) = &manifests.own {
             manifests.findings.push(Finding::new(
-                Code::AuthorCodexManifestUsed,
-                codex.at(""),
-                "the author's own manifest for Codex is used; what it leaves out is taken from Claude's",
+                Code::AuthorManifestUsed,
+                own.at(""),
+                "the author's own manifest for the target is used; what it leaves out is taken from Claude's",
             ));
         }
         Ok(manifests)
@@ -141,13 +142,13 @@ impl Manifests {
 
     /// Whether nothing says that this is a plugin.
     pub(super) fn are_none(&self) -> bool {
-        let all = [&self.claude, &self.entry, &self.codex, &self.portable];
+        let all = [&self.claude, &self.entry, &self.own, &self.portable];
         all.iter().all(|json| json.is_none())
     }
 
-    /// Whether the author has written for Codex and not for Claude.
-    pub(super) fn are_for_codex_alone(&self) -> bool {
-        self.claude.is_none() && self.portable.is_none() && self.codex.is_some()
+    /// Whether the author has written for the target and not for Claude.
+    pub(super) fn are_for_target_alone(&self) -> bool {
+        self.claude.is_none() && self.portable.is_none() && self.own.is_some()
     }
 
     /// Whether only what the entry lists of a kind counts, default folders left aside.
@@ -166,7 +167,7 @@ impl Manifests {
             let json = json.as_ref();
             json.is_some_and(|json| declared_in(json, key).is_some())
         };
-        let own = [&self.claude, &self.codex, &self.portable];
+        let own = [&self.claude, &self.own, &self.portable];
         let entry_adds = !self.entry_alone && own.iter().any(|json| json.is_some());
         let is_replaced = says(&self.claude) || says(&self.portable);
         (!is_replaced || self.entry_alone) && (!says(&self.entry) || entry_adds)
@@ -183,9 +184,9 @@ impl Manifests {
         own.into_iter().chain(entry).collect()
     }
 
-    /// What the author's own manifest for Codex declares under a key.
-    pub(super) fn declared_for_codex(&self, key: &str) -> Option<Declared<'_>> {
-        declared_in(self.codex.as_ref()?, key)
+    /// What the author's own manifest for the target declares under a key.
+    pub(super) fn declared_for_target(&self, key: &str) -> Option<Declared<'_>> {
+        declared_in(self.own.as_ref()?, key)
     }
 
     /// The plugin, without its parts.
@@ -206,7 +207,7 @@ impl Manifests {
                 claude.entry(key).or_insert(value);
             }
         }
-        let codex = object(&self.codex);
+        let own_manifest = object(&self.own);
         let (mut manifest, fills) = if self.entry_alone {
             let claude = claude
                 .into_iter()
@@ -228,14 +229,14 @@ impl Manifests {
                 .find(|text| !text.is_empty())
                 .map(str::to_owned)
         };
-        // Claude's users know its name; what it is for, the author has told Codex.
-        let name = text_of([Some(&manifest), codex.as_ref()], "name");
-        let own = |key: &str| text_of([codex.as_ref(), Some(&manifest)], key);
+        // Claude's users know its name; what it is for, the author has told the target.
+        let name = text_of([Some(&manifest), own_manifest.as_ref()], "name");
+        let own = |key: &str| text_of([own_manifest.as_ref(), Some(&manifest)], key);
         Plugin {
             name: name.unwrap_or_else(|| source.folder.clone()),
             version: own("version"),
             description: own("description"),
-            codex_manifest: codex.clone(),
+            own_manifest: own_manifest.clone(),
             manifest: manifest.clone(),
             ..Plugin::default()
         }

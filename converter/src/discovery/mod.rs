@@ -33,8 +33,6 @@ use crate::source::{Plugin, Source};
 pub(crate) const SKILL_FILE: &str = "SKILL.md";
 /// Claude's manifest.
 pub(crate) const CLAUDE_MANIFEST: &str = ".claude-plugin/plugin.json";
-/// The manifest an author may have written for Codex.
-pub(crate) const CODEX_MANIFEST: &str = ".codex-plugin/plugin.json";
 /// The manifest of Agent Plugins 1.0, and its file of MCP servers: each counts where it names its `$schema`.
 pub(crate) const PORTABLE_FILES: [&str; 2] = ["plugin.json", "mcp.json"];
 /// Where Claude looks for a marketplace.
@@ -51,12 +49,12 @@ pub(crate) struct Discovered {
     pub(crate) findings: Vec<Finding>,
 }
 
-/// Finds a plugin's parts.
+/// Finds a plugin's parts. `own_manifest` is the file in which its author may have written for the target.
 ///
 /// # Errors
 /// If a file that declares parts can't be read, or there is no part at all.
-pub(crate) fn discover(source: &Source) -> Result<Discovered, ConversionError> {
-    let manifests = Manifests::read(source)?;
+pub(crate) fn discover(source: &Source, own_manifest: &str) -> Result<Discovered, ConversionError> {
+    let manifests = Manifests::read(source, own_manifest)?;
     let mut finder = Finder {
         source,
         manifests: &manifests,

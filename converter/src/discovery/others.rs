@@ -1,4 +1,4 @@
-//! What Claude's plugins can hold and Codex has no counterpart of.
+//! What Claude's plugins can hold and no target has a counterpart of.
 
 use serde_json::Value;
 

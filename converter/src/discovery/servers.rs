@@ -16,7 +16,7 @@ const DEFAULT: &str = ".mcp.json";
 const PACKED: &[&str] = &[".mcpb", ".dxt"];
 
 impl Finder<'_> {
-    /// Where two have one name the later counts: the manifest over the file, the author's choice for Codex over both.
+    /// Where two have one name the later counts: the manifest over the file, the author's choice for the target over both.
     pub(super) fn servers(&mut self) -> Result<(), ConversionError> {
         let manifests = self.manifests;
         let mut read = BTreeSet::new();
@@ -28,13 +28,13 @@ impl Finder<'_> {
             read.insert(json.file);
         }
         self.servers_in(DEFAULT, &mut read)?;
-        let for_codex = manifests.declared_for_codex("mcpServers");
+        let for_target = manifests.declared_for_target("mcpServers");
         let says_none = |declared: &&Declared<'_>| is_empty(declared.value);
-        let wants_none = for_codex.as_ref().filter(says_none).is_some();
+        let wants_none = for_target.as_ref().filter(says_none).is_some();
         let declared = manifests.declared("mcpServers");
         for declared in declared
             .iter()
-            .chain(for_codex.iter().filter(|_| !wants_none))
+            .chain(for_target.iter().filter(|_| !wants_none))
             .flat_map(Declared::each)
         {
             match declared.value {
@@ -44,7 +44,7 @@ impl Finder<'_> {
                     path,
                     declared.at(),
                     Code::UnsupportedMcpb,
-                    "a server packed into an archive can't be run by Codex",
+                    "a server packed into an archive can't be run",
                 ),
                 Value::String(path) => {
                     if let Some(file) = self.file_of(path, &declared, Kind::McpServer) {
@@ -60,7 +60,7 @@ impl Finder<'_> {
         Ok(())
     }
 
-    /// The author wants none in Codex: Claude's are accounted for, and left out.
+    /// The author wants none in the target: Claude's are accounted for, and left out.
     fn drop_servers(&mut self) {
         self.servers.clear();
         for server in std::mem::take(&mut self.found.plugin.servers) {
@@ -68,8 +68,8 @@ impl Finder<'_> {
                 Kind::McpServer,
                 &server.name,
                 Location::new(&server.file, server.line),
-                Code::AuthorCodexManifestUsed,
-                "the author's own manifest for Codex says that no server runs there",
+                Code::AuthorManifestUsed,
+                "the author's own manifest for the target says that no server runs there",
             );
         }
     }

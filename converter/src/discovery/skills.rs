@@ -11,12 +11,12 @@ use crate::source::SkillSource;
 const DEFAULT: &str = "skills";
 
 impl Finder<'_> {
-    /// The author's choice for Codex comes first, so that it wins where two have one name.
+    /// The author's choice for the target comes first, so that it wins where two have one name.
     pub(super) fn skills(&mut self) {
         let mut kept = IndexSet::new();
         let mut searched = IndexSet::new();
-        let for_codex = self.manifests.declared_for_codex("skills");
-        for declared in for_codex.iter().flat_map(super::manifests::Declared::each) {
+        let for_target = self.manifests.declared_for_target("skills");
+        for declared in for_target.iter().flat_map(super::manifests::Declared::each) {
             // Manifests made by tools name the default folder whether it is there or not.
             let is_default = declared
                 .value
@@ -146,7 +146,7 @@ impl Finder<'_> {
     }
 }
 
-/// Folders whose name begins with a dot are never searched, by Claude or by Codex.
+/// Folders whose name begins with a dot are never searched, by Claude or by the targets.
 pub(crate) fn is_hidden(path: &str) -> bool {
     path.split('/').any(|part| part.starts_with('.'))
 }

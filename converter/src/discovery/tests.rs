@@ -6,6 +6,13 @@ use serde_json::{Value, json};
 use super::*;
 use crate::source::CommandText;
 
+/// Where an author writes for the target of these tests.
+const CODEX_MANIFEST: &str = ".codex-plugin/plugin.json";
+
+fn discover(source: &Source) -> Result<Discovered, ConversionError> {
+    super::discover(source, CODEX_MANIFEST)
+}
+
 pub(crate) fn tree(files: &[(&str, &str)]) -> Tree {
     files
         .iter()
@@ -443,7 +450,7 @@ fn the_authors_own_choice_of_hooks_counts() {
         );
         let hooks = &found.plugin.hooks;
         assert!(hooks.iter().all(|hook| hook.is_native == native), "{own}");
-        assert!(codes(&found).contains(&"author-codex-manifest-used"));
+        assert!(codes(&found).contains(&"author-manifest-used"));
         assert_eq!(found.plugin.name, "p");
     }
 }
@@ -533,7 +540,7 @@ fn the_author_can_want_no_servers_in_codex() {
             .map(|server| server.name.as_str());
         assert_eq!(servers.collect::<Vec<_>>(), kept, "{own}");
         let dropped = if kept.is_empty() {
-            let code = "author-codex-manifest-used";
+            let code = "author-manifest-used";
             vec![
                 format!("mcpServer a @ .mcp.json:2 {code}"),
                 format!("mcpServer b @ {CLAUDE_MANIFEST}:1 {code}"),

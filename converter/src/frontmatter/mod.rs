@@ -1,4 +1,4 @@
-//! The YAML at the head of a Markdown file: read as Claude does, written so that Codex takes it for sure.
+//! The YAML at the head of a Markdown file: read as Claude does, written so that every reader takes it.
 //!
 //! A strict YAML reader goes first. What it refuses goes to a reader by lines, and each mending is told.
 

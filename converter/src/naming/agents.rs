@@ -59,6 +59,12 @@ impl Namer<'_, '_> {
         }
     }
 
+    /// Whether a file is an agent's own, and the converted one takes its place.
+    fn is_replaced(&self, file: &str) -> bool {
+        let agents = &self.plugin.agents;
+        self.target.agents_lie_where_claudes_do() && agents.iter().any(|agent| agent.file == file)
+    }
+
     /// The file of an agent: one that the plugin has already is left alone, and so is that of another agent, by
     /// its file's name in lower case, unless that one's name differs by case alone.
     fn agent_file(&self, name: &str, taken: &BTreeMap<String, String>) -> String {
@@ -73,7 +79,7 @@ impl Namer<'_, '_> {
             let file = self.target.agent_file(&stem);
             if is_other(&file) {
                 stem = format!("{plain}-{number}");
-            } else if self.source.tree.get(&file).is_some() {
+            } else if self.source.tree.get(&file).is_some() && !self.is_replaced(&file) {
                 stem = format!("{stem}-converted");
             } else {
                 break;

@@ -1,12 +1,12 @@
-//! Files that are no parts of the plugin, and that Codex would make some of: each `SKILL.md` it finds is a skill to
-//! it, and when it installs a bundle, so is each text among the commands. They get other names.
+//! Files that are no parts of the plugin, and that the target would make some of: each `SKILL.md` it finds is a skill to
+//! it, and so may be each text among the commands when it installs a bundle. They get other names.
 
 use std::collections::BTreeSet;
 
 use super::Namer;
 use crate::context::relocated;
-use crate::discovery::{SKILL_FILE, is_hidden};
-use crate::paths::{file_name, folder_of, in_folder};
+use crate::discovery::SKILL_FILE;
+use crate::paths::{folder_of, in_folder};
 use crate::report::{Code, Finding, Location};
 
 /// What a `SKILL.md` is called instead.
@@ -19,7 +19,9 @@ impl Namer<'_, '_> {
     }
 
     fn command_files(&mut self) {
-        let folder = self.target.migrated_folder();
+        let Some(folder) = self.target.migrated_folder() else {
+            return;
+        };
         let moved = &self.naming.moved;
         let others: Vec<&str> = self
             .source
@@ -61,7 +63,7 @@ impl Namer<'_, '_> {
             .tree
             .iter()
             .map(|(path, _)| path)
-            .filter(|path| file_name(path) == SKILL_FILE && !is_hidden(path))
+            .filter(|path| self.target.finds_skill(path))
             .filter(|path| !skills.contains(path) && !self.naming.moved.contains_key(*path))
             .collect();
         let new_paths: Vec<(String, String)> = others

@@ -1,4 +1,4 @@
-//! Commands: skills under the names that Claude's users know. A skill of the same name wins.
+//! Commands, which are skills where the target has none: under the names that Claude's users know. A skill of the same name wins.
 
 use serde_json::Value;
 
@@ -76,7 +76,7 @@ impl<'a> Namer<'a, '_> {
                 self.target.skill_folder(&name)
             }
         };
-        let bundle_file = self.skill_file(&place);
+        let (name, bundle_file) = self.command_place(name, &place);
         if matches!(command.text, CommandText::File(_)) {
             self.naming
                 .moved
@@ -98,6 +98,18 @@ impl<'a> Namer<'a, '_> {
             shadowed,
             findings,
         });
+    }
+
+    /// Where a command lies that has this place among the names of skills, and its name there.
+    pub(super) fn command_place(&self, name: String, place: &str) -> (String, String) {
+        let Some(commands) = self.target.commands() else {
+            return (name, self.skill_file(place));
+        };
+        // What tells it from another one of that place.
+        let plain = self.target.skill_folder(&name);
+        let number = place.strip_prefix(&plain).unwrap_or_default();
+        let place = commands.place(&self.plugin.name, &format!("{name}{number}"));
+        (place.name, place.file)
     }
 
     fn is_skill(&self, name: &str) -> bool {

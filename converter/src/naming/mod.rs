@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 use crate::discovery::dropped;
 use crate::frontmatter::Document;
-use crate::names::PluginNames;
+use crate::names::{Names, PluginNames};
 use crate::options::{Options, PluginAliases};
 use crate::report::{Account, Code, Finding, Kind, Location};
 use crate::source::{AgentSource, CommandSource, Plugin, Source};
@@ -91,6 +91,7 @@ pub(crate) fn name<'a>(
         source,
         plugin,
         target,
+        neighbours: &options.neighbours,
         aliases: options.aliases.plugins.get(&plugin.name).unwrap_or(&none),
         taken: BTreeMap::new(),
         naming: Naming::default(),
@@ -107,6 +108,7 @@ struct Namer<'a, 'b> {
     source: &'a Source,
     plugin: &'a Plugin,
     target: &'b dyn Target,
+    neighbours: &'b Names,
     aliases: &'b PluginAliases,
     /// Names by their folder in lower case, and whether a skill has them: what one folder can't hold twice.
     taken: BTreeMap<String, (String, Kind)>,
@@ -226,7 +228,7 @@ pub(crate) fn text(bytes: &[u8]) -> Result<&str, Unreadable> {
     })
 }
 
-/// A name on one line, without what no name can hold, and with one space where it has several: as Codex shows it.
+/// A name on one line, without what no name can hold, and with one space where it has several.
 fn clean(name: &str) -> String {
     let words: Vec<&str> = name
         .split(|c: char| c.is_whitespace() || c.is_control())

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{Claim, NamedSkill, Namer, clean};
 use crate::discovery::{ancestors, dropped, skill_file};
 use crate::frontmatter;
+use crate::names::PluginNames;
 use crate::paths::{file_name, folder_of};
 use crate::report::{Code, Finding, Kind, Location};
 
@@ -48,6 +49,12 @@ impl Namer<'_, '_> {
             let at = Location::new(&file, document.header.line("name"));
             let mut findings = Vec::new();
             let name = self.alias(&claude_name, at.clone(), &mut findings);
+            let title = self.target.skill_title(&name);
+            if title != name {
+                let message = format!("`{name}` is called `{title}`");
+                findings.push(Finding::new(Code::SkillRenamed, at.clone(), message));
+            }
+            let name = title;
             let place = match self.claim(&name, Kind::Skill) {
                 Claim::Free(place) => place,
                 Claim::Twice => {
@@ -69,7 +76,15 @@ impl Namer<'_, '_> {
                     self.target.skill_folder(&name)
                 }
             };
-            let bundle_file = self.lay(&skill.folder, &file, &place, &holders);
+            let only_users_call = document.header.flag("disable-model-invocation") == Some(true);
+            let (name, bundle_file) = if only_users_call && self.target.policy_file().is_none() {
+                let (name, bundle_file) = self.command_place(name, &place);
+                self.naming.moved.insert(file.clone(), bundle_file.clone());
+                (name, bundle_file)
+            } else {
+                let bundle_file = self.lay(&skill.folder, &file, &place, &holders);
+                (name, bundle_file)
+            };
             if bundle_file != file && file_name(&skill.folder) != place {
                 findings.push(Finding::new(
                     Code::SkillMoved,
@@ -80,6 +95,7 @@ impl Namer<'_, '_> {
                     ),
                 ));
             }
+            self.tell_shared(&name, &file, &mut findings);
             let names = &mut self.naming.names.skills;
             names.insert(claude_name.clone(), name.clone());
             self.naming.skills.push(NamedSkill {
@@ -91,6 +107,27 @@ impl Namer<'_, '_> {
                 bundle_file,
                 findings,
             });
+        }
+    }
+
+    /// Says of a name that a neighbour has, too, where all plugins' skills have one set of names.
+    fn tell_shared(&self, name: &str, file: &str, findings: &mut Vec<Finding>) {
+        let own = self.plugin.name.as_str();
+        let full = self.target.skill_name(own, name);
+        let mut neighbours = self.neighbours.plugins.iter();
+        let has = |plugin: &str, names: &PluginNames| {
+            let mut skills = names.skills.values();
+            plugin != own && skills.any(|skill| self.target.skill_name(plugin, skill) == full)
+        };
+        if let Some((other, _)) = neighbours.find(|(plugin, names)| has(plugin, names)) {
+            findings.push(Finding::new(
+                Code::NameShared,
+                Location::new(file, 1),
+                format!(
+                    "the plugin `{other}` has a `{full}`, too: of the two, {} has one",
+                    self.target.name()
+                ),
+            ));
         }
     }
 

@@ -5,7 +5,7 @@ use codex_loadout_bundle::TreeFile;
 use super::*;
 use crate::discovery::discover;
 use crate::discovery::tests::tree;
-use crate::target::Codex;
+use crate::target::{Codex, Layout as _};
 
 /// Names by component, moves, and codes of what was found.
 fn named(
@@ -27,7 +27,7 @@ fn named(
         .iter()
         .map(|(old, new)| ((*old).to_owned(), (*new).to_owned()))
         .collect();
-    let plugin = discover(&source).unwrap().plugin;
+    let plugin = discover(&source, Codex.manifest_file()).unwrap().plugin;
     let naming = name(&source, &plugin, &options, &Codex);
     let skills = naming
         .skills

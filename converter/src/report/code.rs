@@ -39,16 +39,16 @@ macro_rules! codes {
 }
 
 codes! {
-    /// Frontmatter was not YAML that Codex takes; it was mended.
+    /// Frontmatter was not YAML that the target takes; it was mended.
     FrontmatterRepaired = "frontmatter-repaired", Note;
     /// A description was made from the text.
     DescriptionSynthesized = "description-synthesized", Note;
-    /// A description was cut to what Codex shows.
+    /// A description was cut to what the target shows.
     DescriptionTruncated = "description-truncated", Loss;
 
     // Components
     /// The author's own manifest for the target was used.
-    AuthorCodexManifestUsed = "author-codex-manifest-used", Note;
+    AuthorManifestUsed = "author-manifest-used", Note;
     /// A key stands twice in a JSON file: the last one counts.
     DuplicateKey = "duplicate-key", Loss;
     /// A value of a manifest is of a type that means nothing.
@@ -145,7 +145,11 @@ codes! {
     FolderNameDiffers = "folder-name-differs", Failure;
     /// A link that led somewhere in the source leads nowhere in the bundle.
     LinkBroken = "link-broken", Failure;
+    /// A name that another plugin's part has, too, where all plugins' parts have one set of names.
+    NameShared = "name-shared", Loss;
     // Texts
+    /// What the target would replace in a text was set apart from it.
+    ExpansionSetApart = "expansion-set-apart", Note;
     /// An `@path` that can only be meant as a file of the plugin leads to none.
     IncludeUnresolved = "include-unresolved", Failure;
     /// A word that only Claude Code understands is left in a text, and nothing was said of it.

@@ -3,8 +3,12 @@
 mod layout;
 mod manifest;
 mod rules;
+mod servers;
 
-use super::{FieldShape, HookEvent, HookSubject, HookTool, Target, ToolWords, Transport};
+use super::{Adapter, Commands, HookEvent, HookSubject, HookTool, Hooks, Target, ToolWords};
+use crate::components::servers::definition::{Draft, Transport};
+use crate::components::shell;
+use crate::report::Finding;
 
 /// Codex, as measured with 0.169.0.
 #[derive(Debug, Clone, Copy, Default)]
@@ -19,8 +23,16 @@ impl Target for Codex {
         1024
     }
 
+    fn skill_name(&self, plugin: &str, skill: &str) -> String {
+        format!("{plugin}:{skill}")
+    }
+
     fn skill_call(&self, full_name: &str) -> String {
         format!("${full_name}")
+    }
+
+    fn agent_name(&self, plugin: &str, agent: &str) -> String {
+        format!("{plugin}:{agent}")
     }
 
     fn built_in_agent(&self, claude_name: &str) -> Option<(&'static str, Option<&'static str>)> {
@@ -40,96 +52,138 @@ impl Target for Codex {
         TOOLS
     }
 
-    // Hooks and servers
-    fn hook_event(&self, name: &str) -> Option<HookEvent> {
-        use HookSubject::{Agent, Nothing, Tool, Word};
-        let (subject, can_block) = match name {
-            "PreToolUse" | "PermissionRequest" => (Tool, true),
-            "PostToolUse" => (Tool, false),
-            "SubagentStart" | "SubagentStop" => (Agent, false),
-            "SessionStart" | "SessionEnd" | "PreCompact" | "PostCompact" => (Word, false),
-            "UserPromptSubmit" => (Nothing, true),
-            "Stop" | "Interrupt" | "PreModelRequest" | "PostModelRequest" => (Nothing, false),
-            _ => return None,
-        };
-        Some(HookEvent {
-            subject,
-            can_block,
-            longest: super::hook_trust::longest(name),
-        })
+    fn commands(&self) -> Option<&'static dyn Commands> {
+        None
     }
 
-    fn hook_tool(&self, claude_tool: &str) -> Option<HookTool> {
-        let tool = |name, same_input, also| HookTool {
-            name,
-            same_input,
-            also,
-        };
-        match claude_tool {
-            "Bash" => Some(tool("Bash", true, None)),
-            // A model without the tool edits with `apply_patch <<EOF` in the shell: hooks see that as Bash.
-            "Write" | "Edit" | "MultiEdit" | "NotebookEdit" => {
-                Some(tool("apply_patch", false, Some("Bash")))
-            }
-            "Agent" | "Task" => Some(tool("spawn_agent", false, None)),
-            "apply_patch" => Some(tool("apply_patch", true, None)),
-            "spawn_agent" => Some(tool("spawn_agent", true, None)),
-            _ => None,
-        }
+    fn folder_seen_from(&self, _plugin: &str, _path: &str) -> Option<String> {
+        None
+    }
+
+    fn mcp_tool(&self, server: &str, tool: &str) -> String {
+        format!("mcp__{server}__{tool}")
     }
 
     fn is_server_name(&self, c: char) -> bool {
         c.is_ascii_alphanumeric() || c == '_' || c == '-'
     }
 
-    /// What 0.169.0 takes; a field of the other transport is an error there, an unknown one a warning.
-    fn server_field(&self, transport: Transport, key: &str) -> Option<FieldShape> {
-        use FieldShape::{Flag, List, Number, Object, Text, TextMap, Texts};
-        let common = match key {
-            "startup_timeout_sec" | "startup_timeout_ms" | "tool_timeout_sec" => Some(Number),
-            "enabled" | "required" | "supports_parallel_tool_calls" => Some(Flag),
-            "enabled_tools" | "disabled_tools" | "scopes" => Some(Texts),
-            "default_tools_approval_mode" | "environment_id" | "name" => Some(Text),
-            "tools" => Some(Object),
-            _ => None,
-        };
-        common.or(match (transport, key) {
-            (Transport::Stdio, "command" | "cwd") => Some(Text),
-            (Transport::Stdio, "args") => Some(Texts),
-            (Transport::Stdio, "env") => Some(TextMap),
-            (Transport::Stdio, "env_vars") => Some(List),
-            (Transport::Http, "url" | "bearer_token_env_var" | "oauth_resource" | "auth") => {
-                Some(Text)
-            }
-            (Transport::Http, "http_headers" | "env_http_headers" | "oauth") => Some(TextMap),
-            _ => None,
+    fn server(&self, draft: &mut Draft<'_, '_>, transport: Transport) -> Result<(), Finding> {
+        servers::convert(draft, transport)
+    }
+}
+
+impl Hooks for Codex {
+    fn hook_event(&self, claude_name: &str) -> Option<HookEvent> {
+        let (name, subject, can_block) = *EVENTS.iter().find(|(name, ..)| *name == claude_name)?;
+        Some(HookEvent {
+            name,
+            subject,
+            can_block,
+            longest: super::hook_trust::longest(name),
         })
     }
+
+    fn hook_tools(&self) -> &'static [(&'static str, HookTool)] {
+        HOOK_TOOLS
+    }
+
+    fn hook_matcher(&self, names: &[String], any_mcp: bool) -> String {
+        let names = names.join("|");
+        match (any_mcp, names.is_empty()) {
+            (false, _) => names,
+            (true, true) => "^mcp__.*$".to_owned(),
+            (true, false) => format!("^(?:{names}|mcp__.*)$"),
+        }
+    }
+
+    fn adapter(&self) -> Adapter {
+        Adapter {
+            name: "codex-adapter",
+            program: concat!(
+                include_str!("../../assets/codex-adapter.mjs"),
+                include_str!("../../assets/claude-rules.mjs")
+            ),
+            for_all: false,
+        }
+    }
+
+    fn has_tool_hooks(&self) -> bool {
+        true
+    }
+
+    fn gives_transcript(&self) -> bool {
+        true
+    }
+
+    fn trusts_each_hook(&self) -> bool {
+        true
+    }
+
+    fn hook_timeout(&self, seconds: u64) -> u64 {
+        seconds
+    }
+
+    fn hook_folder(&self) -> &'static str {
+        "${CLAUDE_PLUGIN_ROOT}"
+    }
+
+    fn sets_plugin_variables(&self) -> bool {
+        true
+    }
+
+    /// Codex 0.157 to 0.169: `$CODEX_HOME/plugins/data/<plugin>-<marketplace>`.
+    fn data_folder(&self, plugin: &str, marketplace: Option<&str>) -> String {
+        let id =
+            marketplace.map_or_else(|| plugin.to_owned(), |market| format!("{plugin}-{market}"));
+        format!(
+            "${{CODEX_HOME:-$HOME/.codex}}/plugins/data/{}",
+            shell::in_double_quotes(&id)
+        )
+    }
 }
 
-/// A tool by a name that is nothing else.
-const fn tool(name: &'static str, meaning: &'static str) -> ToolWords {
-    ToolWords {
+/// Its events, what their matchers are compared with, and whether a hook can keep them from happening.
+const EVENTS: &[(&str, HookSubject, bool)] = &[
+    ("PreToolUse", HookSubject::Tool, true),
+    ("PermissionRequest", HookSubject::Tool, true),
+    ("PostToolUse", HookSubject::Tool, false),
+    ("SubagentStart", HookSubject::Agent, false),
+    ("SubagentStop", HookSubject::Agent, false),
+    ("SessionStart", HookSubject::Word, false),
+    ("SessionEnd", HookSubject::Word, false),
+    ("PreCompact", HookSubject::Word, false),
+    ("PostCompact", HookSubject::Word, false),
+    ("UserPromptSubmit", HookSubject::Nothing, true),
+    ("Stop", HookSubject::Nothing, false),
+    ("Interrupt", HookSubject::Nothing, false),
+    ("PreModelRequest", HookSubject::Nothing, false),
+    ("PostModelRequest", HookSubject::Nothing, false),
+];
+
+const fn hook_tool(name: &'static str, same_input: bool, also: Option<&'static str>) -> HookTool {
+    HookTool {
         name,
-        meaning: Some(meaning),
-        ordinary: false,
+        same_input,
+        also,
     }
 }
 
-const fn unavailable(name: &'static str) -> ToolWords {
-    ToolWords {
-        name,
-        meaning: None,
-        ordinary: false,
-    }
-}
+/// A model without the tool edits with `apply_patch <<EOF` in the shell: hooks see that as Bash.
+const BY_PATCH: HookTool = hook_tool("apply_patch", false, Some("Bash"));
+const BY_SPAWN: HookTool = hook_tool("spawn_agent", false, None);
 
-const fn ordinary(tool: ToolWords) -> ToolWords {
-    ToolWords {
-        ordinary: true,
-        ..tool
-    }
-}
+const HOOK_TOOLS: &[(&str, HookTool)] = &[
+    ("Bash", hook_tool("Bash", true, None)),
+    ("Edit", BY_PATCH),
+    ("Write", BY_PATCH),
+    ("MultiEdit", BY_PATCH),
+    ("NotebookEdit", BY_PATCH),
+    ("Agent", BY_SPAWN),
+    ("Task", BY_SPAWN),
+    ("apply_patch", hook_tool("apply_patch", true, None)),
+    ("spawn_agent", hook_tool("spawn_agent", true, None)),
+];
 
 const SHELL: &str = "use the shell";
 const PATCH: &str = "edit with `apply_patch`";
@@ -137,47 +191,47 @@ const SPAWN: &str = "spawn an agent";
 
 /// Claude's tools, and the argument of one that texts name by itself.
 const TOOLS: &[ToolWords] = &[
-    tool("AskUserQuestion", "ask the user, and wait for the answer"),
-    tool("TodoWrite", "keep a checklist in your messages"),
-    tool("TodoRead", "look at your checklist"),
-    tool("WebFetch", "fetch a web page"),
-    tool("WebSearch", "search the web"),
-    tool("EnterPlanMode", "plan first, and change nothing meanwhile"),
-    tool(
+    ToolWords::new("AskUserQuestion", "ask the user, and wait for the answer"),
+    ToolWords::new("TodoWrite", "keep a checklist in your messages"),
+    ToolWords::new("TodoRead", "look at your checklist"),
+    ToolWords::new("WebFetch", "fetch a web page"),
+    ToolWords::new("WebSearch", "search the web"),
+    ToolWords::new("EnterPlanMode", "plan first, and change nothing meanwhile"),
+    ToolWords::new(
         "ExitPlanMode",
         "show your plan, and wait until the user agrees to it",
     ),
-    tool("NotebookEdit", PATCH),
-    tool("NotebookRead", SHELL),
-    tool("MultiEdit", PATCH),
-    tool("BashOutput", "read what the command has written so far"),
-    tool("SlashCommand", "open the skill's `SKILL.md` and follow it"),
-    tool("subagent_type", "`agent_type`, the agent to spawn"),
-    ordinary(tool("Task", SPAWN)),
-    ordinary(tool("Agent", SPAWN)),
-    ordinary(tool("Skill", "open the skill's `SKILL.md` and follow it")),
-    ordinary(tool("Edit", PATCH)),
-    ordinary(tool("Write", PATCH)),
-    ordinary(tool("Read", SHELL)),
-    ordinary(tool("Glob", SHELL)),
-    ordinary(tool("Grep", SHELL)),
-    ordinary(tool("Bash", SHELL)),
+    ToolWords::new("NotebookEdit", PATCH),
+    ToolWords::new("NotebookRead", SHELL),
+    ToolWords::new("MultiEdit", PATCH),
+    ToolWords::new("BashOutput", "read what the command has written so far"),
+    ToolWords::new("SlashCommand", "open the skill's `SKILL.md` and follow it"),
+    ToolWords::new("subagent_type", "`agent_type`, the agent to spawn"),
+    ToolWords::new("Task", SPAWN).ordinary(),
+    ToolWords::new("Agent", SPAWN).ordinary(),
+    ToolWords::new("Skill", "open the skill's `SKILL.md` and follow it").ordinary(),
+    ToolWords::new("Edit", PATCH).ordinary(),
+    ToolWords::new("Write", PATCH).ordinary(),
+    ToolWords::new("Read", SHELL).ordinary(),
+    ToolWords::new("Glob", SHELL).ordinary(),
+    ToolWords::new("Grep", SHELL).ordinary(),
+    ToolWords::new("Bash", SHELL).ordinary(),
     // Lists of tasks that agents share.
-    unavailable("TaskCreate"),
-    unavailable("TaskUpdate"),
-    unavailable("TaskList"),
-    unavailable("TaskGet"),
-    unavailable("TeamCreate"),
-    unavailable("TeamDelete"),
-    unavailable("SendMessage"),
-    unavailable("CronCreate"),
-    unavailable("CronDelete"),
-    unavailable("CronList"),
-    unavailable("EnterWorktree"),
-    unavailable("ExitWorktree"),
-    unavailable("KillShell"),
-    unavailable("ScheduleWakeup"),
-    unavailable("ToolSearch"),
-    ordinary(unavailable("Monitor")),
-    ordinary(unavailable("Workflow")),
+    ToolWords::unavailable("TaskCreate"),
+    ToolWords::unavailable("TaskUpdate"),
+    ToolWords::unavailable("TaskList"),
+    ToolWords::unavailable("TaskGet"),
+    ToolWords::unavailable("TeamCreate"),
+    ToolWords::unavailable("TeamDelete"),
+    ToolWords::unavailable("SendMessage"),
+    ToolWords::unavailable("CronCreate"),
+    ToolWords::unavailable("CronDelete"),
+    ToolWords::unavailable("CronList"),
+    ToolWords::unavailable("EnterWorktree"),
+    ToolWords::unavailable("ExitWorktree"),
+    ToolWords::unavailable("KillShell"),
+    ToolWords::unavailable("ScheduleWakeup"),
+    ToolWords::unavailable("ToolSearch"),
+    ToolWords::unavailable("Monitor").ordinary(),
+    ToolWords::unavailable("Workflow").ordinary(),
 ];

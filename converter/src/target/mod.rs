@@ -1,38 +1,102 @@
 //! The platform a plugin is converted for: its layout, its limits, and its words.
 //!
-//! Another platform is another implementation of [`Target`]; nothing else names files or words of Codex.
+//! Another platform is another implementation of [`Target`]; nothing else names files or words of one.
 
 mod codex;
+mod gemini;
 pub mod hook_trust;
+mod hooks;
 mod layout;
 
 pub use codex::Codex;
-pub use layout::{AgentDefinition, Layout, ManifestFacts};
+pub use gemini::Gemini;
+pub use hooks::{Adapter, HookEvent, HookSubject, HookTool, Hooks};
+pub use layout::{AgentDefinition, AgentTools, Layout, ManifestFacts};
+
+use crate::components::servers::definition::{Draft, Transport};
+use crate::report::Finding;
 
 /// The platform a plugin is converted for.
-pub trait Target: Layout + Sync {
+pub trait Target: Layout + Hooks + std::fmt::Debug + Sync {
     /// What it is called.
     fn name(&self) -> &'static str;
     /// Longest description that reaches the model whole, in characters.
     fn description_limit(&self) -> usize;
-    /// How a text calls a skill, `plugin:skill` being its full name: Codex's `$plugin:skill`.
+    /// What a skill is called among those of all plugins: Codex's `plugin:skill`.
+    fn skill_name(&self, plugin: &str, skill: &str) -> String;
+    /// How a text calls a skill of this full name: Codex's `$plugin:skill`.
     fn skill_call(&self, full_name: &str) -> String;
+    /// What an agent is called among those of all plugins: Codex's `plugin:agent`.
+    fn agent_name(&self, plugin: &str, agent: &str) -> String;
     /// The platform's own agent for one of Claude's built-in ones (`general-purpose`, `Explore`, `Plan`), and what is to be said of it besides.
     fn built_in_agent(&self, claude_name: &str) -> Option<(&'static str, Option<&'static str>)>;
     /// What a text calls the argument that names an agent: Codex's `agent_type`.
     fn agent_argument(&self) -> &'static str;
     /// What the names of Claude's tools mean. Those that are not in it need no word.
     fn tools(&self) -> &'static [ToolWords];
+    /// Commands of users; `None`: the platform has none, and they become skills.
+    fn commands(&self) -> Option<&'static dyn Commands>;
+    /// How a text of the bundle at this path names the bundle's own folder; `None`: by the way to it from the text's own.
+    fn folder_seen_from(&self, plugin: &str, path: &str) -> Option<String>;
 
-    // Hooks and servers
-    /// The event of this name; `None` if there is none.
-    fn hook_event(&self, name: &str) -> Option<HookEvent>;
-    /// The tool that hooks see where Claude's tool of this name would be called; `None` if nothing ever stands for it.
-    fn hook_tool(&self, claude_tool: &str) -> Option<HookTool>;
+    /// How the tool of an MCP server is called.
+    fn mcp_tool(&self, server: &str, tool: &str) -> String;
     /// Whether the name of an MCP server may have this character.
     fn is_server_name(&self, c: char) -> bool;
-    /// What a field of an MCP server's definition must be, if it has a meaning there.
-    fn server_field(&self, transport: Transport, key: &str) -> Option<FieldShape>;
+    /// Writes an MCP server's definition.
+    ///
+    /// # Errors
+    /// Why it can't be had.
+    fn server(&self, draft: &mut Draft<'_, '_>, transport: Transport) -> Result<(), Finding>;
+}
+
+/// Commands as a platform has them.
+pub trait Commands: Sync {
+    /// Where a command lies, and what it is called among those of all plugins.
+    fn place(&self, plugin: &str, name: &str) -> CommandPlace;
+    /// Whether the file at this path is one.
+    fn is_file(&self, path: &str) -> bool;
+    /// What its file says.
+    fn definition(&self, description: &str, prompt: &str) -> String;
+    /// What is put into its text.
+    fn expansions(&self) -> &'static Expansions;
+}
+
+/// Where a command lies, and what it is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandPlace {
+    /// Its file.
+    pub file: String,
+    /// Its full name.
+    pub name: String,
+}
+
+/// What a platform puts into the text of a command before a model reads it.
+#[derive(Debug)]
+pub struct Expansions {
+    /// Stands for all that the user wrote after the command's name.
+    pub arguments: &'static str,
+    /// What stands around the path of a file of the project.
+    pub include: (&'static str, &'static str),
+    /// What stands around a command whose output is put in.
+    pub shell: (&'static str, &'static str),
+}
+
+impl Expansions {
+    /// A path or a command between its marks; `None` if its own braces would end it too early or too late.
+    pub(crate) fn around(marks: (&str, &str), inside: &str) -> Option<String> {
+        Self::is_balanced(inside).then(|| format!("{}{inside}{}", marks.0, marks.1))
+    }
+
+    /// Whether each brace in a text has its other.
+    pub(crate) fn is_balanced(text: &str) -> bool {
+        let depth = text.chars().try_fold(0usize, |depth, c| match c {
+            '{' => Some(depth + 1),
+            '}' => depth.checked_sub(1),
+            _ => Some(depth),
+        });
+        depth == Some(0)
+    }
 }
 
 /// What the name of one of Claude's tools means on the platform.
@@ -46,65 +110,30 @@ pub struct ToolWords {
     pub ordinary: bool,
 }
 
-/// An event of hooks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HookEvent {
-    /// What its matcher is compared with.
-    pub subject: HookSubject,
-    /// Whether a hook can keep it from happening.
-    pub can_block: bool,
-    /// Longest time a handler gets, in seconds.
-    pub longest: Option<u64>,
-}
+impl ToolWords {
+    /// A tool by a name that is nothing else.
+    pub(crate) const fn new(name: &'static str, meaning: &'static str) -> Self {
+        Self {
+            name,
+            meaning: Some(meaning),
+            ordinary: false,
+        }
+    }
 
-/// What the matcher of an event is compared with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HookSubject {
-    /// The name of a tool.
-    Tool,
-    /// The name of an agent.
-    Agent,
-    /// A word of the event's own, such as what began the session.
-    Word,
-    /// Nothing: a matcher means nothing.
-    Nothing,
-}
+    /// A tool without a counterpart.
+    pub(crate) const fn unavailable(name: &'static str) -> Self {
+        Self {
+            name,
+            meaning: None,
+            ordinary: false,
+        }
+    }
 
-/// A tool as hooks see it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HookTool {
-    /// Its name.
-    pub name: &'static str,
-    /// Whether its input has the form that Claude's tool has.
-    pub same_input: bool,
-    /// Another tool through which the same can be done, to be watched as well.
-    pub also: Option<&'static str>,
-}
-
-/// How an MCP server is reached.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Transport {
-    /// A process.
-    Stdio,
-    /// Streamable HTTP.
-    Http,
-}
-
-/// What a field's value must be: a wrong one can keep a whole thread from starting.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FieldShape {
-    /// A text.
-    Text,
-    /// Yes or no.
-    Flag,
-    /// Seconds or milliseconds.
-    Number,
-    /// A list of texts.
-    Texts,
-    /// Texts by name.
-    TextMap,
-    /// A list of texts or of objects.
-    List,
-    /// An object.
-    Object,
+    /// The same by a name that is an ordinary word.
+    pub(crate) const fn ordinary(self) -> Self {
+        Self {
+            ordinary: true,
+            ..self
+        }
+    }
 }

@@ -5,7 +5,7 @@ use crate::context::Context;
 /// An agent of the platform, as it is spawned there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Agent {
-    /// Its role: `plugin:agent`, or the platform's own word.
+    /// Its full name, Codex's `plugin:agent`, or the platform's own word.
     pub(crate) role: String,
     /// What is to be said of it besides.
     pub(crate) besides: Option<String>,
@@ -99,6 +99,6 @@ impl Context<'_> {
             .into_iter()
             .flatten()
             .find(|name| agents.contains(*name))
-            .map(|name| format!("{plugin}:{name}"))
+            .map(|name| self.target.agent_name(plugin, name))
     }
 }

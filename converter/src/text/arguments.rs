@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::Role;
+use super::dynamic;
 use super::positions;
 use super::preamble;
 use super::scan::Place;
@@ -34,6 +35,15 @@ pub(super) fn run(work: &mut Work<'_>) {
         if !work.edits.is_free(range.clone()) {
             continue;
         }
+        if let (Meaning::All, Some(expansions)) = (meaning, work.expansions()) {
+            let range = match dynamic::holds(work, at) {
+                // The platform puts its own quotation marks around them there.
+                true => with_quotes(body, range),
+                false => range,
+            };
+            work.replace(range, expansions.arguments);
+            continue;
+        }
         let around = work.with_ticks(range.clone());
         let in_words = match work.place(at) {
             Place::Prose => !is_part(body, &range),
@@ -60,6 +70,17 @@ pub(super) fn run(work: &mut Work<'_>) {
     }
 }
 
+/// A place with the quotation marks right around it.
+fn with_quotes(body: &str, range: Range<usize>) -> Range<usize> {
+    match (
+        words::before(body, range.start),
+        words::after(body, range.end),
+    ) {
+        (Some(open @ ('"' | '\'')), Some(close)) if open == close => range.start - 1..range.end + 1,
+        _ => range,
+    }
+}
+
 /// The words for the arguments that a `$` stands for, as part of a sentence.
 pub(super) fn in_words(work: &mut Work<'_>, at: usize) -> Option<String> {
     let (_, meaning) = meaning_at(work, at)?;
@@ -71,6 +92,7 @@ pub(super) fn in_words(work: &mut Work<'_>, at: usize) -> Option<String> {
 fn describe(work: &mut Work<'_>, at: usize, meaning: Meaning<'_>) {
     if work.is_prompt() {
         work.notes.arguments = true;
+        work.notes.expanded = work.expansions().map(|expansions| expansions.arguments);
         work.notes.positions |= meaning != Meaning::All;
     }
     work.find_first(

@@ -1,9 +1,11 @@
 //! `` !`cmd` `` and ```` ```! ````: Claude runs the commands before it reads the text; here the model is told to.
 
 use super::Role;
+use super::scan::Place;
 use super::words;
 use super::work::Work;
 use crate::report::Code;
+use crate::target::Expansions;
 
 /// Rewrites commands that are run first.
 pub(super) fn run(work: &mut Work<'_>) {
@@ -58,6 +60,16 @@ fn span(work: &mut Work<'_>, index: usize) {
         last
     };
     let last = format!("{end}{last}");
+    if let Some(expansions) = work.expansions()
+        && Expansions::is_balanced(&body[span.content.clone()])
+    {
+        let opening = bang..span.content.start;
+        if work.edits.is_free(opening.clone()) && work.edits.is_free(ticks.clone()) {
+            work.replace(opening, expansions.shell.0);
+            work.replace(ticks, expansions.shell.1);
+        }
+        return;
+    }
     if work.edits.is_free(bang..bang + 1) && work.edits.is_free(ticks.clone()) {
         work.replace(bang..bang + 1, first);
         work.replace(ticks, &last);
@@ -68,12 +80,24 @@ fn span(work: &mut Work<'_>, index: usize) {
 fn block(work: &mut Work<'_>, index: usize) {
     let body = work.body();
     let block = &work.scan.blocks[index];
-    let Some(language) = block.language.as_deref().and_then(|l| l.strip_prefix('!')) else {
+    let Some(language) = language(work, index) else {
         return;
     };
     let start = block.range.start;
     let line = work.scan.line(start);
     let fence = words::run(body, start, 64, |c| matches!(c, '`' | '~'));
+    let first_end = line.start + body[line.clone()].trim_end().len();
+    let whole = body[block.range.clone()].trim_end();
+    let last = start + whole.rfind('\n').map_or(whole.len(), |at| at + 1);
+    if let Some(expansions) = work.expansions()
+        && last > first_end
+        && Expansions::is_balanced(&body[first_end..last])
+    {
+        work.edits.replace(start..first_end, expansions.shell.0);
+        work.edits
+            .replace(last..start + whole.len(), expansions.shell.1);
+        return;
+    }
     let lead = &body[line.start..start];
     let indent: String = lead
         .chars()
@@ -89,10 +113,24 @@ fn block(work: &mut Work<'_>, index: usize) {
         indent.trim_end(),
         &body[fence]
     );
-    let end = line.start + body[line].trim_end().len();
-    if work.edits.replace(start..end, new) {
+    if work.edits.replace(start..first_end, new) {
         deferred(work, start);
     }
+}
+
+/// Whether a place is in a command that is run first.
+pub(super) fn holds(work: &Work<'_>, at: usize) -> bool {
+    match work.place(at) {
+        Place::Span(index) => is_command(work, index),
+        Place::Block(index) => language(work, index).is_some(),
+        Place::Prose | Place::Link => false,
+    }
+}
+
+/// The language of a block that is run first; it may have none.
+fn language<'a>(work: &Work<'a>, index: usize) -> Option<&'a str> {
+    let language = work.scan.blocks[index].language.as_deref()?;
+    language.strip_prefix('!')
 }
 
 fn deferred(work: &mut Work<'_>, at: usize) {

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use super::Role;
 use super::arguments;
 use super::file_names::{PathKind, is_package, kind, looks_like_file, without_text_after};
 use super::reads;
@@ -10,8 +9,11 @@ use super::scan::Place;
 use super::variables::variable_at;
 use super::words;
 use super::work::Work;
+use super::{Role, Text, convert};
+use crate::naming;
 use crate::paths::{folder_of, join};
 use crate::report::Code;
+use crate::target::Expansions;
 
 /// What an include leads to.
 enum Target {
@@ -48,6 +50,11 @@ pub(super) fn run(work: &mut Work<'_>) {
             Target::Plugin(path) => plugin_file(work, range, &path, &body[written.part]),
             Target::Project(path) => {
                 let part = &body[written.part];
+                if let Some(include) = expanded(work, &path, part) {
+                    let around = work.with_ticks(range);
+                    work.replace(around, &include);
+                    continue;
+                }
                 let named = work.as_code(&range, &format!("{path}{part}"));
                 let is_of_user = path.starts_with(['~', '/']);
                 put(
@@ -79,6 +86,30 @@ pub(super) fn run(work: &mut Work<'_>) {
             }
         }
     }
+}
+
+/// A file of the project as the platform puts it in by itself, if it does: a whole one, by a path from the project.
+fn expanded(work: &Work<'_>, path: &str, part: &str) -> Option<String> {
+    let expansions = work.expansions()?;
+    let is_inside = part.is_empty() && !path.starts_with(['~', '/']) && !path.contains("..");
+    Expansions::around(expansions.include, path).filter(|_| is_inside)
+}
+
+/// The text of a file of the plugin, converted for a command that has it as a whole: the platform reads no file there.
+fn whole_text(work: &Work<'_>, path: &str) -> Option<String> {
+    work.expansions()?;
+    let file = work.context.source.tree.get(path)?;
+    let body = naming::text(&file.bytes)
+        .ok()
+        .filter(|_| reads::is_text(path))?;
+    let text = Text {
+        body,
+        file: path,
+        first_line: 1,
+        bundle_file: work.text.bundle_file,
+        role: Role::Support,
+    };
+    Some(convert(text, work.context).body.trim_end().to_owned())
 }
 
 /// Whether an `@` at this place can begin an include.
@@ -394,6 +425,13 @@ fn plugin_file(work: &mut Work<'_>, range: Range<usize>, path: &str, part: &str)
     if reads::is_text(path) && path != work.text.file {
         work.reads.insert(path.to_owned());
     }
+    if part.is_empty()
+        && is_alone(work, &range)
+        && let Some(text) = whole_text(work, path)
+    {
+        work.replace(range, &text);
+        return;
+    }
     let located = work.locate(range.start, path);
     match &located.words {
         Some(words) => {
@@ -411,19 +449,23 @@ fn plugin_file(work: &mut Work<'_>, range: Range<usize>, path: &str, part: &str)
     }
 }
 
-/// Puts a file's name in place: as a sentence if it is alone on its line, else as it is.
-fn put(work: &mut Work<'_>, range: Range<usize>, named: &str, of_what: &str) {
+/// Whether a place has its line for itself.
+fn is_alone(work: &Work<'_>, range: &Range<usize>) -> bool {
     let body = work.body();
     let line = work.scan.line(range.start);
     let lead = &body[line.start..range.start];
     let rest = &body[range.end..line.end];
-    let alone = lead.len() <= 40
+    lead.len() <= 40
         && words::is_marker(lead)
         && rest.len() <= 40
         && rest.trim().is_empty()
         && !work.scan.in_table(range.start)
-        && !lead.contains('#');
-    if alone {
+        && !lead.contains('#')
+}
+
+/// Puts a file's name in place: as a sentence if it is alone on its line, else as it is.
+fn put(work: &mut Work<'_>, range: Range<usize>, named: &str, of_what: &str) {
+    if is_alone(work, &range) {
         work.replace(range, &format!("Read {named}{of_what} now."));
     } else {
         work.replace(range, named);

@@ -5,7 +5,7 @@ use super::preamble;
 use super::work::Work;
 use crate::discovery::{SKILL_FILE, ancestors, skill_file};
 use crate::options::BundleRoot;
-use crate::paths::{file_name, folder_of, join, relative};
+use crate::paths::{file_name, folder_of, in_folder, join, relative};
 use crate::report::Code;
 
 /// How a text names a file of the plugin.
@@ -85,6 +85,7 @@ impl Work<'_> {
     pub(super) fn locate_in_code(&mut self, at: usize, source: &str) -> Located {
         let path = self.bundle_path(source);
         let is_seen_whole = matches!(self.text.role, Role::Agent)
+            || self.seen_folder().is_some()
             || matches!(self.context.options.root, BundleRoot::At(_));
         let way = if is_seen_whole {
             path.clone()
@@ -121,7 +122,22 @@ impl Work<'_> {
         is_there
     }
 
+    /// How this text names the bundle's folder, if not by the way to it.
+    fn seen_folder(&self) -> Option<String> {
+        let context = self.context;
+        let target = context.target;
+        target.folder_seen_from(&context.plugin.name, self.text.bundle_file)
+    }
+
     fn locate_at(&mut self, at: usize, path: String) -> Located {
+        if self.context.options.root == BundleRoot::Portable
+            && let Some(folder) = self.seen_folder()
+        {
+            return Located {
+                code: in_folder(&folder, &path).trim_end_matches('/').to_owned(),
+                words: None,
+            };
+        }
         match (&self.context.options.root, self.text.role) {
             (BundleRoot::At(root), _) => Located {
                 code: if path.is_empty() {

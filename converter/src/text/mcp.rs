@@ -1,9 +1,10 @@
-//! `mcp__plugin_P_S__tool`: tools of MCP servers, under the names the servers run under.
+//! `mcp__plugin_P_S__tool`: tools of MCP servers, as the platform calls them, under the names the servers run under.
 
 use std::collections::BTreeMap;
 
 use super::words;
 use super::work::Work;
+use crate::context::Context;
 use crate::report::Code;
 
 /// Renames the tools.
@@ -29,16 +30,27 @@ pub(super) fn run(work: &mut Work<'_>) {
             .take(8)
             .collect();
         ends.push(rest.len());
-        let names = names.get_or_insert_with(|| known(work));
+        let names = names.get_or_insert_with(|| known(work.context));
         let known = ends
             .iter()
             .rev()
             .find_map(|end| Some((*end, names.get(&rest[..*end])?)));
         match known {
-            Some((end, new)) if rest[..end] != **new => {
-                work.replace(start..start + end, new);
+            Some((end, new)) => {
+                let tool = rest[end..].strip_prefix("__");
+                let said = match tool {
+                    Some(tool) => work.context.target.mcp_tool(new, tool),
+                    None => work.context.target.mcp_tool(new, ""),
+                };
+                let said = match tool {
+                    Some(_) => said.as_str(),
+                    // The server alone: without what would stand before a tool.
+                    None => said.trim_end_matches('_'),
+                };
+                if body[at..token.end] != *said {
+                    work.replace(at..token.end, said);
+                }
             }
-            Some(_) => {}
             None if rest.starts_with("plugin_") => work.find(
                 at,
                 Code::UnresolvedReference,
@@ -50,20 +62,30 @@ pub(super) fn run(work: &mut Work<'_>) {
 }
 
 /// New name by what stands between `mcp__` and the tool. A plugin's own servers are also called without the plugin's name.
-fn known(work: &Work<'_>) -> BTreeMap<String, String> {
+fn known(context: &Context<'_>) -> BTreeMap<String, String> {
     let mut known = BTreeMap::new();
-    for (plugin, names) in &work.context.names.plugins {
+    for (plugin, names) in &context.names.plugins {
         for (server, new) in &names.servers {
             let plugin = as_token(plugin);
             known.insert(format!("plugin_{plugin}_{}", as_token(server)), new.clone());
         }
     }
-    if let Some(own) = work.context.names.plugins.get(&work.context.plugin.name) {
+    if let Some(own) = context.names.plugins.get(&context.plugin.name) {
         for (server, new) in &own.servers {
             known.entry(as_token(server)).or_insert_with(|| new.clone());
         }
     }
     known
+}
+
+impl Context<'_> {
+    /// A tool of an MCP server as the platform calls it, by Claude's name for it (`mcp__server__tool`).
+    pub(crate) fn mcp_tool(&self, claude: &str) -> Option<String> {
+        let (server, tool) = claude.strip_prefix("mcp__")?.split_once("__")?;
+        let known = known(self);
+        let server = known.get(server).map_or(server, String::as_str);
+        Some(self.target.mcp_tool(server, tool))
+    }
 }
 
 /// A name as Claude writes it in a tool's name.

@@ -14,6 +14,7 @@ mod file_names;
 mod gate;
 mod includes;
 mod links;
+mod literals;
 mod locate;
 mod mcp;
 mod mentions;
@@ -92,6 +93,7 @@ fn run(work: &mut Work<'_>) -> String {
         arguments::run,
         mentions::run,
         vocabulary::run,
+        literals::run,
     ] {
         pass(work);
     }

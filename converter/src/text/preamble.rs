@@ -11,6 +11,8 @@ pub(super) struct Notes {
     pub(super) plugin_folder: Option<String>,
     /// Whether there are arguments.
     pub(super) arguments: bool,
+    /// What the platform puts all of them in for, if it does.
+    pub(super) expanded: Option<&'static str>,
     /// Whether single words of them are meant.
     pub(super) positions: bool,
     /// Whether commands are to run in the project's root.
@@ -74,7 +76,11 @@ impl Notes {
     /// One paragraph, or nothing.
     pub(super) fn paragraph(&self) -> Option<String> {
         let mut sentences = Vec::new();
-        if self.arguments {
+        if let Some(expanded) = self.expanded {
+            sentences.push(format!(
+                "The user's argument text, also written `{ARGUMENTS}` below, is between the two lines; it may be empty.\n---\n{expanded}\n---\n"
+            ));
+        } else if self.arguments {
             sentences.push(format!(
                 "The user's argument text, also written `{ARGUMENTS}` below, is what the user wrote after the name of this skill; it may be empty."
             ));
@@ -121,6 +127,7 @@ impl Notes {
             relative_path,
             plugin_folder,
             arguments,
+            expanded,
             positions,
             project_root,
             data_folder,
@@ -128,6 +135,7 @@ impl Notes {
             spawns,
             words,
         } = below;
+        self.expanded = self.expanded.or(expanded);
         self.relative_path = self.relative_path.take().or(relative_path);
         self.plugin_folder = self.plugin_folder.take().or(plugin_folder);
         self.arguments |= arguments;

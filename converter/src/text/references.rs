@@ -200,10 +200,7 @@ fn is_family(work: &Work<'_>, at: usize, end: usize) -> bool {
 
 /// `/command` of the plugin itself.
 fn own(work: &mut Work<'_>, range: Range<usize>, written: &str) {
-    if let Some((full, length)) = resolve(work, &work.context.plugin.name, written)
-        && length == written.len()
-    {
-        let call = work.context.target.skill_call(&full);
+    if let Some(call) = call(work, &work.context.plugin.name, written) {
         work.replace(range, &call);
     }
 }
@@ -237,6 +234,12 @@ impl Work<'_> {
     }
 }
 
+/// How the platform calls what is written as the skill of a plugin, if it is one.
+pub(super) fn call(work: &Work<'_>, plugin: &str, written: &str) -> Option<String> {
+    let (full, length) = resolve(work, plugin, written)?;
+    (length == written.len()).then(|| work.context.target.skill_call(&full))
+}
+
 /// The full name of a skill in the bundle, and how much of what is written is its name.
 fn resolve(work: &Work<'_>, plugin: &str, written: &str) -> Option<(String, usize)> {
     let skills = &work.context.names.plugins.get(plugin)?.skills;
@@ -247,7 +250,8 @@ fn resolve(work: &Work<'_>, plugin: &str, written: &str) -> Option<(String, usiz
             .get(name)
             .or_else(|| skills.values().find(|new| *new == name));
         if let Some(new) = new {
-            return Some((format!("{plugin}:{new}"), name.len()));
+            let full = work.context.target.skill_name(plugin, new);
+            return Some((full, name.len()));
         }
         name = name.rsplit_once(':')?.0;
     }

@@ -11,6 +11,7 @@ use super::words;
 use super::{Role, Text};
 use crate::context::Context;
 use crate::report::{Code, Finding, Location};
+use crate::target::Expansions;
 
 /// What the passes over one text share.
 pub(super) struct Work<'a> {
@@ -146,6 +147,13 @@ impl<'a> Work<'a> {
     /// Whether the text is one in which Claude replaces arguments and runs commands.
     pub(super) fn is_prompt(&self) -> bool {
         matches!(self.text.role, Role::Skill { .. } | Role::Command { .. })
+    }
+
+    /// What the platform puts into this text by itself, if it is a command's.
+    pub(super) fn expansions(&self) -> Option<&'static Expansions> {
+        let commands = self.context.target.commands()?;
+        let is_command = commands.is_file(self.text.bundle_file);
+        is_command.then(|| commands.expansions())
     }
 
     /// What was found, in the order of lines.

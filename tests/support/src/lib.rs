@@ -1,11 +1,13 @@
 //! The lab: everything a test, example or bench needs to watch the real Codex at work.
 //!
-//! [`codex`] installs a pinned Codex from npm, [`Home`] is a throwaway user with skills, plugins and
+//! [`codex`] installs a pinned Codex from npm, [`gemini`] a pinned Gemini CLI, [`Home`] is a throwaway user with skills, plugins and
 //! MCP servers, [`Model`] is the model that Codex talks to, [`Seen`] is what that model was shown,
 //! [`Promise`] is what it should have been shown, and [`Client`] is a host. Only the one
 //! `npm ci` uses the network.
 
 mod codex;
+
+mod gemini;
 
 mod home;
 
@@ -20,6 +22,8 @@ mod process;
 
 mod http;
 
+mod npm;
+
 mod table;
 
 mod workspace;
@@ -28,6 +32,7 @@ pub use administrator::{can_be_under_administrator, under_administrator};
 pub use client::{Client, RequestError, RpcError};
 pub use codex::{DEFAULT_VERSION, VERSIONS, codex};
 pub use codex_loadout_protocol::Seen;
+pub use gemini::{GeminiModel, gemini};
 pub use home::{Fingerprint, Home, HomeBuilder, Plugin, Server, Skill};
 pub use model::{Model, Request};
 pub use process::Process;

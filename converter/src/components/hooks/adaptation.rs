@@ -1,4 +1,4 @@
-//! What of a hook Codex can't do by itself: what the adapter does, and what is lost.
+//! What of a hook the target can't do by itself: what the adapter does, and what is lost.
 
 use serde_json::{Map, Value, json};
 
@@ -7,6 +7,7 @@ use super::handler::Draft;
 use super::matcher::Reach;
 use super::signs::Signs;
 use crate::report::{Code, Finding};
+use crate::target::HookSubject;
 
 /// Drops a handler whose condition nothing can test.
 pub(super) fn check_condition(
@@ -15,6 +16,7 @@ pub(super) fn check_condition(
     reach: Option<&Reach>,
 ) -> Result<(), Vec<Finding>> {
     let target = draft.plugin.context.target;
+    let platform = target.name();
     let checked = match condition.as_str() {
         Some(condition) => condition::check(condition, reach, target),
         None => Err(Untestable::Malformed),
@@ -26,7 +28,7 @@ pub(super) fn check_condition(
         }
         // Without its condition it would run always.
         Err(Untestable::Malformed) => draft.refuse(Code::HookConditionUnsupported, "Its condition (`if`) is no rule such as `Bash(git *)`."),
-        Err(Untestable::UnknownTool) => draft.refuse(Code::HookMatcherNeverFires, "Its condition (`if`) speaks of a tool that nothing in Codex stands for."),
+        Err(Untestable::UnknownTool) => draft.refuse(Code::HookMatcherNeverFires, format!("Its condition (`if`) speaks of a tool that nothing in {platform} stands for.")),
         Err(Untestable::NoCall) => draft.refuse(Code::HookConditionUnsupported, "Its condition (`if`) speaks of a call of a tool, and the event is none: in Claude Code, too, it never runs."),
     }
 }
@@ -39,7 +41,7 @@ pub(super) fn spec(
     is_readable: bool,
 ) -> Option<Map<String, Value>> {
     let mut spec = Map::new();
-    let mut is_needed = signs.transcript || signs.answer;
+    let mut is_needed = draft.adapter().for_all || signs.transcript || signs.answer;
     if let Some(reach) = reach {
         let names_mcp = reach.any_mcp || !reach.mcp_names.is_empty();
         let servers = draft.plugin.claude_servers();
@@ -53,7 +55,12 @@ pub(super) fn spec(
         is_needed |= reach.differs() || reach.for_adapter;
         is_needed |= draft.is("PostToolUse") && signs.response;
     }
-    // What it answers can't be told, and an answer that Codex does not know lets pass what it guards.
+    if draft.event.subject == HookSubject::WordForAdapter
+        && let Some(matcher) = draft.source.matcher.as_deref()
+    {
+        spec.insert("matcher".to_owned(), json!(matcher));
+    }
+    // What it answers can't be told, and an answer that the target does not know lets pass what it guards.
     is_needed |= draft.event.can_block && !is_readable;
     if let Some(condition) = draft.text("if") {
         spec.insert("if".to_owned(), json!(condition));
@@ -74,17 +81,23 @@ pub(super) fn spec(
 
 /// Tells what is lost even so.
 pub(super) fn tell_losses(draft: &mut Draft<'_, '_>, reach: Option<&Reach>, signs: Signs) {
+    let platform = draft.platform();
     if reach.is_some_and(Reach::differs) {
         draft.say(
             Code::HookInputDiffers,
-            "Codex edits with patches: the hook is told of each file with the lines that change, not with the whole text.",
+            format!("{platform} edits with patches: the hook is told of each file with the lines that change, not with the whole text."),
         );
     }
     if signs.transcript {
-        draft.say(
-            Code::HookInputDiffers,
-            "The plugin's scripts read the transcript: the adapter gives them messages and calls in Claude's form, and nothing else of it.",
-        );
+        let gets = match draft.plugin.context.target.gives_transcript() {
+            true => {
+                "the adapter gives them messages and calls in Claude's form, and nothing else of it"
+                    .to_owned()
+            }
+            false => format!("it has another form in {platform}"),
+        };
+        let message = format!("The plugin's scripts read the transcript: {gets}.");
+        draft.say(Code::HookInputDiffers, message);
     }
     if draft.is("PreToolUse") && signs.asks {
         draft.say(
@@ -95,13 +108,13 @@ pub(super) fn tell_losses(draft: &mut Draft<'_, '_>, reach: Option<&Reach>, sign
     if draft.is("PostToolUse") && signs.output {
         draft.say(
             Code::HookDecisionUnsupported,
-            "The plugin's scripts may change what a tool gave back: Codex keeps the tool's own.",
+            format!("The plugin's scripts may change what a tool gave back: {platform} keeps the tool's own."),
         );
     }
     if draft.is("SessionStart") && signs.env_file {
         draft.say(
             Code::HookEnvFileUnsupported,
-            "The plugin's scripts set variables by `CLAUDE_ENV_FILE`: no command in Codex sees them.",
+            format!("The plugin's scripts set variables by `CLAUDE_ENV_FILE`: no command in {platform} sees them."),
         );
     }
 }

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::ADAPTER;
+use crate::target::{Codex, Gemini, Hooks};
 
 /// What became of a hook: exit code, answer, and what its command was told, call by call.
 struct Run {
@@ -17,9 +17,13 @@ struct Run {
 
 /// Runs the adapter with a command that writes down its input and then does `then`.
 fn run(spec: &Value, input: &Value, then: &str) -> Run {
+    run_for(&Codex, spec, input, then)
+}
+
+fn run_for(target: &dyn Hooks, spec: &Value, input: &Value, then: &str) -> Run {
     let folder = tempfile::tempdir().unwrap();
-    let adapter = folder.path().join("codex-adapter.mjs");
-    std::fs::write(&adapter, ADAPTER).unwrap();
+    let adapter = folder.path().join("adapter.mjs");
+    std::fs::write(&adapter, target.adapter().program).unwrap();
     let log = folder.path().join("told");
     let command = format!("{{ cat; echo; }} >> '{}'; {then}", log.display());
     let mut child = Command::new("node")
@@ -340,7 +344,7 @@ fn what_can_not_run_blocks() {
 fn a_stop_hook_does_not_block_for_ever() {
     let folder = tempfile::tempdir().unwrap();
     let adapter = folder.path().join("codex-adapter.mjs");
-    std::fs::write(&adapter, ADAPTER).unwrap();
+    std::fs::write(&adapter, Codex.adapter().program).unwrap();
     let answers: Vec<Value> = (0..10)
         .map(|turn| {
             let input = json!({"session_id": "s", "cwd": "/tmp", "hook_event_name": "Stop", "stop_hook_active": turn > 0});
@@ -400,4 +404,154 @@ fn a_transcript_is_given_in_claudes_form() {
             json!(["assistant", {"type": "text", "text": "done"}]),
         ]
     );
+}
+
+/// What the Gemini CLI 0.61 gives to hooks: what the command is told of it, and what the CLI is answered.
+#[test]
+fn hooks_of_the_gemini_cli() {
+    let tool = |event: &str, name: &str, input: Value| {
+        json!({"session_id": "s", "cwd": "/tmp", "hook_event_name": event, "tool_name": name, "tool_input": input,
+            "tool_response": {"llmContent": [{"text": "out"}]}})
+    };
+    let deny = r#"echo '{"hookSpecificOutput":{"permissionDecision":"deny","permissionDecisionReason":"no"}}'"#;
+    let bash = || {
+        tool(
+            "BeforeTool",
+            "run_shell_command",
+            json!({"command": "git push"}),
+        )
+    };
+    let edit = || {
+        tool(
+            "BeforeTool",
+            "replace",
+            json!({"file_path": "a.rs", "old_string": "a", "new_string": "b"}),
+        )
+    };
+    let start =
+        |source: &str| json!({"cwd": "/tmp", "hook_event_name": "SessionStart", "source": source});
+    let prompt = || json!({"cwd": "/tmp", "hook_event_name": "BeforeAgent", "prompt": "hi"});
+    let mut server = tool("BeforeTool", "mcp_db_query", json!({}));
+    server["mcp_context"] = json!({"server_name": "db", "tool_name": "query"});
+    let context = |event: &str, text: &str| json!({"hookSpecificOutput": {"hookEventName": event, "additionalContext": text}});
+    for (spec, input, then, told, code, answer) in [
+        (
+            json!({"matcher": "Bash"}),
+            bash(),
+            deny,
+            json!("Bash"),
+            0,
+            json!({"decision": "deny", "reason": "no"}),
+        ),
+        (
+            json!({"matcher": "Bash"}),
+            bash(),
+            "echo no >&2; exit 2",
+            json!("Bash"),
+            0,
+            json!({"decision": "deny", "reason": "no"}),
+        ),
+        (
+            json!({"matcher": "Edit|Write"}),
+            edit(),
+            "exit 0",
+            json!("Edit"),
+            0,
+            json!(null),
+        ),
+        (
+            json!({"matcher": "Write"}),
+            edit(),
+            "exit 2",
+            json!(null),
+            0,
+            json!(null),
+        ),
+        (
+            json!({"if": "Bash(git push:*)"}),
+            bash(),
+            "exit 1",
+            json!("Bash"),
+            1,
+            json!(null),
+        ),
+        (
+            json!({"if": "Bash(git pull:*)"}),
+            bash(),
+            "exit 2",
+            json!(null),
+            0,
+            json!(null),
+        ),
+        (
+            json!({"if": "Edit(*.rs)"}),
+            edit(),
+            "exit 2",
+            json!("Edit"),
+            0,
+            json!({"decision": "deny", "reason": "Blocked by a hook that gave no reason."}),
+        ),
+        (
+            json!({"matcher": "mcp__plugin_p_d.*", "servers": {"db": "plugin_p_d"}}),
+            server,
+            "exit 0",
+            json!("mcp__plugin_p_d__query"),
+            0,
+            json!(null),
+        ),
+        (
+            json!({"matcher": "startup|clear"}),
+            start("startup"),
+            "echo hello",
+            json!(null),
+            0,
+            context("SessionStart", "hello"),
+        ),
+        (
+            json!({"matcher": "startup|clear"}),
+            start("resume"),
+            "echo hello",
+            json!(null),
+            0,
+            json!(null),
+        ),
+        (
+            json!({}),
+            prompt(),
+            r#"echo '{"continue":false,"stopReason":"stop"}'"#,
+            json!(null),
+            0,
+            json!({"continue": false, "stopReason": "stop", "reason": "stop"}),
+        ),
+        (
+            json!({}),
+            tool("AfterTool", "run_shell_command", json!({"command": "ls"})),
+            "echo ignored",
+            json!("Bash"),
+            0,
+            json!(null),
+        ),
+    ] {
+        let run = run_for(&Gemini, &spec, &input, then);
+        let first = run.told.first();
+        assert_eq!(
+            first.map_or(&json!(null), |told| &told["tool_name"]),
+            &told,
+            "{spec} {input}"
+        );
+        assert_eq!(
+            (run.code, &run.answer),
+            (code, &answer),
+            "{spec} {input} {}",
+            run.stderr
+        );
+    }
+    let after = run_for(
+        &Gemini,
+        &json!({}),
+        &tool("AfterTool", "run_shell_command", json!({"command": "ls"})),
+        "exit 0",
+    );
+    assert_eq!(after.told[0]["hook_event_name"], "PostToolUse");
+    assert_eq!(after.told[0]["tool_response"]["stdout"], "out");
 }

@@ -9,7 +9,7 @@ use crate::components::shell;
 use crate::context::Context;
 use crate::options::BundleRoot;
 
-/// The names that Codex puts the plugin's folder in for, in commands of plugins' hooks; `PLUGIN_DATA` likewise.
+/// What stands for the plugin's folder in commands of plugins' hooks, and for that of its data.
 const ROOT: [&str; 2] = ["${CLAUDE_PLUGIN_ROOT}", "${PLUGIN_ROOT}"];
 const DATA: [&str; 2] = ["${CLAUDE_PLUGIN_DATA}", "${PLUGIN_DATA}"];
 
@@ -65,13 +65,19 @@ pub(super) fn with_settings(command: &str) -> (String, Vec<String>) {
     (command.into_owned(), names)
 }
 
-/// The command with the bundle's place in it, where that is known; else Codex puts it in.
+/// The command with the bundle's place in it, where that is known; else what the target puts it in for.
 pub(super) fn placed(command: &str, context: &Context<'_>) -> String {
     let mut command = command.to_owned();
-    if let BundleRoot::At(root) = &context.options.root {
+    let folder = match &context.options.root {
+        BundleRoot::At(root) => root,
+        BundleRoot::Portable => context.target.hook_folder(),
+    };
+    if !ROOT.contains(&folder) {
         command = ROOT
             .iter()
-            .fold(command, |text, name| text.replace(name, root));
+            .fold(command, |text, name| text.replace(name, folder));
+    }
+    if let BundleRoot::At(_) = &context.options.root {
         if let Some(data) = &context.options.data_folder {
             command = DATA
                 .iter()
@@ -81,16 +87,21 @@ pub(super) fn placed(command: &str, context: &Context<'_>) -> String {
     command
 }
 
-/// What has to be set before the command. Codex sets it only for plugins that it has installed itself.
+/// What has to be set before the command, where the target does not set it.
 pub(super) fn exports(context: &Context<'_>, project: bool) -> String {
     let mut exports = String::new();
-    if let BundleRoot::At(root) = &context.options.root {
-        let root = shell::quoted(root);
+    let target = context.target;
+    let root = match &context.options.root {
+        BundleRoot::At(root) => Some(shell::quoted(root)),
+        BundleRoot::Portable if target.sets_plugin_variables() => None,
+        BundleRoot::Portable => Some(format!("\"{}\"", target.hook_folder())),
+    };
+    if let Some(root) = root {
         let data = match &context.options.data_folder {
             Some(data) => shell::quoted(data),
             None => {
                 let market = context.source.marketplace.as_deref();
-                format!("\"{}\"", shell::data_folder(&context.plugin.name, market))
+                format!("\"{}\"", target.data_folder(&context.plugin.name, market))
             }
         };
         exports.push_str(&format!(
@@ -98,7 +109,7 @@ pub(super) fn exports(context: &Context<'_>, project: bool) -> String {
         ));
     }
     if project {
-        // Codex starts hooks in the thread's folder.
+        // Hooks start in the thread's folder.
         exports.push_str("export CLAUDE_PROJECT_DIR=\"$PWD\"; ");
     }
     exports
@@ -117,7 +128,7 @@ pub(super) fn adapted(
 ) -> String {
     let adapter = match &context.options.root {
         BundleRoot::At(root) => shell::quoted(&format!("{root}/{adapter}")),
-        BundleRoot::Portable => format!("\"{}/{adapter}\"", ROOT[0]),
+        BundleRoot::Portable => format!("\"{}/{adapter}\"", context.target.hook_folder()),
     };
     let spec = shell::quoted(&Value::Object(spec.clone()).to_string());
     let command = shell::quoted(command);

@@ -8,7 +8,7 @@ use crate::target::Target;
 pub(super) enum Untestable {
     /// It is no rule.
     Malformed,
-    /// It speaks of a tool that nothing in Codex stands for.
+    /// It speaks of a tool that nothing in the target stands for.
     UnknownTool,
     /// It stands at an event that has no tool.
     NoCall,

@@ -9,9 +9,9 @@ use super::tool_call::call;
 use super::{command, signs, timeout};
 use crate::report::{Code, Finding, Location};
 use crate::source::HookSource;
-use crate::target::{HookEvent, HookSubject};
+use crate::target::{Adapter, HookEvent, HookSubject};
 
-/// A handler for Codex.
+/// A handler for the target.
 pub(super) struct Handler {
     pub(super) matcher: Option<String>,
     pub(super) definition: Value,
@@ -45,6 +45,16 @@ impl Draft<'_, '_> {
         Err(std::mem::take(&mut self.findings))
     }
 
+    /// What the target is called.
+    pub(super) fn platform(&self) -> &'static str {
+        self.plugin.context.target.name()
+    }
+
+    /// The program that runs a hook of Claude's in the target.
+    pub(super) fn adapter(&self) -> Adapter {
+        self.plugin.context.target.adapter()
+    }
+
     /// Whether it is a hook of this event.
     pub(super) fn is(&self, event: &str) -> bool {
         self.source.event == event
@@ -63,7 +73,11 @@ pub(super) fn convert(
 ) -> Result<Handler, Vec<Finding>> {
     let place = || Location::new(&source.file, source.line);
     let Some(event) = plugin.context.target.hook_event(&source.event) else {
-        let message = format!("Codex has no event `{}`.", source.event);
+        let message = format!(
+            "{} has no event `{}`.",
+            plugin.context.target.name(),
+            source.event
+        );
         return Err(vec![Finding::new(
             Code::HookEventUnsupported,
             place(),
@@ -91,18 +105,18 @@ pub(super) fn convert(
     match kind {
         Some("command") | None => run(&mut draft, reach),
         Some("mcp_tool") => call(&mut draft, reach.as_ref()),
-        Some("http") => draft.refuse(
-            Code::HookHttpDropped,
-            "Codex has no hooks that call a web address.",
-        ),
+        Some("http") => {
+            let message = format!("{} has no hooks that call a web address.", draft.platform());
+            draft.refuse(Code::HookHttpDropped, message)
+        }
         Some(kind) => {
-            let message = format!("Codex runs no hooks of the type `{kind}`.");
+            let message = format!("{} runs no hooks of the type `{kind}`.", draft.platform());
             draft.refuse(Code::HookTypeUnsupported, message)
         }
     }
 }
 
-/// A handler that is written for Codex: only its paths are put in.
+/// A handler that is written for the target: only its paths are put in.
 fn as_written(draft: &mut Draft<'_, '_>) -> Result<Handler, Vec<Finding>> {
     let context = draft.plugin.context;
     let mut definition = draft.handler.clone();
@@ -125,10 +139,8 @@ fn read_matcher(draft: &mut Draft<'_, '_>) -> Result<Option<Reach>, Vec<Finding>
             && draft.event.subject != HookSubject::Nothing
             && regex::Regex::new(pattern).is_err()
         {
-            return draft.refuse(
-                Code::HookMatcherInvalid,
-                "The matcher is no pattern that Codex reads.",
-            );
+            let message = format!("The matcher is no pattern that {} reads.", draft.platform());
+            return draft.refuse(Code::HookMatcherInvalid, message);
         }
         return Ok(None);
     }
@@ -137,7 +149,8 @@ fn read_matcher(draft: &mut Draft<'_, '_>) -> Result<Option<Reach>, Vec<Finding>
     };
     if !reach.never.is_empty() {
         let message = format!(
-            "Nothing in Codex is a call of `{}`.",
+            "Nothing in {} is a call of `{}`.",
+            draft.platform(),
             reach.never.join("`, `")
         );
         if reach.is_empty() {
@@ -167,8 +180,9 @@ fn run(draft: &mut Draft<'_, '_>, reach: Option<Reach>) -> Result<Handler, Vec<F
     let (line, settings) = command::with_settings(&line);
     if !settings.is_empty() {
         let message = format!(
-            "Claude Code asks the user for a setting; here `{}` has to be in Codex's environment.",
-            settings.join("`, `")
+            "Claude Code asks the user for a setting; here `{}` has to be in {}'s environment.",
+            settings.join("`, `"),
+            draft.platform()
         );
         draft.say(Code::EnvVarUnset, message);
     }
@@ -186,7 +200,9 @@ fn run(draft: &mut Draft<'_, '_>, reach: Option<Reach>) -> Result<Handler, Vec<F
             );
             let also = draft.is("PreToolUse") && reach.as_ref().is_some_and(Reach::differs);
             let matcher = match &reach {
-                Some(reach) => reach.for_codex(also, |name| draft.plugin.mcp_name(name)),
+                Some(reach) => {
+                    reach.for_target(also, context.target, |name| draft.plugin.mcp_name(name))
+                }
                 None => plain_matcher(draft),
             };
             let adapter = draft.plugin.adapter;
@@ -203,7 +219,7 @@ fn run(draft: &mut Draft<'_, '_>, reach: Option<Reach>) -> Result<Handler, Vec<F
     if matcher.is_some() && matcher != draft.source.matcher {
         draft.say(
             Code::HookMatcherRewritten,
-            "Its matcher was put in Codex's names.",
+            format!("Its matcher was put in {}'s names.", draft.platform()),
         );
     }
     let mut definition = Map::new();
@@ -212,10 +228,13 @@ fn run(draft: &mut Draft<'_, '_>, reach: Option<Reach>) -> Result<Handler, Vec<F
     finish(draft, matcher, definition, spec.is_some())
 }
 
-/// The matcher as Codex reads it, of a hook without the adapter or without tools.
+/// The matcher as the target reads it, of a hook without the adapter or without tools.
 pub(super) fn plain_matcher(draft: &Draft<'_, '_>) -> Option<String> {
     let written = draft.source.matcher.as_deref()?;
-    if draft.event.subject == HookSubject::Nothing {
+    if matches!(
+        draft.event.subject,
+        HookSubject::Nothing | HookSubject::WordForAdapter
+    ) {
         return None;
     }
     let Matcher::Names(names) = Matcher::of(Some(written)) else {
@@ -227,7 +246,7 @@ pub(super) fn plain_matcher(draft: &Draft<'_, '_>) -> Option<String> {
             Some((agent, _)) => agent.to_owned(),
             None => name,
         },
-        HookSubject::Word | HookSubject::Nothing => name,
+        HookSubject::Word | HookSubject::WordForAdapter | HookSubject::Nothing => name,
     };
     Some(names.into_iter().map(name).collect::<Vec<_>>().join("|"))
 }
@@ -241,12 +260,16 @@ pub(super) fn finish(
 ) -> Result<Handler, Vec<Finding>> {
     let limit = timeout::of(draft.handler.get("timeout"), draft.event.longest);
     if let Some(seconds) = limit.seconds {
-        definition.insert("timeout".to_owned(), json!(seconds));
+        let limit = draft.plugin.context.target.hook_timeout(seconds);
+        definition.insert("timeout".to_owned(), json!(limit));
     }
     if limit.changed {
         draft.say(
             Code::HookTimeoutChanged,
-            "Its `timeout` was not in whole seconds that Codex grants, and was changed.",
+            format!(
+                "Its `timeout` was not in whole seconds that {} grants, and was changed.",
+                draft.platform()
+            ),
         );
     }
     if let Some(message) = draft.text("statusMessage") {
@@ -264,10 +287,12 @@ pub(super) fn finish(
             "It runs beside the turn, but can't wake the model (`asyncRewake`).",
         );
     }
-    draft.say(
-        Code::HookUntrusted,
-        "It does not run before the user has trusted it.",
-    );
+    if draft.plugin.context.target.trusts_each_hook() {
+        draft.say(
+            Code::HookUntrusted,
+            "It does not run before the user has trusted it.",
+        );
+    }
     Ok(Handler {
         matcher,
         definition: Value::Object(definition),

@@ -1,23 +1,10 @@
-//! Which of Codex's calls a matcher means.
+//! Which of the target's calls a matcher means.
 
 use std::collections::BTreeSet;
 
 use regex::Regex;
 
 use crate::target::{HookTool, Target};
-
-/// Claude's tools that something in Codex may stand for.
-const TOOLS: [&str; 9] = [
-    "Bash",
-    "Edit",
-    "Write",
-    "MultiEdit",
-    "NotebookEdit",
-    "Agent",
-    "Task",
-    "apply_patch",
-    "spawn_agent",
-];
 
 /// A matcher as Claude Code reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +36,7 @@ impl Matcher {
 /// What a matcher of tools reaches.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Reach {
-    /// What Codex has for the tools it names.
+    /// What the target has for the tools it names.
     pub(super) tools: Vec<HookTool>,
     /// Names of MCP tools, as the plugin knows them.
     pub(super) mcp_names: Vec<String>,
@@ -57,9 +44,9 @@ pub(super) struct Reach {
     pub(super) any_mcp: bool,
     /// Whether it means everything.
     pub(super) all: bool,
-    /// Names that nothing in Codex stands for.
+    /// Names that nothing in the target stands for.
     pub(super) never: Vec<String>,
-    /// Whether only the adapter can read the pattern: Codex knows no looking around.
+    /// Whether only the adapter can read the pattern: a pattern there may know no looking around.
     pub(super) for_adapter: bool,
 }
 
@@ -71,10 +58,7 @@ impl Reach {
             Matcher::All => {
                 reach.all = true;
                 reach.any_mcp = true;
-                reach.tools = TOOLS
-                    .iter()
-                    .filter_map(|name| target.hook_tool(name))
-                    .collect();
+                reach.tools = target.hook_tools().iter().map(|(_, tool)| *tool).collect();
             }
             Matcher::Names(names) => {
                 for name in names {
@@ -104,10 +88,10 @@ impl Reach {
             Err(_) => return None,
         };
         self.any_mcp = pattern.contains("mcp") || fits("mcp__server__tool");
-        self.tools = TOOLS
-            .iter()
-            .filter(|name| fits(name))
-            .filter_map(|name| target.hook_tool(name))
+        let tools = target.hook_tools().iter();
+        self.tools = tools
+            .filter(|(name, _)| fits(name))
+            .map(|(_, tool)| *tool)
             .collect();
         if self.is_empty() {
             self.never.push(pattern.to_owned());
@@ -115,7 +99,7 @@ impl Reach {
         Some(())
     }
 
-    /// Whether nothing in Codex ever fits.
+    /// Whether nothing in the target ever fits.
     pub(super) fn is_empty(&self) -> bool {
         self.tools.is_empty() && self.mcp_names.is_empty() && !self.any_mcp
     }
@@ -125,12 +109,13 @@ impl Reach {
         self.tools.iter().any(|tool| !tool.same_input)
     }
 
-    /// The matcher for Codex of a hook that runs through the adapter, which reads the plugin's own.
+    /// The target's matcher of a hook that runs through the adapter, which reads the plugin's own.
     ///
     /// `also` is for events before a call: they are seen for other ways to the same end.
-    pub(super) fn for_codex(
+    pub(super) fn for_target(
         &self,
         also: bool,
+        target: &dyn Target,
         mcp_name: impl Fn(&str) -> String,
     ) -> Option<String> {
         if self.all {
@@ -143,12 +128,8 @@ impl Reach {
             .filter_map(|tool| tool.also.filter(|_| also).map(ToOwned::to_owned));
         let mcp = self.mcp_names.iter().map(|name| mcp_name(name));
         let names: BTreeSet<String> = tools.chain(others).chain(mcp).collect();
-        let names = names.into_iter().collect::<Vec<_>>().join("|");
-        Some(match (self.any_mcp, names.is_empty()) {
-            (false, _) => names,
-            (true, true) => "^mcp__.*$".to_owned(),
-            (true, false) => format!("^(?:{names}|mcp__.*)$"),
-        })
+        let names: Vec<String> = names.into_iter().collect();
+        Some(target.hook_matcher(&names, self.any_mcp))
     }
 }
 
@@ -180,7 +161,11 @@ mod tests {
             let reach = Reach::of(&Matcher::of(matcher), &Codex).unwrap();
             assert_eq!(reach.never, never, "{matcher:?}");
             let name = |name: &str| name.replace("mcp__a", "mcp__A");
-            assert_eq!(reach.for_codex(true, name).as_deref(), codex, "{matcher:?}");
+            assert_eq!(
+                reach.for_target(true, &Codex, name).as_deref(),
+                codex,
+                "{matcher:?}"
+            );
         }
         assert!(Reach::of(&Matcher::of(Some("Bash(")), &Codex).is_none());
         assert!(

@@ -38,14 +38,20 @@ impl PluginHooks<'_, '_> {
             .collect()
     }
 
-    /// A tool of an MCP server as Codex calls it.
+    /// A tool of an MCP server as the target calls it.
     pub(super) fn mcp_name(&self, tool: &str) -> String {
         for (name, claude) in self.claude_servers() {
             let prefix = format!("mcp__{}__", claude.as_str().unwrap_or_default());
             if let Some(tool) = tool.strip_prefix(&prefix) {
-                return format!("mcp__{name}__{tool}");
+                return self.context.target.mcp_tool(&name, tool);
             }
         }
-        tool.to_owned()
+        match tool
+            .strip_prefix("mcp__")
+            .and_then(|tool| tool.split_once("__"))
+        {
+            Some((server, tool)) => self.context.target.mcp_tool(server, tool),
+            None => tool.to_owned(),
+        }
     }
 }

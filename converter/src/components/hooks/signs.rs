@@ -25,7 +25,7 @@ pub(super) struct Signs {
     pub(super) transcript: bool,
     /// `tool_response`.
     pub(super) response: bool,
-    /// An answer that Codex takes for a failure.
+    /// An answer that a platform may take for a failure.
     pub(super) answer: bool,
     /// A decision to ask the user.
     pub(super) asks: bool,

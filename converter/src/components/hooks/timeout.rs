@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-/// A time limit as Codex takes it.
+/// A time limit in whole seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Limit {
     /// In seconds; `None`: the event's own.

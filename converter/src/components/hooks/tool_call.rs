@@ -6,7 +6,7 @@ use super::handler::{Draft, Handler, finish, plain_matcher};
 use super::matcher::Reach;
 use crate::report::{Code, Finding};
 
-/// A handler that calls a tool of an MCP server. Codex 0.157 to 0.169 take it.
+/// A handler that calls a tool of an MCP server.
 pub(super) fn call(
     draft: &mut Draft<'_, '_>,
     reach: Option<&Reach>,
@@ -17,11 +17,15 @@ pub(super) fn call(
     if server.is_empty() || tool.is_empty() {
         return draft.refuse(Code::HookMalformed, "It names no `server` and `tool`.");
     }
+    let target = draft.plugin.context.target;
+    let platform = target.name();
+    if !target.has_tool_hooks() {
+        let message = format!("{platform} runs no hooks of the type `mcp_tool`.");
+        return draft.refuse(Code::HookTypeUnsupported, message);
+    }
     if draft.is("SessionEnd") {
-        return draft.refuse(
-            Code::HookTypeUnsupported,
-            "Codex calls no tool at the end of a session.",
-        );
+        let message = format!("{platform} calls no tool at the end of a session.");
+        return draft.refuse(Code::HookTypeUnsupported, message);
     }
     let mut definition = Map::new();
     definition.insert("type".to_owned(), json!("mcp_tool"));
@@ -33,7 +37,7 @@ pub(super) fn call(
     definition.insert("server".to_owned(), json!(server));
     definition.insert("tool".to_owned(), json!(tool));
     if let Some(input) = draft.handler.get("input").filter(|input| input.is_object()) {
-        // One `null` in it, and Codex reads none of the file's hooks.
+        // One `null` in it may lose all hooks of the file.
         definition.insert("input".to_owned(), without_nulls(input));
     }
     if draft
@@ -49,11 +53,11 @@ pub(super) fn call(
     if reach.is_some_and(Reach::differs) {
         draft.say(
             Code::HookInputDiffers,
-            "Codex edits with patches: there is no `file_path` to give on.",
+            format!("{platform} edits with patches: there is no `file_path` to give on."),
         );
     }
     let matcher = match reach {
-        Some(reach) => reach.for_codex(false, |name| draft.plugin.mcp_name(name)),
+        Some(reach) => reach.for_target(false, target, |name| draft.plugin.mcp_name(name)),
         None => plain_matcher(draft),
     };
     finish(draft, matcher, definition, false)

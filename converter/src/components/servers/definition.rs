@@ -2,32 +2,39 @@
 
 use serde_json::{Map, Value};
 
-use super::{fields, http, stdio};
 use crate::context::Context;
 use crate::report::{Code, Finding, Location};
 use crate::source::ServerSource;
-use crate::target::Transport;
 
-/// A definition in Codex's words and what was found on the way, or why there is none.
+/// A definition in the target's words and what was found on the way, or why there is none.
 pub(super) type Converted = Result<(Map<String, Value>, Vec<Finding>), Finding>;
 
+/// How an MCP server is reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// A process.
+    Stdio,
+    /// Streamable HTTP, or server-sent events.
+    Http,
+}
+
 /// A definition under conversion.
-pub(super) struct Draft<'a, 'c> {
-    pub(super) context: &'a Context<'c>,
-    pub(super) source: &'a Map<String, Value>,
-    pub(super) result: Map<String, Value>,
+pub struct Draft<'a, 'c> {
+    pub(crate) context: &'a Context<'c>,
+    pub(crate) source: &'a Map<String, Value>,
+    pub(crate) result: Map<String, Value>,
     findings: Vec<Finding>,
     place: Location,
 }
 
 impl Draft<'_, '_> {
     /// Says something of the server. Never a value: it may be a secret.
-    pub(super) fn say(&mut self, code: Code, message: impl Into<String>) {
+    pub(crate) fn say(&mut self, code: Code, message: impl Into<String>) {
         let finding = self.finding(code, message);
         self.findings.push(finding);
     }
 
-    pub(super) fn finding(&self, code: Code, message: impl Into<String>) -> Finding {
+    pub(crate) fn finding(&self, code: Code, message: impl Into<String>) -> Finding {
         Finding::new(code, self.place.clone(), message)
     }
 }
@@ -35,13 +42,13 @@ impl Draft<'_, '_> {
 pub(super) fn convert(source: &ServerSource, context: &Context<'_>) -> Converted {
     let place = Location::new(&source.file, source.line);
     let refuse = |code, message: &str| Err(Finding::new(code, place.clone(), message));
+    let platform = context.target.name();
     let object = match &source.definition {
         Value::Object(object) => object,
         Value::String(path) if is_package(path) => {
-            return refuse(
-                Code::McpTransportUnsupported,
-                "It is a packed server (`.mcpb` or `.dxt`), which Codex can't run.",
-            );
+            let message =
+                format!("It is a packed server (`.mcpb` or `.dxt`), which {platform} can't run.");
+            return refuse(Code::McpTransportUnsupported, &message);
         }
         _ => {
             return refuse(
@@ -52,7 +59,7 @@ pub(super) fn convert(source: &ServerSource, context: &Context<'_>) -> Converted
     };
     let transport = match transport(object) {
         Ok(transport) => transport,
-        Err((code, message)) => return refuse(code, message),
+        Err((code, message)) => return refuse(code, &message.replace("{}", platform)),
     };
     let mut draft = Draft {
         context,
@@ -61,11 +68,7 @@ pub(super) fn convert(source: &ServerSource, context: &Context<'_>) -> Converted
         findings: Vec::new(),
         place,
     };
-    match transport {
-        Transport::Stdio => stdio::convert(&mut draft)?,
-        Transport::Http => http::convert(&mut draft)?,
-    }
-    fields::carry(&mut draft, transport);
+    context.target.server(&mut draft, transport)?;
     Ok((draft.result, draft.findings))
 }
 
@@ -86,7 +89,7 @@ fn transport(source: &Map<String, Value>) -> Result<Transport, (Code, &'static s
     match (has("command"), has("url")) {
         (false, true) | (true, true) if is_socket && kind != "stdio" => Err((
             Code::McpTransportUnsupported,
-            "It is reached by WebSocket, which Codex can't do.",
+            "It is reached by WebSocket, which {} can't do.",
         )),
         (true, false) => Ok(Transport::Stdio),
         (true, true) if matches!(kind, "http" | "sse" | "streamable-http" | "streamable_http") => {

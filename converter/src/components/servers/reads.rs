@@ -1,6 +1,6 @@
 //! Which variables of the environment a server's own program reads.
 //!
-//! Claude Code gives a server the whole environment, Codex only what is named. A program that lies
+//! Claude Code gives a server the whole environment, others only what is named. A program that lies
 //! in the plugin tells what it reads.
 
 use std::collections::BTreeSet;
@@ -15,7 +15,7 @@ use crate::source::Source;
 /// More is no program that someone wrote by hand.
 const LONGEST: usize = 1 << 20;
 
-/// What Codex 0.169 passes on by itself, and what Claude Code alone sets.
+/// What every platform passes on by itself, and what Claude Code alone sets.
 const NOT_NAMED: [&str; 14] = [
     "HOME",
     "PATH",
@@ -50,7 +50,7 @@ static READ: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 /// The variables that the files named in these texts read, sorted.
-pub(super) fn variables_of_files<'a>(
+pub(crate) fn variables_of_files<'a>(
     source: &Source,
     texts: impl Iterator<Item = &'a Text>,
 ) -> BTreeSet<String> {

@@ -4,7 +4,7 @@ use super::super::shell;
 
 /// A part of a text of a definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Piece {
+pub(crate) enum Piece {
     /// Text as it stands.
     Literal(String),
     /// `${CLAUDE_PLUGIN_ROOT}`.
@@ -24,13 +24,13 @@ pub(super) enum Piece {
 
 /// A text of a definition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Text {
-    pub(super) pieces: Vec<Piece>,
+pub(crate) struct Text {
+    pub(crate) pieces: Vec<Piece>,
 }
 
 impl Text {
     /// Splits a text at its variables; what only looks like one stays text.
-    pub(super) fn of(text: &str) -> Self {
+    pub(crate) fn of(text: &str) -> Self {
         let mut pieces = Vec::new();
         let mut literal = String::new();
         let mut rest = text;
@@ -59,7 +59,7 @@ impl Text {
     }
 
     /// The text, if no variable is in it.
-    pub(super) fn literal(&self) -> Option<&str> {
+    pub(crate) fn literal(&self) -> Option<&str> {
         match self.pieces.as_slice() {
             [] => Some(""),
             [Piece::Literal(text)] => Some(text),
@@ -68,12 +68,12 @@ impl Text {
     }
 
     /// Whether such a piece is in it.
-    pub(super) fn has(&self, piece: &Piece) -> bool {
+    pub(crate) fn has(&self, piece: &Piece) -> bool {
         self.pieces.contains(piece)
     }
 
     /// The same with a text in place of a piece.
-    pub(super) fn with(&self, piece: &Piece, value: &str) -> Self {
+    pub(crate) fn with(&self, piece: &Piece, value: &str) -> Self {
         let mut pieces: Vec<Piece> = Vec::new();
         for old in &self.pieces {
             let new = if old == piece {
@@ -90,7 +90,7 @@ impl Text {
     }
 
     /// Names of the environment's variables in it.
-    pub(super) fn variables(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &str> {
         self.pieces.iter().filter_map(|piece| match piece {
             Piece::Variable { name, .. } | Piece::UserConfig { name } => Some(name.as_str()),
             _ => None,
@@ -98,7 +98,7 @@ impl Text {
     }
 
     /// The text with defaults in place of variables, if each has one.
-    pub(super) fn defaults(&self) -> Option<String> {
+    pub(crate) fn defaults(&self) -> Option<String> {
         self.pieces
             .iter()
             .map(|piece| match piece {
@@ -112,7 +112,7 @@ impl Text {
     /// One word of the shell. `data` is an expression between double quotes.
     ///
     /// The plugin's root is `$root`; the project is the folder the shell starts in, `$PWD`.
-    pub(super) fn shell_word(&self, data: &str) -> String {
+    pub(crate) fn shell_word(&self, data: &str) -> String {
         if let Some(text) = self.literal() {
             return shell::quoted(text);
         }
@@ -169,7 +169,7 @@ fn piece(inside: &str) -> Option<Piece> {
 }
 
 /// Whether a variable of the environment can have this name.
-pub(super) fn is_variable(name: &str) -> bool {
+pub(crate) fn is_variable(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }

@@ -5,8 +5,10 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::{Codex, manifest, rules};
+use crate::discovery::{SKILL_FILE, is_hidden};
 use crate::frontmatter::document;
-use crate::target::{AgentDefinition, Layout, ManifestFacts};
+use crate::paths::file_name;
+use crate::target::{AgentDefinition, AgentTools, Layout, ManifestFacts};
 
 /// A role's file; any other key, and the role is lost.
 #[derive(Serialize)]
@@ -25,8 +27,16 @@ impl Layout for Codex {
         "skills"
     }
 
-    fn migrated_folder(&self) -> &'static str {
-        "commands"
+    fn finds_skill(&self, path: &str) -> bool {
+        file_name(path) == SKILL_FILE && !is_hidden(path)
+    }
+
+    fn migrated_folder(&self) -> Option<&'static str> {
+        Some("commands")
+    }
+
+    fn skill_title(&self, name: &str) -> String {
+        name.to_owned()
     }
 
     /// What no file system takes becomes `-`; a folder whose name begins with a dot would not be searched.
@@ -59,8 +69,8 @@ impl Layout for Codex {
         document(name, description, metadata)
     }
 
-    fn policy_file(&self) -> &'static str {
-        "agents/openai.yaml"
+    fn policy_file(&self) -> Option<&'static str> {
+        Some("agents/openai.yaml")
     }
 
     /// JSON is YAML, too: where there is more to say than the policy, it is written as that.
@@ -84,6 +94,18 @@ impl Layout for Codex {
 
     fn check_skill(&self, plugin: &str, name: &str, text: &str) -> Vec<String> {
         rules::check_skill(plugin, name, text)
+    }
+
+    fn agents_lie_where_claudes_do(&self) -> bool {
+        false
+    }
+
+    fn agent_tools(&self, _tools: &AgentTools<'_>) -> Option<Vec<String>> {
+        None
+    }
+
+    fn has_turn_limit(&self) -> bool {
+        false
     }
 
     fn agent_file(&self, name: &str) -> String {
@@ -191,6 +213,8 @@ mod tests {
                 instructions,
                 read_only: true,
                 effort: Some("high"),
+                tools: None,
+                turns: None,
             };
             let table: toml::Table = Codex.agent_definition(&agent).parse().unwrap();
             proptest::prop_assert_eq!(table["name"].as_str(), Some(agent.role.as_str()));

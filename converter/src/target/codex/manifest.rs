@@ -70,7 +70,7 @@ pub(super) fn manifest(
             format!("./{}/", codex.skills_folder()),
         ),
         (
-            facts.servers,
+            !facts.servers.is_empty(),
             "mcpServers",
             format!("./{}", codex.servers_file()),
         ),
@@ -168,7 +168,7 @@ mod tests {
                 claude: claude.as_object().unwrap(),
                 own: own.as_ref().map(|own| own.as_object().unwrap()),
                 skills: true,
-                servers: false,
+                servers: &Map::new(),
                 hooks: true,
             },
         );

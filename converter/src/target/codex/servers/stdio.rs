@@ -7,10 +7,10 @@
 
 use serde_json::{Value, json};
 
-use super::definition::Draft;
-use super::variables::{Piece, Text, is_variable};
-use super::{fields, http, reads};
-use crate::components::shell;
+use super::http;
+use crate::components::servers::definition::Draft;
+use crate::components::servers::variables::{Piece, Text, is_variable};
+use crate::components::servers::{reads, texts};
 use crate::options::BundleRoot;
 use crate::paths;
 use crate::report::{Code, Finding};
@@ -145,7 +145,7 @@ fn read(draft: &mut Draft<'_, '_>) -> Result<Process, Finding> {
     let args = match draft.source.get("args") {
         None | Some(Value::Null) => Vec::new(),
         Some(Value::Array(list)) => {
-            let texts: Option<Vec<String>> = list.iter().map(fields::scalar).collect();
+            let texts: Option<Vec<String>> = list.iter().map(texts::scalar).collect();
             if list.iter().any(|arg| !arg.is_string()) {
                 draft.say(Code::McpFieldRepaired, "Its `args` were made texts.");
             }
@@ -158,7 +158,7 @@ fn read(draft: &mut Draft<'_, '_>) -> Result<Process, Finding> {
         Some(_) => return Err(draft.finding(Code::McpMalformed, "Its `args` are not a list.")),
     };
     let mut env = Vec::new();
-    for (name, value) in fields::text_map(draft, "env") {
+    for (name, value) in texts::text_map(draft, "env") {
         if is_variable(&name) {
             env.push((name, Text::of(&value)));
         } else {
@@ -296,7 +296,7 @@ fn write(draft: &mut Draft<'_, '_>, process: &Process) -> Result<(), Finding> {
     if let Some(cwd) = cwd.and_then(Text::literal) {
         draft.result.insert("cwd".to_owned(), json!(cwd));
     }
-    fields::set_map(draft, "env", fixed);
+    texts::set_map(draft, "env", fixed);
     Ok(())
 }
 
@@ -307,7 +307,9 @@ fn script(
     cwd: Option<&Text>,
 ) -> String {
     let context = draft.context;
-    let data = shell::data_folder(&context.plugin.name, context.source.marketplace.as_deref());
+    let data = context
+        .target
+        .data_folder(&context.plugin.name, context.source.marketplace.as_deref());
     let mut script = String::new();
     if words.iter().any(|text| text.has(&Piece::Data))
         || env.iter().any(|(_, text)| text.has(&Piece::Data))

@@ -7,9 +7,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::definition::Draft;
-use super::fields;
-use super::variables::{Piece, Text};
+use crate::components::servers::definition::Draft;
+use crate::components::servers::texts;
+use crate::components::servers::variables::{Piece, Text};
 use crate::report::{Code, Finding};
 
 pub(super) fn convert(draft: &mut Draft<'_, '_>) -> Result<(), Finding> {
@@ -66,7 +66,7 @@ fn headers(draft: &mut Draft<'_, '_>) {
     let mut fixed: Vec<(String, String)> = Vec::new();
     let mut from_variables: Vec<(String, String)> = Vec::new();
     let mut bearer = None;
-    for (name, value) in fields::text_map(draft, "headers") {
+    for (name, value) in texts::text_map(draft, "headers") {
         let text = Text::of(&value);
         match text.pieces.as_slice() {
             [] | [Piece::Literal(_)] => fixed.push((name, value)),
@@ -142,12 +142,12 @@ fn mixed(draft: &mut Draft<'_, '_>, name: String, text: &Text, fixed: &mut Vec<(
 }
 
 fn merge(draft: &mut Draft<'_, '_>, key: &str, made: Vec<(String, String)>) {
-    let own = fields::text_map(draft, key);
+    let own = texts::text_map(draft, key);
     let is_own = |name: &str| own.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
     let mut texts: Vec<(String, String)> =
         made.into_iter().filter(|(name, _)| !is_own(name)).collect();
     texts.extend(own);
-    fields::set_map(draft, key, texts);
+    texts::set_map(draft, key, texts);
 }
 
 /// Nobody asks the user for a plugin's settings in Codex.

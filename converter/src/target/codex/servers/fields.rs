@@ -1,10 +1,9 @@
 //! The fields of a server besides those that say how it is reached.
 
-use serde_json::{Number, Value, json};
+use serde_json::{Number, Value};
 
-use super::definition::Draft;
+use crate::components::servers::definition::{Draft, Transport};
 use crate::report::Code;
-use crate::target::{FieldShape, Transport};
 
 /// Fields that the transports have read.
 const READ: [&str; 12] = [
@@ -55,7 +54,7 @@ pub(super) fn carry(draft: &mut Draft<'_, '_>, transport: Transport) {
         if READ.contains(&key) {
             continue;
         }
-        match (key, draft.context.target.server_field(transport, key)) {
+        match (key, field(transport, key)) {
             ("timeout", _) => timeout(draft, value),
             (_, Some(shape)) => match fitting(shape, value) {
                 Some(value) => {
@@ -76,6 +75,42 @@ pub(super) fn carry(draft: &mut Draft<'_, '_>, transport: Transport) {
             ),
         }
     }
+}
+
+/// What a field's value must be: a wrong one can keep a whole thread from starting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum FieldShape {
+    Text,
+    Flag,
+    /// Seconds or milliseconds.
+    Number,
+    Texts,
+    TextMap,
+    /// A list of texts or of objects.
+    List,
+    Object,
+}
+
+/// What 0.169.0 takes; a field of the other transport is an error there, an unknown one a warning.
+fn field(transport: Transport, key: &str) -> Option<FieldShape> {
+    use FieldShape::{Flag, List, Number, Object, Text, TextMap, Texts};
+    let common = match key {
+        "startup_timeout_sec" | "startup_timeout_ms" | "tool_timeout_sec" => Some(Number),
+        "enabled" | "required" | "supports_parallel_tool_calls" => Some(Flag),
+        "enabled_tools" | "disabled_tools" | "scopes" => Some(Texts),
+        "default_tools_approval_mode" | "environment_id" | "name" => Some(Text),
+        "tools" => Some(Object),
+        _ => None,
+    };
+    common.or(match (transport, key) {
+        (Transport::Stdio, "command" | "cwd") => Some(Text),
+        (Transport::Stdio, "args") => Some(Texts),
+        (Transport::Stdio, "env") => Some(TextMap),
+        (Transport::Stdio, "env_vars") => Some(List),
+        (Transport::Http, "url" | "bearer_token_env_var" | "oauth_resource" | "auth") => Some(Text),
+        (Transport::Http, "http_headers" | "env_http_headers" | "oauth") => Some(TextMap),
+        _ => None,
+    })
 }
 
 /// Claude's `timeout` is in milliseconds, for one call of a tool.
@@ -119,54 +154,4 @@ fn fitting(shape: FieldShape, value: &Value) -> Option<Value> {
         FieldShape::Object => value.is_object(),
     };
     fits.then(|| value.clone())
-}
-
-/// A scalar as text; JSON of other kinds has no such form.
-pub(super) fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::Bool(flag) => Some(flag.to_string()),
-        _ => None,
-    }
-}
-
-/// The texts of a map, scalars made texts.
-pub(super) fn text_map(draft: &mut Draft<'_, '_>, key: &str) -> Vec<(String, String)> {
-    let mut texts = Vec::new();
-    match draft.source.get(key) {
-        None | Some(Value::Null) => {}
-        Some(Value::Object(map)) => {
-            for (name, value) in map {
-                match scalar(value) {
-                    Some(text) => {
-                        if !value.is_string() {
-                            draft.say(
-                                Code::McpFieldRepaired,
-                                format!("`{name}` in `{key}` was made a text."),
-                            );
-                        }
-                        texts.push((name.clone(), text));
-                    }
-                    None => draft.say(
-                        Code::McpFieldDropped,
-                        format!("`{name}` in `{key}` is not a text."),
-                    ),
-                }
-            }
-        }
-        Some(_) => draft.say(Code::McpFieldDropped, format!("`{key}` is not an object.")),
-    }
-    texts
-}
-
-/// Sets a map, unless it is empty.
-pub(super) fn set_map(draft: &mut Draft<'_, '_>, key: &str, texts: Vec<(String, String)>) {
-    if !texts.is_empty() {
-        let map: serde_json::Map<String, Value> = texts
-            .into_iter()
-            .map(|(name, text)| (name, json!(text)))
-            .collect();
-        draft.result.insert(key.to_owned(), Value::Object(map));
-    }
 }

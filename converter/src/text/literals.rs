@@ -1,0 +1,36 @@
+//! What only looks like something that the platform would put into the text of a command: it is set apart.
+
+use super::work::Work;
+use crate::report::Code;
+
+/// Sets apart what the author wrote.
+pub(super) fn run(work: &mut Work<'_>) {
+    let Some(expansions) = work.expansions() else {
+        return;
+    };
+    let body = work.body();
+    let platform = work.context.target.name();
+    let signs = [
+        expansions.arguments,
+        expansions.include.0,
+        expansions.shell.0,
+    ];
+    for sign in signs {
+        for (at, _) in body.match_indices(sign) {
+            let brace = at + sign.find('{').unwrap_or_default();
+            // Between two braces of the arguments, or before the brace of the others.
+            let place = if brace == at {
+                at..at + 2
+            } else {
+                at..brace + 1
+            };
+            let written = &body[place.clone()];
+            let (first, second) = written.split_at(1);
+            if work.replace(place.clone(), &format!("{first} {second}")) {
+                let message =
+                    format!("`{sign}` would be replaced by {platform}: a space sets it apart");
+                work.find_first(at, Code::ExpansionSetApart, message);
+            }
+        }
+    }
+}
