@@ -40,5 +40,20 @@ pub(super) fn run(codex: Option<PathBuf>, line: LaunchLine) -> Result<ExitCode> 
     loadouts.clear_spares();
     // A read of stdin that never ends must not keep the process.
     runtime.shutdown_background();
+    end_by_the_same_signal(status);
     Ok(ExitCode::from(exit_code(status)))
+}
+
+/// Ends this process by the signal that ended Codex, if one did: whoever waits for it sees what it would see of Codex.
+fn end_by_the_same_signal(status: std::process::ExitStatus) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::process::ExitStatusExt;
+        if let Some(signal) = status.signal() {
+            // If it can't be, the exit code says it, as a shell's does.
+            let _ = signal_hook::low_level::emulate_default_handler(signal);
+        }
+    }
+    #[cfg(not(unix))]
+    let _ = status;
 }

@@ -27,6 +27,9 @@ pub(super) struct Arguments {
 /// `version`.
 #[derive(Debug, Args)]
 pub(super) struct Version {
+    /// The Codex to ask [default: $CODEX_LOADOUT_CODEX, then `codex` on PATH]
+    #[arg(long, value_name = "PATH")]
+    pub(super) codex: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
@@ -73,6 +76,10 @@ pub(super) enum Verb {
     /// Let the profiles of a project count
     #[command(subcommand)]
     Trust(TrustVerb),
+    /// Write a `codex` that is this program, for hosts that start `codex` by name
+    ///
+    /// It remembers the real Codex. Called by it, every verb is Codex's, and ours are `codex loadout VERB`.
+    Shim(Shim),
     /// List the threads that have a loadout
     Threads(Threads),
     /// Show the loadout of one thread
@@ -307,6 +314,21 @@ pub(super) struct TrustProject {
     /// Let them count no longer
     #[arg(long)]
     pub(super) remove: bool,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Shim {
+    /// Where to write it
+    #[arg(value_name = "DIR")]
+    pub(super) folder: PathBuf,
+    /// Write `node_modules/@openai/codex`, for hosts that want the root of an SDK
+    #[arg(long)]
+    pub(super) npm: bool,
+    /// The real Codex [default: $CODEX_LOADOUT_CODEX, then `codex` on PATH]
+    #[arg(long, value_name = "PATH")]
+    pub(super) codex: Option<PathBuf>,
     #[command(flatten)]
     pub(super) output: Output,
 }

@@ -6,16 +6,14 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::connection::UpstreamCommand;
+use crate::connection::{Start, UpstreamCommand};
 
 /// Becomes Codex. Returns only if that fails.
 #[cfg(unix)]
 pub(super) fn run(codex: Option<PathBuf>, arguments: &[OsString]) -> Result<ExitCode> {
     use std::os::unix::process::CommandExt;
     let command = UpstreamCommand::find(codex)?;
-    let error = std::process::Command::new(&command.path)
-        .args(arguments)
-        .exec();
+    let error = command.blocking(arguments, Start::Exec).exec();
     Err(command.not_runnable(error).into())
 }
 
@@ -23,8 +21,8 @@ pub(super) fn run(codex: Option<PathBuf>, arguments: &[OsString]) -> Result<Exit
 #[cfg(not(unix))]
 pub(super) fn run(codex: Option<PathBuf>, arguments: &[OsString]) -> Result<ExitCode> {
     let command = UpstreamCommand::find(codex)?;
-    let status = std::process::Command::new(&command.path)
-        .args(arguments)
+    let status = command
+        .blocking(arguments, Start::Spawn)
         .status()
         .map_err(|error| command.not_runnable(error))?;
     Ok(ExitCode::from(crate::connection::exit_code(status)))

@@ -1,18 +1,20 @@
 //! What a command line asks for: the proxy, a verb of ours, or Codex itself.
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::shim::STAND_IN;
 use crate::doctor::server;
 
 /// The verbs that are ours; any other word is Codex's.
-pub(super) const OWN_VERBS: [&str; 17] = [
+pub(super) const OWN_VERBS: [&str; 18] = [
     "list",
     "resolve",
     "prove",
     "profile",
     "binding",
     "trust",
+    "shim",
     "threads",
     "show",
     "convert",
@@ -25,6 +27,9 @@ pub(super) const OWN_VERBS: [&str; 17] = [
     "completions",
     "man",
 ];
+
+/// Those of them that ask a Codex, or write down where it is.
+const ASK_CODEX: [&str; 6] = ["list", "resolve", "prove", "doctor", "shim", "version"];
 
 /// Options of `codex` that stand before a subcommand and take a value as a word of its own (Codex 0.169).
 pub(super) const VALUE_OPTIONS: [&str; 19] = [
@@ -76,52 +81,114 @@ pub(super) enum Invocation {
         arguments: Vec<OsString>,
     },
     /// A verb or an option of ours: clap reads it.
-    Own,
+    Own(Vec<OsString>),
     /// Be the server that the doctor's checks give a thread.
     ProbeServer,
     /// `app-server` with a listener that the proxy can't stand in front of.
     UnsupportedListener(String),
 }
 
+/// By which name this program was called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CalledAs {
+    /// Its own.
+    Own,
+    /// `codex`: every verb is Codex's, and ours stand behind `loadout`.
+    Codex,
+}
+
+/// By which name the program was called, and the line behind that. A shim says it by a word of its own.
+#[must_use]
+pub(super) fn called_as(line: &[OsString]) -> (CalledAs, &[OsString]) {
+    let Some((program, arguments)) = line.split_first() else {
+        return (CalledAs::Own, line);
+    };
+    if let [word, arguments @ ..] = arguments
+        && word == STAND_IN
+    {
+        return (CalledAs::Codex, arguments);
+    }
+    let is_codex = Path::new(program)
+        .file_stem()
+        .is_some_and(|name| name == "codex");
+    match is_codex {
+        true => (CalledAs::Codex, arguments),
+        false => (CalledAs::Own, arguments),
+    }
+}
+
 /// Reads a command line, without the program's name.
 #[must_use]
-pub(super) fn read(arguments: &[OsString]) -> Invocation {
+pub(super) fn read(called_as: CalledAs, arguments: &[OsString]) -> Invocation {
     if let [verb] = arguments
         && verb == server::VERB
     {
         return Invocation::ProbeServer;
     }
-    let Some(at) = first_word(arguments) else {
+    let (codex, arguments) = without_codex(arguments);
+    let Some(at) = first_word(&arguments) else {
         let own_option = |word: &OsString| ["--help", "-h"].iter().any(|option| word == option);
-        if arguments.first().is_some_and(own_option) {
-            return Invocation::Own;
+        if called_as == CalledAs::Own && arguments.first().is_some_and(own_option) {
+            return Invocation::Own(arguments);
         }
-        return hand_over(arguments);
+        return Invocation::HandOver { codex, arguments };
     };
     let word = &arguments[at];
     if word == "app-server" {
-        return app_server(arguments, at);
+        return app_server(codex, &arguments, at);
     }
-    let is_own = |word: &OsString| OWN_VERBS.iter().any(|verb| word == verb);
-    if at == 0 && word == "help" {
-        let asked_for = arguments.get(1);
-        let is_ours = |word: &OsString| is_own(word) || word == "app-server";
-        return match asked_for.is_none_or(is_ours) {
-            true => Invocation::Own,
-            false => hand_over(arguments),
-        };
+    let (is_own, own) = match called_as {
+        CalledAs::Own => (at == 0 && is_own_verb(&arguments), arguments.clone()),
+        CalledAs::Codex => (at == 0 && word == "loadout", arguments[1..].to_vec()),
+    };
+    match is_own {
+        true => Invocation::Own(with_codex(own, codex)),
+        false => Invocation::HandOver { codex, arguments },
     }
-    if at == 0 && is_own(word) {
-        return Invocation::Own;
-    }
-    hand_over(arguments)
 }
 
-fn hand_over(arguments: &[OsString]) -> Invocation {
-    Invocation::HandOver {
-        codex: None,
-        arguments: arguments.to_vec(),
+fn is_own_verb(arguments: &[OsString]) -> bool {
+    let is_ours = |word: &OsString| OWN_VERBS.iter().any(|verb| word == verb);
+    match arguments {
+        // Help about a verb of Codex's is Codex's.
+        [help, verb, ..] if help == "help" => is_ours(verb) || verb == "app-server",
+        [verb, ..] => is_ours(verb),
+        [] => false,
     }
+}
+
+/// Takes `--codex PATH` out of what stands before the verb.
+fn without_codex(arguments: &[OsString]) -> (Option<PathBuf>, Vec<OsString>) {
+    let mut codex = None;
+    let mut kept = Vec::with_capacity(arguments.len());
+    let mut words = arguments.iter();
+    while let Some(word) = words.as_slice().first() {
+        if !word.as_encoded_bytes().starts_with(b"-") {
+            break;
+        }
+        words.next();
+        if let Some(value) = option_value("--codex", word, &mut words) {
+            codex = Some(PathBuf::from(value));
+            continue;
+        }
+        kept.push(word.clone());
+        if VALUE_OPTIONS.iter().any(|option| word == option) {
+            kept.extend(words.next().cloned());
+        }
+    }
+    kept.extend(words.cloned());
+    (codex, kept)
+}
+
+/// A verb of ours with the Codex that was named before it.
+fn with_codex(mut arguments: Vec<OsString>, codex: Option<PathBuf>) -> Vec<OsString> {
+    let takes_codex = |verb: &OsString| ASK_CODEX.iter().any(|asking| verb == asking);
+    if let Some(codex) = codex
+        && arguments.first().is_some_and(takes_codex)
+    {
+        arguments.splice(1..1, ["--codex".into(), codex.into_os_string()]);
+    }
+    arguments
 }
 
 /// Where the subcommand stands, behind options of `codex` itself.
@@ -139,8 +206,8 @@ pub(super) fn first_word(arguments: &[OsString]) -> Option<usize> {
     None
 }
 
-fn app_server(arguments: &[OsString], at: usize) -> Invocation {
-    let mut codex = None;
+fn app_server(codex: Option<PathBuf>, arguments: &[OsString], at: usize) -> Invocation {
+    let mut codex = codex;
     let mut listener = None;
     let mut passed = arguments[..=at].to_vec();
     let mut rest = arguments[at + 1..].iter();
@@ -195,7 +262,7 @@ mod tests {
     use super::*;
 
     fn invocation(line: &str) -> Invocation {
-        read(&words(line))
+        read(CalledAs::Own, &words(line))
     }
 
     fn words(line: &str) -> Vec<OsString> {
@@ -281,7 +348,7 @@ mod tests {
             "help app-server",
             "--help",
         ] {
-            assert_eq!(invocation(line), Invocation::Own, "{line}");
+            assert_eq!(invocation(line), Invocation::Own(words(line)), "{line}");
         }
     }
 
@@ -303,5 +370,44 @@ mod tests {
                 "{line}"
             );
         }
+    }
+
+    #[test]
+    fn codex_may_be_named_before_the_verb() {
+        assert_eq!(
+            invocation("--codex /c -c a=b app-server"),
+            proxy(Some("/c"), "-c a=b app-server")
+        );
+        assert_eq!(
+            invocation("--codex=/c list --json"),
+            Invocation::Own(words("list --codex /c --json"))
+        );
+        let exec = Invocation::HandOver {
+            codex: Some(PathBuf::from("/c")),
+            arguments: words("exec --codex x"),
+        };
+        assert_eq!(invocation("--codex /c exec --codex x"), exec);
+    }
+
+    #[test]
+    fn under_the_name_codex_every_verb_is_codexs() {
+        for (line, name) in [
+            ("/usr/bin/codex doctor", CalledAs::Codex),
+            ("codex.exe doctor", CalledAs::Codex),
+            ("/x/codex-loadout doctor", CalledAs::Own),
+            ("/x/codex-loadout loadout-stand-in doctor", CalledAs::Codex),
+        ] {
+            let line = words(line);
+            let (found, arguments) = called_as(&line);
+            assert_eq!((found, arguments), (name, &words("doctor")[..]), "{line:?}");
+        }
+        let by_codex = |line: &str| read(CalledAs::Codex, &words(line));
+        for line in ["doctor", "list", "help exec", "--help", "", "exec loadout"] {
+            assert_eq!(by_codex(line), handed_over(line), "{line}");
+        }
+        assert_eq!(by_codex("loadout list"), Invocation::Own(words("list")));
+        assert_eq!(by_codex("app-server"), proxy(None, "app-server"));
+        assert_eq!(invocation("help exec"), handed_over("help exec"));
+        assert_eq!(invocation("help list"), Invocation::Own(words("help list")));
     }
 }

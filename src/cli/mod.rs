@@ -14,6 +14,7 @@ mod run;
 mod schema;
 mod selection_file;
 mod shell;
+mod shim;
 mod table;
 mod terminal;
 mod verbs;

@@ -11,7 +11,7 @@ use codex_loadout_protocol::LoadoutError;
 use super::arguments::{Arguments, Verb, Version};
 use super::invocation::{self, Invocation, VALUE_OPTIONS};
 use super::terminal::printable;
-use super::{app_server, audit, convert, exec, gc, profiles, schema, shell, verbs};
+use super::{app_server, audit, convert, exec, gc, profiles, schema, shell, shim, verbs};
 use crate::connection::UpstreamCommand;
 use crate::doctor::server;
 use crate::profiles::{LaunchLine, read_launch_line};
@@ -28,15 +28,16 @@ const USAGE: u8 = 2;
 #[must_use]
 pub fn main() -> ExitCode {
     log_to_stderr();
-    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
-    let line = match read_launch_line(&arguments, &VALUE_OPTIONS) {
+    let line: Vec<OsString> = std::env::args_os().collect();
+    let (called_as, arguments) = invocation::called_as(&line);
+    let line = match read_launch_line(arguments, &VALUE_OPTIONS) {
         Ok(line) => line,
         Err(error) => {
             explain(&error.into());
             return ExitCode::from(USAGE);
         }
     };
-    let done = match invocation::read(&line.arguments) {
+    let done = match invocation::read(called_as, &line.arguments) {
         Invocation::Proxy { codex, arguments } => {
             app_server::run(codex, LaunchLine { arguments, ..line })
         }
@@ -53,7 +54,7 @@ pub fn main() -> ExitCode {
             say_error("hint: leave `--listen` out and speak on stdin and stdout");
             return ExitCode::from(USAGE);
         }
-        Invocation::Own => own(),
+        Invocation::Own(arguments) => own(arguments),
     };
     done.unwrap_or_else(|error| {
         explain(&error);
@@ -71,8 +72,9 @@ fn log_to_stderr() {
     }
 }
 
-fn own() -> Result<ExitCode> {
-    let arguments = match Arguments::try_parse() {
+fn own(arguments: Vec<OsString>) -> Result<ExitCode> {
+    let line = std::iter::once(OsString::from("codex-loadout")).chain(arguments);
+    let arguments = match Arguments::try_parse_from(line) {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() => {
             say_error(error.render().to_string().trim_end());
@@ -95,6 +97,7 @@ fn own() -> Result<ExitCode> {
             Verb::Profile(verb) => profiles::profile(verb).await,
             Verb::Binding(verb) => profiles::binding(verb).await,
             Verb::Trust(verb) => profiles::trust(verb).await,
+            Verb::Shim(arguments) => shim::shim(&arguments),
             Verb::Threads(arguments) => verbs::threads(arguments).await,
             Verb::Show(arguments) => verbs::show(arguments).await,
             Verb::Audit(arguments) => audit::audit(arguments).await,
@@ -132,7 +135,7 @@ fn judged((text, holds): (String, bool)) -> (String, ExitCode) {
 
 fn version(arguments: &Version) -> Result<String> {
     let own = env!("CARGO_PKG_VERSION");
-    let command = UpstreamCommand::find(None)?;
+    let command = UpstreamCommand::find(arguments.codex.clone())?;
     let output = Command::new(&command.path)
         .arg("--version")
         .output()

@@ -7,6 +7,8 @@ use std::process::{ExitStatus, Stdio};
 
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
+use super::reentry::{self, Start};
+
 /// Names the Codex to run where no flag does.
 pub const CODEX_VARIABLE: &str = "CODEX_LOADOUT_CODEX";
 
@@ -28,6 +30,9 @@ pub enum UpstreamError {
         /// What the system says.
         source: io::Error,
     },
+    /// What was named is a script that runs this program.
+    #[error("Codex at `{}` is a script that runs codex-loadout again\nhint: name the real Codex with `--codex PATH` or {CODEX_VARIABLE} in it, or let `codex-loadout shim DIR` write it", .0.display())]
+    Itself(PathBuf),
 }
 
 /// Which Codex to run.
@@ -45,26 +50,23 @@ impl UpstreamCommand {
     /// Decides which Codex to run: the flag, then `CODEX_LOADOUT_CODEX`, then `codex` on `PATH`.
     ///
     /// # Errors
-    /// [`UpstreamError::NotFound`] if nothing is named and `PATH` has none.
+    /// [`UpstreamError::NotFound`] if nothing is named and `PATH` has none, [`UpstreamError::Itself`] if this program is
+    /// what it would run.
     pub fn find(flag: Option<PathBuf>) -> Result<Self, UpstreamError> {
-        if let Some(path) = flag {
-            return Ok(Self {
-                path,
-                origin: "--codex",
-                environment: Vec::new(),
-            });
+        let of_variable = || std::env::var_os(CODEX_VARIABLE).filter(|path| !path.is_empty());
+        let (path, origin) = match flag {
+            Some(path) => (path, "--codex"),
+            None => match of_variable() {
+                Some(path) => (path.into(), CODEX_VARIABLE),
+                None => (find_on_path().ok_or(UpstreamError::NotFound)?, "PATH"),
+            },
+        };
+        if reentry::is_what_became_of(&path) {
+            return Err(UpstreamError::Itself(path));
         }
-        if let Some(path) = std::env::var_os(CODEX_VARIABLE).filter(|path| !path.is_empty()) {
-            return Ok(Self {
-                path: path.into(),
-                origin: CODEX_VARIABLE,
-                environment: Vec::new(),
-            });
-        }
-        let path = find_on_path().ok_or(UpstreamError::NotFound)?;
         Ok(Self {
             path,
-            origin: "PATH",
+            origin,
             environment: Vec::new(),
         })
     }
@@ -93,7 +95,17 @@ impl UpstreamCommand {
     pub fn command(&self, arguments: &[OsString]) -> Command {
         let mut command = Command::new(&self.path);
         command.args(arguments);
+        command.env(reentry::VARIABLE, reentry::said(Start::Spawn, &self.path));
         command.envs(self.environment.iter().cloned());
+        command
+    }
+
+    /// The same, started in this way and waited for here.
+    #[must_use]
+    pub fn blocking(&self, arguments: &[OsString], start: Start) -> std::process::Command {
+        let mut command = std::process::Command::new(&self.path);
+        command.args(arguments);
+        command.env(reentry::VARIABLE, reentry::said(start, &self.path));
         command
     }
 

@@ -8,6 +8,7 @@ mod brief;
 mod child;
 mod frame_reader;
 mod frame_writer;
+mod reentry;
 mod stdio;
 
 pub use asking::{AskError, Asker};
@@ -15,4 +16,5 @@ pub use brief::BriefCodex;
 pub use child::{CODEX_VARIABLE, Upstream, UpstreamCommand, UpstreamError, exit_code};
 pub use frame_reader::FrameReader;
 pub use frame_writer::{FrameWriter, write_frames};
+pub use reentry::Start;
 pub use stdio::host_stdio;

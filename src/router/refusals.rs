@@ -60,7 +60,7 @@ pub(super) enum Busy {
     ForLoadout,
     /// It has a turn under way, and is to be kept from what came into the config.
     ForConfig,
-    /// It has a turn under way, and what the host says now names a skill that came later.
+    /// It has a turn under way, and what has changed underneath is to be kept out before it reads on.
     ForTurn,
     /// Another request on it is under way.
     Elsewhere,
@@ -93,8 +93,8 @@ pub(super) fn busy_error(id: &Id, thread: &str, busy: Busy) -> Bytes {
             "Send the request again when its turn has ended, or interrupt it.",
         ),
         Busy::ForTurn => (
-            "has a turn under way, and this input names a skill that is not of its loadout and came later",
-            "Send it again when the turn has ended, or leave the name out.",
+            "has a turn under way, and has to be loaded anew before it reads this: what is not of its loadout has come in underneath",
+            "Send the request again when its turn has ended, or interrupt it.",
         ),
         Busy::Elsewhere => (
             "is being loaded anew for another request",

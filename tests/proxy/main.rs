@@ -39,6 +39,7 @@ mod selection;
 mod servers;
 mod skill_list;
 mod stage;
+mod stand_in;
 mod state_folder;
 mod tampering;
 mod terminal;

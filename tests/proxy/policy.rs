@@ -311,3 +311,52 @@ async fn the_doctor_says_what_policy_is_in_force() {
     assert_eq!(policy[0]["layer"], "/etc/codex/requirements.toml");
     assert_eq!(policy[0]["key"], "allow_managed_hooks_only");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_of_an_administrator_is_not_replaced_and_its_base_counts_in_its_layer() {
+    let Some(managed) = Managed::new(HomeBuilder::standard().unwrap()).await else {
+        return;
+    };
+    let home = &managed.stage.home;
+    let write = |path: &str, text: &str| home.write(path, text).unwrap();
+    write(
+        "lab/admin-loadout/profiles/review.toml",
+        "skills = [\"repo-review\"]\n",
+    );
+    write(
+        "lab/admin-loadout/profiles/base.toml",
+        "mcp_servers = [\"team-notes\"]\n",
+    );
+    write(
+        ".codex-loadout/profiles/review.toml",
+        "skills = [\"planning\"]\n",
+    );
+    write(
+        ".codex-loadout/profiles/mine.toml",
+        "extends = [\"review\"]\nskills = [\"house-style\"]\n",
+    );
+    let folder = home.path().join(".codex-loadout");
+    fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let mut command = managed.command(Path::new(PROXY), &["app-server"]);
+    command.arg("--codex").arg(home.codex());
+    let host = Client::spawn(command).unwrap();
+    host.initialize(true).await.unwrap();
+    for (profile, skills) in [
+        ("review", &["repo-review"][..]),
+        ("mine", &["repo-review", "house-style"]),
+    ] {
+        let selection = json!({ "profile": profile });
+        let (thread, _) = managed.stage.start(&host, selection).await;
+        let promise = Promise::of_skills(skills).server("team-notes", &NOTES_TOOLS);
+        managed.stage.check(&host, &thread, &promise).await;
+    }
+    let refused = host
+        .refusal(
+            "capability/profile/write",
+            json!({ "name": "review", "text": "skills = []" }),
+        )
+        .await
+        .unwrap();
+    assert_eq!(refused.data["kind"], "blockedByPolicy");
+    host.shutdown().await.unwrap();
+}

@@ -1,5 +1,6 @@
 //! What is said to the router, and what it wants done, line by line.
 
+mod carriers;
 mod limits;
 mod pass_through;
 mod transcripts;

@@ -131,6 +131,15 @@ impl Process {
         )
     }
 
+    /// Waits until it has ended by itself, its stdin open.
+    ///
+    /// # Errors
+    ///
+    /// When it has not by then.
+    pub async fn ended_within(mut self, patience: Duration) -> Result<ExitStatus> {
+        Ok(tokio::time::timeout(patience, self.child.wait()).await??)
+    }
+
     /// Kills it without warning (`SIGKILL`) and waits until it is gone.
     ///
     /// # Errors
