@@ -14,8 +14,10 @@ use common::{by_hand, connect, median, millis};
 use lab::{Client, Home, HomeBuilder, Model, Skill, Table};
 use serde_json::{Value, json};
 
-/// Turns of each kind that are measured.
-const TURNS: usize = 40;
+/// Rounds that are measured: in each, one turn of each kind after a skill was added.
+const ROUNDS: usize = 40;
+/// Turns of each kind in a round when nothing has changed: they are cheap, and a median of few wanders.
+const UNCHANGED: usize = 5;
 const WARM_UP: usize = 3;
 /// Skills that the user has: a few, and as many as are ever seen.
 const SKILLS: [usize; 2] = [10, 1900];
@@ -41,7 +43,8 @@ async fn main() -> Result<()> {
         return Ok(());
     }
     println!(
-        "{TURNS} turns of each kind, the kinds in turns, Codex {}; p50 in ms\n",
+        "{} turns of each kind, {ROUNDS} after a skill was added, the kinds in turns, Codex {}; p50 in ms\n",
+        ROUNDS * UNCHANGED,
         lab::DEFAULT_VERSION
     );
     let mut table = Table::new(&[("turn/start", 44), ("answered", 9), ("model asked", 12)]);
@@ -67,13 +70,23 @@ async fn main() -> Result<()> {
         row("by hand, a skill was added", times(2));
         row("with a loadout, a skill was added", times(3));
         row("  ratio", ratio(3, 2));
-        row("  loadout, added / not added", ratio(3, 1));
+        row("  loadout, added / not added", added_ratio(&kinds));
     }
     println!("{table}");
     Ok(())
 }
 
-/// The median of the ratios of each round: what slows a round slows both.
+/// With a loadout, a turn after a skill was added against one without: medians, since there are more of the one.
+fn added_ratio(kinds: &Kinds) -> (String, String) {
+    let of = |times: fn(&Times) -> &[Duration]| {
+        let [unchanged, added] =
+            [1, 3].map(|kind: usize| median(&mut times(&kinds[kind]).to_vec()).as_secs_f64());
+        format!("{:.2}", added / unchanged)
+    };
+    (of(|times| &times.answered), of(|times| &times.asked))
+}
+
+/// The median of the ratios of each pair: what slows one slows both.
 fn paired_ratio(one: &[Duration], other: &[Duration]) -> String {
     let pairs = one.iter().zip(other);
     let mut ratios: Vec<f64> = pairs
@@ -104,16 +117,19 @@ async fn measure(skills: usize) -> Result<Kinds> {
     let chosen = open(&proxy, selected).await?;
     let mut kinds = Kinds::default();
     let [by_hand, loadout, added_by_hand, added_loadout] = &mut kinds;
-    for round in 0..WARM_UP + TURNS {
+    for round in 0..WARM_UP + ROUNDS {
         let counts = round >= WARM_UP;
         // Each comes first as often as last.
         let hand_first = round % 2 == 0;
-        for of_hand in [hand_first, !hand_first] {
-            let (client, thread, times) = match of_hand {
-                true => (&direct, &plain, &mut *by_hand),
-                false => (&proxy, &chosen, &mut *loadout),
-            };
-            turn(&model, client, thread, times, counts).await?;
+        for again in 0..UNCHANGED {
+            let hand_first = hand_first == (again % 2 == 0);
+            for of_hand in [hand_first, !hand_first] {
+                let (client, thread, times) = match of_hand {
+                    true => (&direct, &plain, &mut *by_hand),
+                    false => (&proxy, &chosen, &mut *loadout),
+                };
+                turn(&model, client, thread, times, counts).await?;
+            }
         }
         add_and_notice(&home, round).await?;
         for of_hand in [hand_first, !hand_first] {

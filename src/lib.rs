@@ -10,6 +10,8 @@ pub mod connection;
 
 pub mod interceptors;
 
+pub mod threads;
+
 pub mod router;
 
 pub mod freshness;
@@ -33,6 +35,8 @@ pub mod conversion;
 pub mod doctor;
 
 mod throwaway;
+
+mod blocking;
 
 mod bounded_file;
 

@@ -30,8 +30,20 @@ pub fn state_home() -> Result<PathBuf, NoHome> {
 /// # Errors
 /// As [`state_home`].
 pub fn data_folder(plugin_id: &str) -> Result<PathBuf, NoHome> {
-    let name = plugin_id.replace(['@', '/'], "-");
-    Ok(state_home()?.join("data").join(name))
+    Ok(state_home()?.join("data").join(folder_name(plugin_id)))
+}
+
+/// An id as the name of a folder: no two ids have the same.
+fn folder_name(id: &str) -> String {
+    let mut name = String::with_capacity(id.len());
+    for part in id.chars() {
+        match part {
+            'a'..='z' | '0'..='9' | '-' | '_' | '.' | '@' => name.push(part),
+            // Some systems take capitals for small letters.
+            _ => name.push_str(&format!("%{:x}.", u32::from(part))),
+        }
+    }
+    name
 }
 
 /// `$CODEX_HOME`, else `~/.codex`, as Codex itself finds it.
@@ -99,6 +111,21 @@ pub fn check_private(folder: &Path) -> Result<(), NotPrivate> {
     Ok(())
 }
 
+/// Opens a file to write to its end; if it has to be made, only its owner can read it.
+///
+/// # Errors
+/// What the system says if it can't be made or opened.
+pub fn private_file(file: &Path) -> std::io::Result<std::fs::File> {
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    options.open(file)
+}
+
 /// Makes a folder that only its owner can enter; one that is there stays as it is.
 ///
 /// # Errors
@@ -112,4 +139,22 @@ pub fn private_folder(folder: &Path) -> std::io::Result<()> {
         builder.mode(0o700);
     }
     builder.create(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_plugins_share_a_folder_for_their_data() {
+        let ids = [
+            "a-b@c", "a@b-c", "a/b@c", "A-b@c", "a%2f.b@c", "a.b@c", "a_b@c", "ä@c", "a@c/..",
+        ];
+        let mut names: Vec<String> = ids.map(folder_name).to_vec();
+        assert_eq!(names[0], "a-b@c");
+        assert!(names.iter().all(|name| !name.contains('/')));
+        names.sort_by_key(|name| name.to_lowercase());
+        names.dedup_by_key(|name| name.to_lowercase());
+        assert_eq!(names.len(), ids.len());
+    }
 }

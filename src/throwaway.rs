@@ -1,24 +1,34 @@
 //! A user that is there for a check alone.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use crate::bounded_file::open_regular;
+use crate::settings::private_file;
+
 /// What its model provider and its folder are called.
 const NAME: &str = "codex-loadout-throwaway";
+/// Locked as long as somebody uses the home, however he ends.
+const IN_USE: &str = "in-use.lock";
 
 /// A throwaway home whose model is an endpoint of ours, with room for any list of skills.
 #[derive(Debug)]
 pub(crate) struct ThrowawayHome {
     folder: TempDir,
+    _in_use: File,
 }
 
 impl ThrowawayHome {
     pub(crate) fn new(model: &str) -> io::Result<Self> {
+        let folder = TempDir::with_prefix(NAME)?;
+        let in_use = private_file(&folder.path().join(IN_USE))?;
+        in_use.lock()?;
         let home = Self {
-            folder: TempDir::with_prefix(NAME)?,
+            folder,
+            _in_use: in_use,
         };
         fs::create_dir_all(home.codex_home())?;
         fs::create_dir_all(home.project())?;
@@ -62,5 +72,45 @@ impl ThrowawayHome {
         fs::create_dir_all(&folder)?;
         let text = format!("---\nname: {name}\ndescription: The skill {name}.\n---\n\nNothing.\n");
         fs::write(folder.join("SKILL.md"), text)
+    }
+}
+
+/// The throwaway homes in a folder whose users have ended without removing them.
+pub(crate) fn left_behind(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let is_left = |path: &PathBuf| {
+        let is_home = path
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with(NAME));
+        // Only a home has such a file, and only its user can open it.
+        is_home
+            && path.symlink_metadata().is_ok_and(|found| found.is_dir())
+            && open_regular(&path.join(IN_USE)).is_ok_and(|lock| lock.try_lock().is_ok())
+    };
+    let mut left: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(is_left).collect();
+    left.sort();
+    left
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_whose_user_was_killed_is_left_behind() {
+        let mine = |homes: Vec<PathBuf>, home: &Path| homes.contains(&home.to_owned());
+        let home = ThrowawayHome::new("http://127.0.0.1:1").unwrap();
+        let path = home.path().to_owned();
+        let folder = path.parent().unwrap();
+        assert!(!mine(left_behind(folder), &path), "it is used");
+        let ThrowawayHome {
+            folder: kept,
+            _in_use,
+        } = home;
+        drop(_in_use);
+        assert!(mine(left_behind(folder), &path));
+        fs::remove_file(path.join(IN_USE)).unwrap();
+        assert!(!mine(left_behind(folder), &path), "it may be anybody's");
+        drop(kept);
     }
 }

@@ -6,7 +6,7 @@ use std::fs;
 
 use anyhow::{Context, Result};
 use codex_loadout::bundle::Tree;
-use codex_loadout::conversion::{Replace, folder_name, write};
+use codex_loadout::conversion::{Modes, Replace, folder_name, write};
 use lab::{Client, Home, HomeBuilder, Model};
 use serde_json::{Map, Value, json};
 
@@ -43,7 +43,7 @@ impl Installed {
             let name = entry.get("name").and_then(Value::as_str);
             let name = name.context("an entry has a name")?.to_owned();
             let folder = folder_name(&name);
-            write(tree, &market, &folder, Replace::Nothing)?;
+            write(tree, &market, &folder, &Modes::any(), Replace::Nothing)?;
             entry.insert("source".to_owned(), json!(format!("./{folder}")));
             entries.push(entry);
             names.push(name);

@@ -8,6 +8,13 @@ pub const INVALID_PARAMS: i64 = -32602;
 /// JSON-RPC's code for an internal error.
 pub const INTERNAL_ERROR: i64 = -32603;
 
+/// Bytes of a message or a hint, at most.
+pub const MAX_MESSAGE: usize = 2048;
+/// Items of an error, and names of an item, at most.
+pub const MAX_ITEMS: usize = 20;
+/// Bytes of a name, at most: a host that sent a longer one knows it by how it begins.
+const MAX_NAME: usize = 256;
+
 /// `data.origin` of every error that is ours and not Codex's.
 pub const ORIGIN: &str = "codex-loadout";
 
@@ -68,7 +75,8 @@ impl ErrorKind {
     }
 }
 
-/// A refusal: a kind for programs, a sentence and a hint for people.
+/// A refusal: a kind for programs, a sentence and a hint for people. It is short, whatever it is about: what
+/// does not fit is counted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize, JsonSchema)]
 #[error("{message}")]
 #[serde(rename_all = "camelCase")]
@@ -99,7 +107,7 @@ impl LoadoutError {
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self {
             kind,
-            message: message.into(),
+            message: shortened(message.into(), MAX_MESSAGE),
             hint: String::new(),
             items: Vec::new(),
         }
@@ -108,14 +116,19 @@ impl LoadoutError {
     /// Says what to do about it.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = hint.into();
+        self.hint = shortened(hint.into(), MAX_MESSAGE);
         self
     }
 
-    /// Names what it is about.
+    /// Names what it is about. Where that is more than [`MAX_ITEMS`], the message says how many more.
     #[must_use]
     pub fn with_items(mut self, items: Vec<ErrorItem>) -> Self {
-        self.items = items;
+        if let Some(more) = items.len().checked_sub(MAX_ITEMS).filter(|more| *more > 0) {
+            let counted = format!(" (and {more} more)");
+            self.message = shortened(self.message, MAX_MESSAGE - counted.len()) + &counted;
+        }
+        let listed = items.into_iter().take(MAX_ITEMS);
+        self.items = listed.map(ErrorItem::shortened).collect();
         self
     }
 
@@ -161,5 +174,84 @@ impl ErrorItem {
             name: name.into(),
             ..Self::default()
         }
+    }
+
+    fn shortened(self) -> Self {
+        let names = |names: Vec<String>| {
+            let listed = names.into_iter().take(MAX_ITEMS);
+            listed.map(|name| shortened(name, MAX_NAME)).collect()
+        };
+        Self {
+            name: shortened(self.name, MAX_NAME),
+            did_you_mean: names(self.did_you_mean),
+            candidates: names(self.candidates),
+        }
+    }
+}
+
+/// A text of at most this many bytes. Where something is left out, it ends by saying how much.
+#[must_use]
+pub fn shortened(mut text: String, limit: usize) -> String {
+    if text.len() <= limit {
+        return text;
+    }
+    let more = |at: usize| format!("… ({} more bytes)", text.len() - at);
+    let mut at = limit.saturating_sub(more(0).len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    let more = more(at);
+    text.truncate(at);
+    // It may have been made for far more.
+    text.shrink_to(limit);
+    text + &more
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_short_and_says_what_it_leaves_out() {
+        let long = "é".repeat(10_000);
+        let items = (0..30).map(|number| ErrorItem {
+            name: format!("{number}{long}"),
+            did_you_mean: vec![long.clone(); 30],
+            candidates: vec![long.clone(); 30],
+        });
+        let error = LoadoutError::new(ErrorKind::UnknownCapability, &long)
+            .with_hint(&long)
+            .with_items(items.collect());
+        assert!(error.message.len() <= MAX_MESSAGE && error.hint.len() <= MAX_MESSAGE);
+        assert!(
+            error.message.ends_with(" more bytes) (and 10 more)"),
+            "{}",
+            error.message
+        );
+        assert_eq!(error.items.len(), MAX_ITEMS);
+        for item in &error.items {
+            for name in [&item.name]
+                .into_iter()
+                .chain(&item.did_you_mean)
+                .chain(&item.candidates)
+            {
+                assert!(
+                    name.len() <= MAX_NAME && name.contains("more bytes"),
+                    "{name}"
+                );
+            }
+            assert_eq!(item.candidates.len(), MAX_ITEMS);
+        }
+        let kept = LoadoutError::new(ErrorKind::UnknownCapability, "there is no `a`")
+            .with_items(vec![ErrorItem::named("a"); MAX_ITEMS]);
+        assert_eq!(kept.message, "there is no `a`");
+    }
+
+    #[test]
+    fn what_is_left_out_is_counted() {
+        assert_eq!(shortened("abc".to_owned(), 3), "abc");
+        let text = shortened("é".repeat(100), 40);
+        assert_eq!(text, format!("{}… (180 more bytes)", "é".repeat(10)));
+        assert!(text.len() <= 40);
     }
 }

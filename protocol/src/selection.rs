@@ -14,6 +14,13 @@ use crate::error::{ErrorItem, ErrorKind, LoadoutError};
 /// The field name on `thread/start`, `thread/resume` and `thread/fork`.
 pub const FIELD: &str = "capabilitySelection";
 
+/// Bytes of a selection's JSON, at most.
+pub const MAX_TEXT: usize = 1024 * 1024;
+/// Names in a selection, at most: ten times what a large host has installed.
+pub const MAX_NAMES: usize = 5_000;
+/// Bytes of a name, at most: a path is one, too.
+pub const MAX_NAME: usize = 4096;
+
 /// What a host asks for on `thread/start`, `thread/resume` or `thread/fork`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -51,6 +58,9 @@ impl CapabilitySelection {
     /// # Errors
     /// [`ErrorKind::InvalidSelection`], naming the path of the offending field.
     pub fn from_json(text: &str) -> Result<Self, LoadoutError> {
+        if text.len() > MAX_TEXT {
+            return Err(too_large(format!("more than {MAX_TEXT} bytes")));
+        }
         // serde reads a struct from a JSON list as well, field by field.
         if !text.trim_start().starts_with('{') {
             return Err(LoadoutError::new(
@@ -61,7 +71,7 @@ impl CapabilitySelection {
             .with_items(vec![ErrorItem::named(FIELD)]));
         }
         let deserializer = &mut serde_json::Deserializer::from_str(text);
-        serde_path_to_error::deserialize(deserializer).map_err(|error| {
+        let selection: Self = serde_path_to_error::deserialize(deserializer).map_err(|error| {
             let inner = error.path().to_string();
             let path = match inner.as_str() {
                 // Where the text ends or is no JSON, there is no field to name.
@@ -76,10 +86,64 @@ impl CapabilitySelection {
                 ErrorKind::InvalidSelection,
                 format!("`{path}` is not valid: {cause}"),
             )
-            .with_hint("See the JSON Schema of CapabilitySelection for the shape of each field.")
+            .with_hint("`codex-loadout schema CapabilitySelection` prints the shape of each field.")
             .with_items(vec![ErrorItem::named(path)])
-        })
+        })?;
+        let mut names = 0;
+        let mut longest = 0;
+        selection.each_name(&mut |name| {
+            names += 1;
+            longest = longest.max(name.len());
+        });
+        if names > MAX_NAMES {
+            return Err(too_large(format!(
+                "{names} names, and {MAX_NAMES} are read"
+            )));
+        }
+        if longest > MAX_NAME {
+            let why = format!("a name of {longest} bytes, and {MAX_NAME} are read");
+            return Err(too_large(why));
+        }
+        Ok(selection)
     }
+
+    /// Every name in it, tools of servers among them.
+    fn each_name(&self, visit: &mut impl FnMut(&str)) {
+        fn all<'a>(names: impl IntoIterator<Item = &'a String>, visit: &mut impl FnMut(&str)) {
+            for name in names {
+                visit(name);
+            }
+        }
+        fn skills(chosen: &Option<Vec<SkillChoice>>, visit: &mut impl FnMut(&str)) {
+            all(chosen.iter().flatten().map(|skill| &skill.name), visit);
+        }
+        fn servers(chosen: &Option<Vec<McpServerChoice>>, visit: &mut impl FnMut(&str)) {
+            for server in chosen.iter().flatten() {
+                visit(&server.name);
+                all(server.tools.iter().flatten(), visit);
+            }
+        }
+        for plugin in self.plugins.iter().flatten() {
+            visit(&plugin.id);
+            skills(&plugin.skills, visit);
+            servers(&plugin.mcp_servers, visit);
+            all(plugin.agents.iter().flatten(), visit);
+        }
+        skills(&self.skills, visit);
+        servers(&self.mcp_servers, visit);
+        all(self.agents.iter().flatten(), visit);
+        all(self.apps.iter().flatten(), visit);
+        all(&self.profile.0, visit);
+    }
+}
+
+fn too_large(what: String) -> LoadoutError {
+    LoadoutError::new(
+        ErrorKind::InvalidSelection,
+        format!("`{FIELD}` is too large: it has {what}"),
+    )
+    .with_hint("Choose plugins as a whole, or leave out a list: in `restrict` and `extend` that takes all there is.")
+    .with_items(vec![ErrorItem::named(FIELD)])
 }
 
 /// How the named capabilities relate to the user's own set.
@@ -464,6 +528,31 @@ mod tests {
         assert!(
             CapabilitySelection::from_json(r#"{"skills":[{"name":"b","list":"none"}]}"#).is_err()
         );
+    }
+
+    #[test]
+    fn what_is_too_large_is_refused_in_a_few_words() {
+        let names = |count: usize, length: usize| {
+            let name = "n".repeat(length);
+            serde_json::json!({ "skills": vec![name; count] }).to_string()
+        };
+        for text in [
+            names(1, MAX_TEXT),
+            names(1, MAX_NAME + 1),
+            names(MAX_NAMES + 1, 1),
+            format!(r#"{{"skills":5,"{}":1}}"#, "k".repeat(MAX_TEXT)),
+            format!(r#"{{"{}":1}}"#, "k".repeat(MAX_TEXT / 2)),
+        ] {
+            let error = CapabilitySelection::from_json(&text).unwrap_err();
+            assert_eq!(error.kind, ErrorKind::InvalidSelection);
+            assert!(error.to_json_rpc().to_string().len() < 8192);
+        }
+        for text in [names(MAX_NAMES, 100), names(200, MAX_NAME)] {
+            assert!(CapabilitySelection::from_json(&text).is_ok());
+        }
+        let tools =
+            serde_json::json!({ "mcpServers": [{ "name": "s", "tools": vec!["t"; MAX_NAMES] }] });
+        assert!(CapabilitySelection::from_json(&tools.to_string()).is_err());
     }
 
     #[test]

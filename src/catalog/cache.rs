@@ -11,6 +11,7 @@ use super::inputs::{Seen, Sign, look};
 use super::model::Catalog;
 use super::newcomers::newcomers;
 use super::read::read_catalog;
+use crate::blocking::{self, READ_WITHIN};
 use crate::connection::{AskError, Asker};
 use crate::freshness::{MAX_AGE, Watch};
 
@@ -18,14 +19,20 @@ use crate::freshness::{MAX_AGE, Watch};
 const IN_EFFECT_AFTER: Duration = Duration::from_secs(2);
 /// Folders that are remembered at once.
 const FOLDERS: usize = 64;
+/// For how long after Codex gave no answer another question about the same folder is not asked: a host that sent
+/// its requests together has them answered together.
+const NO_ANSWER_COUNTS: Duration = Duration::from_secs(1);
+
+/// Held while Codex is asked about a folder; when it last gave no answer, and to what.
+type Turn = Arc<tokio::sync::Mutex<Option<(Instant, AskError)>>>;
 
 /// The catalogs of one connection, by folder.
 #[derive(Debug, Default)]
 pub struct CatalogCache {
     known: DashMap<PathBuf, Arc<Known>>,
     conversions: Arc<Conversions>,
-    /// Held while Codex is asked about a folder: the others wait for what it says.
-    asking: DashMap<PathBuf, Arc<tokio::sync::Mutex<()>>>,
+    /// Questions under way, by folder: the others wait for what Codex says.
+    asking: DashMap<PathBuf, Turn>,
     /// When a request last changed what Codex would say, without a file to show it.
     unsettled: Mutex<Option<Instant>>,
 }
@@ -52,12 +59,7 @@ impl CatalogCache {
         if let Some(known) = self.fresh(codex_home, cwd).await {
             return Ok(known);
         }
-        let asking = self.asking.entry(cwd.to_owned()).or_default().clone();
-        let _turn = asking.lock().await;
-        if let Some(known) = self.fresh(codex_home, cwd).await {
-            return Ok(known);
-        }
-        self.read(asker, codex_home, cwd, false).await
+        self.ask(asker, codex_home, cwd, false).await
     }
 
     /// As [`Self::get`], with Codex made to look at its folders again: for a name that is not known.
@@ -70,7 +72,38 @@ impl CatalogCache {
         codex_home: &Path,
         cwd: &Path,
     ) -> Result<Arc<Catalog>, AskError> {
-        self.read(asker, codex_home, cwd, true).await
+        self.ask(asker, codex_home, cwd, true).await
+    }
+
+    /// Asks Codex, one question about a folder at a time. Whoever waits meanwhile has the answer as well; if none
+    /// comes, nobody waits for another one, so that the time for that is not waited for again and again.
+    async fn ask(
+        &self,
+        asker: &Asker,
+        codex_home: &Path,
+        cwd: &Path,
+        force: bool,
+    ) -> Result<Arc<Catalog>, AskError> {
+        let came = Instant::now();
+        if self.asking.len() >= FOLDERS {
+            self.asking.retain(|_, turn| Arc::strong_count(turn) > 1);
+        }
+        let turn = self.asking.entry(cwd.to_owned()).or_default().clone();
+        let mut no_answer = turn.lock().await;
+        if !force && let Some(known) = self.fresh(codex_home, cwd).await {
+            return Ok(known);
+        }
+        if let Some((at, error)) = &*no_answer
+            && came < *at + NO_ANSWER_COUNTS
+        {
+            return Err(error.clone());
+        }
+        let read = self.read(asker, codex_home, cwd, force).await;
+        *no_answer = match &read {
+            Err(error @ AskError::NoAnswer { .. }) => Some((Instant::now(), error.clone())),
+            _ => None,
+        };
+        read
     }
 
     async fn read(
@@ -102,9 +135,10 @@ impl CatalogCache {
         // A watch misses nothing; times may hide a change that follows at once.
         let sure = known.watch.is_some() || known.sign.is_settled(SystemTime::now());
         if sure && known.is_fresh(codex_home, cwd).await {
+            self.known
+                .retain(|_, known| known.read_at.elapsed() < MAX_AGE);
             if self.known.len() >= FOLDERS {
                 self.known.clear();
-                self.asking.clear();
             }
             self.known.insert(cwd.to_owned(), known);
         }
@@ -151,7 +185,7 @@ impl Known {
 /// Looks at the files where that holds up nobody, and keeps an eye on them.
 async fn look_around(codex_home: &Path, cwd: &Path) -> Option<(Seen, Option<Watch>)> {
     let (codex_home, cwd) = (codex_home.to_owned(), cwd.to_owned());
-    let looked = tokio::task::spawn_blocking(move || {
+    let looked = blocking::within(READ_WITHIN, move || {
         let seen = look(&codex_home, &cwd)?;
         let watch = Watch::on(&seen.targets);
         Some((seen, watch))
@@ -161,9 +195,37 @@ async fn look_around(codex_home: &Path, cwd: &Path) -> Option<(Seen, Option<Watc
 
 async fn with_newcomers(catalog: Catalog, skills: Vec<PathBuf>) -> Catalog {
     let unchanged = catalog.clone();
-    let added = tokio::task::spawn_blocking(move || Catalog {
+    let added = blocking::within(READ_WITHIN, move || Catalog {
         newcomers: newcomers(&catalog, &skills),
         ..catalog
     });
     added.await.unwrap_or(unchanged)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::write_frames;
+    use futures_util::future::join_all;
+
+    #[tokio::test(start_paused = true)]
+    async fn those_who_wait_for_a_codex_that_does_not_answer_wait_together() {
+        let (near, _far) = tokio::io::duplex(1024 * 1024);
+        let asker = Asker::new("own/".to_owned(), write_frames(near).0);
+        let home = tempfile::tempdir().unwrap();
+        let cache = CatalogCache::default();
+        let begin = tokio::time::Instant::now();
+        let wait = async |force| {
+            let answer = match force {
+                true => cache.get_anew(&asker, home.path(), home.path()).await,
+                false => cache.get(&asker, home.path(), home.path()).await,
+            };
+            assert!(matches!(answer, Err(AskError::NoAnswer { .. })));
+            begin.elapsed().as_secs()
+        };
+        let waits = join_all([false, false, true, false, true].map(wait)).await;
+        assert!(waits.iter().all(|seconds| *seconds == 30), "{waits:?}");
+        // One that waited for another of them, and asks as soon as that was refused.
+        assert_eq!(wait(false).await, 30);
+    }
 }

@@ -11,6 +11,9 @@ use super::conversion::{ConversionInput, convert};
 use super::model::{Conversion, Parts};
 use crate::materializer::{Limits, Stamp, read_tree, stamp};
 
+/// Folders that are remembered at once: a user has far fewer plugins.
+const FOLDERS: usize = 1024;
+
 /// Conversions by folder.
 #[derive(Debug, Default)]
 pub(super) struct Conversions {
@@ -31,6 +34,9 @@ impl Conversions {
         }
         let conversion = conversion(root, input);
         if before.is_settled(SystemTime::now()) {
+            if self.known.len() >= FOLDERS {
+                self.known.clear();
+            }
             self.known
                 .insert(root.to_owned(), (before, conversion.clone()));
         }

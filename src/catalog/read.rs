@@ -16,6 +16,7 @@ use super::mention_only::is_mention_only;
 use super::model::{Catalog, ConfigServer, HostSkill, InstalledPlugin, SkillScope};
 use super::policy::{Policy, RequirementsAnswer, launch_line, plugins_in, requirements_text};
 use super::roles::{role_folders, roles};
+use crate::blocking::{self, READ_WITHIN};
 use crate::connection::{AskError, Asker};
 
 /// Reads everything that could be selected for a thread in this folder.
@@ -61,8 +62,8 @@ pub(super) async fn read_catalog(
         .collect();
     let (codex_home, cwd, conversions) =
         (codex_home.to_owned(), cwd.to_owned(), conversions.clone());
-    // Folders of plugins are read: that may take long, and holds up nobody.
-    let assembled = tokio::task::spawn_blocking(move || {
+    // Folders of plugins are read.
+    let assembled = blocking::within(READ_WITHIN, move || {
         assemble(
             &codex_home,
             &cwd,

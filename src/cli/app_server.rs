@@ -23,6 +23,8 @@ pub(super) fn run(codex: Option<PathBuf>, arguments: &[OsString]) -> Result<Exit
         .build()?;
     let status = runtime.block_on(async {
         let upstream = command.start(arguments)?;
+        // It ends with the runtime.
+        tokio::spawn(loadouts.clone().collect_now_and_then());
         let (input, output) = host_stdio();
         let kept = loadouts.clone();
         let codex = CodexCommand {

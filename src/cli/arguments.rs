@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use codex_loadout_converter::target::{Codex, Gemini, Target};
 
 use super::audit::unix_time;
+use super::gc::age;
 
 /// One loadout a thread, in front of `codex app-server`.
 ///
@@ -71,6 +72,14 @@ pub(super) enum Verb {
     /// Every start, resume, fork, spawn, re-bind, update, refusal, and every snapshot that was changed,
     /// with its thread and its cause.
     Audit(Audit),
+    /// Remove what nothing needs any more from the state folder
+    ///
+    /// Roots that are no thread's, snapshots that no record needs, what processes that were killed have left, and
+    /// old rows of the audit; of a recorded thread, the newest stays. Can be run while others work, and a
+    /// proxy does so itself once a day, when it has nothing else to do.
+    Gc(Gc),
+    /// Print the JSON Schema of what goes over the wire
+    Schema(Schema),
     /// Check what holds on the Codex that is installed
     ///
     /// Starts this program and that Codex in a throwaway home, whose model is an endpoint on
@@ -230,6 +239,27 @@ pub(super) struct Audit {
     /// Only what happened since: `2h`, `7days`, `2026-11-21`, `2026-11-21T10:00:00Z`
     #[arg(long, value_name = "TIME", value_parser = unix_time)]
     pub(super) since: Option<i64>,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Gc {
+    /// Only tell what would go
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// How old rows of the audit become: `30days`, `1year`
+    #[arg(long, value_name = "AGE", value_parser = age, default_value = "90days")]
+    pub(super) audit_age: std::time::Duration,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Schema {
+    /// One type alone, such as `CapabilitySelection`
+    #[arg(value_name = "TYPE")]
+    pub(super) name: Option<String>,
     #[command(flatten)]
     pub(super) output: Output,
 }

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use crate::doctor::server;
 
 /// The verbs that are ours; any other word is Codex's.
-pub(super) const OWN_VERBS: [&str; 10] = [
-    "list", "resolve", "prove", "threads", "show", "convert", "audit", "doctor", "help", "version",
+pub(super) const OWN_VERBS: [&str; 12] = [
+    "list", "resolve", "prove", "threads", "show", "convert", "audit", "gc", "schema", "doctor",
+    "help", "version",
 ];
 
 /// Options of `codex` that stand before a subcommand and take a value as a word of its own (Codex 0.169).
@@ -86,7 +87,16 @@ pub(super) fn read(arguments: &[OsString]) -> Invocation {
     if word == "app-server" {
         return app_server(arguments, at);
     }
-    if at == 0 && OWN_VERBS.iter().any(|verb| word == verb) {
+    let is_own = |word: &OsString| OWN_VERBS.iter().any(|verb| word == verb);
+    if at == 0 && word == "help" {
+        let asked_for = arguments.get(1);
+        let is_ours = |word: &OsString| is_own(word) || word == "app-server";
+        return match asked_for.is_none_or(is_ours) {
+            true => Invocation::Own,
+            false => hand_over(arguments),
+        };
+    }
+    if at == 0 && is_own(word) {
         return Invocation::Own;
     }
     hand_over(arguments)
@@ -226,6 +236,8 @@ mod tests {
             "app-server --help",
             "--strict-config",
             "-c app-server exec",
+            "help exec",
+            "help mcp add",
         ] {
             assert_eq!(invocation(line), handed_over(line), "{line}");
         }
@@ -247,6 +259,11 @@ mod tests {
             "show t",
             "audit --thread t",
             "version --json",
+            "gc --dry-run",
+            "schema",
+            "help",
+            "help list",
+            "help app-server",
             "--help",
         ] {
             assert_eq!(invocation(line), Invocation::Own, "{line}");

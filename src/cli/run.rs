@@ -10,7 +10,8 @@ use codex_loadout_protocol::LoadoutError;
 
 use super::arguments::{Arguments, Verb, Version};
 use super::invocation::{self, Invocation};
-use super::{app_server, audit, convert, hand_over, verbs};
+use super::terminal::printable;
+use super::{app_server, audit, convert, gc, hand_over, schema, verbs};
 use crate::connection::UpstreamCommand;
 use crate::doctor::server;
 
@@ -59,7 +60,15 @@ fn log_to_stderr() {
 }
 
 fn own() -> Result<ExitCode> {
-    let arguments = Arguments::try_parse().unwrap_or_else(|error| error.exit());
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() => {
+            say_error(error.render().to_string().trim_end());
+            return Ok(ExitCode::from(USAGE));
+        }
+        // What was asked for: help.
+        Err(error) => error.exit(),
+    };
     let Some(verb) = arguments.verb else {
         return Ok(ExitCode::from(USAGE));
     };
@@ -74,6 +83,8 @@ fn own() -> Result<ExitCode> {
             Verb::Threads(arguments) => verbs::threads(arguments).await,
             Verb::Show(arguments) => verbs::show(arguments).await,
             Verb::Audit(arguments) => audit::audit(arguments).await,
+            Verb::Gc(arguments) => gc::gc(arguments).await,
+            Verb::Schema(arguments) => schema::schema(&arguments),
             // Read before clap is asked.
             Verb::AppServer(arguments) => {
                 app_server::run(arguments.codex, &arguments.rest).map(|_| String::new())
@@ -115,9 +126,9 @@ fn version(arguments: &Version) -> Result<String> {
     Ok(format!("codex-loadout {own}\n{line} at {path}\n"))
 }
 
-/// A reader that has seen enough is no failure.
+/// All that is printed goes through here. A reader that has seen enough is no failure.
 fn print(text: &str) -> Result<()> {
-    match std::io::stdout().write_all(text.as_bytes()) {
+    match std::io::stdout().write_all(printable(text).as_bytes()) {
         Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(()),
     }
@@ -150,7 +161,8 @@ fn explain(error: &anyhow::Error) {
     }
 }
 
+/// All that is said on stderr goes through here.
 pub(super) fn say_error(line: &str) {
     // Nobody is left to tell if stderr is closed.
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = writeln!(std::io::stderr(), "{}", printable(line));
 }

@@ -1,9 +1,16 @@
 //! Columns for people.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
-/// Lines up columns; the last one may run on. Nothing is cut.
+use super::terminal::on_one_line;
+
+/// Lines up columns; the last one may run on. Nothing is cut, and each row has its line.
 pub(super) fn columns(head: &[&str], rows: &[Vec<String>]) -> String {
+    let rows: Vec<Vec<Cow<'_, str>>> = rows
+        .iter()
+        .map(|row| row.iter().map(|cell| on_one_line(cell)).collect())
+        .collect();
     let width = |column: usize| {
         let cells = rows
             .iter()
@@ -25,8 +32,8 @@ pub(super) fn columns(head: &[&str], rows: &[Vec<String>]) -> String {
         text.push('\n');
     };
     line(&mut head.iter().copied());
-    for row in rows {
-        line(&mut row.iter().map(String::as_str));
+    for row in &rows {
+        line(&mut row.iter().map(AsRef::as_ref));
     }
     text
 }
@@ -40,7 +47,9 @@ mod tests {
         let rows = [
             vec!["é".to_owned(), "x".to_owned()],
             vec!["long".to_owned(), String::new()],
+            vec!["\n".to_owned(), "y".to_owned()],
         ];
-        assert_eq!(columns(&["a", "b"], &rows), "a     b\né     x\nlong\n");
+        let text = "a       b\né       x\nlong\n\\u000a  y\n";
+        assert_eq!(columns(&["a", "b"], &rows), text);
     }
 }

@@ -1,21 +1,21 @@
 //! The verbs that show something.
 
-use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use codex_loadout_protocol::method::{
     CAPABILITY_LIST, CAPABILITY_RESOLVE, Capability, Page, Problem, ThreadCapabilityListParams,
     ThreadCapabilityProof, ThreadLoadout,
 };
 use codex_loadout_protocol::selection::FIELD;
-use codex_loadout_protocol::{CapabilitySelection, ErrorKind, LoadoutError, Receipt};
+use codex_loadout_protocol::{ErrorKind, LoadoutError, Receipt};
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::arguments::{Doctor, Folder, List, Prove, Resolve, Show, Threads};
+use super::selection_file::read_selection;
 use super::table::columns;
 use crate::catalog::read_policy;
 use crate::connection::{BriefCodex, UpstreamCommand};
@@ -60,11 +60,8 @@ fn capability_row(capability: &Capability) -> Vec<String> {
 }
 
 pub(super) async fn resolve(arguments: Resolve) -> Result<String> {
-    let text = read_selection(&arguments.selection)?;
-    let text = text.trim_start_matches('\u{feff}');
-    // Told before Codex is started for it, with the path of the field.
-    CapabilitySelection::from_json(text)?;
-    let selection: Value = serde_json::from_str(text)?;
+    // What is wrong with it is told before Codex is started for it.
+    let (_, selection) = read_selection(&arguments.selection)?;
     let answer = ask(
         arguments.folder,
         CAPABILITY_RESOLVE,
@@ -82,8 +79,7 @@ pub(super) async fn prove(arguments: Prove) -> Result<(String, bool)> {
     let cwd = arguments.folder.cwd.as_deref().map(resolved).transpose()?;
     let file = PathBuf::from(&arguments.subject);
     let subject = if arguments.subject == "-" || file.is_file() {
-        let text = read_selection(&file)?;
-        let selection = CapabilitySelection::from_json(text.trim_start_matches('\u{feff}'))?;
+        let (selection, _) = read_selection(&file)?;
         let cwd = cwd.map_or_else(std::env::current_dir, Ok)?;
         Subject::Selection(Box::new(selection), cwd)
     } else {
@@ -189,22 +185,6 @@ async fn policy_in_force(command: &UpstreamCommand) -> Result<Vec<PolicyMeaning>
     codex.end().await;
     let policy = policy.map_err(|error| error.to_string())?;
     Ok(policy_meaning(&policy))
-}
-
-fn read_selection(path: &PathBuf) -> Result<String> {
-    if path.as_os_str() == "-" {
-        let mut text = String::new();
-        std::io::stdin()
-            .read_to_string(&mut text)
-            .context("stdin can't be read")?;
-        return Ok(text);
-    }
-    std::fs::read_to_string(path).map_err(|error| {
-        let message = format!("`{}` can't be read: {error}", path.display());
-        LoadoutError::new(ErrorKind::InvalidSelection, message)
-            .with_hint("Name a file with a selection in JSON, or `-` for stdin.")
-            .into()
-    })
 }
 
 pub(super) async fn threads(arguments: Threads) -> Result<String> {

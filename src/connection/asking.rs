@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -32,8 +32,8 @@ pub struct Asker {
     waiting: Mutex<Option<HashMap<u64, oneshot::Sender<Frame>>>>,
 }
 
-/// A request of our own came to nothing.
-#[derive(Debug, thiserror::Error)]
+/// A request of our own came to nothing. Clones are for others who wait for the same answer.
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum AskError {
     /// Codex ended, or does not answer.
     #[error("Codex gave no answer to `{method}`")]
@@ -60,8 +60,17 @@ pub enum AskError {
         /// The request.
         method: &'static str,
         /// Where reading stopped.
-        source: serde_json::Error,
+        source: Arc<serde_json::Error>,
     },
+}
+
+impl AskError {
+    fn unreadable(method: &'static str) -> impl FnOnce(serde_json::Error) -> Self {
+        move |source| Self::Unreadable {
+            method,
+            source: Arc::new(source),
+        }
+    }
 }
 
 impl From<AskError> for LoadoutError {
@@ -175,18 +184,18 @@ fn read_answer<T: DeserializeOwned>(method: &'static str, answer: &Frame) -> Res
         message: String,
     }
     // Not straight into the untagged enum: its own error would not say where reading stopped.
-    let value: serde_json::Value = serde_json::from_slice(answer.bytes())
-        .map_err(|source| AskError::Unreadable { method, source })?;
+    let value: serde_json::Value =
+        serde_json::from_slice(answer.bytes()).map_err(AskError::unreadable(method))?;
     match serde_json::from_value::<Answer<serde_json::Value>>(value) {
         Ok(Answer::Result { result }) => {
-            serde_json::from_value(result).map_err(|source| AskError::Unreadable { method, source })
+            serde_json::from_value(result).map_err(AskError::unreadable(method))
         }
         Ok(Answer::Error { error }) => Err(AskError::Refused {
             method,
             code: error.code,
             message: error.message,
         }),
-        Err(source) => Err(AskError::Unreadable { method, source }),
+        Err(source) => Err(AskError::unreadable(method)(source)),
     }
 }
 

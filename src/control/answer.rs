@@ -12,7 +12,7 @@ use super::methods::{Context, table};
 use crate::catalog::CatalogCache;
 use crate::connection::Asker;
 use crate::interceptors::initialize::UpstreamInfo;
-use crate::loadouts::{Bindings, Loadouts};
+use crate::loadouts::{AppliedConfigs, Loadouts};
 use crate::wire::{Frame, RawObject, answer_frame};
 
 /// A host that asks before it has sent `initialize` is told so after this long: its answer may be under way.
@@ -31,7 +31,7 @@ impl Control {
         loadouts: Arc<Loadouts>,
         asker: Arc<Asker>,
         catalogs: Arc<CatalogCache>,
-        bindings: Arc<Bindings>,
+        applied: Arc<AppliedConfigs>,
         upstream: watch::Receiver<Option<UpstreamInfo>>,
     ) -> Self {
         Self {
@@ -39,7 +39,7 @@ impl Control {
                 loadouts,
                 asker,
                 catalogs,
-                bindings,
+                applied,
                 upstream,
             }),
         }

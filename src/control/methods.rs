@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use codex_loadout_protocol::audit::{CapabilityAuditListParams, MAX_LIMIT};
-use codex_loadout_protocol::error::INVALID_PARAMS;
 use codex_loadout_protocol::method::{
     CAPABILITY_AUDIT_LIST, CAPABILITY_LIST, CAPABILITY_RESOLVE, Capability, CapabilityListParams,
     CapabilityResolveResult, Page, THREAD_CAPABILITY_LIST, THREAD_CAPABILITY_READ,
@@ -25,7 +24,7 @@ use super::answer::wait_for_upstream;
 use crate::catalog::{Catalog, CatalogCache};
 use crate::connection::Asker;
 use crate::interceptors::initialize::UpstreamInfo;
-use crate::loadouts::{Bindings, Loadouts, Recorded, catalog_for};
+use crate::loadouts::{AppliedConfigs, Loadouts, Recorded, catalog_for};
 use crate::resolver::{self, capabilities};
 
 /// What the methods work on.
@@ -35,7 +34,7 @@ pub(super) struct Context {
     pub(super) asker: Arc<Asker>,
     pub(super) catalogs: Arc<CatalogCache>,
     /// What the loaded threads of this connection were told.
-    pub(super) bindings: Arc<Bindings>,
+    pub(super) applied: Arc<AppliedConfigs>,
     pub(super) upstream: watch::Receiver<Option<UpstreamInfo>>,
 }
 
@@ -163,7 +162,7 @@ async fn read(
         capability_selection: receipt,
         stale: false,
     };
-    let Some(binding) = context.bindings.get(&params.thread_id) else {
+    let Some(binding) = context.applied.get(&params.thread_id) else {
         return Ok(read);
     };
     let catalog = context
@@ -211,12 +210,12 @@ fn invalid(path: &str, why: &str) -> LoadoutError {
         format!("`{path}` is not valid: {why}"),
     )
     .with_hint(format!(
-        "See the JSON Schema of the method's parameters; a selection goes into `{FIELD}`."
+        "`codex-loadout schema` prints the shape of the parameters of every method; a selection goes into `{FIELD}`."
     ))
     .with_items(vec![ErrorItem::named(path)])
 }
 
 fn refused(error: LoadoutError) -> ErrorObjectOwned {
-    let code = i32::try_from(INVALID_PARAMS).unwrap_or(i32::MIN);
+    let code = i32::try_from(error.kind.code()).unwrap_or(i32::MIN);
     ErrorObjectOwned::owned(code, error.message.clone(), Some(error.data()))
 }

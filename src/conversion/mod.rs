@@ -2,12 +2,14 @@
 
 mod folder;
 mod gemini;
+mod modes;
 mod output;
 mod run;
 mod verify;
 
 pub use folder::{FolderError, Found, look};
 pub use gemini::verify_with_gemini;
+pub use modes::Modes;
 pub use output::{OutputError, Replace, folder_name, write};
 pub use run::{Converted, Outcome, Request, convert_all};
 pub use verify::{Missing, Verified, verify};

@@ -1,11 +1,12 @@
 //! Bundles as folders: each appears whole, by one rename.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use super::modes::Modes;
 use crate::bundle::Tree;
 
 /// A bundle can't be written.
@@ -62,7 +63,7 @@ pub enum Replace<'a> {
     },
 }
 
-/// Writes a bundle to `out/name`. Nothing else of `out` is touched.
+/// Writes a bundle to `out/name`, open to whom its source is. Nothing else of `out` is touched.
 ///
 /// # Errors
 /// [`OutputError`]; then nothing of the bundle is to be seen, and what lay there is as it was.
@@ -70,6 +71,7 @@ pub fn write(
     bundle: &Tree,
     out: &Path,
     name: &str,
+    modes: &Modes,
     replace: Replace<'_>,
 ) -> Result<PathBuf, OutputError> {
     fs::create_dir_all(out).map_err(OutputError::at(out))?;
@@ -86,9 +88,16 @@ pub fn write(
     }
     let staging = TempDir::with_prefix_in(".codex-loadout-", out).map_err(OutputError::at(out))?;
     let fresh = staging.path().join("new");
-    for (path, file) in bundle.iter() {
-        let path = fresh.join(path);
-        write_file(&path, &file.bytes, file.executable).map_err(OutputError::at(&path))?;
+    modes
+        .create_folder(&fresh, "")
+        .map_err(OutputError::at(&fresh))?;
+    for (name, file) in bundle.iter() {
+        let path = fresh.join(name);
+        let written = folders_above(name)
+            .try_for_each(|folder| modes.create_folder(&fresh.join(folder), folder))
+            .and_then(|()| modes.create(&path, name, file.executable))
+            .and_then(|mut made| made.write_all(&file.bytes));
+        written.map_err(OutputError::at(&path))?;
     }
     if place.exists() {
         fs::rename(&place, staging.path().join("old")).map_err(OutputError::at(&place))?;
@@ -118,20 +127,9 @@ fn is_bundle(place: &Path, bundle: &Tree, source: &Path, manifest: &str) -> bool
     !is_source && new.is_some() && new == old
 }
 
-fn write_file(path: &Path, bytes: &[u8], executable: bool) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let mut file = File::create_new(path)?;
-    file.write_all(bytes)?;
-    #[cfg(unix)]
-    if executable {
-        use std::os::unix::fs::PermissionsExt;
-        file.set_permissions(fs::Permissions::from_mode(0o755))?;
-    }
-    #[cfg(not(unix))]
-    let _ = executable;
-    Ok(())
+/// The folders on the way to a file, the outermost first.
+fn folders_above(name: &str) -> impl Iterator<Item = &str> {
+    name.match_indices('/').map(|(at, _)| &name[..at])
 }
 
 #[cfg(test)]
@@ -157,14 +155,27 @@ mod tests {
             source: source.path(),
             manifest: MANIFEST,
         };
-        let place = write(&bundle("1"), out.path(), "p", Replace::Nothing).unwrap();
+        let place = write(
+            &bundle("1"),
+            out.path(),
+            "p",
+            &Modes::any(),
+            Replace::Nothing,
+        )
+        .unwrap();
         fs::write(place.join("more"), "x").unwrap();
         assert!(matches!(
-            write(&bundle("2"), out.path(), "p", Replace::Nothing),
+            write(
+                &bundle("2"),
+                out.path(),
+                "p",
+                &Modes::any(),
+                Replace::Nothing
+            ),
             Err(OutputError::Taken(_))
         ));
         assert_eq!(fs::read_to_string(place.join("a/b.md")).unwrap(), "1");
-        write(&bundle("2"), out.path(), "p", earlier).unwrap();
+        write(&bundle("2"), out.path(), "p", &Modes::any(), earlier).unwrap();
         assert_eq!(fs::read_to_string(place.join("a/b.md")).unwrap(), "2");
         assert!(!place.join("more").exists());
         assert_eq!(fs::read_dir(out.path()).unwrap().count(), 1);
@@ -191,6 +202,7 @@ mod tests {
                 &bundle("2"),
                 out.path(),
                 "p",
+                &Modes::any(),
                 Replace::Bundle {
                     source,
                     manifest: MANIFEST,
@@ -203,6 +215,46 @@ mod tests {
             assert!(place.join("thesis.txt").exists());
             assert_eq!(fs::read_dir(out.path()).unwrap().count(), 1);
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_bundle_is_as_narrow_as_what_it_is_made_of() {
+        use std::os::unix::fs::PermissionsExt;
+        let (out, source) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        let narrow = |path: &str, mode: u32| {
+            let path = source.path().join(path);
+            fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+        };
+        fs::create_dir(source.path().join("a")).unwrap();
+        fs::write(source.path().join("a/b.md"), "x").unwrap();
+        fs::write(source.path().join(".mcp.json"), "secret").unwrap();
+        let mut bundle = bundle("1");
+        for (name, executable) in [(".mcp.json", false), ("run", true)] {
+            let bytes = "x".as_bytes().into();
+            bundle.insert(
+                name.to_owned(),
+                crate::bundle::TreeFile { bytes, executable },
+            );
+        }
+        let modes = |name: &str| {
+            let modes = Modes::of(source.path());
+            let place = write(&bundle, out.path(), name, &modes, Replace::Nothing).unwrap();
+            let of = ["", "a", "a/b.md", ".mcp.json", MANIFEST, "run"];
+            of.map(|path| mode(&place.join(path)))
+        };
+        narrow("", 0o755);
+        narrow("a", 0o755);
+        narrow("a/b.md", 0o644);
+        narrow(".mcp.json", 0o644);
+        assert_eq!(modes("open"), [0o755, 0o755, 0o644, 0o644, 0o644, 0o755]);
+        narrow(".mcp.json", 0o600);
+        // What is made of several files may hold what stands in the narrowest.
+        assert_eq!(modes("servers"), [0o755, 0o755, 0o644, 0o600, 0o600, 0o700]);
+        narrow("", 0o700);
+        narrow("a", 0o750);
+        assert_eq!(modes("folders"), [0o700, 0o750, 0o644, 0o600, 0o600, 0o700]);
     }
 
     #[test]

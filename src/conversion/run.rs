@@ -10,6 +10,7 @@ use codex_loadout_converter::target::Target;
 use codex_loadout_converter::{Conversion, ConversionError, Options, Report, convert, names};
 
 use super::folder::{FolderError, Found, look};
+use super::modes::Modes;
 use super::output::{OutputError, Replace, folder_name, write};
 use crate::materializer::ReadError;
 
@@ -160,7 +161,8 @@ fn place(conversion: Conversion, name: &str, source: &Path, request: &Request) -
     } else {
         Replace::Nothing
     };
-    match write(&conversion.bundle, &request.out, name, replace) {
+    let modes = Modes::of(source);
+    match write(&conversion.bundle, &request.out, name, &modes, replace) {
         Ok(place) => Outcome::Written {
             place,
             conversion: Box::new(conversion),

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask};
 
@@ -21,89 +22,172 @@ const CHANGES: WatchMask = WatchMask::MODIFY
 /// Room for a few dozen events; more are read in turns.
 const BUFFER: usize = 4096;
 
+/// How many places all processes of a user may watch together.
+const SYSTEM_LIMIT: &str = "/proc/sys/fs/inotify/max_user_watches";
+/// What that is on the systems that allow the least.
+const LEAST: usize = 8192;
+
+/// The process has one queue, made when it is first needed: of queues, a user's processes have 128 together.
+static QUEUE: Mutex<Option<Queue>> = Mutex::new(None);
+
 /// An eye on some files and folders.
 #[derive(Debug)]
 pub struct Watch {
-    queue: Mutex<Queue>,
+    changed: Arc<AtomicBool>,
+    places: Vec<WatchDescriptor>,
 }
 
 #[derive(Debug)]
 struct Queue {
     inotify: Inotify,
-    /// What counts at each watched place: one place may be watched for several reasons.
-    places: HashMap<WatchDescriptor, Vec<Names>>,
-    changed: bool,
+    places: HashMap<WatchDescriptor, Vec<Interest>>,
+    /// Places at most: half of what the system allows, so that other programs find some, too.
+    limit: usize,
+}
+
+/// What counts at a place, and who wants to know.
+#[derive(Debug)]
+struct Interest {
+    names: Names,
+    changed: Arc<AtomicBool>,
 }
 
 impl Watch {
-    /// Starts watching; `None` if that is too much, or the system's limit is reached.
+    /// Starts watching; `None` if that is too much, or the system has nothing left to watch with: then it is
+    /// for the caller to compare times and sizes.
     #[must_use]
     pub fn on(targets: &Targets) -> Option<Self> {
         if targets.0.len() > TARGETS {
             return None;
         }
-        let inotify = Inotify::init().ok()?;
-        let mut places: HashMap<WatchDescriptor, Vec<Names>> = HashMap::new();
+        // What has happened so far is not for this one.
+        Queue::get().as_mut()?.drain();
+        let mut watch = Self {
+            changed: Arc::default(),
+            places: Vec::with_capacity(targets.0.len()),
+        };
         for (path, names) in &targets.0 {
-            let place = inotify.watches().add(path, CHANGES).ok()?;
-            places.entry(place).or_default().push(names.clone());
+            // For each anew: others have to know meanwhile whether theirs are quiet.
+            let mut queue = Queue::get();
+            let queue = queue.as_mut()?;
+            let place = queue.inotify.watches().add(path, CHANGES).ok()?;
+            let interests = queue.places.entry(place.clone()).or_default();
+            interests.push(Interest {
+                names: names.clone(),
+                changed: watch.changed.clone(),
+            });
+            let is_too_much = queue.places.len() > queue.limit;
+            watch.places.push(place);
+            if is_too_much {
+                tracing::debug!(limit = queue.limit, "too many places are watched");
+                break;
+            }
         }
-        Some(Self {
-            queue: Mutex::new(Queue {
-                inotify,
-                places,
-                changed: false,
-            }),
-        })
+        // One that is dropped here lets go of what it has.
+        (watch.places.len() == targets.0.len()).then_some(watch)
     }
 
     /// Whether nothing that counts has changed since it was made.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        let mut queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
-        if !queue.changed {
-            queue.changed = queue.drain();
+        if let Some(queue) = Queue::get().as_mut() {
+            queue.drain();
         }
-        !queue.changed
+        !self.changed.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(queue) = Queue::get().as_mut() {
+            queue.let_go(self);
+        }
     }
 }
 
 impl Queue {
-    /// Reads everything that waits; whether any of it counts.
-    fn drain(&mut self) -> bool {
+    /// The queue; `None` if the system has none left. Whoever asks next tries again.
+    fn get() -> MutexGuard<'static, Option<Self>> {
+        let mut queue = QUEUE.lock().unwrap_or_else(PoisonError::into_inner);
+        if queue.is_none() {
+            *queue = Self::new();
+        }
+        queue
+    }
+
+    fn new() -> Option<Self> {
+        let told = std::fs::read_to_string(SYSTEM_LIMIT).ok();
+        let allowed = told.and_then(|text| text.trim().parse().ok());
+        let inotify = Inotify::init()
+            .inspect_err(|error| tracing::debug!(%error, "nothing can be watched"))
+            .ok()?;
+        Some(Self {
+            inotify,
+            places: HashMap::new(),
+            limit: allowed.unwrap_or(LEAST) / 2,
+        })
+    }
+
+    /// Reads everything that waits, and tells those whom it concerns.
+    fn drain(&mut self) {
         let mut buffer = [0; BUFFER];
         loop {
             let events = match self.inotify.read_events(&mut buffer) {
                 Ok(events) => events,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 // A queue that can't be read tells nothing.
-                Err(_) => return true,
+                Err(_) => return self.all_changed(),
             };
             for event in events {
-                // Overflowed, or the place itself is gone or moved.
-                let lost = EventMask::Q_OVERFLOW
-                    | EventMask::IGNORED
-                    | EventMask::DELETE_SELF
-                    | EventMask::MOVE_SELF;
-                if event.mask.intersects(lost) {
-                    return true;
+                if event.mask.contains(EventMask::Q_OVERFLOW) {
+                    self.all_changed();
+                    continue;
                 }
-                let Some(names) = self.places.get(&event.wd) else {
-                    return true;
+                // Whoever had let go of the place is not concerned.
+                let Some(interests) = self.places.get(&event.wd) else {
+                    continue;
                 };
-                let counts = match event.name {
-                    Some(name) => {
-                        let name = name.to_string_lossy();
-                        names.iter().any(|names| names.count(&name))
+                // The place itself is gone or moved.
+                let lost = EventMask::IGNORED | EventMask::DELETE_SELF | EventMask::MOVE_SELF;
+                let is_lost = event.mask.intersects(lost);
+                let name = event.name.map(|name| name.to_string_lossy());
+                for interest in interests {
+                    let counts = match &name {
+                        Some(name) => interest.names.count(name),
+                        // The place itself: a file that was written, a folder whose rights changed.
+                        None => true,
+                    };
+                    if is_lost || counts {
+                        interest.changed.store(true, Ordering::Relaxed);
                     }
-                    // The place itself: a file that was written, a folder whose rights changed.
-                    None => true,
-                };
-                if counts {
-                    return true;
+                }
+                if event.mask.contains(EventMask::IGNORED) {
+                    self.places.remove(&event.wd);
                 }
             }
         }
+    }
+
+    fn all_changed(&self) {
+        for interest in self.places.values().flatten() {
+            interest.changed.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn let_go(&mut self, watch: &Watch) {
+        for place in &watch.places {
+            let Some(interests) = self.places.get_mut(place) else {
+                continue;
+            };
+            interests.retain(|interest| !Arc::ptr_eq(&interest.changed, &watch.changed));
+            if interests.is_empty() {
+                self.places.remove(place);
+                // It may be gone already.
+                let _ = self.inotify.watches().remove(place.clone());
+            }
+        }
+        // The system says of each place that it is watched no longer, and the queue is not endless.
+        self.drain();
     }
 }
 
@@ -157,5 +241,54 @@ mod tests {
             assert!(!watch.is_quiet(), "{what}");
             assert!(!watch.is_quiet(), "{what}: it stays told");
         }
+    }
+
+    /// Queues of this process.
+    fn queues() -> usize {
+        let open = fs::read_dir("/proc/self/fd").unwrap().flatten();
+        open.filter_map(|entry| fs::read_link(entry.path()).ok())
+            .filter(|target| target.to_string_lossy().contains("inotify"))
+            .count()
+    }
+
+    #[test]
+    fn many_watches_take_one_queue_and_each_knows_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let watch = |name: &str| {
+            let mut targets = Targets::default();
+            targets.folder(folder.path().to_owned(), Names::One(name.to_owned()));
+            Watch::on(&targets).unwrap()
+        };
+        let watches: Vec<Watch> = (0..300).map(|number| watch(&number.to_string())).collect();
+        assert_eq!(queues(), 1);
+        fs::write(folder.path().join("7"), "x").unwrap();
+        let changed = |watches: &[Watch]| -> Vec<usize> {
+            let numbered = watches.iter().enumerate();
+            numbered
+                .filter(|(_, watch)| !watch.is_quiet())
+                .map(|(number, _)| number)
+                .collect()
+        };
+        assert_eq!(changed(&watches), [7]);
+        // What is over is nothing to a new one, and one that goes takes nothing from the others.
+        let again = watch("7");
+        assert!(again.is_quiet());
+        drop(watches);
+        fs::write(folder.path().join("7"), "y").unwrap();
+        assert!(!again.is_quiet());
+        let place = again.places[0].clone();
+        drop(again);
+        assert!(!Queue::get().as_ref().unwrap().places.contains_key(&place));
+    }
+
+    #[test]
+    fn what_cannot_be_watched_is_not_half_watched() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut targets = Targets::default();
+        targets.folder(folder.path().to_owned(), Names::All);
+        let place = Watch::on(&targets).unwrap().places[0].clone();
+        targets.0.push((folder.path().join("none"), Names::All));
+        assert!(Watch::on(&targets).is_none());
+        assert!(!Queue::get().as_ref().unwrap().places.contains_key(&place));
     }
 }

@@ -6,7 +6,8 @@
 //! that is something else than waiting to be told by a thread that watches.
 //! What it can't see: writes on another machine to a shared file system, and
 //! through a second hard link. So nothing is trusted for long on its word alone.
-//! Elsewhere there is no such queue: callers compare times and sizes instead.
+//! Elsewhere there is no such queue, and here the system may have none left to
+//! give: then callers compare times and sizes instead.
 
 use std::path::PathBuf;
 use std::time::Duration;

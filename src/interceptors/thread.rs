@@ -169,13 +169,35 @@ fn text(value: &RawValue) -> Option<Cow<'_, str>> {
 /// Whether a request's `params` are a list: Codex takes one in the order of its fields.
 #[must_use]
 pub fn has_list_of_params(request: &Frame) -> bool {
+    params(request).is_some_and(|params| params.starts_with('['))
+}
+
+/// Whether a request's `params` are an object; `null` and nothing count as an empty one.
+#[must_use]
+pub fn has_object_of_params(request: &Frame) -> bool {
+    params(request).is_none_or(|params| params.starts_with('{') || params == "null")
+}
+
+/// The texts among a list of `params`, which Codex takes for fields in their order.
+#[must_use]
+pub fn texts_in_list_of_params(request: &Frame) -> Vec<String> {
+    let list: Option<Vec<&RawValue>> =
+        params(request).and_then(|params| serde_json::from_str(params).ok());
+    let texts = list.into_iter().flatten();
+    texts
+        .filter_map(|value| serde_json::from_str(value.get()).ok())
+        .collect()
+}
+
+/// The JSON text of a request's `params`.
+fn params(request: &Frame) -> Option<&str> {
     #[derive(Deserialize)]
     struct Message<'a> {
         #[serde(borrow)]
-        params: &'a RawValue,
+        params: Option<&'a RawValue>,
     }
-    serde_json::from_slice::<Message<'_>>(request.bytes())
-        .is_ok_and(|message| message.params.get().starts_with('['))
+    let message: Message<'_> = serde_json::from_slice(request.bytes()).ok()?;
+    message.params.map(RawValue::get)
 }
 
 /// The thread in the answer to start, resume or fork: `result.thread.id`; `None` for an error.

@@ -1,6 +1,7 @@
 //! Reads the folders of a plan, once each as long as they stay as they are.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use codex_loadout_protocol::{ErrorKind, LoadoutError};
@@ -13,10 +14,15 @@ use crate::materializer::{Limits, Stamp, Store, read_tree, stamp, watched_folder
 use crate::resolver::{Bundle, Plan};
 use crate::settings::private_folder;
 
+/// Folders that are remembered at once.
+const FOLDERS: usize = 4096;
+
 /// The digests of folders that are as they were when they were read.
 #[derive(Debug, Default)]
 pub(super) struct Digests {
     known: DashMap<Key, Known>,
+    /// When those were last forgotten that are too old.
+    forgotten: Mutex<Option<Instant>>,
 }
 
 /// A folder, and what is made of it.
@@ -77,6 +83,23 @@ impl Digests {
         Ok(healed)
     }
 
+    /// What is too old to be used again goes.
+    fn make_room(&self) {
+        let mut forgotten = self
+            .forgotten
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let is_due = forgotten.is_none_or(|at| at.elapsed() >= MAX_AGE);
+        if is_due || self.known.len() >= FOLDERS {
+            self.known
+                .retain(|_, known| known.read_at.elapsed() < MAX_AGE);
+            *forgotten = Some(Instant::now());
+        }
+        if self.known.len() >= FOLDERS {
+            self.known.clear();
+        }
+    }
+
     fn known(&self, bundle: &Bundle, store: Option<&Store>) -> Option<Digest> {
         let known = self.known.get(&key(bundle))?;
         let kept = store.is_none_or(|store| store.is_known_intact(&known.digest));
@@ -107,6 +130,7 @@ impl Digests {
         }
         // A watch misses nothing; times may hide a change that follows at once.
         if watch.is_some() || stamp.is_settled(SystemTime::now()) {
+            self.make_room();
             self.known.insert(
                 key(bundle),
                 Known {

@@ -1,11 +1,12 @@
 //! Everything that lives under `$CODEX_LOADOUT_HOME`, opened when it is first needed.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use codex_loadout_protocol::{CapabilitySelection, ErrorKind, LoadoutError, Receipt};
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
 use super::digests::{self, Digests};
 use super::spares::{self, Spares};
@@ -25,7 +26,9 @@ use crate::settings::{check_private, private_folder};
 pub struct Loadouts {
     state_home: PathBuf,
     store: OnceLock<Store>,
-    selections: OnceCell<Selections>,
+    selections: Mutex<Option<Arc<Selections>>>,
+    /// When anything of it was last used, in Unix seconds.
+    used_at: AtomicI64,
     digests: Digests,
     pub(super) spares: Spares,
 }
@@ -37,15 +40,18 @@ impl Loadouts {
         Self {
             state_home,
             store: OnceLock::new(),
-            selections: OnceCell::new(),
+            selections: Mutex::default(),
+            used_at: AtomicI64::new(unix_now()),
             digests: Digests::default(),
             spares: Spares::default(),
         }
     }
 
-    /// The store, made if there is none.
+    /// The store, made if there is none, or if somebody has removed it.
     pub(super) fn store(&self) -> Result<&Store, LoadoutError> {
+        self.used_at.store(unix_now(), Ordering::Relaxed);
         if let Some(store) = self.store.get() {
+            store.look_after()?;
             return Ok(store);
         }
         self.claim_state()?;
@@ -54,16 +60,42 @@ impl Loadouts {
         Ok(self.store.get_or_init(|| store))
     }
 
+    /// The store, if anything of it was used.
+    pub(super) fn open_store(&self) -> Option<&Store> {
+        self.store.get()
+    }
+
+    /// When anything was last used, in Unix seconds.
+    pub(super) fn used_at(&self) -> i64 {
+        self.used_at.load(Ordering::Relaxed)
+    }
+
     /// The records, made if there are none.
     ///
     /// # Errors
     /// `loadoutLost` if the database can't be opened, `stateUnavailable` if others have to do with it.
-    pub async fn selections(&self) -> Result<&Selections, LoadoutError> {
-        let open = async || {
-            self.claim_state()?;
-            Ok(Selections::open(&self.state_home).await?)
-        };
-        self.selections.get_or_try_init(open).await
+    pub async fn selections(&self) -> Result<Arc<Selections>, LoadoutError> {
+        let mut open = self.selections.lock().await;
+        if let Some(selections) = self.in_place(&mut open).await {
+            return Ok(selections);
+        }
+        self.claim_state()?;
+        let opened = Arc::new(Selections::open(&self.state_home).await?);
+        *open = Some(opened.clone());
+        Ok(opened)
+    }
+
+    /// The records that are open, if their database is still there.
+    async fn in_place(&self, open: &mut Option<Arc<Selections>>) -> Option<Arc<Selections>> {
+        self.used_at.store(unix_now(), Ordering::Relaxed);
+        if let Some(selections) = &*open
+            && !selections.is_in_place()
+        {
+            tracing::warn!("the database was removed or replaced; the one that is there is used");
+            selections.close().await;
+            *open = None;
+        }
+        open.clone()
     }
 
     /// Makes the state folder, and sees to it that it is this user's alone.
@@ -77,15 +109,15 @@ impl Loadouts {
     ///
     /// # Errors
     /// As [`Self::selections`].
-    pub async fn existing_selections(&self) -> Result<Option<&Selections>, LoadoutError> {
-        if self.selections.get().is_none() {
-            check_private(&self.state_home)?;
-            if let Some(found) = Selections::open_existing(&self.state_home).await? {
-                // Another task may have opened them meanwhile: theirs are as good.
-                let _ = self.selections.set(found);
-            }
+    pub async fn existing_selections(&self) -> Result<Option<Arc<Selections>>, LoadoutError> {
+        let mut open = self.selections.lock().await;
+        if let Some(selections) = self.in_place(&mut open).await {
+            return Ok(Some(selections));
         }
-        Ok(self.selections.get())
+        check_private(&self.state_home)?;
+        let found = Selections::open_existing(&self.state_home).await?;
+        *open = found.map(Arc::new);
+        Ok(open.clone())
     }
 
     /// What a start would give, without keeping anything.
@@ -153,16 +185,20 @@ impl Loadouts {
     ) -> Result<(Plan, Digest), LoadoutError> {
         let mut plan = resolver::resolve(selection, catalog)?;
         if let Some(store) = self.store.get()
+            && let Some(_publishing) = store.try_publish()
             && self.digests.fill_known(&mut plan, Some(store))
             && let Some(loadout) = store.published_loadout(&mounts(&plan))
         {
+            store.use_trees(unmounted(&plan));
             return Ok((plan, loadout));
         }
         let loadouts = self.clone();
         let published = blocking(move || {
             let store = loadouts.store()?;
+            let _publishing = store.publish()?;
             let mut healed = loadouts.digests.fill(&mut plan, Some(store))?;
             let (loadout, changed) = store.keep_loadout(&mounts(&plan))?;
+            store.use_trees(unmounted(&plan));
             if changed {
                 healed.push(store.loadout_path(&loadout));
             }
@@ -304,6 +340,14 @@ pub(super) fn mounts(plan: &Plan) -> Vec<(String, Digest)> {
         .filter(|bundle| bundle.stored)
         .filter_map(|bundle| Some((bundle.mount.clone()?, bundle.digest?)))
         .collect()
+}
+
+/// The trees that no root leads to: only their plugins' servers and hooks run from them.
+fn unmounted(plan: &Plan) -> impl Iterator<Item = Digest> {
+    let bundles = plan.bundles.iter();
+    bundles
+        .filter(|bundle| bundle.stored && bundle.mount.is_none())
+        .filter_map(|bundle| bundle.digest)
 }
 
 pub(super) fn parse_root(text: &str) -> Result<RootId, LoadoutError> {

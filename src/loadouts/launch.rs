@@ -9,7 +9,7 @@ use codex_loadout_protocol::selection::FIELD;
 use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError, Receipt};
 use serde_json::{Map, Value};
 
-use super::bindings::Binding;
+use super::applied::AppliedConfig;
 use super::keeper::{Loadouts, blocking, parse_root, unix_now};
 use super::own_root::Place;
 use super::spares;
@@ -42,7 +42,7 @@ pub struct Launch {
     /// The loadout it carries.
     pub record: LoadoutRecord,
     /// What the thread is told when it is loaded.
-    pub binding: Binding,
+    pub binding: AppliedConfig,
 }
 
 /// What a thread that gets another loadout brings along.
@@ -470,11 +470,11 @@ fn instructions_of_host(params: &RawObject<'_>) -> Option<String> {
     })
 }
 
-fn binding(params: &RawObject<'_>, record: &LoadoutRecord, lowered: Lowered) -> Binding {
-    Binding {
+fn binding(params: &RawObject<'_>, record: &LoadoutRecord, lowered: Lowered) -> AppliedConfig {
+    AppliedConfig {
         config: Some(lowered.config),
         host_params: resumable_params(params),
-        ..Binding::new(Arc::new(record.clone()), record.cwd.clone())
+        ..AppliedConfig::new(Arc::new(record.clone()), record.cwd.clone())
     }
 }
 

@@ -4,8 +4,9 @@
 //! Decisions are the pure rooms'; this one brings them what they decide on and
 //! makes durable what they decided.
 
+mod applied;
 mod audit;
-mod bindings;
+mod collect;
 mod digests;
 mod keeper;
 mod launch;
@@ -15,7 +16,8 @@ mod recorded_list;
 mod recovery;
 mod spares;
 
-pub use bindings::{Binding, Bindings};
+pub use applied::{AppliedConfig, AppliedConfigs};
+pub use collect::{AUDIT_AGE, Collected};
 pub use keeper::Loadouts;
 pub use launch::{
     INSTRUCTIONS, Inherited, Launch, Trial, check_environments, cwd_of, instructions,

@@ -130,23 +130,10 @@ impl Loadouts {
     /// # Errors
     /// `loadoutLost` if the records can't be read.
     pub async fn spawned_by(&self, threads: &[String]) -> Result<Vec<String>, LoadoutError> {
-        let records = match self.existing_selections().await? {
-            Some(selections) => selections.threads().await?,
-            None => Vec::new(),
-        };
-        let mut found = threads.to_vec();
-        let mut at = 0;
-        while let Some(parent) = found.get(at).cloned() {
-            for record in &records {
-                let is_child = record.inherited_from.as_ref() == Some(&parent)
-                    && record.lineage != Lineage::Forked;
-                if is_child && !found.contains(&record.thread_id) {
-                    found.push(record.thread_id.clone());
-                }
-            }
-            at += 1;
+        match self.existing_selections().await? {
+            Some(selections) => Ok(selections.spawned_by(threads).await?),
+            None => Ok(Vec::new()),
         }
-        Ok(found.split_off(threads.len()))
     }
 
     async fn recover(&self, thread_id: &str, codex_home: &Path) -> Result<Recorded, LoadoutError> {

@@ -177,12 +177,13 @@ impl<'a> HostConfig<'a> {
         match found.first() {
             None => Ok(()),
             Some(first) => {
-                let mut error = widened(first, "it brings in what the selection does not name");
-                error.items = found
+                let items = found
                     .iter()
-                    .map(|key| ErrorItem::named(format!("config.{key}")))
-                    .collect();
-                Err(error)
+                    .map(|key| ErrorItem::named(format!("config.{key}")));
+                Err(
+                    widened(first, "it brings in what the selection does not name")
+                        .with_items(items.collect()),
+                )
             }
         }
     }

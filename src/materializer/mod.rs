@@ -1,14 +1,18 @@
 //! Folders in, read-only snapshots out: the only room that writes files of a loadout.
 
+mod claims;
 mod error;
 mod publish;
 mod read;
 mod root;
 mod store;
+mod sweep;
 mod walk;
 
 pub use error::{ReadError, StoreError};
 pub use read::{Stamp, read_tree, read_tree_within, stamp, watched_folders};
 pub use root::RootId;
 pub use store::{Store, Verdict};
+pub use sweep::Swept;
+pub(crate) use sweep::size;
 pub use walk::Limits;

@@ -122,12 +122,28 @@ pub(super) fn retire(place: &Path, staging: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Opens a tree's folders again, as far as that goes, so that it can be removed.
-fn make_writable(top: &Path) {
+/// Moves a file or a folder, also one that nothing can be added to.
+pub(super) fn move_folder(place: &Path, to: &Path) -> io::Result<()> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        let _ = fs::set_permissions(top, fs::Permissions::from_mode(0o755));
+        if place.symlink_metadata()?.is_dir() {
+            // Where it lies is written in it.
+            fs::set_permissions(place, fs::Permissions::from_mode(0o700))?;
+        }
+    }
+    fs::rename(place, to)
+}
+
+/// Opens a tree's folders again, as far as that goes, so that it can be removed.
+pub(super) fn make_writable(top: &Path) {
+    if !top.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+        return;
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let _ = fs::set_permissions(top, fs::Permissions::from_mode(0o700));
     }
     for entry in fs::read_dir(top).into_iter().flatten().flatten() {
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {

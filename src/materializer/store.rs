@@ -9,8 +9,10 @@
 //! │   ├── trees/<sha256>/…             one bundle; files 0444 or 0555, folders 0555; converted texts
 //! │   │                                name this very folder, which the digest passes over
 //! │   ├── loadouts/<sha256>/<mount>    -> ../../trees/<sha256>
+//! │   ├── lock                         shared by those who publish, had alone by who cleans up
 //! │   └── staging/                     trees under way; whatever lies here may go
-//! └── roots/<uuid>                     -> ../store-v1/loadouts/<sha256>: one thread's root
+//! ├── roots/<uuid>                     -> ../store-v1/loadouts/<sha256>: one thread's root
+//! └── running/<uuid>                   the roots that a living process has made
 //! ```
 //!
 //! A tree and a loadout appear by one rename and are never written again. Only a
@@ -24,6 +26,7 @@ use std::sync::{Arc, Mutex};
 
 use dashmap::DashMap;
 
+use super::claims::Claims;
 use super::error::StoreError;
 use super::publish::{self, Staged};
 use super::read::{read_tree, watched_folders};
@@ -31,10 +34,13 @@ use super::root::{RootId, link};
 use super::walk::Limits;
 use crate::bundle::{Digest, Tree};
 use crate::freshness::Watch;
-use crate::settings::private_folder;
+use crate::settings::{private_file, private_folder};
 
 /// The text that marks a folder as a cache, by the Cache Directory Tagging Specification.
 const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n";
+
+/// Trees that are watched at once; beyond that, all are read again once.
+const WATCHED: usize = 4096;
 
 /// What a snapshot is found to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +56,8 @@ pub enum Verdict {
 /// The store of one state folder.
 #[derive(Debug)]
 pub struct Store {
-    home: PathBuf,
+    pub(super) home: PathBuf,
+    pub(super) claims: Claims,
     /// Trees that are being staged by this process, so that none is staged twice at once.
     staging: DashMap<Digest, Arc<Mutex<()>>>,
     /// Trees that were read and found intact, with an eye on each since before.
@@ -63,25 +70,48 @@ impl Store {
     /// # Errors
     /// [`StoreError`], naming the folder that can't be made.
     pub fn open(home: &Path) -> Result<Self, StoreError> {
-        let store = Self {
+        let store = Self::to_sweep(home);
+        store.look_after()?;
+        Ok(store)
+    }
+
+    /// Makes what is missing, also of a store that somebody has removed meanwhile, and says that it is used.
+    ///
+    /// # Errors
+    /// [`StoreError`], naming the folder that can't be made.
+    pub fn look_after(&self) -> Result<(), StoreError> {
+        self.make_folders()?;
+        self.claims.appear().map_err(StoreError::at(&self.home))
+    }
+
+    /// The store in a state folder, for somebody who uses nothing of it.
+    #[must_use]
+    pub fn to_sweep(home: &Path) -> Self {
+        Self {
             home: home.to_owned(),
+            claims: Claims::new(home),
             staging: DashMap::new(),
             watched: DashMap::new(),
-        };
-        private_folder(home).map_err(StoreError::at(home))?;
+        }
+    }
+
+    pub(super) fn make_folders(&self) -> Result<(), StoreError> {
         for folder in [
-            store.trees(),
-            store.loadouts(),
-            store.staging_folder(),
-            store.roots(),
+            self.home.clone(),
+            self.trees(),
+            self.loadouts(),
+            self.staging_folder(),
+            self.roots(),
         ] {
             private_folder(&folder).map_err(StoreError::at(&folder))?;
         }
-        let tag = home.join("CACHEDIR.TAG");
+        let tag = self.home.join("CACHEDIR.TAG");
         if !tag.exists() {
-            fs::write(&tag, CACHE_TAG).map_err(StoreError::at(&tag))?;
+            let written =
+                private_file(&tag).and_then(|mut tag| tag.write_all(CACHE_TAG.as_bytes()));
+            written.map_err(StoreError::at(&tag))?;
         }
-        Ok(store)
+        Ok(())
     }
 
     /// The folder for role files of ours, each named by the digest of its text.
@@ -114,6 +144,7 @@ impl Store {
     pub fn publish_tree(&self, tree: &Tree, digest: Digest) -> Result<PathBuf, StoreError> {
         let place = self.tree_path(&digest);
         if place.is_dir() {
+            Self::touch(&place);
             return Ok(place);
         }
         let turn = self.staging.entry(digest).or_default().clone();
@@ -147,8 +178,10 @@ impl Store {
     pub fn keep_loadout(&self, mounts: &[(String, Digest)]) -> Result<(Digest, bool), StoreError> {
         let digest = loadout_digest(mounts);
         let place = self.loadout_path(&digest);
+        let _publishing = self.publish()?;
         let verdict = self.check_loadout(mounts);
         if verdict == Verdict::Intact {
+            Self::touch(&place);
             return Ok((digest, false));
         }
         let changed = verdict == Verdict::Changed;
@@ -166,8 +199,12 @@ impl Store {
     /// The digest of a loadout that is kept already, and intact.
     #[must_use]
     pub fn published_loadout(&self, mounts: &[(String, Digest)]) -> Option<Digest> {
-        let is_intact = self.check_loadout(mounts) == Verdict::Intact;
-        is_intact.then(|| loadout_digest(mounts))
+        if self.check_loadout(mounts) != Verdict::Intact {
+            return None;
+        }
+        let digest = loadout_digest(mounts);
+        Self::touch(&self.loadout_path(&digest));
+        Some(digest)
     }
 
     /// Whether a loadout is a folder with its links and nothing else: read anew each time, since it is few.
@@ -246,6 +283,9 @@ impl Store {
         if self.is_known_intact(digest) {
             return Verdict::Intact;
         }
+        if self.watched.len() >= WATCHED {
+            self.watched.clear();
+        }
         // Watched before it is read, so that no change falls between.
         let watch = watched_folders(&self.tree_path(digest), Limits::default())
             .ok()
@@ -291,6 +331,9 @@ impl Store {
     /// [`StoreError`] if the link can't be made.
     pub fn create_root(&self, loadout: Digest) -> Result<RootId, StoreError> {
         let root = RootId::new();
+        self.claims
+            .claim(&root)
+            .map_err(StoreError::at(&self.home))?;
         link(&self.loadout_link(loadout), &self.root_path(&root))?;
         Ok(root)
     }
@@ -345,15 +388,19 @@ impl Store {
         Path::new("../store-v1/loadouts").join(loadout.hex())
     }
 
-    fn trees(&self) -> PathBuf {
+    pub(super) fn lock_path(&self) -> PathBuf {
+        self.home.join("store-v1/lock")
+    }
+
+    pub(super) fn trees(&self) -> PathBuf {
         trees(&self.home)
     }
 
-    fn loadouts(&self) -> PathBuf {
+    pub(super) fn loadouts(&self) -> PathBuf {
         self.home.join("store-v1/loadouts")
     }
 
-    fn staging_folder(&self) -> PathBuf {
+    pub(super) fn staging_folder(&self) -> PathBuf {
         self.home.join("store-v1/staging")
     }
 

@@ -4,9 +4,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::effect::{Effect, Prepared, Ticket};
+use super::Router;
+use super::effect::Effect;
 use super::refusals::busy_error;
-use super::routing::{Claimed, Router};
+use super::request::Request;
 use crate::interceptors::thread;
 use crate::wire::Frame;
 
@@ -15,45 +16,33 @@ const AT_REST_WITHIN: Duration = Duration::from_secs(30);
 
 /// A request that waits for threads.
 #[derive(Debug)]
-pub(super) struct Draining {
-    claimed: Claimed,
-    threads: Vec<String>,
+pub(super) struct Draining<P> {
+    request: Request<P>,
     /// What the host has sent since and would begin something on them.
     held: VecDeque<Frame>,
 }
 
-impl Router {
-    /// Lets a request wait until these threads are at rest, or until [`Self::on_late`].
-    pub(super) fn drain(
-        &mut self,
-        claimed: Claimed,
-        threads: Vec<String>,
-        effects: &mut Vec<Effect>,
-    ) {
-        let ticket = claimed.ticket;
-        let held = VecDeque::new();
-        let draining = Draining {
-            claimed,
-            threads,
-            held,
-        };
-        self.draining.insert(ticket, draining);
-        effects.push(Effect::Late {
-            ticket,
+impl<P: Default, A> Router<'_, P, A> {
+    /// Lets a request wait until the threads it rebinds are at rest, or until [`Self::on_late`].
+    pub(super) fn drain(&mut self, request: Request<P>) {
+        self.effects.push(Effect::Late {
+            number: request.number,
             after: AT_REST_WITHIN,
         });
+        let held = VecDeque::new();
+        self.host.draining.push(Draining { request, held });
     }
 
     /// Holds a frame that would begin something on a thread that is to come to rest. It comes back if none is.
     pub(super) fn hold_while_draining(&mut self, frame: Frame) -> Result<(), Frame> {
-        if self.draining.is_empty() || !thread::begins_something(frame.method()) {
+        if self.host.draining.is_empty() || !thread::begins_something(frame.method()) {
             return Err(frame);
         }
         let Some(thread) = thread::named_in_params(&frame) else {
             return Err(frame);
         };
-        let mut draining = self.draining.values_mut();
-        match draining.find(|draining| draining.threads.contains(&thread)) {
+        let mut draining = self.host.draining.iter_mut();
+        match draining.find(|draining| draining.request.rebinds.contains(&thread)) {
             Some(draining) => {
                 draining.held.push_back(frame);
                 Ok(())
@@ -62,56 +51,56 @@ impl Router {
         }
     }
 
-    /// Something has ended: requests whose threads are all at rest go on.
-    pub(super) fn go_on_where_drained(&mut self, effects: &mut Vec<Effect>) {
-        if self.draining.is_empty() {
-            return;
-        }
-        let at_rest = |draining: &Draining| {
-            let mut threads = draining.threads.iter();
-            threads
-                .all(|thread| !self.running.contains(thread) && !self.host_gates.is_closed(thread))
+    /// Something has ended: the oldest request whose threads are all at rest goes on.
+    pub(super) fn go_on_where_drained(&mut self) {
+        let at_rest = |draining: &Draining<P>| {
+            let mut threads = draining.request.rebinds.iter();
+            threads.all(|thread| {
+                !self.threads.is(thread, |it| it.has_turn) && !self.threads.is_held(thread)
+            })
         };
-        let mut tickets: Vec<Ticket> = self.draining.keys().copied().collect();
-        tickets.sort();
-        let ready = tickets
-            .into_iter()
-            .find(|ticket| self.draining.get(ticket).is_some_and(at_rest));
-        let Some(draining) = ready.and_then(|ticket| self.draining.remove(&ticket)) else {
+        let Some(at) = self.host.draining.iter().position(at_rest) else {
             return;
         };
-        let ticket = draining.claimed.ticket;
-        self.begin_rebinding(draining.claimed, draining.threads, effects);
+        let draining = self.host.draining.remove(at);
+        self.begin_rebinding(draining.request);
         for frame in draining.held {
-            // Its thread's gate is closed now: it waits there.
-            self.on_host(frame, effects);
+            // Its thread is held now: it waits there.
+            self.on_host(frame);
         }
-        tracing::debug!(?ticket, "all at rest");
     }
 
-    /// A request has waited long. If that is for threads to come to rest, it is refused. If Codex has it, what
-    /// Codex says about new threads no longer waits for the answer.
-    pub fn on_late(&mut self, ticket: Ticket, effects: &mut Vec<Effect>) {
-        let Some(draining) = self.draining.remove(&ticket) else {
-            let mut forwarded = self.forwarded.values_mut();
-            if let Some(claimed) = forwarded.find(|claimed| claimed.ticket == ticket) {
-                tracing::warn!(method = claimed.frame.method(), "Codex does not answer");
-                claimed.mark.clear();
-                self.open_gates_of_others(effects);
+    /// The request of this number has waited long. If that is for threads to come to rest, it is refused. If Codex
+    /// has it, what Codex says about new threads no longer waits for the answer.
+    pub fn on_late(&mut self, number: u64) {
+        let mut draining = self.host.draining.iter();
+        let Some(at) = draining.position(|draining| draining.request.number == number) else {
+            let mut forwarded = self.host.forwarded.values_mut();
+            if let Some(request) = forwarded.find(|request| request.number == number) {
+                tracing::warn!(method = request.frame.method(), "Codex does not answer");
+                request.mark.clear();
+                self.reveal_others();
             }
             return;
         };
-        let mut threads = draining.threads.iter();
-        let busy = threads.find(|thread| self.running.contains(*thread));
-        let busy = busy
-            .or(draining.threads.first())
-            .cloned()
-            .unwrap_or_default();
-        let answer = busy_error(&draining.claimed.frame.id(), &busy);
-        effects.push(Effect::Abandoned { ticket });
-        self.carry_on(draining.claimed, Prepared::Reply(answer), effects);
-        for frame in draining.held {
-            self.on_host(frame, effects);
+        let Draining { request, held } = self.host.draining.remove(at);
+        let mut threads = request.rebinds.iter();
+        let busy = threads.find(|thread| self.threads.is(thread, |it| it.has_turn));
+        let busy = busy.or(request.rebinds.first()).cloned();
+        self.refuse_busy(request, &busy.unwrap_or_default());
+        for frame in held {
+            self.on_host(frame);
+        }
+    }
+
+    /// Refuses a request for which a thread would have to be bound anew that has a turn under way.
+    pub(super) fn refuse_busy(&mut self, request: Request<P>, busy: &str) {
+        let answer = busy_error(&request.frame.id(), busy);
+        self.effects.push(Effect::ToHost(answer));
+        let holds = request.holds.clone();
+        self.effects.push(Effect::Abandoned(request));
+        if let Some(thread) = holds {
+            self.release(&thread);
         }
     }
 }

@@ -4,84 +4,39 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::request::Request;
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::wire::Frame;
 
-/// Names one claimed request while it is worked on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Ticket(pub u64);
-
-/// Which request was claimed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RequestKind {
-    /// `thread/start` with a selection.
-    Start,
-    /// `thread/resume`: the thread may have a loadout.
-    Resume,
-    /// `thread/fork`: the source may have a loadout.
-    Fork,
-    /// A request that gives a thread with a loadout something to read, or changes where it runs.
-    Turn,
-    /// A request after which Codex gives loaded threads the servers of its config of now.
-    ServersReload,
-    /// `thread/capability/update`.
-    Update,
-    /// A method of our own that changes nothing.
-    Own,
-}
-
-impl RequestKind {
-    /// Whether its answer makes a thread known to the host.
-    pub(super) fn makes_a_thread(self) -> bool {
-        matches!(self, Self::Start | Self::Fork)
-    }
-}
-
 /// What the router wants done. Effects are carried out in order.
 #[derive(Debug)]
-pub enum Effect {
+pub enum Effect<P> {
     /// Send to the host.
     ToHost(Bytes),
     /// Send to Codex.
     ToUpstream(Bytes),
     /// Work out what to do with a claimed request; report with `on_prepared`.
-    Prepare {
-        /// Names the request.
-        ticket: Ticket,
-        /// What it is.
-        kind: RequestKind,
-        /// The request.
-        frame: Frame,
-    },
+    Prepare(Request<P>),
     /// Codex answered a claimed request: make it durable, edit the answer; report with `on_settled`, or with
     /// `on_made`.
     Settle {
-        /// Names the request.
-        ticket: Ticket,
+        /// The request.
+        request: Request<P>,
         /// Codex's answer.
         response: Frame,
     },
     /// Give a fork that Codex has made a root of its own; report with `on_settled`.
-    SetApart {
-        /// Names the request.
-        ticket: Ticket,
-    },
-    /// Give loaded threads what they are to be told now; report with `on_rebound`.
-    Rebind {
-        /// Names the request that waits for it.
-        ticket: Ticket,
-    },
-    /// Say with `on_late` that a request has waited this long.
+    Split(Request<P>),
+    /// Load threads again with the config they are to have now; report with `on_rebound`.
+    Rebind(Request<P>),
+    /// A request that was to wait for a re-bind is refused: what was kept for it goes.
+    Abandoned(Request<P>),
+    /// Say with `on_late` that the request of this number has waited this long.
     Late {
-        /// Names the request.
-        ticket: Ticket,
+        /// The request's number.
+        number: u64,
         /// How long from now.
         after: Duration,
-    },
-    /// A request that was to wait for a re-bind is refused: what was kept for it goes.
-    Abandoned {
-        /// Names the request.
-        ticket: Ticket,
     },
     /// The host asked for other settings of a thread with a loadout.
     SettingsAsked {
@@ -109,11 +64,6 @@ pub enum Effect {
         /// The notification.
         frame: Frame,
     },
-    /// A thread with a loadout is no longer loaded.
-    Unloaded {
-        /// The thread.
-        thread: String,
-    },
     /// A thread with a loadout spawned others: make theirs durable; report with `on_adopted`.
     Adopt {
         /// The spawning thread.
@@ -139,7 +89,7 @@ pub enum Effect {
     Connected(UpstreamInfo),
 }
 
-/// What became of a claimed request.
+/// What becomes of a claimed request.
 #[derive(Debug)]
 pub enum Prepared {
     /// It goes to Codex like this, and Codex's answer to the host as it comes: nothing of ours is in play.
@@ -155,7 +105,7 @@ pub enum Prepared {
     },
     /// The host gets this answer; Codex gets nothing.
     Reply(Bytes),
-    /// These loaded threads have to be told something else first.
+    /// These loaded threads have to be bound anew first.
     Rebind {
         /// The threads.
         threads: Vec<String>,
@@ -175,19 +125,6 @@ pub enum Settled {
     Hidden,
 }
 
-impl Rebound {
-    /// Nothing but what becomes of the request.
-    #[must_use]
-    pub fn only(then: Prepared) -> Self {
-        Self {
-            then,
-            bound: Vec::new(),
-            dropped: Vec::new(),
-            notices: Vec::new(),
-        }
-    }
-}
-
 /// Threads were re-bound, or not.
 #[derive(Debug)]
 pub struct Rebound {
@@ -199,4 +136,17 @@ pub struct Rebound {
     pub dropped: Vec<String>,
     /// What the host is told about it.
     pub notices: Vec<Bytes>,
+}
+
+impl Rebound {
+    /// Nothing but what becomes of the request.
+    #[must_use]
+    pub fn only(then: Prepared) -> Self {
+        Self {
+            then,
+            bound: Vec::new(),
+            dropped: Vec::new(),
+            notices: Vec::new(),
+        }
+    }
 }

@@ -4,179 +4,150 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-use super::effect::{Effect, Settled, Ticket};
+use super::Router;
+use super::effect::{Effect, Settled};
 use super::refusals::gone_error;
-use super::routing::{Router, Settling};
+use super::request::Request;
 use crate::interceptors::{announcement, catalog, initialize, thread};
+use crate::threads::Muted;
 use crate::wire::{Frame, FrameKind, Id};
 
-impl Router {
+impl<P: Default, A> Router<'_, P, A> {
     /// Codex sent a frame.
-    pub fn on_upstream(&mut self, frame: Frame, effects: &mut Vec<Effect>) {
+    pub fn on_upstream(&mut self, frame: Frame) {
         match frame.kind() {
-            FrameKind::Response => self.on_answer(frame, effects),
-            FrameKind::Request | FrameKind::Notification => self.on_message(frame, effects),
-            FrameKind::Malformed => effects.push(Effect::ToHost(frame.into_bytes())),
+            FrameKind::Response => self.on_answer(frame),
+            FrameKind::Request | FrameKind::Notification => self.on_message(frame),
+            FrameKind::Malformed => self.effects.push(Effect::ToHost(frame.into_bytes())),
         }
     }
 
-    fn on_answer(&mut self, frame: Frame, effects: &mut Vec<Effect>) {
-        if let Some(number) = self.own_number(frame.id_json()) {
-            effects.push(Effect::Answered {
+    fn on_answer(&mut self, frame: Frame) {
+        if let Some(number) = self.host.own_number(frame.id_json()) {
+            self.effects.push(Effect::Answered {
                 number,
                 response: frame,
             });
             return;
         }
-        let expected = self.forwarded.len() + self.beginning.len();
-        if self.initialize.is_none() && expected == 0 {
-            effects.push(Effect::ToHost(frame.into_bytes()));
+        let host = &mut *self.host;
+        let is_expected =
+            host.initialize.is_some() || !host.forwarded.is_empty() || !host.beginning.is_empty();
+        if !is_expected {
+            self.effects.push(Effect::ToHost(frame.into_bytes()));
             return;
         }
         let id = frame.id();
-        if let Some(thread) = self.beginning.remove(&id) {
+        if let Some(thread) = host.beginning.remove(&id) {
             if thread::is_refused(&frame) {
-                self.running.remove(&thread);
-                effects.push(Effect::ToHost(frame.into_bytes()));
-                self.go_on_where_drained(effects);
+                self.threads.change(&thread, |it| it.has_turn = false);
+                self.effects.push(Effect::ToHost(frame.into_bytes()));
+                self.go_on_where_drained();
                 return;
             }
-        } else if self.initialize.as_ref() == Some(&id) {
-            self.initialize = None;
+        } else if host.initialize.as_ref() == Some(&id) {
+            host.initialize = None;
             if let Some(info) = initialize::upstream_info(&frame) {
-                effects.push(Effect::Connected(info));
+                self.effects.push(Effect::Connected(info));
             }
-        } else if let Some(claimed) = self.forwarded.remove(&id) {
-            let thread = thread::named_in_result(&frame);
-            let makes_a_thread = claimed.kind.makes_a_thread();
-            let mut before = 0;
-            if let (Some(thread), true) = (&thread, makes_a_thread) {
-                self.reveal_gates.close(thread);
-                before = self.reveal_gates.waiting(thread);
+        } else if let Some(mut request) = host.forwarded.remove(&id) {
+            request.answered = thread::named_in_result(&frame);
+            if let (Some(thread), true) = (&request.answered, request.kind.makes_a_thread()) {
+                self.threads.hide(thread, true);
+                request.before_answer = self.threads.hidden_frames(thread);
             }
-            self.settling.insert(
-                claimed.ticket,
-                Settling {
-                    held: claimed.thread,
-                    thread,
-                    makes_a_thread,
-                    before,
-                },
-            );
-            effects.push(Effect::Settle {
-                ticket: claimed.ticket,
+            self.effects.push(Effect::Settle {
+                request,
                 response: frame,
             });
-            self.open_gates_of_others(effects);
+            self.reveal_others();
             return;
         }
-        effects.push(Effect::ToHost(frame.into_bytes()));
+        self.effects.push(Effect::ToHost(frame.into_bytes()));
     }
 
-    /// Once no request that makes a thread is on its way, a gate that was closed
-    /// on suspicion belongs to a thread that somebody else made.
-    pub(super) fn open_gates_of_others(&mut self, effects: &mut Vec<Effect>) {
+    /// Once no request that makes a thread is on its way, a thread that was hidden on suspicion is one that somebody
+    /// else made.
+    pub(super) fn reveal_others(&mut self) {
         if self.is_making() {
             return;
         }
-        for thread in self.reveal_gates.threads() {
-            let ours = self
-                .settling
-                .values()
-                .any(|settling| settling.thread.as_ref() == Some(&thread));
-            if !ours && !self.loaded.contains(&thread) {
-                let waiting = self.reveal_gates.open(&thread);
-                self.pass_on(waiting, effects);
-            }
+        for thread in self.threads.hidden(true) {
+            let waiting = self.threads.reveal(&thread);
+            self.pass_on(waiting);
         }
     }
 
-    /// Codex has made a fork that is to be set apart from its source, and has said so: of what comes
-    /// now, the host hears nothing.
-    pub fn on_made(&mut self, ticket: Ticket, effects: &mut Vec<Effect>) {
-        if let Some(settling) = self.settling.get(&ticket) {
-            self.quiet.extend(settling.thread.clone());
-            effects.push(Effect::SetApart { ticket });
+    /// Codex has made a fork that is to be split from its source, and has said so: of what comes now, the host
+    /// hears nothing.
+    pub fn on_made(&mut self, request: Request<P>) {
+        if let Some(thread) = &request.answered {
+            self.threads
+                .change(thread, |it| it.muted = Some(Muted::WhileSplit));
         }
+        self.effects.push(Effect::Split(request));
     }
 
     /// A claimed request's answer is durable, and this is what the host gets.
-    pub fn on_settled(
-        &mut self,
-        ticket: Ticket,
-        answer: Bytes,
-        settled: Settled,
-        effects: &mut Vec<Effect>,
-    ) {
-        let Some(mut settling) = self.settling.remove(&ticket) else {
-            return;
-        };
-        let held = settling.held.take();
-        self.settled(settling, answer, settled, effects);
+    pub fn on_settled(&mut self, mut request: Request<P>, answer: Bytes, settled: Settled) {
+        let held = request.holds.take();
+        self.settled(&request, answer, settled);
+        // What it carries ends before others go on.
+        drop(request);
         if let Some(thread) = held {
-            self.open_host_gate(&thread, effects);
+            self.release(&thread);
         }
     }
 
-    fn settled(
-        &mut self,
-        settling: Settling,
-        answer: Bytes,
-        settled: Settled,
-        effects: &mut Vec<Effect>,
-    ) {
-        let Some(thread) = settling.thread else {
-            effects.push(Effect::ToHost(answer));
+    fn settled(&mut self, request: &Request<P>, answer: Bytes, settled: Settled) {
+        let Some(thread) = &request.answered else {
+            self.effects.push(Effect::ToHost(answer));
             return;
         };
-        self.quiet.remove(&thread);
-        match settled {
-            Settled::Loadout => {
-                self.loaded.insert(thread.clone());
-            }
-            Settled::Native => {
-                self.loaded.remove(&thread);
-                if settling.makes_a_thread {
-                    self.native_forks.insert(thread.clone());
+        let makes_a_thread = request.kind.makes_a_thread();
+        self.threads.change(thread, |it| {
+            it.muted = (settled == Settled::Hidden).then_some(Muted::ForGood);
+            match settled {
+                Settled::Loadout => it.has_loadout = true,
+                Settled::Native => {
+                    it.has_loadout = false;
+                    it.is_native_fork |= makes_a_thread;
                 }
+                Settled::Hidden => {}
             }
-            // It stays quiet: its end may be told later.
-            Settled::Hidden => {
-                self.quiet.insert(thread.clone());
-                self.reveal_gates.open(&thread);
-                effects.push(Effect::ToHost(answer));
-                return;
-            }
+        });
+        if settled == Settled::Hidden {
+            self.threads.reveal(thread);
         }
-        if !settling.makes_a_thread {
-            effects.push(Effect::ToHost(answer));
+        if settled == Settled::Hidden || !makes_a_thread {
+            self.effects.push(Effect::ToHost(answer));
             return;
         }
-        let mut waiting = self.reveal_gates.open(&thread);
-        let after = waiting.split_off(settling.before.min(waiting.len()));
-        self.pass_on(waiting, effects);
-        effects.push(Effect::ToHost(answer));
-        self.pass_on(after, effects);
+        let mut waiting = self.threads.reveal(thread);
+        let after = waiting.split_off(request.before_answer.min(waiting.len()));
+        self.pass_on(waiting);
+        self.effects.push(Effect::ToHost(answer));
+        self.pass_on(after);
     }
 
-    pub(super) fn on_message(&mut self, frame: Frame, effects: &mut Vec<Effect>) {
+    pub(super) fn on_message(&mut self, frame: Frame) {
         if frame.method() == thread::SERVER_STATUS
             && let Some(thread) = self.loaded_named_in(&frame)
         {
             let frame = frame.clone();
-            effects.push(Effect::ServerStatus { thread, frame });
+            self.effects.push(Effect::ServerStatus { thread, frame });
         }
-        if !self.quiet.is_empty() && self.is_unheard(&frame) && !self.is_loud(&frame) {
+        if self.threads.any_is_muted() && self.is_unheard(&frame) && !self.is_loud(&frame) {
             return;
         }
         let making = self.is_making();
-        let frame = if making || !self.reveal_gates.is_empty() {
+        let frame = if making || self.threads.any_is_hidden() {
             match thread::named_in_params(&frame) {
                 Some(thread) => {
                     if making && self.may_be_new(&thread) {
-                        self.reveal_gates.close(&thread);
+                        self.threads.hide(&thread, false);
                     }
-                    match self.reveal_gates.hold(&thread, frame) {
+                    match self.threads.hide_frame(&thread, frame) {
                         Ok(()) => return,
                         Err(frame) => frame,
                     }
@@ -187,30 +158,30 @@ impl Router {
             frame
         };
         if catalog::is_changed_by(frame.method()) {
-            effects.push(Effect::CatalogMayHaveChanged);
+            self.effects.push(Effect::CatalogMayHaveChanged);
         }
-        self.follow(&frame, effects);
+        self.follow(&frame);
         if frame.method() == thread::DELETED {
             if let Some(thread) = thread::named_in_params(&frame) {
-                effects.push(Effect::Forget { thread });
+                self.effects.push(Effect::Forget { thread });
             }
-        } else if !self.loaded.is_empty()
+        } else if self.threads.any_has_loadout()
             && let Some(announcement) = announcement::read(&frame)
-            && self.adopt(announcement, &frame, effects)
+            && self.adopt(announcement, &frame)
         {
             return;
         }
         let ended = frame.method() == thread::TURN_COMPLETED;
-        effects.push(Effect::ToHost(frame.into_bytes()));
+        self.effects.push(Effect::ToHost(frame.into_bytes()));
         if ended {
-            self.go_on_where_drained(effects);
+            self.go_on_where_drained();
         }
     }
 
     /// Something is to be told about a thread, to a host that uses what is ours.
-    pub fn on_notice(&mut self, notice: Bytes, effects: &mut Vec<Effect>) {
-        if self.acquainted {
-            effects.push(Effect::ToHost(notice));
+    pub fn on_notice(&mut self, notice: Bytes) {
+        if self.host.uses_extension {
+            self.effects.push(Effect::ToHost(notice));
         }
     }
 
@@ -223,8 +194,13 @@ impl Router {
         let Some(thread) = thread::named_in_params(frame) else {
             return false;
         };
-        let mut rebinding = self.rebinding.values();
-        rebinding.any(|rebinding| rebinding.threads.contains(&thread)) && self.quiet.remove(&thread)
+        self.threads.change(&thread, |it| {
+            let is_rebound = it.muted == Some(Muted::WhileRebound);
+            if is_rebound {
+                it.muted = None;
+            }
+            is_rebound
+        })
     }
 
     /// Whether a frame tells of what is done with a thread behind the host's back. The servers of a fork
@@ -232,14 +208,14 @@ impl Router {
     fn is_unheard(&self, frame: &Frame) -> bool {
         frame.kind() == FrameKind::Notification
             && thread::named_in_params(frame).is_some_and(|thread| {
-                let of_fork = self.reveal_gates.is_closed(&thread);
-                self.quiet.contains(&thread)
+                let of_fork = self.threads.is_hidden(&thread);
+                self.threads.is(&thread, |it| it.muted.is_some())
                     && !(of_fork && frame.method() == thread::SERVER_STATUS)
             })
     }
 
     /// Keeps in mind what a thread with a loadout is about.
-    fn follow(&mut self, frame: &Frame, effects: &mut Vec<Effect>) {
+    fn follow(&mut self, frame: &Frame) {
         let method = frame.method();
         let counts = [
             thread::TURN_STARTED,
@@ -256,38 +232,38 @@ impl Router {
         };
         match method {
             thread::TURN_STARTED => {
-                if self.hears_turns {
-                    self.running.insert(thread);
+                if self.host.hears_turns {
+                    self.threads.change(&thread, |it| it.has_turn = true);
                 }
             }
             thread::TURN_COMPLETED => {
-                self.running.remove(&thread);
-                if self.hears_servers {
-                    effects.push(Effect::TurnEnded { thread });
+                self.threads.change(&thread, |it| it.has_turn = false);
+                if self.host.hears_servers {
+                    self.effects.push(Effect::TurnEnded { thread });
                 }
             }
-            thread::SETTINGS_UPDATED => effects.push(Effect::Settings {
+            thread::SETTINGS_UPDATED => self.effects.push(Effect::Settings {
                 thread,
                 frame: frame.clone(),
             }),
-            _ => {
-                self.loaded.remove(&thread);
-                self.running.remove(&thread);
-                effects.push(Effect::Unloaded { thread });
-            }
+            _ => self.threads.change(&thread, |it| {
+                it.has_loadout = false;
+                it.has_turn = false;
+                it.applied = None;
+            }),
         }
     }
 
     /// Whether a request that makes a thread is on its way, and not for too long.
     fn is_making(&self) -> bool {
-        let mut forwarded = self.forwarded.values();
+        let mut forwarded = self.host.forwarded.values();
         forwarded.any(|claimed| claimed.kind.makes_a_thread() && !claimed.mark.is_empty())
     }
 
     /// Thread ids are UUIDs v7: their text sorts by the time they were made.
     fn may_be_new(&self, thread: &str) -> bool {
-        !self.loaded.contains(thread)
-            && self.forwarded.values().any(|claimed| {
+        !self.has_loadout(thread)
+            && self.host.forwarded.values().any(|claimed| {
                 claimed.kind.makes_a_thread()
                     && thread.len() == claimed.mark.len()
                     && thread > claimed.mark.as_str()
@@ -295,29 +271,28 @@ impl Router {
     }
 
     /// Holds the frame that announces new children of a thread with a loadout.
-    fn adopt(
-        &mut self,
-        found: announcement::Announcement,
-        frame: &Frame,
-        effects: &mut Vec<Effect>,
-    ) -> bool {
-        if !self.loaded.contains(&found.parent) {
+    fn adopt(&mut self, found: announcement::Announcement, frame: &Frame) -> bool {
+        if !self.has_loadout(&found.parent) {
             return false;
         }
         let children: Vec<String> = found
             .children
             .into_iter()
-            .filter(|child| !self.loaded.contains(child) && !self.native_forks.contains(child))
+            .filter(|child| {
+                !self
+                    .threads
+                    .is(child, |it| it.has_loadout || it.is_native_fork)
+            })
             .collect();
         let Some(first) = children.first() else {
             return false;
         };
         for child in &children {
-            self.reveal_gates.close(child);
-            self.loaded.insert(child.clone());
+            self.threads.hide(child, true);
+            self.threads.change(child, |it| it.has_loadout = true);
         }
-        let held = self.reveal_gates.hold(first, frame.clone()).is_ok();
-        effects.push(Effect::Adopt {
+        let held = self.threads.hide_frame(first, frame.clone()).is_ok();
+        self.effects.push(Effect::Adopt {
             parent: found.parent,
             children,
         });
@@ -325,45 +300,36 @@ impl Router {
     }
 
     /// The loadouts of spawned threads are durable.
-    pub fn on_adopted(&mut self, children: &[String], effects: &mut Vec<Effect>) {
+    pub fn on_adopted(&mut self, children: &[String]) {
         for child in children {
-            let waiting = self.reveal_gates.open(child);
-            self.pass_on(waiting, effects);
+            let waiting = self.threads.reveal(child);
+            self.pass_on(waiting);
         }
     }
 
     /// Sends on what waited, as if it came now: it may announce more.
-    fn pass_on(&mut self, waiting: VecDeque<Frame>, effects: &mut Vec<Effect>) {
+    fn pass_on(&mut self, waiting: VecDeque<Frame>) {
         for frame in waiting {
-            self.on_message(frame, effects);
+            self.on_message(frame);
         }
     }
 
     /// Codex is gone and our own work is done: every claimed request that Codex still had gets its one
     /// answer. What it had unclaimed goes unanswered, as it would without us.
-    pub fn on_upstream_gone(&mut self, effects: &mut Vec<Effect>) {
-        let mut lost: Vec<(Ticket, Id)> = self
-            .forwarded
-            .drain()
-            .map(|(id, claimed)| (claimed.ticket, id))
+    pub fn on_upstream_gone(&mut self) {
+        let forwarded = self.host.forwarded.drain();
+        let mut lost: Vec<(u64, Id)> = forwarded
+            .map(|(id, request)| (request.number, id))
             .collect();
-        lost.sort_by_key(|(ticket, _)| *ticket);
+        lost.sort_by_key(|(number, _)| *number);
         for (_, id) in lost {
-            effects.push(Effect::ToHost(gone_error(&id)));
+            self.effects.push(Effect::ToHost(gone_error(&id)));
         }
         // What waited on suspicion waits for nobody now.
-        for thread in self.reveal_gates.threads() {
-            let waiting = self.reveal_gates.open(&thread);
+        for thread in self.threads.hidden(false) {
+            let waiting = self.threads.reveal(&thread);
             let frames = waiting.into_iter().map(Frame::into_bytes);
-            effects.extend(frames.map(Effect::ToHost));
+            self.effects.extend(frames.map(Effect::ToHost));
         }
-    }
-
-    pub(super) fn own_number(&self, id_json: &str) -> Option<u64> {
-        id_json
-            .strip_prefix(self.own_ids.as_str())?
-            .strip_suffix('"')?
-            .parse()
-            .ok()
     }
 }

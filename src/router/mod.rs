@@ -4,38 +4,51 @@
 //! Frames keep their order in both directions, with two exceptions, each for one
 //! thread only; all other threads flow meanwhile.
 //!
-//! 1. **The host's gate.** While a claimed request on a thread (resume, fork) is
-//!    being prepared, the host's later frames on that thread wait behind it. The
-//!    gate opens when the request goes to Codex: from there on, Codex orders. One
-//!    that gives the thread another loadout keeps it closed until that is in effect.
-//! 2. **The reveal gate.** What Codex says about a thread that the host has not
-//!    seen yet waits until that thread's loadout is on disk. Codex may speak of a
-//!    new thread before it answers the request that made it; so while such a
+//! 1. **Held.** While a claimed request on a thread (resume, fork, a turn) is being prepared, the host's later
+//!    frames on that thread wait behind it. They go on when the request goes to Codex: from there on, Codex
+//!    orders. One that gives the thread another loadout holds them until that is in effect.
+//! 2. **Hidden.** What Codex says about a thread that the host has not seen yet waits until that thread's loadout
+//!    is on disk. Codex may speak of a new thread before it answers the request that made it; so while such a
 //!    request is on its way, frames on threads younger than the request wait too.
 //!
 //! # Turns
 //! What a turn of a thread with a loadout shows of skills, we have written ourselves. Left to look at is what
-//! its input names: the request waits at the host's gate for that. Where something has to be told to Codex
-//! anew, the threads concerned are unloaded and loaded again; of what Codex says about that, the host hears
-//! nothing.
+//! its input names: the request is held for that. Where Codex needs another config for threads, they are
+//! unloaded and loaded again; of what Codex says about that, the host hears nothing.
 //!
-//! *Architecture invariant:* no await, lock, clock or IO. Slow work leaves as an
-//! [`Effect`] with a [`Ticket`] and comes back through `on_prepared`,
-//! `on_settled` or `on_adopted`.
-//! A fork that has to be set apart from its source takes that way twice: Codex is
-//! through with making it (`on_made`), then it has its own root (`on_settled`); what
-//! Codex says of it in between, the host does not hear.
+//! # Requests
+//! A claimed [`Request`] is one value: it leaves with an [`Effect`] to be worked on, and comes back through
+//! `on_prepared`, `on_rebound`, `on_made` or `on_settled`. What it carries (its lock, what is to be recorded) is
+//! opaque here and ends with it. A fork that is split from its source takes that way twice: Codex is through with
+//! making it (`on_made`), then it has its own root (`on_settled`).
+//!
+//! *Architecture invariant:* no await, lock, clock or IO.
 
 mod draining;
 mod effect;
 mod from_codex;
-mod gates;
+mod host;
 mod refusals;
+mod request;
 mod routing;
 
-pub use effect::{Effect, Prepared, Rebound, RequestKind, Settled, Ticket};
+pub use effect::{Effect, Prepared, Rebound, Settled};
+pub use host::Host;
 pub(crate) use refusals::internal_error;
-pub use routing::Router;
+pub use request::{Request, RequestKind};
+
+use crate::threads::Threads;
+
+/// One event's way through the router: what it changes, and what comes of it.
+#[derive(Debug)]
+pub struct Router<'a, P, A> {
+    /// The host that the event is about.
+    pub host: &'a mut Host<P>,
+    /// What is true of threads, whoever is connected.
+    pub threads: &'a mut Threads<A>,
+    /// What is to be done, in order.
+    pub effects: &'a mut Vec<Effect<P>>,
+}
 
 #[cfg(test)]
 mod tests;

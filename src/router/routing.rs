@@ -1,137 +1,40 @@
-//! The router.
+//! What the host sends, and what becomes of the requests that are claimed.
 
-use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use codex_loadout_protocol::method;
 
-use super::draining::Draining;
-use super::effect::{Effect, Prepared, Rebound, RequestKind, Ticket};
-use super::gates::Gates;
+use super::Router;
+use super::effect::{Effect, Prepared, Rebound};
 use super::refusals::{busy_error, experimental_error, list_of_params_error, unreadable_error};
+use super::request::{Request, RequestKind};
 use crate::interceptors::thread::{self, Presence};
 use crate::interceptors::{catalog, initialize};
-use crate::wire::{Frame, FrameKind, Id, is_read_by_codex};
+use crate::threads::Muted;
+use crate::wire::{Frame, FrameKind, is_read_by_codex};
 
 /// What Codex says of new threads waits this long for the answer to a request that makes one.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
 
-/// The state of one host's connection.
-#[derive(Debug)]
-pub struct Router {
-    /// How the JSON text of our own ids begins.
-    pub(super) own_ids: String,
-    /// Whether the host asked for experimental API.
-    pub(super) experimental: bool,
-    pub(super) initialize: Option<Id>,
-    pub(super) tickets: u64,
-    /// Claimed requests that are being prepared.
-    pub(super) preparing: HashMap<Ticket, Claimed>,
-    /// Claimed requests that Codex has.
-    pub(super) forwarded: HashMap<Id, Claimed>,
-    /// Claimed requests that Codex answered and that are not durable yet.
-    pub(super) settling: HashMap<Ticket, Settling>,
-    pub(super) host_gates: Gates,
-    pub(super) reveal_gates: Gates,
-    /// Threads of this connection that have a loadout.
-    pub(super) loaded: HashSet<String>,
-    /// Those of them that have a turn under way, or are about to; none where Codex is not to say when turns begin
-    /// and end.
-    pub(super) running: HashSet<String>,
-    /// Whether the host lets Codex say when turns begin and end.
-    pub(super) hears_turns: bool,
-    /// Whether the host lets Codex say how servers start.
-    pub(super) hears_servers: bool,
-    /// Requests that begin a turn and that Codex has not answered yet, with their thread.
-    pub(super) beginning: HashMap<Id, String>,
-    /// Requests that wait until threads are at rest.
-    pub(super) draining: HashMap<Ticket, Draining>,
-    /// Requests that wait for threads to be bound anew.
-    pub(super) rebinding: HashMap<Ticket, Rebinding>,
-    /// Threads of which the host hears nothing for the moment.
-    pub(super) quiet: HashSet<String>,
-    /// Forks without a loadout: their sources may have one, and did not spawn them.
-    pub(super) native_forks: HashSet<String>,
-    /// Whether the host has used a method or field of ours: others get no notification of ours.
-    pub(super) acquainted: bool,
-}
-
-#[derive(Debug, Clone)]
-pub(super) struct Claimed {
-    pub(super) ticket: Ticket,
-    pub(super) kind: RequestKind,
-    pub(super) frame: Frame,
-    /// The thread whose host gate it closed.
-    pub(super) thread: Option<String>,
-    /// Threads that sort behind this may be the one it makes.
-    pub(super) mark: String,
-}
-
-#[derive(Debug)]
-pub(super) struct Rebinding {
-    pub(super) claimed: Claimed,
-    pub(super) threads: Vec<String>,
-}
-
-#[derive(Debug)]
-pub(super) struct Settling {
-    pub(super) thread: Option<String>,
-    /// The thread whose host gate is closed until then.
-    pub(super) held: Option<String>,
-    pub(super) makes_a_thread: bool,
-    /// How many of the frames at the reveal gate came before the answer.
-    pub(super) before: usize,
-}
-
-impl Router {
-    /// A router for a new connection. `own_ids` begins every id of our own
-    /// requests, and nothing a host would ever use.
-    #[must_use]
-    pub fn new(own_ids: &str) -> Self {
-        Self {
-            own_ids: format!("\"{own_ids}"),
-            experimental: false,
-            initialize: None,
-            tickets: 0,
-            preparing: HashMap::new(),
-            forwarded: HashMap::new(),
-            settling: HashMap::new(),
-            host_gates: Gates::default(),
-            reveal_gates: Gates::default(),
-            loaded: HashSet::new(),
-            running: HashSet::new(),
-            hears_turns: true,
-            hears_servers: true,
-            beginning: HashMap::new(),
-            draining: HashMap::new(),
-            rebinding: HashMap::new(),
-            quiet: HashSet::new(),
-            native_forks: HashSet::new(),
-            acquainted: false,
-        }
-    }
-
+impl<P: Default, A> Router<'_, P, A> {
     /// Whether no request of the host's still has to go to Codex.
     #[must_use]
     pub fn all_forwarded(&self) -> bool {
-        let waiting = !self.host_gates.is_empty();
-        let under_way = !self.rebinding.is_empty() || !self.draining.is_empty();
-        self.preparing.is_empty() && !under_way && !waiting
+        self.host.worked_on == 0 && self.host.draining.is_empty() && !self.threads.any_is_held()
     }
 
     /// The host sent a frame.
-    pub fn on_host(&mut self, frame: Frame, effects: &mut Vec<Effect>) {
-        let frame = if self.host_gates.is_empty() {
-            frame
-        } else {
-            let gated = thread::named_in_params(&frame);
-            match gated.map(|thread| self.host_gates.hold(&thread, frame.clone())) {
-                Some(Ok(())) => return,
-                Some(Err(_)) | None => frame,
-            }
+    pub fn on_host(&mut self, frame: Frame) {
+        let held = match self.threads.any_is_held() {
+            true => thread::named_in_params(&frame),
+            false => None,
+        };
+        let frame = match held.map(|thread| self.threads.hold_frame(&thread, frame.clone())) {
+            Some(Ok(())) => return,
+            Some(Err(_)) | None => frame,
         };
         if frame.kind() != FrameKind::Request {
-            effects.push(Effect::ToUpstream(frame.into_bytes()));
+            self.effects.push(Effect::ToUpstream(frame.into_bytes()));
             return;
         }
         let frame = match self.hold_while_draining(frame) {
@@ -140,63 +43,65 @@ impl Router {
         };
         match frame.method() {
             initialize::METHOD => {
-                self.experimental = initialize::wants_experimental_api(&frame);
+                self.host.experimental = initialize::wants_experimental_api(&frame);
                 let hears = |method| !initialize::opts_out_of(&frame, method);
-                self.hears_turns = hears(thread::TURN_STARTED) && hears(thread::TURN_COMPLETED);
-                self.hears_servers = hears(thread::SERVER_STATUS);
-                self.initialize = Some(frame.id());
-                effects.push(Effect::ToUpstream(frame.into_bytes()));
+                self.host.hears_turns =
+                    hears(thread::TURN_STARTED) && hears(thread::TURN_COMPLETED);
+                self.host.hears_servers = hears(thread::SERVER_STATUS);
+                self.host.initialize = Some(frame.id());
+                self.effects.push(Effect::ToUpstream(frame.into_bytes()));
             }
             thread::START if thread::selection(&frame).is_some() => {
-                self.claim(RequestKind::Start, frame, effects)
+                self.claim(RequestKind::Start, frame);
             }
-            thread::RESUME => self.claim(RequestKind::Resume, frame, effects),
-            thread::FORK => self.claim(RequestKind::Fork, frame, effects),
-            method::THREAD_CAPABILITY_UPDATE => self.claim(RequestKind::Update, frame, effects),
-            own if method::METHODS.contains(&own) => self.claim(RequestKind::Own, frame, effects),
+            thread::RESUME => self.claim(RequestKind::Resume, frame),
+            thread::FORK => self.claim(RequestKind::Fork, frame),
+            method::THREAD_CAPABILITY_UPDATE => self.claim(RequestKind::Update, frame),
+            own if method::METHODS.contains(&own) => self.claim(RequestKind::Own, frame),
             // Whose it is can't be said, so what it may show can't be.
             turn if thread::gives_to_read(turn)
-                && !self.loaded.is_empty()
-                && thread::has_list_of_params(&frame) =>
+                && thread::has_list_of_params(&frame)
+                && self.threads.any_has_loadout() =>
             {
-                effects.push(Effect::ToHost(list_of_params_error(&frame.id())));
+                self.effects
+                    .push(Effect::ToHost(list_of_params_error(&frame.id())));
             }
             turn if thread::gives_to_read(turn) && self.loaded_named_in(&frame).is_some() => {
-                self.claim(RequestKind::Turn, frame, effects)
+                self.claim(RequestKind::Turn, frame);
             }
             // Whether its root can be seen there is to be known before.
             thread::SETTINGS_UPDATE
                 if self.loaded_named_in(&frame).is_some() && thread::names_environments(&frame) =>
             {
-                self.claim(RequestKind::Turn, frame, effects)
+                self.claim(RequestKind::Turn, frame);
             }
-            reload if catalog::reloads_servers(reload) && !self.loaded.is_empty() => {
-                effects.push(Effect::CatalogMayHaveChanged);
-                self.claim(RequestKind::ServersReload, frame, effects)
+            reload if catalog::reloads_servers(reload) && self.threads.any_has_loadout() => {
+                self.effects.push(Effect::CatalogMayHaveChanged);
+                self.claim(RequestKind::ServersReload, frame);
             }
             other => {
                 if other == thread::SETTINGS_UPDATE
                     && let Some(thread) = self.loaded_named_in(&frame)
                 {
                     let frame = frame.clone();
-                    effects.push(Effect::SettingsAsked { thread, frame });
+                    self.effects.push(Effect::SettingsAsked { thread, frame });
                 }
                 if catalog::is_changed_by(other) {
-                    effects.push(Effect::CatalogMayHaveChanged);
+                    self.effects.push(Effect::CatalogMayHaveChanged);
                 }
-                effects.push(Effect::ToUpstream(frame.into_bytes()));
+                self.effects.push(Effect::ToUpstream(frame.into_bytes()));
             }
         }
     }
 
-    fn claim(&mut self, kind: RequestKind, frame: Frame, effects: &mut Vec<Effect>) {
+    fn claim(&mut self, kind: RequestKind, frame: Frame) {
         if !is_read_by_codex(&frame) {
             // What Codex won't answer, it does not carry out: nothing is kept for it.
             let ours = matches!(
                 kind,
                 RequestKind::Start | RequestKind::Update | RequestKind::Own
             );
-            effects.push(match ours {
+            self.effects.push(match ours {
                 true => Effect::ToHost(unreadable_error(&frame.id())),
                 false => Effect::ToUpstream(frame.into_bytes()),
             });
@@ -214,172 +119,148 @@ impl Router {
             RequestKind::Update => true,
             _ => presence == Some(Presence::Given),
         };
-        if !self.experimental && changes {
-            effects.push(Effect::ToHost(experimental_error(&frame)));
+        if !self.host.experimental && changes {
+            self.effects
+                .push(Effect::ToHost(experimental_error(&frame)));
             return;
         }
         let own = matches!(kind, RequestKind::Update | RequestKind::Own);
-        self.acquainted |= own || presence.is_some();
-        let thread = match kind {
+        self.host.uses_extension |= own || presence.is_some();
+        let holds = match kind {
             RequestKind::Start | RequestKind::Own | RequestKind::ServersReload => None,
             RequestKind::Resume | RequestKind::Fork | RequestKind::Turn | RequestKind::Update => {
                 thread::named_in_params(&frame)
             }
         };
-        if let Some(thread) = &thread {
-            self.host_gates.close(thread);
+        if let Some(thread) = &holds {
+            self.threads.hold(thread);
         }
-        self.tickets += 1;
-        let ticket = Ticket(self.tickets);
-        let claimed = Claimed {
-            ticket,
-            kind,
-            frame: frame.clone(),
-            thread,
-            mark: String::new(),
-        };
-        self.preparing.insert(ticket, claimed);
-        effects.push(Effect::Prepare {
-            ticket,
-            kind,
-            frame,
-        });
+        self.host.claimed += 1;
+        self.host.worked_on += 1;
+        let request = Request::new(self.host.claimed, kind, frame, holds);
+        self.effects.push(Effect::Prepare(request));
     }
 
-    /// A claimed request was prepared.
-    pub fn on_prepared(&mut self, ticket: Ticket, prepared: Prepared, effects: &mut Vec<Effect>) {
-        if let Some(claimed) = self.preparing.remove(&ticket) {
-            self.carry_on(claimed, prepared, effects);
-        }
-    }
-
-    pub(super) fn carry_on(
-        &mut self,
-        claimed: Claimed,
-        prepared: Prepared,
-        effects: &mut Vec<Effect>,
-    ) {
-        let ticket = claimed.ticket;
-        let Prepared::Rebind { threads, patient } = prepared else {
-            self.proceed(claimed, prepared, effects);
-            return;
+    /// It is worked out what becomes of a claimed request.
+    pub fn on_prepared(&mut self, mut request: Request<P>, prepared: Prepared) {
+        self.host.worked_on -= 1;
+        let (threads, patient) = match prepared {
+            Prepared::Rebind { threads, patient } => (threads, patient),
+            other => return self.proceed(request, other),
         };
-        let own_gate = claimed.thread.clone();
         let busy = threads.iter().find(|thread| {
-            let gated = self.host_gates.is_closed(thread) && own_gate.as_ref() != Some(*thread);
-            gated || self.running.contains(*thread)
+            let by_others = self.threads.is_held(thread) && request.holds.as_ref() != Some(*thread);
+            by_others || self.threads.is(thread, |it| it.has_turn)
         });
-        if busy.is_some() && patient {
-            self.drain(claimed, threads, effects);
-            return;
+        let busy = busy.cloned();
+        request.rebinds = threads;
+        match busy {
+            Some(_) if patient => self.drain(request),
+            Some(busy) => self.refuse_busy(request, &busy),
+            None => self.begin_rebinding(request),
         }
-        if let Some(busy) = busy {
-            let answer = busy_error(&claimed.frame.id(), busy);
-            effects.push(Effect::Abandoned { ticket });
-            self.proceed(claimed, Prepared::Reply(answer), effects);
-            return;
-        }
-        self.begin_rebinding(claimed, threads, effects);
     }
 
-    pub(super) fn begin_rebinding(
-        &mut self,
-        claimed: Claimed,
-        threads: Vec<String>,
-        effects: &mut Vec<Effect>,
-    ) {
-        let ticket = claimed.ticket;
-        for thread in &threads {
-            self.host_gates.close(thread);
-            self.quiet.insert(thread.clone());
+    pub(super) fn begin_rebinding(&mut self, request: Request<P>) {
+        for thread in &request.rebinds {
+            self.threads.hold(thread);
+            self.threads
+                .change(thread, |it| it.muted = Some(Muted::WhileRebound));
         }
-        self.rebinding
-            .insert(ticket, Rebinding { claimed, threads });
-        effects.push(Effect::Rebind { ticket });
+        self.host.worked_on += 1;
+        self.effects.push(Effect::Rebind(request));
     }
 
     /// Threads were bound anew, or could not be.
-    pub fn on_rebound(&mut self, ticket: Ticket, rebound: Rebound, effects: &mut Vec<Effect>) {
-        let Some(Rebinding { claimed, threads }) = self.rebinding.remove(&ticket) else {
-            return;
-        };
+    pub fn on_rebound(&mut self, mut request: Request<P>, rebound: Rebound) {
+        self.host.worked_on -= 1;
+        let threads = std::mem::take(&mut request.rebinds);
         for thread in &threads {
-            self.quiet.remove(thread);
+            self.threads.change(thread, |it| it.muted = None);
         }
-        self.loaded.extend(rebound.bound);
+        for thread in &rebound.bound {
+            self.threads.change(thread, |it| it.has_loadout = true);
+        }
         for thread in &rebound.dropped {
-            self.loaded.remove(thread);
+            self.threads.change(thread, |it| it.has_loadout = false);
         }
-        if self.acquainted {
-            effects.extend(rebound.notices.into_iter().map(Effect::ToHost));
+        if self.host.uses_extension {
+            let notices = rebound.notices.into_iter().map(Effect::ToHost);
+            self.effects.extend(notices);
         }
-        let own_gate = claimed.thread.clone();
-        self.proceed(claimed, rebound.then, effects);
+        let own = request.holds.clone();
+        self.proceed(request, rebound.then);
         for thread in threads
             .iter()
-            .filter(|thread| own_gate.as_ref() != Some(*thread))
+            .filter(|thread| own.as_ref() != Some(*thread))
         {
-            self.open_host_gate(thread, effects);
+            self.release(thread);
         }
     }
 
-    /// Carries on with a request; its gate opens.
-    fn proceed(&mut self, mut claimed: Claimed, prepared: Prepared, effects: &mut Vec<Effect>) {
-        let gate = claimed.thread.clone();
+    /// Carries on with a request; what the host has sent on its thread since goes on behind it.
+    fn proceed(&mut self, mut request: Request<P>, prepared: Prepared) {
+        let held = request.holds.take();
         match prepared {
-            Prepared::Pass(request) => {
-                let begins = thread::begins_turn(claimed.frame.method());
-                if let (true, Some(thread)) = (begins && self.hears_turns, &claimed.thread) {
+            Prepared::Pass(bytes) => {
+                let begins = thread::begins_turn(request.frame.method());
+                if let (true, Some(thread)) = (begins && self.host.hears_turns, &held) {
                     // From here on Codex may begin it at any moment.
-                    self.running.insert(thread.clone());
-                    self.beginning.insert(claimed.frame.id(), thread.clone());
+                    self.threads.change(thread, |it| it.has_turn = true);
+                    let id = request.frame.id();
+                    self.host.beginning.insert(id, thread.clone());
                 }
-                effects.push(Effect::ToUpstream(request));
+                self.effects.push(Effect::ToUpstream(bytes));
             }
             Prepared::Forward {
-                request,
+                request: bytes,
                 mark,
                 holds,
             } => {
-                effects.push(Effect::ToUpstream(request));
-                claimed.mark = mark;
-                if claimed.kind.makes_a_thread() {
-                    effects.push(Effect::Late {
-                        ticket: claimed.ticket,
+                self.effects.push(Effect::ToUpstream(bytes));
+                request.mark = mark;
+                if request.kind.makes_a_thread() {
+                    self.effects.push(Effect::Late {
+                        number: request.number,
                         after: ANSWERED_WITHIN,
                     });
                 }
                 if holds {
-                    self.forwarded.insert(claimed.frame.id(), claimed);
+                    request.holds = held;
+                    self.host.forwarded.insert(request.frame.id(), request);
                     return;
                 }
-                claimed.thread = None;
-                self.forwarded.insert(claimed.frame.id(), claimed);
+                self.host.forwarded.insert(request.frame.id(), request);
             }
-            Prepared::Reply(answer) => effects.push(Effect::ToHost(answer)),
+            Prepared::Reply(answer) => self.effects.push(Effect::ToHost(answer)),
             // Asked for once already: what it found then still holds.
             Prepared::Rebind { .. } => {
-                effects.push(Effect::ToHost(busy_error(&claimed.frame.id(), "")));
+                let answer = busy_error(&request.frame.id(), "");
+                self.effects.push(Effect::ToHost(answer));
             }
         }
-        if let Some(thread) = gate {
-            self.open_host_gate(&thread, effects);
+        if let Some(thread) = held {
+            self.release(&thread);
         }
     }
 
     /// What the host has sent on a thread waits no longer.
-    pub(super) fn open_host_gate(&mut self, thread: &str, effects: &mut Vec<Effect>) {
-        for frame in self.host_gates.open(thread) {
-            self.on_host(frame, effects);
+    pub(super) fn release(&mut self, thread: &str) {
+        for frame in self.threads.release(thread) {
+            self.on_host(frame);
         }
-        self.go_on_where_drained(effects);
+        self.go_on_where_drained();
     }
 
     /// The thread with a loadout that a frame names.
     pub(super) fn loaded_named_in(&self, frame: &Frame) -> Option<String> {
-        if self.loaded.is_empty() {
+        if !self.threads.any_has_loadout() {
             return None;
         }
-        thread::named_in_params(frame).filter(|thread| self.loaded.contains(thread))
+        thread::named_in_params(frame).filter(|it| self.has_loadout(it))
+    }
+
+    pub(super) fn has_loadout(&self, thread: &str) -> bool {
+        self.threads.is(thread, |it| it.has_loadout)
     }
 }

@@ -1,10 +1,13 @@
 //! Transcripts: what is said to the router, and what it wants done, line by line.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use codex_loadout_protocol::method::{METHODS, THREAD_CAPABILITY_UPDATE};
 use proptest::prelude::*;
 
-use super::{Effect, Prepared, Rebound, Router, Settled, Ticket};
+use super::{Effect, Host, Prepared, Rebound, Request, Router, Settled};
+use crate::threads::Threads;
 use crate::wire::Frame;
 
 const OWN_IDS: &str = "codex-loadout/x/";
@@ -12,14 +15,19 @@ const OWN_IDS: &str = "codex-loadout/x/";
 const MARK: &str = "m1";
 
 struct Script {
-    router: Router,
+    of_host: Host<()>,
+    threads: Threads<()>,
+    /// Requests that are worked on, by number.
+    worked_on: HashMap<u64, Request<()>>,
 }
 
 impl Script {
     /// A connection whose host asked for experimental API, or not.
     fn new(experimental: bool) -> Self {
         let mut script = Self {
-            router: Router::new(OWN_IDS),
+            of_host: Host::new(OWN_IDS),
+            threads: Threads::default(),
+            worked_on: HashMap::new(),
         };
         let hello = format!(
             r#"{{"id":0,"method":"initialize","params":{{"capabilities":{{"experimentalApi":{experimental}}}}}}}"#
@@ -37,74 +45,91 @@ impl Script {
         script
     }
 
-    fn host(&mut self, text: &str) -> Vec<String> {
+    /// One event, and what comes of it.
+    fn event(&mut self, event: impl FnOnce(&mut Router<'_, (), ()>)) -> Vec<String> {
         let mut effects = Vec::new();
-        self.router.on_host(frame(text), &mut effects);
-        told(effects)
+        event(&mut Router {
+            host: &mut self.of_host,
+            threads: &mut self.threads,
+            effects: &mut effects,
+        });
+        let lines = effects.into_iter().map(|effect| self.line(effect));
+        lines.collect()
+    }
+
+    fn work_on(&mut self, request: Request<()>) -> u64 {
+        let number = request.number;
+        self.worked_on.insert(number, request);
+        number
+    }
+
+    fn worked_on(&mut self, number: u64) -> Request<()> {
+        self.worked_on.remove(&number).unwrap()
+    }
+
+    fn host(&mut self, text: &str) -> Vec<String> {
+        self.event(|router| router.on_host(frame(text)))
     }
 
     fn codex(&mut self, text: &str) -> Vec<String> {
-        let mut effects = Vec::new();
-        self.router.on_upstream(frame(text), &mut effects);
-        told(effects)
+        self.event(|router| router.on_upstream(frame(text)))
     }
 
-    fn prepared(&mut self, ticket: u64, prepared: Prepared) -> Vec<String> {
-        let mut effects = Vec::new();
-        self.router
-            .on_prepared(Ticket(ticket), prepared, &mut effects);
-        told(effects)
+    fn late(&mut self, number: u64) -> Vec<String> {
+        self.event(|router| router.on_late(number))
     }
 
-    fn forward(&mut self, ticket: u64, request: &str) -> Vec<String> {
+    fn prepared(&mut self, number: u64, prepared: Prepared) -> Vec<String> {
+        let request = self.worked_on(number);
+        self.event(|router| router.on_prepared(request, prepared))
+    }
+
+    fn forward(&mut self, number: u64, request: &str) -> Vec<String> {
         let prepared = Prepared::Forward {
             request: bytes(request),
             mark: MARK.to_owned(),
             holds: false,
         };
-        self.prepared(ticket, prepared)
+        self.prepared(number, prepared)
     }
 
-    fn settled(&mut self, ticket: u64, answer: &str, settled: Settled) -> Vec<String> {
-        let mut effects = Vec::new();
-        self.router
-            .on_settled(Ticket(ticket), bytes(answer), settled, &mut effects);
-        told(effects)
+    fn settled(&mut self, number: u64, answer: &str, settled: Settled) -> Vec<String> {
+        let request = self.worked_on(number);
+        self.event(|router| router.on_settled(request, bytes(answer), settled))
     }
 
-    fn made(&mut self, ticket: u64) -> Vec<String> {
-        let mut effects = Vec::new();
-        self.router.on_made(Ticket(ticket), &mut effects);
-        told(effects)
+    fn made(&mut self, number: u64) -> Vec<String> {
+        let request = self.worked_on(number);
+        self.event(|router| router.on_made(request))
     }
 
-    fn rebind(&mut self, ticket: u64, threads: &[&str]) -> Vec<String> {
+    fn rebind(&mut self, number: u64, threads: &[&str]) -> Vec<String> {
         let threads = threads.iter().map(|thread| (*thread).to_owned()).collect();
         let patient = false;
-        self.prepared(ticket, Prepared::Rebind { threads, patient })
+        self.prepared(number, Prepared::Rebind { threads, patient })
     }
 
-    fn rebound(&mut self, ticket: u64, then: Prepared) -> Vec<String> {
-        let mut effects = Vec::new();
+    fn rebound(&mut self, number: u64, then: Prepared) -> Vec<String> {
+        let request = self.worked_on(number);
         let rebound = Rebound {
             notices: vec![bytes("updated")],
             ..Rebound::only(then)
         };
-        self.router
-            .on_rebound(Ticket(ticket), rebound, &mut effects);
-        told(effects)
+        self.event(|router| router.on_rebound(request, rebound))
     }
 
     fn adopted(&mut self, child: &str) -> Vec<String> {
-        let mut effects = Vec::new();
-        self.router.on_adopted(&[child.to_owned()], &mut effects);
-        told(effects)
+        self.event(|router| router.on_adopted(&[child.to_owned()]))
+    }
+
+    fn all_forwarded(&mut self) -> bool {
+        let mut all = false;
+        self.event(|router| all = router.all_forwarded());
+        all
     }
 
     fn gone(&mut self) -> Vec<String> {
-        let mut effects = Vec::new();
-        self.router.on_upstream_gone(&mut effects);
-        told(effects)
+        self.event(|router| router.on_upstream_gone())
     }
 
     /// A thread with a loadout, made on this connection.
@@ -141,45 +166,40 @@ fn frame(text: &str) -> Frame {
     Frame::parse(bytes(text))
 }
 
-fn told(effects: Vec<Effect>) -> Vec<String> {
-    let text = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();
-    let tell = |effect: Effect| match effect {
-        Effect::ToHost(frame) => format!("to host: {}", text(&frame)),
-        Effect::ToUpstream(frame) => format!("to Codex: {}", text(&frame)),
-        Effect::Prepare {
-            ticket: Ticket(number),
-            kind,
-            frame,
-        } => format!("prepare {number} {kind:?}: {}", text(frame.bytes())),
-        Effect::Settle {
-            ticket: Ticket(number),
-            response,
-        } => format!("settle {number}: {}", text(response.bytes())),
-        Effect::SetApart {
-            ticket: Ticket(number),
-        } => format!("set apart {number}"),
-        Effect::Adopt { parent, children } => format!("adopt {} of {parent}", children.join(",")),
-        Effect::Rebind {
-            ticket: Ticket(number),
-        } => format!("rebind {number}"),
-        Effect::Late {
-            ticket: Ticket(number),
-            after,
-        } => format!("late {number} after {} s", after.as_secs()),
-        Effect::Abandoned {
-            ticket: Ticket(number),
-        } => format!("abandoned {number}"),
-        Effect::SettingsAsked { thread, .. } => format!("settings asked for {thread}"),
-        Effect::ServerStatus { thread, .. } => format!("server status of {thread}"),
-        Effect::TurnEnded { thread } => format!("turn of {thread} ended"),
-        Effect::Settings { thread, .. } => format!("settings of {thread}"),
-        Effect::Unloaded { thread } => format!("unloaded {thread}"),
-        Effect::Forget { thread } => format!("forget {thread}"),
-        Effect::Answered { number, .. } => format!("answered {number}"),
-        Effect::CatalogMayHaveChanged => "catalog may have changed".to_owned(),
-        Effect::Connected(info) => format!("connected to {}", info.version),
-    };
-    effects.into_iter().map(tell).collect()
+impl Script {
+    fn line(&mut self, effect: Effect<()>) -> String {
+        let text = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();
+        match effect {
+            Effect::ToHost(frame) => format!("to host: {}", text(&frame)),
+            Effect::ToUpstream(frame) => format!("to Codex: {}", text(&frame)),
+            Effect::Prepare(request) => {
+                let what = format!("{:?}: {}", request.kind, text(request.frame.bytes()));
+                format!("prepare {} {what}", self.work_on(request))
+            }
+            Effect::Settle { request, response } => {
+                format!(
+                    "settle {}: {}",
+                    self.work_on(request),
+                    text(response.bytes())
+                )
+            }
+            Effect::Split(request) => format!("split {}", self.work_on(request)),
+            Effect::Rebind(request) => format!("rebind {}", self.work_on(request)),
+            Effect::Abandoned(request) => format!("abandoned {}", request.number),
+            Effect::Adopt { parent, children } => {
+                format!("adopt {} of {parent}", children.join(","))
+            }
+            Effect::Late { number, after } => format!("late {number} after {} s", after.as_secs()),
+            Effect::SettingsAsked { thread, .. } => format!("settings asked for {thread}"),
+            Effect::ServerStatus { thread, .. } => format!("server status of {thread}"),
+            Effect::TurnEnded { thread } => format!("turn of {thread} ended"),
+            Effect::Settings { thread, .. } => format!("settings of {thread}"),
+            Effect::Forget { thread } => format!("forget {thread}"),
+            Effect::Answered { number, .. } => format!("answered {number}"),
+            Effect::CatalogMayHaveChanged => "catalog may have changed".to_owned(),
+            Effect::Connected(info) => format!("connected to {}", info.version),
+        }
+    }
 }
 
 const NONE: [&str; 0] = [];
@@ -308,9 +328,7 @@ fn a_start_that_codex_does_not_answer_keeps_nothing_back_for_long() {
     script.forward(1, "start");
     let native = r#"{"method":"thread/started","params":{"thread":{"id":"t9"}}}"#;
     assert_eq!(script.codex(native), NONE);
-    let mut effects = Vec::new();
-    script.router.on_late(Ticket(1), &mut effects);
-    assert_eq!(told(effects), [format!("to host: {native}")]);
+    assert_eq!(script.late(1), [format!("to host: {native}")]);
     let later = r#"{"method":"thread/started","params":{"thread":{"id":"t8"}}}"#;
     assert_eq!(script.codex(later), [format!("to host: {later}")]);
     // Its answer counts all the same.
@@ -341,7 +359,7 @@ fn what_codex_will_not_answer_is_not_claimed() {
         );
         assert_eq!(script.host(&resume), [format!("to Codex: {resume}")]);
     }
-    assert!(script.router.all_forwarded());
+    assert!(script.all_forwarded());
 }
 
 #[test]
@@ -357,7 +375,7 @@ fn whose_turn_it_is_has_to_be_said_where_threads_have_loadouts() {
         r#"{"threadId":"x","threadId":"t1"}"#,
     ] {
         let turn = format!(r#"{{"id":8,"method":"turn/start","params":{params}}}"#);
-        let ticket = script.router.tickets + 1;
+        let ticket = script.of_host.claimed + 1;
         assert_eq!(
             script.host(&turn),
             [format!("prepare {ticket} Turn: {turn}")]
@@ -421,7 +439,7 @@ fn of_a_fork_that_is_set_apart_the_host_hears_once() {
         let answer = r#"{"id":2,"result":{"thread":{"id":"t2"}}}"#;
         assert_eq!(script.codex(answer), [format!("settle 2: {answer}")]);
         assert_eq!(script.codex(started), NONE);
-        assert_eq!(script.made(2), ["set apart 2"]);
+        assert_eq!(script.made(2), ["split 2"]);
         for held_or_unheard in [closed, started, server] {
             assert_eq!(script.codex(held_or_unheard), NONE);
         }
@@ -456,13 +474,13 @@ fn while_a_resume_is_prepared_only_its_own_thread_waits() {
             format!("prepare 2 Resume: {second}")
         ]
     );
-    assert!(!script.router.all_forwarded());
+    assert!(!script.all_forwarded());
     assert_eq!(script.host(turn), NONE);
     assert_eq!(
         script.prepared(2, Prepared::Reply(bytes("refused"))),
         ["to host: refused".to_owned(), format!("to Codex: {turn}")]
     );
-    assert!(script.router.all_forwarded());
+    assert!(script.all_forwarded());
 }
 
 #[test]
@@ -539,7 +557,7 @@ fn servers_are_reloaded_when_turns_under_way_have_ended_and_no_other_begins_mean
         assert_eq!(script.prepared(3, patient()), ["late 3 after 30 s"]);
         script.codex(r#"{"method":"turn/started","params":{"threadId":"t1"}}"#);
         assert_eq!(script.host(turn), NONE);
-        assert!(!script.router.all_forwarded());
+        assert!(!script.all_forwarded());
         script
     };
     let interrupt = r#"{"id":8,"method":"turn/interrupt","params":{"threadId":"t1"}}"#;
@@ -574,11 +592,9 @@ fn servers_are_reloaded_when_turns_under_way_have_ended_and_no_other_begins_mean
 
     // In the end it is refused, and what waited goes on.
     let mut script = draining();
-    let mut effects = Vec::new();
-    script.router.on_late(Ticket(3), &mut effects);
-    let late = told(effects);
-    assert_eq!(late[0], "abandoned 3");
-    assert!(late[1].contains("threadBusy"), "{}", late[1]);
+    let late = script.late(3);
+    assert!(late[0].contains("threadBusy"), "{}", late[0]);
+    assert_eq!(late[1], "abandoned 3");
     assert_eq!(late[2], format!("prepare 4 Turn: {turn}"));
 }
 
@@ -615,7 +631,7 @@ fn what_follows_on_another_loadout_waits_until_that_is_in_effect() {
     assert_eq!(script.host(turn), NONE);
     let answer = r#"{"id":1,"result":{"thread":{"id":"t1"}}}"#;
     assert_eq!(script.codex(answer), [format!("settle 1: {answer}")]);
-    assert!(!script.router.all_forwarded());
+    assert!(!script.all_forwarded());
     assert_eq!(
         script.settled(1, "receipt", Settled::Loadout),
         [
@@ -650,7 +666,7 @@ fn while_threads_are_bound_anew_the_host_hears_nothing_of_them_and_they_nothing_
     let turn = r#"{"id":5,"method":"turn/start","params":{"threadId":"t1"}}"#;
     script.host(turn);
     assert_eq!(script.rebind(2, &["t1", "t2"]), ["rebind 2"]);
-    assert!(!script.router.all_forwarded());
+    assert!(!script.all_forwarded());
     let closed = r#"{"method":"thread/closed","params":{"threadId":"t1"}}"#;
     assert_eq!(script.codex(closed), NONE);
     let of_child = r#"{"id":6,"method":"thread/read","params":{"threadId":"t2"}}"#;
@@ -666,10 +682,8 @@ fn while_threads_are_bound_anew_the_host_hears_nothing_of_them_and_they_nothing_
         ]
     );
     // From here on, closed means closed.
-    assert_eq!(
-        script.codex(closed),
-        ["unloaded t1".to_owned(), format!("to host: {closed}")]
-    );
+    assert_eq!(script.codex(closed), [format!("to host: {closed}")]);
+    assert!(!script.threads.is("t1", |it| it.has_loadout));
     assert_eq!(script.host(turn), [format!("to Codex: {turn}")]);
 }
 
@@ -682,11 +696,11 @@ fn a_thread_with_a_turn_under_way_is_not_bound_anew() {
     let turn = r#"{"id":5,"method":"turn/start","params":{"threadId":"t1"}}"#;
     script.host(turn);
     let refused = script.rebind(2, &["t1"]);
-    assert_eq!((refused.len(), refused[0].as_str()), (2, "abandoned 2"));
+    assert_eq!((refused.len(), refused[1].as_str()), (2, "abandoned 2"));
     assert!(
-        refused[1].contains(r#""id":5"#) && refused[1].contains("threadBusy"),
+        refused[0].contains(r#""id":5"#) && refused[0].contains("threadBusy"),
         "{}",
-        refused[1]
+        refused[0]
     );
     script.codex(r#"{"method":"turn/completed","params":{"threadId":"t1"}}"#);
     script.host(turn);

@@ -1,6 +1,7 @@
 //! The audit: rows are added, in the transaction of the record they are about where there is one.
 
 use codex_loadout_protocol::audit::{AuditEntry, AuditEvent, CapabilityAuditListParams, MAX_LIMIT};
+use codex_loadout_protocol::error::shortened;
 use codex_loadout_protocol::method::Page;
 use codex_loadout_protocol::{ErrorKind, LoadoutError};
 use serde::Serialize;
@@ -14,6 +15,11 @@ use super::store::{Selections, SelectionsError};
 
 /// Entries of a page where the host says nothing.
 const LIMIT: u32 = 100;
+
+/// Bytes of a cause, at most: what is longer, a host has sent.
+const CAUSE: usize = 2048;
+/// Bytes of a thread's id, at most: Codex's are of 36.
+const THREAD: usize = 128;
 
 /// Something that happened, to be written down.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +39,7 @@ impl Happening {
             event,
             thread: None,
             digest: None,
-            cause: cause.into(),
+            cause: shortened(cause.into(), CAUSE),
             error: None,
         }
     }
@@ -41,7 +47,7 @@ impl Happening {
     /// It happened to this thread.
     #[must_use]
     pub fn to_thread(mut self, thread: impl Into<String>) -> Self {
-        self.thread = Some(thread.into());
+        self.thread = Some(shortened(thread.into(), THREAD));
         self
     }
 
@@ -231,6 +237,19 @@ mod tests {
         write.commit().await.unwrap();
         let page = selections.audit(&wanted(None, None, 9)).await.unwrap();
         assert_eq!(causes(&page), "0234");
+    }
+
+    #[tokio::test]
+    async fn what_a_host_sent_makes_no_large_row() {
+        let home = tempfile::tempdir().unwrap();
+        let selections = Selections::open(home.path()).await.unwrap();
+        let long = "x".repeat(1_000_000);
+        let error = LoadoutError::new(ErrorKind::UnknownCapability, format!("no {long}"));
+        let refusal = Happening::refusal(&long, &error).to_thread(&long);
+        selections.note(&refusal).await.unwrap();
+        let page = selections.audit(&wanted(None, None, 9)).await.unwrap();
+        let row = serde_json::to_string(&page.data[0]).unwrap();
+        assert!(row.len() < 3000, "{}", row.len());
     }
 
     #[test]

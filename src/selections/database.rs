@@ -58,6 +58,12 @@ impl Database {
         &self.reader
     }
 
+    /// Lets go of the file, once nobody reads or writes any more.
+    pub(super) async fn close(&self) {
+        self.reader.close().await;
+        self.writer.close().await;
+    }
+
     /// Begins a transaction.
     pub(super) async fn write(&self) -> Result<Write, sqlx::Error> {
         let mut write = Write {

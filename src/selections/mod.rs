@@ -7,6 +7,8 @@ mod audit;
 mod database;
 #[cfg(test)]
 mod fault_tests;
+mod needed;
+mod origin;
 mod record;
 pub mod root_file;
 pub mod rootless;
@@ -17,7 +19,9 @@ mod unfinished;
 pub mod writer_lock;
 
 pub use audit::Happening;
+pub use needed::{BegunFork, LoadoutNeeds, NeededByRecords};
 #[cfg(test)]
 pub(crate) use record::tests as record_tests;
 pub use record::{Lineage, LoadoutRecord, ThreadRecord};
 pub use store::{Selections, SelectionsError};
+pub use unfinished::is_made_right_after;

@@ -48,6 +48,19 @@ pub enum Lineage {
     Recovered,
 }
 
+impl Lineage {
+    /// The word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Forked => "forked",
+            Self::Spawned => "spawned",
+            Self::Recovered => "recovered",
+        }
+    }
+}
+
 /// A thread and its loadout.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -9,9 +9,11 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
+use super::needed::LoadoutNeeds;
 use super::record::LoadoutRecord;
 use crate::bounded_file::{BoundedReadError, read_at_most};
 
@@ -85,6 +87,27 @@ pub fn write(
 /// # Errors
 /// [`RootFileError`], naming the file.
 pub fn read(roots: &Path, root: &str) -> Result<Option<Purpose>, RootFileError> {
+    let loadout = read_as(roots, root)?;
+    Ok(loadout.map(|loadout| {
+        loadout.map_or(Purpose::Native, |loadout| {
+            Purpose::Loadout(Box::new(loadout))
+        })
+    }))
+}
+
+/// What the loadout needs that a root was made for; `None` if there is none. Blocking.
+///
+/// # Errors
+/// [`RootFileError`], naming the file.
+pub fn needs(roots: &Path, root: &str) -> Result<Option<LoadoutNeeds>, RootFileError> {
+    Ok(read_as(roots, root)?.flatten())
+}
+
+/// What a root's file says of its loadout; `None` if there is no such file.
+fn read_as<T: DeserializeOwned>(
+    roots: &Path,
+    root: &str,
+) -> Result<Option<Option<T>>, RootFileError> {
     let path = place(roots, root);
     let text = match read_at_most(&path, LIMIT) {
         Ok(text) => text,
@@ -96,12 +119,8 @@ pub fn read(roots: &Path, root: &str) -> Result<Option<Purpose>, RootFileError> 
             return Err(RootFileError::Unusable { path, source });
         }
     };
-    match serde_json::from_slice::<RootFile<LoadoutRecord>>(&text) {
-        Ok(file) if file.format == FORMAT => {
-            Ok(Some(file.loadout.map_or(Purpose::Native, |loadout| {
-                Purpose::Loadout(Box::new(loadout))
-            })))
-        }
+    match serde_json::from_slice::<RootFile<T>>(&text) {
+        Ok(file) if file.format == FORMAT => Ok(Some(file.loadout)),
         Ok(file) => Err(RootFileError::Unreadable {
             path,
             reason: format!("it has format {}", file.format),

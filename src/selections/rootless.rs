@@ -3,13 +3,14 @@
 //! Of any other thread with a loadout, Codex's session file names a root of ours. Of these, the record alone
 //! says that they have one: while the database can't be read, they would be taken for native threads.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use uuid::Uuid;
 
-use crate::settings::private_folder;
+use crate::settings::{private_file, private_folder};
 
 const FOLDER: &str = "rootless";
 
@@ -18,20 +19,31 @@ pub(super) fn note(state_home: &Path, thread: &str) -> io::Result<()> {
     match place(state_home, thread) {
         Some(place) if !place.exists() => {
             private_folder(&state_home.join(FOLDER))?;
-            File::create(place).map(|_| ())
+            private_file(&place).map(|_| ())
         }
         _ => Ok(()),
     }
 }
 
 /// It no longer has. Where the note stays, the thread waits for the database longer than it had to. Blocking.
-pub(super) fn forget(state_home: &Path, thread: &str) {
+pub fn forget(state_home: &Path, thread: &str) {
     if let Some(place) = place(state_home, thread)
         && let Err(error) = fs::remove_file(&place)
         && error.kind() != io::ErrorKind::NotFound
     {
         tracing::warn!(%error, place = %place.display(), "left behind");
     }
+}
+
+/// The threads of which notes are older than a moment. Blocking.
+pub fn noted_before(state_home: &Path, moment: SystemTime) -> Vec<String> {
+    let notes = fs::read_dir(state_home.join(FOLDER)).into_iter().flatten();
+    let old = notes.flatten().filter(|note| {
+        let at = note.metadata().and_then(|found| found.modified());
+        at.is_ok_and(|at| at < moment)
+    });
+    old.map(|note| note.file_name().to_string_lossy().into_owned())
+        .collect()
 }
 
 /// Whether a thread may have a loadout without a root. Blocking.

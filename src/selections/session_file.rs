@@ -161,6 +161,35 @@ fn root_path(text: &str) -> Option<PathBuf> {
     }
 }
 
+/// What every session file says that there is, archived ones included. Blocking.
+///
+/// # Errors
+/// [`SessionFileError::Unfit`] for one that may say something to Codex, and is not read here.
+pub fn all(codex_home: &Path) -> Result<Vec<SessionMeta>, SessionFileError> {
+    let sessions = codex_home.join("sessions");
+    let days = newest_first(&sessions)
+        .into_iter()
+        .flat_map(|year| newest_first(&year))
+        .flat_map(|month| newest_first(&month))
+        .chain([codex_home.join("archived_sessions")]);
+    let mut found = Vec::new();
+    for day in days {
+        for entry in fs::read_dir(day).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if parts_of(&path).is_none() {
+                continue;
+            }
+            match read_meta(&path) {
+                Ok(meta) => found.push(meta),
+                Err(error @ SessionFileError::Unfit { .. }) => return Err(error),
+                // Codex finds nothing there either.
+                Err(SessionFileError::Unreadable { .. } | SessionFileError::NoMeta { .. }) => {}
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// Finds a thread's session file, archived ones included.
 #[must_use]
 pub fn find(codex_home: &Path, thread_id: &str) -> Option<PathBuf> {
@@ -279,6 +308,10 @@ mod tests {
         }
         live_file("20", "_a");
         let live = find(home.path(), &live).unwrap();
+        assert_eq!(all(home.path()).unwrap().len(), 6);
+        write("sessions/2026/11/20/rollout-short.jsonl");
+        assert_eq!(all(home.path()).unwrap().len(), 6);
+        assert!(all(&home.path().join("none")).unwrap().is_empty());
         assert_eq!(thread_of(Path::new("/rollout-short.jsonl")), None);
         assert_eq!(thread_of(Path::new(&format!("/{LIVE}.jsonl"))), None);
         assert_eq!(read_meta(&live).unwrap().thread_id, "x");

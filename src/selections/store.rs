@@ -16,7 +16,7 @@ use super::database::{BUSY, Database};
 use super::record::ThreadRecord;
 use super::root_file::RootFileError;
 use super::rootless;
-use crate::settings::private_folder;
+use crate::settings::{private_file, private_folder};
 
 /// The number in the name is that of a layout that no migration leads to.
 const FILE: &str = "state-v1.sqlite3";
@@ -86,6 +86,8 @@ impl From<SelectionsError> for LoadoutError {
 pub struct Selections {
     pub(super) database: Database,
     state_home: PathBuf,
+    /// Which file it is, whatever lies at its path later.
+    file: Option<FileId>,
 }
 
 impl Selections {
@@ -110,12 +112,26 @@ impl Selections {
         let selections = Self {
             database,
             state_home: state_home.to_owned(),
+            file: file_id(&path),
         };
+        selections.fill_in_origins().await?;
         // Those that were recorded before there were notes of them, and whose notes were lost.
         for thread in selections.rootless_threads().await? {
             selections.note_rootless(&thread)?;
         }
         Ok(selections)
+    }
+
+    /// Whether the database still lies at its path. Where somebody has removed or replaced it, what is written here is
+    /// seen by nobody.
+    #[must_use]
+    pub fn is_in_place(&self) -> bool {
+        file_id(&self.state_home.join(FILE)) == self.file
+    }
+
+    /// Lets go of the database.
+    pub async fn close(&self) {
+        self.database.close().await;
     }
 
     async fn rootless_threads(&self) -> Result<Vec<String>, SelectionsError> {
@@ -156,14 +172,17 @@ impl Selections {
         }
         let mut write = self.database.write().await?;
         sqlx::query(
-            "INSERT INTO threads (thread_id, root, recorded_at, format, record) VALUES ($1, $2, $3, $4, $5)
-             ON CONFLICT (thread_id) DO UPDATE SET root = excluded.root, recorded_at = excluded.recorded_at, format = excluded.format, record = excluded.record",
+            "INSERT INTO threads (thread_id, root, recorded_at, format, record, lineage, inherited_from) VALUES ($1, $2, $3, $4, $5, $6, $7)
+             ON CONFLICT (thread_id) DO UPDATE SET root = excluded.root, recorded_at = excluded.recorded_at, format = excluded.format, record = excluded.record,
+             lineage = excluded.lineage, inherited_from = excluded.inherited_from",
         )
         .bind(&record.thread_id)
         .bind(&record.loadout.root)
         .bind(record.loadout.recorded_at)
         .bind(FORMAT)
         .bind(encode(&record.thread_id, record)?)
+        .bind(record.lineage.as_str())
+        .bind(&record.inherited_from)
         .execute(&mut *write)
         .await?;
         add(&mut write, &Happening::to(record, event, cause)).await?;
@@ -263,6 +282,22 @@ impl Selections {
     }
 }
 
+/// What tells a file from another at the same path.
+type FileId = (u64, u64);
+
+#[cfg(unix)]
+fn file_id(path: &Path) -> Option<FileId> {
+    use std::os::unix::fs::MetadataExt;
+    let found = path.metadata().ok()?;
+    Some((found.dev(), found.ino()))
+}
+
+/// Elsewhere a file that is open can't be removed.
+#[cfg(not(unix))]
+fn file_id(_: &Path) -> Option<FileId> {
+    None
+}
+
 async fn delete(connection: &mut SqliteConnection, thread_id: &str) -> Result<(), SelectionsError> {
     sqlx::query("DELETE FROM threads WHERE thread_id = $1")
         .bind(thread_id)
@@ -273,7 +308,7 @@ async fn delete(connection: &mut SqliteConnection, thread_id: &str) -> Result<()
 
 /// Waits for the lock without holding up the thread: the one who has it may need this thread to go on.
 async fn take_turn(path: &Path) -> std::io::Result<std::fs::File> {
-    let file = std::fs::File::create(path)?;
+    let file = private_file(path)?;
     let deadline = Instant::now() + BUSY;
     loop {
         match file.try_lock() {
@@ -289,14 +324,7 @@ async fn take_turn(path: &Path) -> std::io::Result<std::fs::File> {
 /// The folder is its owner's alone, and so is the file: records hold definitions of MCP servers.
 fn prepare(state_home: &Path, file: &Path) -> std::io::Result<()> {
     private_folder(state_home)?;
-    let mut options = std::fs::OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.mode(0o600);
-    }
-    options.open(file).map(|_| ())
+    private_file(file).map(|_| ())
 }
 
 fn encode<T: Serialize>(id: &str, record: &T) -> Result<String, SelectionsError> {
@@ -306,7 +334,7 @@ fn encode<T: Serialize>(id: &str, record: &T) -> Result<String, SelectionsError>
     })
 }
 
-fn decode<T: DeserializeOwned>(row: &SqliteRow) -> Result<T, SelectionsError> {
+pub(super) fn decode<T: DeserializeOwned>(row: &SqliteRow) -> Result<T, SelectionsError> {
     let id: String = row.try_get("id")?;
     let unreadable = |reason: String| SelectionsError::Unreadable {
         id: id.clone(),

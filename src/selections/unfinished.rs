@@ -106,8 +106,10 @@ impl Selections {
     }
 }
 
-/// Ids of threads are UUIDs v7, as marks are: they tell when they were made.
-fn is_made_right_after(mark: &str, thread: &str) -> bool {
+/// Whether a thread may be the fork that a mark was made for. Ids of threads are UUIDs v7, as marks are: they tell
+/// when they were made.
+#[must_use]
+pub fn is_made_right_after(mark: &str, thread: &str) -> bool {
     let millis = |id: &str| {
         let (seconds, nanos) = Uuid::try_parse(id).ok()?.get_timestamp()?.to_unix();
         Some(u128::from(seconds) * 1000 + u128::from(nanos) / 1_000_000)

@@ -3,38 +3,38 @@
 //! The router keeps those apart that name the thread by its id. One that names it
 //! by its path comes past it, and a fork has its source's root before it is on
 //! record. So each such request has the thread to itself until what came of it is
-//! on record.
+//! on record: it carries the lock, which ends with it.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use dashmap::DashMap;
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
-use crate::router::Ticket;
+/// A thread that one request, or one piece of work, has to itself. It ends when this goes.
+pub(super) type ThreadLock = OwnedMutexGuard<()>;
 
-/// The threads of one connection, and who has them.
+/// Who has which thread.
 #[derive(Debug, Default)]
-pub(super) struct Alone {
-    threads: DashMap<String, Arc<Mutex<()>>>,
-    requests: DashMap<Ticket, OwnedMutexGuard<()>>,
+pub(super) struct ThreadLocks {
+    locks: Mutex<HashMap<String, Weak<AsyncMutex<()>>>>,
 }
 
-impl Alone {
-    /// Waits until nobody has the thread; it is had until the guard goes.
-    pub(super) async fn with(&self, thread: &str) -> OwnedMutexGuard<()> {
-        let turn = self.threads.entry(thread.to_owned()).or_default().clone();
-        turn.lock_owned().await
+impl ThreadLocks {
+    /// Waits until nobody has the thread.
+    pub(super) async fn lock(&self, thread: &str) -> ThreadLock {
+        self.of(thread).lock_owned().await
     }
 
-    /// As [`Self::with`], for a request, until that is done.
-    pub(super) async fn begin(&self, ticket: Ticket, thread: &str) {
-        let guard = self.with(thread).await;
-        self.requests.insert(ticket, guard);
-    }
-
-    /// A request is done, whatever came of it; one that never began is no error.
-    pub(super) fn done(&self, ticket: Ticket) {
-        self.requests.remove(&ticket);
+    fn of(&self, thread: &str) -> Arc<AsyncMutex<()>> {
+        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lock) = locks.get(thread).and_then(Weak::upgrade) {
+            return lock;
+        }
+        // Those that nobody has, or waits for, take no room.
+        locks.retain(|_, lock| lock.strong_count() > 0);
+        let lock = Arc::default();
+        locks.insert(thread.to_owned(), Arc::downgrade(&lock));
+        lock
     }
 }
 
@@ -44,13 +44,14 @@ mod tests {
     use futures_util::FutureExt;
 
     #[tokio::test]
-    async fn a_thread_is_had_by_one_until_that_is_done() {
-        let alone = Alone::default();
-        alone.begin(Ticket(1), "t").await;
-        alone.begin(Ticket(2), "other").await;
-        assert!(alone.with("t").now_or_never().is_none());
-        alone.done(Ticket(1));
-        alone.done(Ticket(1));
-        assert!(alone.with("t").now_or_never().is_some());
+    async fn a_thread_is_had_by_one_and_takes_no_room_when_it_is_had_by_nobody() {
+        let locks = ThreadLocks::default();
+        let lock = locks.lock("t").await;
+        let _other = locks.lock("other").await;
+        assert!(locks.lock("t").now_or_never().is_none());
+        drop(lock);
+        assert!(locks.lock("t").now_or_never().is_some());
+        drop(locks.lock("u").await);
+        assert_eq!(locks.locks.lock().unwrap().len(), 2);
     }
 }

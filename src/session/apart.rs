@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 
 use super::rebind::Told;
 use super::settling::{refusal, with_receipt};
-use super::work::Work;
+use super::work::{Request, Stage, Work};
 use crate::connection::AskError;
 use crate::crash_point::crash_point;
 use crate::interceptors::thread::FORK;
-use crate::loadouts::Binding;
-use crate::router::{Prepared, Rebound, Settled, Ticket};
+use crate::loadouts::AppliedConfig;
+use crate::router::{Prepared, Rebound, Settled, internal_error};
 use crate::selections::{Happening, Lineage, LoadoutRecord, ThreadRecord};
-use crate::wire::{Frame, Id};
+use crate::wire::Frame;
 
 /// A fork that is to have a root of its own.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(super) struct Apart {
     /// Its loadout; `None`: it is native.
     pub(super) loadout: Option<LoadoutRecord>,
     /// What it is told when it is loaded again.
-    pub(super) binding: Binding,
+    pub(super) binding: AppliedConfig,
 }
 
 /// A fork that Codex has made, on its way to its own root.
@@ -70,31 +70,23 @@ impl Work {
 
     /// Codex has made the fork: once it has said all it has to say about that, the router is to keep
     /// the host from hearing more.
-    pub(super) async fn made(&self, ticket: Ticket, fork: MadeFork) {
+    pub(super) async fn made(&self, fork: &MadeFork) {
         // An answer comes behind what Codex said before.
         if let Err(error) = self.is_loaded(&fork.thread).await {
             tracing::debug!(%error, "Codex may be gone");
         }
-        self.made_forks.insert(ticket, fork);
-    }
-
-    /// The id of the request that made a fork.
-    #[must_use]
-    pub fn forked_by(&self, ticket: Ticket) -> Id {
-        let made = self.made_forks.get(&ticket);
-        made.map_or_else(|| Id::from_json("null"), |fork| fork.response.id())
     }
 
     /// Gives the fork its own root, and the answer for the host.
-    pub async fn set_apart(&self, ticket: Ticket) -> (Bytes, Settled) {
-        let Some((_, fork)) = self.made_forks.remove(&ticket) else {
-            return (Bytes::new(), Settled::Hidden);
+    pub(super) async fn set_apart(&self, request: &mut Request) -> (Bytes, Settled) {
+        let Stage::Made(fork) = std::mem::take(&mut request.payload.stage) else {
+            return (internal_error(&request.frame.id()), Settled::Hidden);
         };
         let MadeFork {
             thread: made,
             response,
             apart,
-        } = fork;
+        } = *fork;
         let (source, root) = (apart.source.clone(), apart.root.clone());
         match self.lead_apart(&made, apart).await {
             Ok(None) => (response.into_bytes(), Settled::Native),
@@ -179,7 +171,7 @@ impl Work {
     async fn unmake(&self, thread: &str, root: String) {
         let named = json!({ "threadId": thread });
         let deleted: Result<Value, AskError> = self.asker.ask("thread/delete", &named).await;
-        self.bindings.remove(thread);
+        self.applied.remove(thread);
         self.forget(thread).await;
         match deleted {
             Ok(_) => self.end_forking(root).await,

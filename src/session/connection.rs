@@ -11,26 +11,25 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::process::Child;
 
-use super::work::Work;
+use super::work::{Carried, Request, Work};
 use crate::connection::{Asker, Inbox, Outbox, Upstream, write_frames};
-use crate::router::{
-    Effect, Prepared, Rebound, RequestKind, Router, Settled, Ticket, internal_error,
-};
-use crate::wire::{Frame, Id};
+use crate::loadouts::AppliedConfig;
+use crate::router::{Effect, Host, Prepared, Rebound, Router, Settled, internal_error};
+use crate::wire::Frame;
 
 /// Work that is done, on its way back to the router.
 enum Done {
-    Prepared(Ticket, Prepared),
+    Prepared(Request, Prepared),
     Settled {
-        ticket: Ticket,
+        request: Request,
         answer: Bytes,
         settled: Settled,
     },
-    Made(Ticket),
-    Noticed(Option<Bytes>),
+    Made(Request),
+    Rebound(Request, Rebound),
     Adopted(Vec<String>),
-    Rebound(Ticket, Rebound),
-    Forgotten,
+    Noticed(Option<Bytes>),
+    Nothing,
 }
 
 /// Stands between a host and a Codex until the Codex has ended.
@@ -57,7 +56,7 @@ where
     let own_ids = format!("codex-loadout/{}/", uuid::Uuid::new_v4().simple());
     let asker = Arc::new(Asker::new(own_ids.clone(), codex.clone()));
     let mut session = Session {
-        router: Router::new(&own_ids),
+        of_host: Host::new(&own_ids),
         host,
         codex,
         work: Arc::new(work(asker.clone())),
@@ -86,7 +85,7 @@ where
                 }
             },
             Some(done) = session.jobs.next(), if !session.jobs.is_empty() => session.on_done(done),
-            Some(ticket) = session.waiting.next(), if !session.waiting.is_empty() => session.on_late(ticket),
+            Some(number) = session.waiting.next(), if !session.waiting.is_empty() => session.on_late(number),
             () = session.codex.room(), if !codex_has_room => {}
             () = session.host.room(), if !host_has_room => {}
             signal = signals.next() => signals::forward(&child, signal),
@@ -95,7 +94,7 @@ where
             // A host that takes nothing more is gone, whatever it may still send.
             host_open = false;
         }
-        if !host_open && session.router.all_forwarded() {
+        if !host_open && session.all_forwarded() {
             session.codex.close();
         }
     }
@@ -116,7 +115,7 @@ async fn wait(child: &mut Child, signals: &mut Signals) -> std::io::Result<ExitS
 }
 
 struct Session {
-    router: Router,
+    of_host: Host<Carried>,
     host: Outbox,
     codex: Outbox,
     work: Arc<Work>,
@@ -124,210 +123,207 @@ struct Session {
     /// Work under way. It is done right here, so that nothing has to be woken for it.
     jobs: FuturesUnordered<BoxFuture<'static, Done>>,
     /// Requests that wait for something, and until when.
-    waiting: FuturesUnordered<BoxFuture<'static, Ticket>>,
+    waiting: FuturesUnordered<BoxFuture<'static, u64>>,
 }
 
 impl Session {
     fn on_host(&mut self, frames: Vec<Frame>) {
-        let mut effects = Vec::with_capacity(frames.len());
-        for frame in frames {
-            self.router.on_host(frame, &mut effects);
-        }
-        self.carry_out(effects);
+        self.route(|router| frames.into_iter().for_each(|frame| router.on_host(frame)));
     }
 
     fn on_codex(&mut self, frames: Vec<Frame>) {
-        let mut effects = Vec::with_capacity(frames.len());
-        for frame in frames {
-            self.router.on_upstream(frame, &mut effects);
-        }
-        self.carry_out(effects);
+        self.route(|router| {
+            frames
+                .into_iter()
+                .for_each(|frame| router.on_upstream(frame))
+        });
     }
 
-    fn on_late(&mut self, ticket: Ticket) {
-        let mut effects = Vec::new();
-        self.router.on_late(ticket, &mut effects);
-        self.carry_out(effects);
+    fn on_late(&mut self, number: u64) {
+        self.route(|router| router.on_late(number));
     }
 
     fn on_done(&mut self, done: Done) {
-        let mut effects = Vec::new();
-        match done {
-            Done::Prepared(ticket, prepared) => {
-                if !matches!(prepared, Prepared::Forward { .. } | Prepared::Rebind { .. }) {
-                    self.work.done(ticket);
-                }
-                self.router.on_prepared(ticket, prepared, &mut effects);
-            }
+        self.route(|router| match done {
+            Done::Prepared(request, prepared) => router.on_prepared(request, prepared),
             Done::Settled {
-                ticket,
+                request,
                 answer,
                 settled,
-            } => {
-                self.work.done(ticket);
-                self.router
-                    .on_settled(ticket, answer, settled, &mut effects);
-            }
-            Done::Made(ticket) => self.router.on_made(ticket, &mut effects),
-            Done::Noticed(notice) => {
-                if let Some(notice) = notice {
-                    self.router.on_notice(notice, &mut effects);
-                }
-            }
-            Done::Adopted(children) => self.router.on_adopted(&children, &mut effects),
-            Done::Rebound(ticket, rebound) => {
-                if !matches!(rebound.then, Prepared::Forward { .. }) {
-                    self.work.done(ticket);
-                }
-                self.router.on_rebound(ticket, rebound, &mut effects);
-            }
-            Done::Forgotten => {}
-        }
+            } => router.on_settled(request, answer, settled),
+            Done::Made(request) => router.on_made(request),
+            Done::Rebound(request, rebound) => router.on_rebound(request, rebound),
+            Done::Adopted(children) => router.on_adopted(&children),
+            Done::Noticed(Some(notice)) => router.on_notice(notice),
+            Done::Noticed(None) | Done::Nothing => {}
+        });
+    }
+
+    fn all_forwarded(&mut self) -> bool {
+        let mut all = false;
+        self.route(|router| all = router.all_forwarded());
+        all
+    }
+
+    /// Takes events through the router, and carries out what comes of them.
+    fn route(&mut self, events: impl FnOnce(&mut Router<'_, Carried, AppliedConfig>)) {
+        let mut effects = Vec::new();
+        self.work.applied.with_threads(|threads| {
+            events(&mut Router {
+                host: &mut self.of_host,
+                threads,
+                effects: &mut effects,
+            });
+        });
         self.carry_out(effects);
     }
 
-    fn carry_out(&mut self, effects: Vec<Effect>) {
+    fn carry_out(&mut self, effects: Vec<Effect<Carried>>) {
         for effect in effects {
             match effect {
                 Effect::ToHost(frame) => self.host.send(frame),
                 Effect::ToUpstream(frame) => self.codex.send(frame),
-                Effect::Prepare {
-                    ticket,
-                    kind,
-                    frame,
-                } => self.prepare(ticket, kind, frame),
-                Effect::Settle { ticket, response } => {
-                    let failed = settling_failed(ticket, &response.id());
-                    self.work_on(failed, |work| async move {
-                        match work.settle(ticket, response).await {
-                            Some((answer, settled)) => Done::Settled {
-                                ticket,
-                                answer,
-                                settled,
-                            },
-                            None => Done::Made(ticket),
-                        }
-                    });
-                }
-                Effect::SetApart { ticket } => {
-                    let failed = settling_failed(ticket, &self.work.forked_by(ticket));
-                    self.work_on(failed, |work| async move {
-                        let (answer, settled) = work.set_apart(ticket).await;
-                        Done::Settled {
-                            ticket,
-                            answer,
-                            settled,
-                        }
-                    });
+                Effect::Prepare(request) => self.prepare(request),
+                Effect::Settle { request, response } => self.settle(request, response),
+                Effect::Split(request) => self.split(request),
+                Effect::Rebind(request) => self.rebind(request),
+                Effect::Abandoned(request) => self.work_on(
+                    |work| async move {
+                        work.abandon(request).await;
+                        Done::Nothing
+                    },
+                    || Done::Nothing,
+                ),
+                Effect::Late { number, after } => {
+                    let late = tokio::time::sleep(after).map(move |()| number);
+                    self.waiting.push(late.boxed());
                 }
                 Effect::Adopt { parent, children } => {
                     let named = children.clone();
                     self.work_on(
-                        || Done::Adopted(named),
                         |work| async move {
                             work.adopt(&parent, &children).await;
                             Done::Adopted(children)
                         },
+                        || Done::Adopted(named),
                     );
                 }
-                Effect::Forget { thread } => {
-                    self.work_on(
-                        || Done::Forgotten,
-                        |work| async move {
-                            work.forget(&thread).await;
-                            Done::Forgotten
-                        },
-                    );
-                }
-                Effect::Rebind { ticket } => {
-                    let id = self.work.waiting_for_rebind(ticket);
-                    let failed = move || {
-                        let then = Prepared::Reply(internal_error(&id));
-                        Done::Rebound(ticket, Rebound::only(then))
-                    };
-                    self.work_on(failed, |work| async move {
-                        Done::Rebound(ticket, work.rebind(ticket).await)
-                    });
-                }
-                Effect::Late { ticket, after } => {
-                    let late = tokio::time::sleep(after).map(move |()| ticket);
-                    self.waiting.push(late.boxed());
-                }
-                Effect::Abandoned { ticket } => {
-                    self.work.done(ticket);
-                    self.work_on(
-                        || Done::Forgotten,
-                        |work| async move {
-                            work.abandon(ticket).await;
-                            Done::Forgotten
-                        },
-                    );
-                }
+                Effect::Forget { thread } => self.work_on(
+                    |work| async move {
+                        work.forget(&thread).await;
+                        Done::Nothing
+                    },
+                    || Done::Nothing,
+                ),
                 Effect::SettingsAsked { thread, frame } => {
                     self.work.settings_asked(&thread, &frame);
                 }
                 Effect::ServerStatus { thread, frame } => self.work_on(
-                    || Done::Noticed(None),
                     |work| async move { Done::Noticed(work.server_status(&thread, &frame).await) },
+                    || Done::Noticed(None),
                 ),
                 Effect::TurnEnded { thread } => self.work_on(
-                    || Done::Noticed(None),
                     |work| async move { Done::Noticed(work.missing_servers(&thread).await) },
+                    || Done::Noticed(None),
                 ),
                 Effect::Settings { thread, frame } => self.work.settings_of(&thread, &frame),
-                Effect::Unloaded { thread } => self.work.unloaded(&thread),
                 Effect::Answered { number, response } => self.asker.answered(number, response),
                 Effect::CatalogMayHaveChanged => self.work.catalog_may_have_changed(),
                 Effect::Connected(info) => {
                     self.work.connected(info);
                     self.work_on(
-                        || Done::Forgotten,
                         |work| async move {
                             work.bring_back_leftovers().await;
-                            Done::Forgotten
+                            Done::Nothing
                         },
+                        || Done::Nothing,
                     );
                 }
             }
         }
     }
 
-    fn prepare(&self, ticket: Ticket, kind: RequestKind, frame: Frame) {
-        let id = frame.id();
-        let failed = move || Done::Prepared(ticket, Prepared::Reply(internal_error(&id)));
-        self.work_on(failed, |work| async move {
-            Done::Prepared(ticket, work.prepare(ticket, kind, frame).await)
+    fn prepare(&self, mut request: Request) {
+        let work = self.work.clone();
+        self.push(async move {
+            let prepared = unless_it_panics(work.prepare(&mut request).boxed()).await;
+            let prepared = prepared.unwrap_or_else(|| failed(&request));
+            Done::Prepared(request, prepared)
         });
     }
 
-    /// Starts work. Should it panic, `failed` says what becomes of the request, so that no host waits
-    /// for ever and no other thread's traffic ends.
-    fn work_on<F>(
+    fn settle(&self, mut request: Request, response: Frame) {
+        let work = self.work.clone();
+        self.push(async move {
+            match unless_it_panics(work.settle(&mut request, response).boxed()).await {
+                Some(Some((answer, settled))) => Done::Settled {
+                    request,
+                    answer,
+                    settled,
+                },
+                Some(None) => Done::Made(request),
+                None => settling_failed(request),
+            }
+        });
+    }
+
+    fn split(&self, mut request: Request) {
+        let work = self.work.clone();
+        self.push(async move {
+            match unless_it_panics(work.set_apart(&mut request).boxed()).await {
+                Some((answer, settled)) => Done::Settled {
+                    request,
+                    answer,
+                    settled,
+                },
+                None => settling_failed(request),
+            }
+        });
+    }
+
+    fn rebind(&self, mut request: Request) {
+        let work = self.work.clone();
+        self.push(async move {
+            let rebound = unless_it_panics(work.rebind(&mut request)).await;
+            let rebound = rebound.unwrap_or_else(|| Rebound::only(failed(&request)));
+            Done::Rebound(request, rebound)
+        });
+    }
+
+    /// Starts work that is for no request, and says what comes of it should it panic.
+    fn work_on<F: Future<Output = Done> + Send + 'static>(
         &self,
-        failed: impl FnOnce() -> Done + Send + 'static,
         job: impl FnOnce(Arc<Work>) -> F,
-    ) where
-        F: Future<Output = Done> + Send + 'static,
-    {
-        let job = AssertUnwindSafe(job(self.work.clone())).catch_unwind();
-        self.jobs
-            .push(job.map(|done| done.unwrap_or_else(|_| failed())).boxed());
+        panicked: impl FnOnce() -> Done + Send + 'static,
+    ) {
+        let job = job(self.work.clone());
+        self.push(async { unless_it_panics(job).await.unwrap_or_else(panicked) });
+    }
+
+    fn push(&self, job: impl Future<Output = Done> + Send + 'static) {
+        self.jobs.push(job.boxed());
     }
 
     fn finish(&mut self) {
-        let mut effects = Vec::new();
-        self.router.on_upstream_gone(&mut effects);
-        self.carry_out(effects);
+        self.route(|router| router.on_upstream_gone());
         self.host.close();
     }
 }
 
+/// Should work panic, no host waits for ever and no other thread's traffic ends.
+async fn unless_it_panics<T>(work: impl Future<Output = T>) -> Option<T> {
+    AssertUnwindSafe(work).catch_unwind().await.ok()
+}
+
+fn failed(request: &Request) -> Prepared {
+    Prepared::Reply(internal_error(&request.frame.id()))
+}
+
 /// The thread may have a loadout: it is taken for one that has.
-fn settling_failed(ticket: Ticket, id: &Id) -> impl FnOnce() -> Done + Send + use<> {
-    let answer = internal_error(id);
-    move || Done::Settled {
-        ticket,
-        answer,
+fn settling_failed(request: Request) -> Done {
+    Done::Settled {
+        answer: internal_error(&request.frame.id()),
+        request,
         settled: Settled::Loadout,
     }
 }

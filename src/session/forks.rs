@@ -10,21 +10,21 @@ use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutE
 
 use super::apart::Apart;
 use super::opening::{inherited, own_cwd, requested, source_thread, without_field};
-use super::work::{Pending, Work};
+use super::work::{Carried, Pending, Work};
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::interceptors::thread;
 use crate::loadouts::{
-    Binding, Place, Recorded, cwd_of, is_prediction, read_params, resumable_params,
+    AppliedConfig, Place, Recorded, cwd_of, is_prediction, read_params, resumable_params,
 };
 use crate::lowering::MergeMode;
-use crate::router::{Prepared, Ticket};
+use crate::router::Prepared;
 use crate::selections::ThreadRecord;
 use crate::wire::{Frame, RawObject};
 
 impl Work {
     pub(super) async fn fork(
         &self,
-        ticket: Ticket,
+        carried: &mut Carried,
         frame: &Frame,
     ) -> Result<Prepared, LoadoutError> {
         let params = read_params(frame)?;
@@ -32,7 +32,7 @@ impl Work {
         let Some(source) = source_thread(&params).await? else {
             return Ok(Prepared::Pass(frame.bytes().clone()));
         };
-        self.alone.begin(ticket, &source).await;
+        carried.lock = Some(self.locks.lock(&source).await);
         let recorded = self
             .loadouts
             .recorded(&source, &upstream.codex_home)
@@ -44,7 +44,7 @@ impl Work {
             (Recorded::Loadout(record), _) => Some(*record),
         };
         if let Some(record) = &record
-            && self.bindings.get(&source).is_none()
+            && self.applied.get(&source).is_none()
         {
             self.lead_to_root(&source, &record.loadout, &upstream)
                 .await?;
@@ -61,7 +61,7 @@ impl Work {
                     loadout: launch.record,
                     binding: launch.binding,
                 };
-                Ok(self.forward(ticket, launch.request, pending))
+                Ok(self.forward(carried, launch.request, pending))
             }
             (record, _) => {
                 let wish = Wish {
@@ -71,9 +71,12 @@ impl Work {
                 };
                 match record {
                     Some(record) if record.loadout.root.is_some() => {
-                        self.fork_apart(ticket, wish, record, &upstream).await
+                        self.fork_apart(carried, wish, record, &upstream).await
                     }
-                    record => self.fork_of_rootless(ticket, wish, record, &upstream).await,
+                    record => {
+                        self.fork_of_rootless(carried, wish, record, &upstream)
+                            .await
+                    }
                 }
             }
         }
@@ -82,7 +85,7 @@ impl Work {
     /// A fork of a thread without a root has none either, and its loadout has to do without.
     async fn fork_of_rootless(
         &self,
-        ticket: Ticket,
+        carried: &mut Carried,
         wish: Wish<'_>,
         record: Option<ThreadRecord>,
         upstream: &UpstreamInfo,
@@ -107,13 +110,13 @@ impl Work {
             .await?;
         // It inherits nothing: the loadout is its own.
         let pending = Pending::Start(launch.record, launch.binding, AuditEvent::Fork);
-        Ok(self.forward(ticket, launch.request, pending))
+        Ok(self.forward(carried, launch.request, pending))
     }
 
     /// A fork with another loadout than its source's, or without one.
     async fn fork_apart(
         &self,
-        ticket: Ticket,
+        carried: &mut Carried,
         wish: Wish<'_>,
         source: ThreadRecord,
         upstream: &UpstreamInfo,
@@ -152,9 +155,9 @@ impl Work {
                     source: source.thread_id.clone(),
                     root: self.loadouts.new_empty_root().await?,
                     loadout: None,
-                    binding: Binding {
+                    binding: AppliedConfig {
                         host_params: resumable_params(&wish.params),
-                        ..Binding::new(source.loadout.into(), cwd)
+                        ..AppliedConfig::new(source.loadout.into(), cwd)
                     },
                 };
                 (request, apart)
@@ -166,7 +169,7 @@ impl Work {
         selections
             .begin_forking(&apart.root, &source.thread_id, &mark)
             .await?;
-        Ok(self.forward(ticket, request, Pending::Apart(Box::new(apart))))
+        Ok(self.forward(carried, request, Pending::Apart(Box::new(apart))))
     }
 }
 

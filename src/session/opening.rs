@@ -1,25 +1,22 @@
 //! Requests that open a thread: what becomes of them before Codex gets them.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::selection::FIELD;
 use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
 
 use super::rebind::{Change, Rebind, Then};
-use super::work::{CodexCommand, Pending, Work};
+use super::work::{Carried, CodexCommand, Pending, Work};
+use crate::blocking::{self, READ_WITHIN};
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::interceptors::thread;
-use crate::loadouts::{Binding, Inherited, Place, Recorded, cwd_of, read_params};
+use crate::loadouts::{AppliedConfig, Inherited, Place, Recorded, cwd_of, read_params};
 use crate::proof::{Subject, prove};
-use crate::router::{Prepared, Ticket};
+use crate::router::Prepared;
 use crate::selections::session_file::{self, SessionFileError};
 use crate::selections::{Lineage, LoadoutRecord, ThreadRecord};
 use crate::wire::{Frame, RawObject, answer_frame, replace_params};
-
-/// How long the first line of a session file may take to be read.
-const READ_WITHIN: Duration = Duration::from_secs(10);
 
 impl Work {
     /// `thread/capability/prove`: on another Codex, so that the host's hears nothing of it.
@@ -49,7 +46,7 @@ impl Work {
 
     pub(super) async fn start(
         &self,
-        ticket: Ticket,
+        carried: &mut Carried,
         frame: &Frame,
     ) -> Result<Prepared, LoadoutError> {
         let params = read_params(frame)?;
@@ -64,7 +61,7 @@ impl Work {
             .start(frame, selection, &catalog, &upstream)
             .await?;
         Ok(self.forward(
-            ticket,
+            carried,
             launch.request,
             Pending::Start(launch.record, launch.binding, AuditEvent::Start),
         ))
@@ -72,7 +69,7 @@ impl Work {
 
     pub(super) async fn resume(
         &self,
-        ticket: Ticket,
+        carried: &mut Carried,
         frame: &Frame,
     ) -> Result<Prepared, LoadoutError> {
         let params = read_params(frame)?;
@@ -80,7 +77,7 @@ impl Work {
         let Some(thread_id) = source_thread(&params).await? else {
             return Ok(Prepared::Pass(frame.bytes().clone()));
         };
-        self.alone.begin(ticket, &thread_id).await;
+        carried.lock = Some(self.locks.lock(&thread_id).await);
         let recorded = self
             .loadouts
             .recorded(&thread_id, &upstream.codex_home)
@@ -112,7 +109,7 @@ impl Work {
                         loadout: launch.record,
                     };
                     Ok(self.forward(
-                        ticket,
+                        carried,
                         launch.request,
                         Pending::Resume(record, binding, AuditEvent::Resume),
                     ))
@@ -170,14 +167,13 @@ impl Work {
             }
         };
         let rebind = Rebind {
-            request: frame.id(),
             unload: family.unload,
             along: family.along,
             change: Some(change),
             load: family.load,
             then: Then::Forward(request, Box::new(pending)),
         };
-        Ok(self.when_quiet(ticket, rebind))
+        Ok(self.when_quiet(carried, rebind))
     }
 
     /// What a thread has that is to get another loadout. One that is lost may be replaced or dropped:
@@ -217,21 +213,21 @@ impl Work {
         &self,
         thread_id: &str,
         loadout: &LoadoutRecord,
-        binding: Binding,
+        binding: AppliedConfig,
         upstream: &UpstreamInfo,
-    ) -> Result<Option<Binding>, LoadoutError> {
+    ) -> Result<Option<AppliedConfig>, LoadoutError> {
         if !self.is_loaded(thread_id).await? {
             self.lead_to_root(thread_id, loadout, upstream).await?;
             return Ok(Some(binding));
         }
-        if self.bindings.get(thread_id).is_some() {
+        if self.applied.get(thread_id).is_some() {
             // Whether Codex moves it to this folder is heard later.
-            self.bindings.change(thread_id, |known| {
+            self.applied.change(thread_id, |known| {
                 known.next_cwd = (known.cwd != binding.cwd).then(|| binding.cwd.clone());
             });
             return Ok(None);
         }
-        Ok(Some(Binding {
+        Ok(Some(AppliedConfig {
             config: None,
             ..binding
         }))
@@ -320,23 +316,15 @@ async fn thread_at(path: PathBuf) -> Result<Option<String>, LoadoutError> {
             .with_items(vec![ErrorItem::named("path")])
     };
     let file = path.clone();
-    let read = tokio::task::spawn_blocking(move || session_file::read_meta(&file));
-    match tokio::time::timeout(READ_WITHIN, read).await {
-        Ok(Ok(Ok(meta))) => Ok(Some(meta.thread_id)),
+    match blocking::within(READ_WITHIN, move || session_file::read_meta(&file)).await {
+        Ok(Ok(meta)) => Ok(Some(meta.thread_id)),
         // It can't be read, or is nothing of Codex's.
-        Ok(Ok(Err(SessionFileError::Unreadable { .. } | SessionFileError::NoMeta { .. }))) => {
-            Ok(None)
+        Ok(Err(SessionFileError::Unreadable { .. } | SessionFileError::NoMeta { .. })) => Ok(None),
+        Ok(Err(error @ SessionFileError::Unfit { .. })) => Err(unfit(error.to_string())),
+        Err(error) => {
+            let message = format!("`{}` can't be read: {error}", path.display());
+            Err(unfit(message))
         }
-        Ok(Ok(Err(error @ SessionFileError::Unfit { .. }))) => Err(unfit(error.to_string())),
-        Ok(Err(error)) => Err(unfit(format!(
-            "reading `{}` failed: {error}",
-            path.display()
-        ))),
-        Err(_) => Err(unfit(format!(
-            "reading `{}` takes longer than {} s",
-            path.display(),
-            READ_WITHIN.as_secs()
-        ))),
     }
 }
 

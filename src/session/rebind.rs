@@ -4,6 +4,8 @@
 //! Codex takes a thread's config only when it loads the thread. So the thread is
 //! unloaded and loaded again, with the config of now and its history as it was.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::method::{THREAD_CAPABILITY_UPDATE, ThreadCapabilityUpdateResult};
@@ -11,17 +13,17 @@ use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError, Receipt};
 use serde_json::{Value, json};
 
 use super::reload::notice;
-use super::work::{Pending, Work};
+use super::work::{Carried, Pending, Request, Stage, Work};
 use crate::bundle::Digest;
 use crate::connection::AskError;
 use crate::crash_point::crash_point;
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::interceptors::mentions::Mentions;
-use crate::loadouts::{Binding, Place};
+use crate::loadouts::{AppliedConfig, Place};
 use crate::lowering::Lowered;
-use crate::router::{Prepared, Rebound, Ticket};
+use crate::router::{Prepared, Rebound, internal_error};
 use crate::selections::ThreadRecord;
-use crate::wire::{Frame, Id, answer_frame};
+use crate::wire::answer_frame;
 
 /// How often threads are told again when something changes while they are told.
 const TRIES: usize = 3;
@@ -29,8 +31,6 @@ const TRIES: usize = 3;
 /// What is to be done once the router has closed the gates.
 #[derive(Debug)]
 pub(super) struct Rebind {
-    /// The request that waits for it.
-    pub(super) request: Id,
     /// Threads to unload, parents before children.
     pub(super) unload: Vec<String>,
     /// Threads that Codex takes to the archive with them, where it has to be done that way.
@@ -41,23 +41,6 @@ pub(super) struct Rebind {
     pub(super) load: Vec<Told>,
     /// What becomes of the request then.
     pub(super) then: Then,
-}
-
-impl Rebind {
-    /// The method of the request, and the thread it is about.
-    fn about(&self) -> (String, Option<String>) {
-        let changed = self
-            .change
-            .as_ref()
-            .map(|change| change.thread().to_owned());
-        let of = |bytes: &Bytes| Frame::parse(bytes.clone()).method().to_owned();
-        match &self.then {
-            Then::Turn(thread, bytes) => (of(bytes), Some(thread.clone())),
-            Then::Pass(bytes) => (of(bytes), None),
-            Then::Forward(bytes, _) => (of(bytes), changed),
-            Then::Tell(_) => (THREAD_CAPABILITY_UPDATE.to_owned(), changed),
-        }
-    }
 }
 
 /// A thread's loadout becomes another.
@@ -106,7 +89,7 @@ impl Change {
 #[derive(Debug)]
 pub(super) struct Told {
     pub(super) thread: String,
-    pub(super) binding: Binding,
+    pub(super) binding: AppliedConfig,
     /// `None`: nothing of ours.
     pub(super) lowered: Option<Lowered>,
     /// Why, where it keeps its loadout.
@@ -117,9 +100,9 @@ pub(super) struct Told {
 #[derive(Debug)]
 pub(super) enum Then {
     /// It gives this thread something to read, and goes to Codex as it came.
-    Turn(String, Bytes),
+    Turn(String),
     /// It goes to Codex as it came.
-    Pass(Bytes),
+    Pass,
     /// It goes to Codex like this, and its answer is settled.
     Forward(Bytes, Box<Pending>),
     /// `thread/capability/update`: the receipt in force.
@@ -127,54 +110,48 @@ pub(super) enum Then {
 }
 
 impl Work {
-    /// Keeps what is to be done until the router has closed the gates.
-    pub(super) fn when_quiet(&self, ticket: Ticket, rebind: Rebind) -> Prepared {
+    /// Keeps what is to be done until the router keeps everything else away from the threads.
+    pub(super) fn when_quiet(&self, carried: &mut Carried, rebind: Rebind) -> Prepared {
         let threads = rebind.unload.iter().chain(&rebind.along).cloned().collect();
-        let patient = matches!(rebind.then, Then::Pass(_));
-        self.rebinds.insert(ticket, rebind);
+        let patient = matches!(rebind.then, Then::Pass);
+        carried.stage = Stage::Rebind(Box::new(rebind));
         Prepared::Rebind { threads, patient }
     }
 
-    /// The id of a request that waits for a re-bind.
-    #[must_use]
-    pub fn waiting_for_rebind(&self, ticket: Ticket) -> Id {
-        let waiting = self.rebinds.get(&ticket);
-        waiting.map_or_else(|| Id::from_json("null"), |rebind| rebind.request.clone())
-    }
-
     /// The router refused the request: nothing is bound anew for it.
-    pub async fn abandon(&self, ticket: Ticket) {
-        let Some((_, rebind)) = self.rebinds.remove(&ticket) else {
+    pub(super) async fn abandon(&self, mut request: Request) {
+        let Stage::Rebind(rebind) = std::mem::take(&mut request.payload.stage) else {
             return;
         };
-        let (method, thread) = rebind.about();
         let busy = LoadoutError::new(ErrorKind::ThreadBusy, "a turn is under way");
-        self.note_refusal(&method, thread, &busy).await;
+        self.note_refused_request(&request, &busy).await;
         if let Some(root) = rebind.change.as_ref().and_then(Change::new_root) {
             self.loadouts.discard_root(root.to_owned()).await;
         }
     }
 
     /// Tells threads anew; the router keeps everything else away from them meanwhile.
-    pub async fn rebind(&self, ticket: Ticket) -> Rebound {
-        let Some((_, rebind)) = self.rebinds.remove(&ticket) else {
-            let then = Prepared::Reply(Bytes::new());
-            return Rebound::only(then);
+    pub(super) async fn rebind(&self, request: &mut Request) -> Rebound {
+        let id = request.frame.id();
+        let Stage::Rebind(rebind) = std::mem::take(&mut request.payload.stage) else {
+            return Rebound::only(Prepared::Reply(internal_error(&id)));
         };
-        let request = rebind.request.clone();
-        let (method, thread) = rebind.about();
-        match self.carry_out(ticket, rebind).await {
+        match self.carry_out(request, *rebind).await {
             Ok(rebound) => rebound,
             Err(error) => {
                 tracing::warn!(%error, "threads could not be bound anew");
-                self.note_refusal(&method, thread, &error).await;
+                self.note_refused_request(request, &error).await;
                 let error = error.to_json_rpc().to_string();
-                Rebound::only(Prepared::Reply(answer_frame(&request, "error", &error)))
+                Rebound::only(Prepared::Reply(answer_frame(&id, "error", &error)))
             }
         }
     }
 
-    async fn carry_out(&self, ticket: Ticket, rebind: Rebind) -> Result<Rebound, LoadoutError> {
+    async fn carry_out(
+        &self,
+        request: &mut Request,
+        rebind: Rebind,
+    ) -> Result<Rebound, LoadoutError> {
         let upstream = self.upstream().await?;
         if let Err(error) = self.check_at_rest(&rebind.unload).await {
             if let Some(root) = rebind.change.as_ref().and_then(Change::new_root) {
@@ -214,20 +191,20 @@ impl Work {
         crash_point("rebind: after load");
         done?;
         rebound.then = match rebind.then {
-            Then::Turn(thread, bytes) => {
-                let mentions = Mentions::of(&Frame::parse(bytes.clone()));
+            Then::Turn(thread) => {
+                let mentions = Mentions::of(&request.frame);
                 self.tell_again(&thread, mentions, &rebind.unload, &mut rebound, &upstream)
                     .await?;
-                Prepared::Pass(bytes)
+                Prepared::Pass(request.frame.bytes().clone())
             }
-            Then::Pass(bytes) => Prepared::Pass(bytes),
-            Then::Forward(request, pending) => self.forward(ticket, request, *pending),
+            Then::Pass => Prepared::Pass(request.frame.bytes().clone()),
+            Then::Forward(bytes, pending) => self.forward(&mut request.payload, bytes, *pending),
             Then::Tell(receipt) => {
                 let result = ThreadCapabilityUpdateResult {
                     capability_selection: receipt.map(|receipt| *receipt),
                 };
                 let result = serde_json::to_string(&result).unwrap_or_default();
-                Prepared::Reply(answer_frame(&rebind.request, "result", &result))
+                Prepared::Reply(answer_frame(&request.frame.id(), "result", &result))
             }
         };
         Ok(rebound)
@@ -306,11 +283,14 @@ impl Work {
             return;
         };
         load.remove(at);
-        let Some(binding) = self.bindings.get(thread) else {
+        let Some(binding) = self.applied.get(thread) else {
             return;
         };
         let cause = "what was to be changed could not be".to_owned();
-        match self.told_as_it_is(thread, binding, cause, upstream).await {
+        match self
+            .told_as_it_is(thread, Arc::unwrap_or_clone(binding), cause, upstream)
+            .await
+        {
             Ok(told) => load.insert(at, told),
             Err(error) => tracing::warn!(%error, thread, "not loaded again"),
         }
@@ -320,7 +300,7 @@ impl Work {
     pub(super) async fn told_as_it_is(
         &self,
         thread: &str,
-        binding: Binding,
+        binding: AppliedConfig,
         cause: String,
         upstream: &UpstreamInfo,
     ) -> Result<Told, LoadoutError> {
@@ -384,7 +364,7 @@ impl Work {
                 if durable {
                     let cause = format!("{THREAD_CAPABILITY_UPDATE}: back to native");
                     selections.drop_loadout(&thread, &cause).await?;
-                    self.bindings.remove(&thread);
+                    self.applied.remove(&thread);
                     rebound.notices.push(notice(&thread, None));
                     rebound.dropped.push(thread);
                 }

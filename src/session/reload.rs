@@ -57,12 +57,14 @@ impl Work {
         if family.unload.is_empty() || Levers::of(upstream.version).unload_on_unsubscribe {
             return Ok(family);
         }
-        for child in self.bindings.family(thread).into_iter().skip(1) {
-            if let Some(binding) = self.bindings.get(&child)
+        for child in self.applied.family(thread).into_iter().skip(1) {
+            if let Some(binding) = self.applied.get(&child)
                 && self.is_loaded(&child).await?
             {
                 let cause = format!("unloaded with {thread}");
-                let told = self.told_as_it_is(&child, binding, cause, upstream).await?;
+                let told = self
+                    .told_as_it_is(&child, Arc::unwrap_or_clone(binding), cause, upstream)
+                    .await?;
                 family.load.push(told);
                 family.unload.push(child);
             }
@@ -136,7 +138,7 @@ impl Work {
     /// yet would be gone for good.
     async fn goes_when_unsubscribed(&self, thread: &str, upstream: &UpstreamInfo) -> bool {
         // A native thread is told nothing that makes it go.
-        let is_told = self.bindings.get(thread).is_some();
+        let is_told = self.applied.get(thread).is_some();
         if !Levers::of(upstream.version).unload_on_unsubscribe || !is_told {
             return false;
         }
@@ -219,7 +221,7 @@ impl Work {
             lowered,
             cause,
         } = told;
-        if let Some(now) = self.bindings.get(&thread) {
+        if let Some(now) = self.applied.get(&thread).map(Arc::unwrap_or_clone) {
             // Codex may have told more since the gates were closed.
             binding.cwd = now.cwd;
             binding.next_cwd = now.next_cwd;
@@ -255,10 +257,10 @@ impl Work {
         if lowered.is_some() {
             // What Codex says of the thread while it loads it is said of this loadout.
             binding.servers_heard = Some(BTreeSet::new());
-            self.bindings.set(&thread, binding.clone());
+            self.applied.set(&thread, binding.clone());
         }
         if let Err(error) = self.resume_by_ourselves(params).await {
-            self.bindings.remove(&thread);
+            self.applied.remove(&thread);
             return Err(error.into());
         }
         if let Some(settings) = binding.settings.as_ref().and_then(Value::as_object) {
@@ -297,10 +299,10 @@ impl Work {
             binding.config = Some(lowered.config);
             binding.checked = None;
             // What was reloaded meanwhile is looked for before the next turn.
-            let now = self.bindings.get(&thread);
+            let now = self.applied.get(&thread);
             binding.servers_reload = now.as_ref().is_some_and(|now| now.servers_reload);
-            binding.servers_heard = now.and_then(|now| now.servers_heard);
-            self.bindings.set(&thread, binding);
+            binding.servers_heard = now.and_then(|now| now.servers_heard.clone());
+            self.applied.set(&thread, binding);
         }
         Ok(())
     }

@@ -34,12 +34,12 @@ impl Work {
     /// Codex has told of a server of a thread with a loadout. Gives what the host is told about that.
     pub async fn server_status(&self, thread: &str, told: &Frame) -> Option<Bytes> {
         let Message { params } = serde_json::from_slice(told.bytes()).ok()?;
-        self.bindings.change(thread, |binding| {
+        self.applied.change(thread, |binding| {
             if let Some(heard) = &mut binding.servers_heard {
                 heard.insert(params.name.clone());
             }
         });
-        let binding = self.bindings.get(thread)?;
+        let binding = self.applied.get(thread)?;
         let receipt = &binding.loadout.receipt;
         let mut listed = receipt.mcp_servers.iter();
         let Some(server) = listed.find(|server| server.name == params.name) else {
@@ -74,10 +74,10 @@ impl Work {
             return None;
         }
         let mut heard = None;
-        self.bindings
+        self.applied
             .change(thread, |binding| heard = binding.servers_heard.take());
         let heard = heard?;
-        let receipt = &self.bindings.get(thread)?.loadout.receipt;
+        let receipt = &self.applied.get(thread)?.loadout.receipt;
         let servers = receipt.mcp_servers.iter().map(|server| &server.name);
         let missing: Vec<&str> = servers
             .filter(|name| !heard.contains(*name))
@@ -123,7 +123,7 @@ impl Work {
     /// Puts a warning into the receipt in force.
     async fn warn(&self, thread: &str, warning: Warning) -> Option<Bytes> {
         let mut receipt = None;
-        self.bindings.change(thread, |binding| {
+        self.applied.change(thread, |binding| {
             if !binding.loadout.receipt.warnings.contains(&warning) {
                 Arc::make_mut(&mut binding.loadout)
                     .receipt
@@ -162,8 +162,7 @@ impl Work {
             tracing::error!(%error, thread, "not unloaded");
         }
         // Should it live on, it is told everything anew before its next turn.
-        self.bindings
-            .change(thread, |binding| binding.config = None);
+        self.applied.change(thread, |binding| binding.config = None);
         self.note_refusal("an MCP server", Some(thread.to_owned()), &error)
             .await;
     }

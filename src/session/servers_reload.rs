@@ -1,22 +1,24 @@
 //! A server comes into the config while threads live: they are told to leave it out before Codex gives it to
 //! them, which it does when it reloads its servers (0.157 to 0.169), also to turns that nobody announces.
 
+use std::sync::Arc;
+
 use codex_loadout_protocol::LoadoutError;
 use serde_json::Value;
 
 use super::rebind::{Rebind, Then, Told};
 use super::turns::cause_of;
-use super::work::Work;
+use super::work::{Carried, Work};
 use crate::loadouts::read_params;
 use crate::lowering::{held_against_policy, servers_written};
-use crate::router::{Prepared, Ticket};
+use crate::router::Prepared;
 use crate::wire::Frame;
 
 impl Work {
     /// Whether the request may go to Codex as things are; if not, what has to be told to which threads first.
     pub(super) async fn before_servers_reload(
         &self,
-        ticket: Ticket,
+        carried: &mut Carried,
         frame: &Frame,
     ) -> Result<Prepared, LoadoutError> {
         let upstream = self.upstream().await?;
@@ -24,7 +26,7 @@ impl Work {
         let params: Value = serde_json::from_str(&params).unwrap_or_default();
         let written = servers_written(&params);
         let mut load = Vec::new();
-        for (thread, binding) in self.bindings.all() {
+        for (thread, binding) in self.applied.all() {
             let mut catalog = (*self.catalog(&upstream, &binding.cwd).await?).clone();
             catalog.add_servers(&written);
             let lowered = self.told_now(&binding, &catalog, &upstream).await?;
@@ -34,27 +36,26 @@ impl Work {
                 let cause = Some(cause_of(&binding, &news));
                 load.push(Told {
                     thread,
-                    binding,
+                    binding: Arc::unwrap_or_clone(binding),
                     lowered: Some(lowered),
                     cause,
                 });
             }
         }
         // What comes in beside this request is looked for before the next turn.
-        self.bindings
+        self.applied
             .change_all(|binding| binding.servers_reload = true);
         if load.is_empty() {
             return Ok(Prepared::Pass(frame.bytes().clone()));
         }
         let unload: Vec<String> = load.iter().map(|told| told.thread.clone()).collect();
         let rebind = Rebind {
-            request: frame.id(),
             along: self.taken_along(&unload, &upstream).await?,
             unload,
             change: None,
             load,
-            then: Then::Pass(frame.bytes().clone()),
+            then: Then::Pass,
         };
-        Ok(self.when_quiet(ticket, rebind))
+        Ok(self.when_quiet(carried, rebind))
     }
 }

@@ -10,11 +10,11 @@ use codex_loadout_protocol::selection::FIELD;
 use serde_json::json;
 
 use super::apart::MadeFork;
-use super::work::{Pending, Work};
+use super::work::{Pending, Request, Stage, Work};
 use crate::crash_point::crash_point;
 use crate::interceptors::thread;
-use crate::loadouts::Binding;
-use crate::router::{Settled, Ticket};
+use crate::loadouts::AppliedConfig;
+use crate::router::Settled;
 use crate::selections::{Lineage, LoadoutRecord, ThreadRecord};
 use crate::wire::{Frame, answer_frame, insert_into_result};
 
@@ -26,16 +26,21 @@ const QUIET: Duration = Duration::from_millis(30);
 impl Work {
     /// Codex answered: records what it made, and gives the answer for the host and what the thread is
     /// to it; `None`: a fork is to be set apart first.
-    pub async fn settle(&self, ticket: Ticket, response: Frame) -> Option<(Bytes, Settled)> {
-        let Some((_, pending)) = self.pending.remove(&ticket) else {
+    pub(super) async fn settle(
+        &self,
+        request: &mut Request,
+        response: Frame,
+    ) -> Option<(Bytes, Settled)> {
+        let Stage::Pending(pending) = std::mem::take(&mut request.payload.stage) else {
             return Some((response.into_bytes(), Settled::Native));
         };
+        let pending = *pending;
         let Some(thread_id) = thread::named_in_result(&response) else {
             // Codex refused; a root that was made for nobody goes.
             match pending {
                 Pending::Start(loadout, ..) => self.loadouts.discard(loadout).await,
                 Pending::Apart(apart) => self.never_made(*apart).await,
-                Pending::Resume(record, Some(_), _) => self.bindings.remove(&record.thread_id),
+                Pending::Resume(record, Some(_), _) => self.applied.remove(&record.thread_id),
                 Pending::Resume(..) | Pending::Drop { .. } | Pending::Fork { .. } => {}
             }
             return Some((response.into_bytes(), Settled::Native));
@@ -44,7 +49,8 @@ impl Work {
         let recorded = match pending {
             Pending::Apart(apart) => {
                 let fork = MadeFork::new(thread_id, response, *apart);
-                self.made(ticket, fork).await;
+                self.made(&fork).await;
+                request.payload.stage = Stage::Made(Box::new(fork));
                 return None;
             }
             Pending::Start(..)
@@ -92,7 +98,7 @@ impl Work {
                     _ => thread::START,
                 };
                 selections.put_thread(&record, event, cause).await?;
-                self.bindings.set(thread_id, binding);
+                self.applied.set(thread_id, binding);
                 if record.loadout.root.is_some() {
                     self.prepare_for_the_next(&record.loadout);
                 }
@@ -104,18 +110,18 @@ impl Work {
                     .put_thread(&record, event, thread::RESUME)
                     .await?;
                 if let Some(mut binding) = binding {
-                    let now = self.bindings.get(thread_id);
-                    binding.servers_heard = now.and_then(|now| now.servers_heard);
+                    let now = self.applied.get(thread_id);
+                    binding.servers_heard = now.and_then(|now| now.servers_heard.clone());
                     Arc::make_mut(&mut binding.loadout).list_is_due = false;
                     binding.parent.clone_from(&spawned_by(&record));
-                    self.bindings.set(thread_id, binding);
+                    self.applied.set(thread_id, binding);
                 }
                 Ok(Some(record))
             }
             Pending::Drop { thread_id } => {
                 let cause = format!("{}: back to native", thread::RESUME);
                 selections.drop_loadout(&thread_id, &cause).await?;
-                self.bindings.remove(&thread_id);
+                self.applied.remove(&thread_id);
                 Ok(None)
             }
             Pending::Fork {
@@ -128,7 +134,7 @@ impl Work {
                     .loadouts
                     .inherit(thread_id, Lineage::Forked, &source, loadout)
                     .await?;
-                self.bindings.set(thread_id, binding);
+                self.applied.set(thread_id, binding);
                 Ok(Some(record))
             }
             // Recorded when it has its root.
@@ -173,7 +179,7 @@ impl Work {
 
     /// Records the loadouts of spawned threads.
     pub async fn adopt(&self, parent: &str, children: &[String]) {
-        let _alone = self.alone.with(parent).await;
+        let _lock = self.locks.lock(parent).await;
         crash_point("spawn: before record");
         let adopted = async {
             let selections = self.loadouts.selections().await?;
@@ -182,8 +188,9 @@ impl Work {
                     self.loadouts
                         .inherit(child, Lineage::Spawned, parent, record.loadout.clone())
                         .await?;
-                    if let Some(of_parent) = self.bindings.get(parent) {
-                        self.bindings.set(child, of_child(of_parent, parent));
+                    if let Some(of_parent) = self.applied.get(parent) {
+                        self.applied
+                            .set(child, of_child(Arc::unwrap_or_clone(of_parent), parent));
                     }
                 }
             }
@@ -212,7 +219,7 @@ impl Work {
 }
 
 /// A spawned thread has its parent's config; what the host said of the parent, it did not say of the child.
-fn of_child(of_parent: Binding, parent: &str) -> Binding {
+fn of_child(of_parent: AppliedConfig, parent: &str) -> AppliedConfig {
     let mut binding = of_parent;
     binding.host_params.retain(|field, _| field == "config");
     binding.settings = None;

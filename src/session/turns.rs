@@ -8,20 +8,20 @@ use codex_loadout_protocol::LoadoutError;
 use serde_json::Value;
 
 use super::rebind::{Rebind, Then, Told};
-use super::work::Work;
+use super::work::{Carried, Work};
 use crate::catalog::Catalog;
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::interceptors::mentions::Mentions;
-use crate::loadouts::{Binding, check_environments, cwd_of, read_params};
+use crate::loadouts::{AppliedConfig, check_environments, cwd_of, read_params};
 use crate::lowering::{Lowered, SkillRule, held_against_policy, new_skill_rules, summary};
-use crate::router::{Prepared, Ticket};
+use crate::router::Prepared;
 use crate::wire::Frame;
 
 impl Work {
     /// Whether a thread may read this as things are; if not, what has to be told to which threads first.
     pub(super) async fn before_turn(
         &self,
-        ticket: Ticket,
+        carried: &mut Carried,
         frame: &Frame,
     ) -> Result<Prepared, LoadoutError> {
         let params = read_params(frame)?;
@@ -29,14 +29,14 @@ impl Work {
         let Some(thread) = params.get_string("threadId") else {
             return Ok(pass());
         };
-        let binding = self.bindings.get(&thread);
+        let binding = self.applied.get(&thread);
         if binding.is_some_and(|binding| binding.loadout.root.is_some()) {
             check_environments(&params)?;
         }
         let upstream = self.upstream().await?;
         let cwd = cwd_of(&params);
         if cwd.is_some() {
-            self.bindings
+            self.applied
                 .change(&thread, |binding| binding.next_cwd.clone_from(&cwd));
         }
         let stale = self
@@ -48,14 +48,13 @@ impl Work {
         let threads: Vec<String> = stale.iter().map(|told| told.thread.clone()).collect();
         tracing::info!(?threads, "something has come in: bound anew");
         let rebind = Rebind {
-            request: frame.id(),
             along: self.taken_along(&threads, &upstream).await?,
             unload: threads,
             change: None,
             load: stale,
-            then: Then::Turn(thread, frame.bytes().clone()),
+            then: Then::Turn(thread),
         };
-        Ok(self.when_quiet(ticket, rebind))
+        Ok(self.when_quiet(carried, rebind))
     }
 
     /// The thread and those it spawned, as far as they would be shown, or given, what is not of their loadout.
@@ -66,8 +65,8 @@ impl Work {
         upstream: &UpstreamInfo,
     ) -> Result<Vec<Told>, LoadoutError> {
         let mut stale = Vec::new();
-        for member in self.bindings.family(thread) {
-            let Some(binding) = self.bindings.get(&member) else {
+        for member in self.applied.family(thread) {
+            let Some(binding) = self.applied.get(&member) else {
                 continue;
             };
             let healed = self.loadouts.check_snapshots(&binding.loadout).await?;
@@ -86,7 +85,7 @@ impl Work {
             if news.is_empty() {
                 let told_all = |told| new_skill_rules(told, &lowered.config).is_empty();
                 let told_all = binding.config.as_ref().is_some_and(told_all);
-                self.bindings.change(&member, |binding| {
+                self.applied.change(&member, |binding| {
                     binding.servers_reload = false;
                     binding.checked =
                         Some(catalog).filter(|_| told_all && binding.next_cwd.is_none());
@@ -97,7 +96,7 @@ impl Work {
             let cause = cause_of(&binding, &news);
             stale.push(Told {
                 thread: member,
-                binding,
+                binding: Arc::unwrap_or_clone(binding),
                 lowered: Some(lowered),
                 cause: Some(cause),
             });
@@ -108,7 +107,7 @@ impl Work {
     /// What a thread would be told now.
     pub(super) async fn told_now(
         &self,
-        binding: &Binding,
+        binding: &AppliedConfig,
         catalog: &Catalog,
         upstream: &UpstreamInfo,
     ) -> Result<Lowered, LoadoutError> {
@@ -128,7 +127,7 @@ impl Work {
     pub fn settings_asked(&self, thread: &str, request: &Frame) {
         let cwd = read_params(request).ok().and_then(|params| cwd_of(&params));
         if cwd.is_some() {
-            self.bindings
+            self.applied
                 .change(thread, |binding| binding.next_cwd = cwd);
         }
     }
@@ -139,7 +138,7 @@ impl Work {
             return;
         };
         let settings = message["params"]["threadSettings"].clone();
-        self.bindings.change(thread, |binding| {
+        self.applied.change(thread, |binding| {
             if let Some(cwd) = settings["cwd"].as_str() {
                 binding.cwd = PathBuf::from(cwd);
                 binding.next_cwd = None;
@@ -147,17 +146,12 @@ impl Work {
             binding.settings = Some(settings);
         });
     }
-
-    /// A thread is no longer loaded.
-    pub fn unloaded(&self, thread: &str) {
-        self.bindings.remove(thread);
-    }
 }
 
 /// What a thread was not told and has to be: all but skills, and of skills those that the request names. Codex
 /// lists none by itself, so no other one can be seen.
 fn news(
-    binding: &Binding,
+    binding: &AppliedConfig,
     now: &Lowered,
     catalog: &Catalog,
     mentions: Option<&Mentions>,
@@ -181,7 +175,7 @@ fn news(
 }
 
 /// Why a thread is told anew.
-pub(super) fn cause_of(binding: &Binding, news: &[String]) -> String {
+pub(super) fn cause_of(binding: &AppliedConfig, news: &[String]) -> String {
     let news = format!("new: {}", summary(news));
     match &binding.next_cwd {
         Some(next) => format!("{news}; it may be moving to `{}`", next.display()),

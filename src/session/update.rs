@@ -1,5 +1,7 @@
 //! `thread/capability/update`: another loadout for a thread that lives.
 
+use std::sync::Arc;
+
 use codex_loadout_protocol::method::ThreadCapabilityUpdateParams;
 use codex_loadout_protocol::selection::FIELD;
 use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
@@ -8,10 +10,10 @@ use serde_json::{Value, json};
 use super::opening::{inherited, renewed};
 use super::rebind::{Change, Rebind, Then, Told};
 use super::reload::Family;
-use super::work::Work;
+use super::work::{Carried, Work};
 use crate::connection::AskError;
-use crate::loadouts::{Binding, read_params};
-use crate::router::{Prepared, Ticket};
+use crate::loadouts::{AppliedConfig, read_params};
+use crate::router::Prepared;
 use crate::selections::LoadoutRecord;
 use crate::wire::{Frame, RawObject};
 
@@ -19,7 +21,7 @@ impl Work {
     /// Works out what a thread is to be told, and leaves it to the router to say when.
     pub(super) async fn update(
         &self,
-        ticket: Ticket,
+        carried: &mut Carried,
         frame: &Frame,
     ) -> Result<Prepared, LoadoutError> {
         let params = read_params(frame)?;
@@ -27,27 +29,26 @@ impl Work {
             thread_id,
             capability_selection: selection,
         } = read_update(&params)?;
-        self.alone.begin(ticket, &thread_id).await;
+        carried.lock = Some(self.locks.lock(&thread_id).await);
         let upstream = self.upstream().await?;
         let recorded = self
             .loadouts
             .recorded(&thread_id, &upstream.codex_home)
             .await;
         let standing = self.standing(recorded, &thread_id, &upstream).await?;
-        let cwd = match self.bindings.get(&thread_id) {
-            Some(binding) => binding.cwd,
+        let cwd = match self.applied.get(&thread_id) {
+            Some(binding) => binding.cwd.clone(),
             None => self.cwd_in_codex(&thread_id).await?,
         };
         if selection.is_none() && standing.is_native {
             let rebind = Rebind {
-                request: frame.id(),
                 unload: Vec::new(),
                 along: Vec::new(),
                 change: None,
                 load: Vec::new(),
                 then: Then::Tell(None),
             };
-            return Ok(self.when_quiet(ticket, rebind));
+            return Ok(self.when_quiet(carried, rebind));
         }
         let place = self.place(&thread_id, &standing).await?;
         let before = standing.before;
@@ -58,13 +59,13 @@ impl Work {
         } = self.unloaded_with(&thread_id, &upstream).await?;
         let loaded = unload.contains(&thread_id);
         let told = |loadout: &LoadoutRecord, lowered| {
-            let binding = self
-                .bindings
-                .get(&thread_id)
-                .unwrap_or_else(|| Binding::new(loadout.clone().into(), cwd.clone()));
+            let binding = self.applied.get(&thread_id).map_or_else(
+                || AppliedConfig::new(loadout.clone().into(), cwd.clone()),
+                Arc::unwrap_or_clone,
+            );
             Told {
                 thread: thread_id.clone(),
-                binding: Binding {
+                binding: AppliedConfig {
                     loadout: loadout.clone().into(),
                     ..binding
                 },
@@ -106,14 +107,13 @@ impl Work {
             load.insert(0, itself);
         }
         let rebind = Rebind {
-            request: frame.id(),
             unload,
             along,
             change: Some(change),
             load,
             then: Then::Tell(receipt),
         };
-        Ok(self.when_quiet(ticket, rebind))
+        Ok(self.when_quiet(carried, rebind))
     }
 
     /// The folder Codex keeps for a thread.

@@ -7,11 +7,10 @@ use bytes::Bytes;
 use codex_loadout_protocol::LoadoutError;
 use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::method::THREAD_CAPABILITY_PROVE;
-use dashmap::DashMap;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use super::alone::Alone;
+use super::alone::{ThreadLock, ThreadLocks};
 use super::apart::{Apart, MadeFork};
 use super::rebind::Rebind;
 use crate::catalog::CatalogCache;
@@ -20,10 +19,10 @@ use crate::control::Control;
 use crate::crash_point::crash_point;
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::interceptors::thread;
-use crate::loadouts::{Binding, Bindings, Loadouts};
-use crate::router::{Prepared, RequestKind, Ticket};
+use crate::loadouts::{AppliedConfig, AppliedConfigs, Loadouts};
+use crate::router::{self, Prepared, RequestKind};
 use crate::selections::{Happening, LoadoutRecord, ThreadRecord};
-use crate::wire::{Frame, answer_frame};
+use crate::wire::answer_frame;
 
 /// A Codex and its arguments.
 #[derive(Debug, Clone)]
@@ -33,6 +32,32 @@ pub struct CodexCommand {
     /// `app-server` and what the host gave with it.
     pub arguments: Vec<OsString>,
 }
+
+/// What a claimed request carries with it from one stage to the next, until it is answered.
+#[derive(Debug, Default)]
+pub struct Carried {
+    /// The thread that it has to itself.
+    pub(super) lock: Option<ThreadLock>,
+    /// What is to be done for it next.
+    pub(super) stage: Stage,
+}
+
+/// What is to be done next for a claimed request.
+#[derive(Debug, Default)]
+pub(super) enum Stage {
+    /// To find that out.
+    #[default]
+    New,
+    /// To bind threads anew, once the router keeps everything else away from them.
+    Rebind(Box<Rebind>),
+    /// To record what Codex has done, once it has.
+    Pending(Box<Pending>),
+    /// To split a fork that Codex has made from its source.
+    Made(Box<MadeFork>),
+}
+
+/// A claimed request and what it carries.
+pub(super) type Request = router::Request<Carried>;
 
 /// The work of one connection.
 #[derive(Debug)]
@@ -44,15 +69,9 @@ pub struct Work {
     pub(super) control: Control,
     /// The Codex this connection runs on, for another one of the same kind.
     pub(super) codex: CodexCommand,
-    /// What becomes of a request when Codex has answered it.
-    pub(super) pending: DashMap<Ticket, Pending>,
-    /// Forks that Codex has made and that are to have a root of their own.
-    pub(super) made_forks: DashMap<Ticket, MadeFork>,
-    /// What is to be done for a request once the threads it concerns are quiet.
-    pub(super) rebinds: DashMap<Ticket, Rebind>,
     /// What the loaded threads were told.
-    pub(super) bindings: Arc<Bindings>,
-    pub(super) alone: Alone,
+    pub(super) applied: Arc<AppliedConfigs>,
+    pub(super) locks: ThreadLocks,
     pub(super) getting_ready: Mutex<Option<AbortHandle>>,
 }
 
@@ -60,17 +79,17 @@ pub struct Work {
 #[derive(Debug)]
 pub(super) enum Pending {
     /// A new thread with a loadout of its own, by a start or a fork.
-    Start(LoadoutRecord, Binding, AuditEvent),
+    Start(LoadoutRecord, AppliedConfig, AuditEvent),
     /// The same thread with its loadout or another one; no binding: it stays loaded, and as it was
     /// told before.
-    Resume(ThreadRecord, Option<Binding>, AuditEvent),
+    Resume(ThreadRecord, Option<AppliedConfig>, AuditEvent),
     /// The same thread without one.
     Drop { thread_id: String },
     /// A new thread with its source's loadout.
     Fork {
         source: String,
         loadout: LoadoutRecord,
-        binding: Binding,
+        binding: AppliedConfig,
     },
     /// A new thread with another loadout than its source's, or none.
     Apart(Box<Apart>),
@@ -93,12 +112,12 @@ impl Work {
     pub fn new(loadouts: Arc<Loadouts>, asker: Arc<Asker>, codex: CodexCommand) -> Self {
         let (upstream, watching) = watch::channel(None);
         let catalogs = Arc::<CatalogCache>::default();
-        let bindings = Arc::<Bindings>::default();
+        let applied = Arc::<AppliedConfigs>::default();
         let control = Control::new(
             loadouts.clone(),
             asker.clone(),
             catalogs.clone(),
-            bindings.clone(),
+            applied.clone(),
             watching,
         );
         Self {
@@ -108,18 +127,10 @@ impl Work {
             upstream,
             control,
             codex,
-            pending: DashMap::new(),
-            made_forks: DashMap::new(),
-            rebinds: DashMap::new(),
-            bindings,
-            alone: Alone::default(),
+            applied,
+            locks: ThreadLocks::default(),
             getting_ready: Mutex::default(),
         }
-    }
-
-    /// A request is done with, whatever came of it.
-    pub fn done(&self, ticket: Ticket) {
-        self.alone.done(ticket);
     }
 
     /// Codex answered `initialize`.
@@ -133,30 +144,38 @@ impl Work {
     }
 
     /// Works out what to do with a claimed request.
-    pub async fn prepare(&self, ticket: Ticket, kind: RequestKind, frame: Frame) -> Prepared {
+    pub(super) async fn prepare(&self, request: &mut Request) -> Prepared {
+        let (frame, kind) = (request.frame.clone(), request.kind);
+        let carried = &mut request.payload;
         let prepared = match kind {
             RequestKind::Own if frame.method() == THREAD_CAPABILITY_PROVE => {
                 self.prove(&frame).await
             }
             RequestKind::Own => return Prepared::Reply(self.control.answer(&frame).await),
-            RequestKind::Start => self.start(ticket, &frame).await,
-            RequestKind::Resume => self.resume(ticket, &frame).await,
-            RequestKind::Fork => self.fork(ticket, &frame).await,
-            RequestKind::Turn => self.before_turn(ticket, &frame).await,
-            RequestKind::ServersReload => self.before_servers_reload(ticket, &frame).await,
-            RequestKind::Update => self.update(ticket, &frame).await,
+            RequestKind::Start => self.start(carried, &frame).await,
+            RequestKind::Resume => self.resume(carried, &frame).await,
+            RequestKind::Fork => self.fork(carried, &frame).await,
+            RequestKind::Turn => self.before_turn(carried, &frame).await,
+            RequestKind::ServersReload => self.before_servers_reload(carried, &frame).await,
+            RequestKind::Update => self.update(carried, &frame).await,
         };
         match prepared {
             Ok(prepared) => prepared,
             Err(error) => {
                 if kind != RequestKind::Own {
-                    let thread = thread::named_in_params(&frame);
-                    self.note_refusal(frame.method(), thread, &error).await;
+                    self.note_refused_request(request, &error).await;
                 }
                 let error = error.to_json_rpc().to_string();
                 Prepared::Reply(answer_frame(&frame.id(), "error", &error))
             }
         }
+    }
+
+    /// Writes down that a claimed request was refused.
+    pub(super) async fn note_refused_request(&self, request: &Request, error: &LoadoutError) {
+        let thread = thread::named_in_params(&request.frame);
+        let method = request.frame.method();
+        self.note_refusal(method, thread, error).await;
     }
 
     /// Writes down that a request about a thread, or for a new one, was refused.
@@ -175,14 +194,19 @@ impl Work {
         self.loadouts.note(happening).await;
     }
 
-    pub(super) fn forward(&self, ticket: Ticket, request: Bytes, pending: Pending) -> Prepared {
+    pub(super) fn forward(
+        &self,
+        carried: &mut Carried,
+        request: Bytes,
+        pending: Pending,
+    ) -> Prepared {
         crash_point("forward");
         let holds = pending.changes_loadout();
         if let Pending::Resume(record, Some(binding), _) = &pending {
             // What Codex says of the thread while it loads it is said of this loadout.
-            self.bindings.set(&record.thread_id, binding.clone());
+            self.applied.set(&record.thread_id, binding.clone());
         }
-        self.pending.insert(ticket, pending);
+        carried.stage = Stage::Pending(Box::new(pending));
         Prepared::Forward {
             request,
             mark: uuid::Uuid::now_v7().to_string(),

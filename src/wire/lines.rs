@@ -11,6 +11,9 @@ pub struct LineSplitter {
     scanned: usize,
 }
 
+/// After a line that is longer than this, the buffer is given back: it was made for that line alone.
+const LONG: usize = 1024 * 1024;
+
 /// Room made for each read. Most frames are far smaller, so that one read gives many.
 const READ_SIZE: usize = 64 * 1024;
 
@@ -27,6 +30,9 @@ impl LineSplitter {
             Some(at) => {
                 let line = self.buffer.split_to(self.scanned + at + 1).freeze();
                 self.scanned = 0;
+                if line.len() > LONG {
+                    self.buffer = BytesMut::from(&self.buffer[..]);
+                }
                 Some(line)
             }
             None => {
@@ -48,6 +54,24 @@ impl LineSplitter {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_long_line_leaves_no_large_buffer() {
+        let mut splitter = LineSplitter::default();
+        let mut line = vec![b'x'; 8 * LONG];
+        line.extend_from_slice(b"\nnext");
+        for piece in line.chunks(READ_SIZE) {
+            splitter.buffer().extend_from_slice(piece);
+        }
+        assert_eq!(
+            splitter.next_line().map(|line| line.len()),
+            Some(8 * LONG + 1)
+        );
+        assert_eq!(splitter.next_line(), None);
+        assert!(splitter.buffer().capacity() <= 4 * READ_SIZE);
+        splitter.buffer().extend_from_slice(b"\n");
+        assert_eq!(splitter.next_line().as_deref(), Some(b"next\n".as_slice()));
+    }
 
     proptest! {
         #[test]

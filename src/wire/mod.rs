@@ -17,5 +17,7 @@ pub use frame::{Frame, FrameKind};
 pub use head::Id;
 pub(crate) use head::Key;
 pub use lines::LineSplitter;
-pub use object::{EditError, RawObject, answer_frame, insert_into_result, replace_params};
+pub use object::{
+    EditError, RawObject, answer_frame, insert_into_result, replace_params, result_frame,
+};
 pub use read_by_codex::is_read_by_codex;

@@ -5,6 +5,7 @@ use std::fmt;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use indexmap::IndexMap;
+use serde::Serialize;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
@@ -150,6 +151,14 @@ pub fn insert_into_result(message: &Bytes, key: &str, json: &str) -> Result<Byte
 #[must_use]
 pub fn answer_frame(id: &Id, member: &'static str, json: &str) -> Bytes {
     Bytes::from(format!("{{\"id\":{},\"{member}\":{json}}}\n", id.as_json()))
+}
+
+/// The answer with this result.
+///
+/// # Errors
+/// What can't be written as JSON.
+pub fn result_frame<T: Serialize>(id: &Id, result: &T) -> Result<Bytes, serde_json::Error> {
+    Ok(answer_frame(id, "result", &serde_json::to_string(result)?))
 }
 
 fn text(message: &Bytes) -> Result<&str, EditError> {

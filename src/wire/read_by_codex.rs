@@ -5,13 +5,14 @@ use super::{Frame, FrameKind};
 /// Codex's JSON reader gives up where objects and lists lie this deep in one another.
 const DEPTH: usize = 128;
 
-/// Whether Codex reads this request and answers it: its id is a string or a 64-bit integer, and nothing in it lies
-/// too deep.
+/// Whether Codex reads this request and answers it: its id is a string or a 64-bit integer, nothing in it lies
+/// too deep, and it is text.
 #[must_use]
 pub fn is_read_by_codex(request: &Frame) -> bool {
     request.kind() == FrameKind::Request
         && has_id(request.id_json())
         && depth(request.bytes()) < DEPTH
+        && std::str::from_utf8(request.bytes()).is_ok()
 }
 
 fn has_id(json: &str) -> bool {

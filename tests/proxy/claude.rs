@@ -105,7 +105,7 @@ async fn a_chosen_claude_plugin_is_there_with_all_its_parts() {
     };
     assert_eq!(read("shared/rules.md"), "Be brief.\n");
     assert_eq!(read("scripts/go.sh"), "echo gone\n");
-    let data = stage.home.path().join(".codex-loadout/data/forge-internal");
+    let data = stage.home.path().join(".codex-loadout/data/forge@internal");
     assert!(
         text.contains(data.to_str().unwrap()) && data.is_dir(),
         "{text}"

@@ -7,15 +7,18 @@
 
 mod audit;
 mod claude;
+mod cloud_skills;
 mod command_line;
 mod convert;
 mod crash;
 #[cfg(target_os = "linux")]
 mod disk;
+mod documentation;
 mod drift;
 mod drop_in;
 mod faults;
 mod frames;
+mod gc;
 mod gemini;
 mod goals;
 mod independence;
@@ -33,3 +36,4 @@ mod skill_list;
 mod stage;
 mod state_folder;
 mod tampering;
+mod terminal;

@@ -6,18 +6,18 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use dashmap::DashMap;
 use serde_json::{Map, Value};
 
 use crate::catalog::Catalog;
 use crate::lowering::drift;
 use crate::selections::LoadoutRecord;
+use crate::threads::Threads;
 
 /// What one loaded thread was told.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Binding {
+pub struct AppliedConfig {
     /// Our part of its config; `None`: not known, it was loaded without us.
     pub config: Option<Map<String, Value>>,
     /// Its loadout.
@@ -41,7 +41,7 @@ pub struct Binding {
     pub servers_reload: bool,
 }
 
-impl Binding {
+impl AppliedConfig {
     /// A thread in this folder that is told nothing of ours.
     #[must_use]
     pub fn new(loadout: Arc<LoadoutRecord>, cwd: PathBuf) -> Self {
@@ -60,7 +60,7 @@ impl Binding {
     }
 }
 
-impl Binding {
+impl AppliedConfig {
     /// What the thread was not told and has to be, by its place in the config. Skills are not among it: Codex
     /// lists none by itself.
     #[must_use]
@@ -74,48 +74,59 @@ impl Binding {
     }
 }
 
-/// The loaded threads of one connection that have a loadout.
+/// What was applied to the loaded threads of one Codex process: the part of every thread's state that those who
+/// work on requests share with the router. Never held while somebody waits.
 #[derive(Debug, Default)]
-pub struct Bindings(DashMap<String, Binding>);
+pub struct AppliedConfigs(Mutex<Threads<AppliedConfig>>);
 
-impl Bindings {
-    /// A thread's binding.
+impl AppliedConfigs {
+    /// Everything that is known of threads.
+    pub fn with_threads<T>(&self, work: impl FnOnce(&mut Threads<AppliedConfig>) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A thread's. It is asked for at each turn, and holds a rule for each of the user's skills: it is lent, not
+    /// copied.
     #[must_use]
-    pub fn get(&self, thread: &str) -> Option<Binding> {
-        self.0.get(thread).map(|binding| binding.clone())
+    pub fn get(&self, thread: &str) -> Option<Arc<AppliedConfig>> {
+        self.with_threads(|threads| threads.get(thread)?.applied.clone())
     }
 
     /// A thread was loaded.
-    pub fn set(&self, thread: &str, binding: Binding) {
-        self.0.insert(thread.to_owned(), binding);
+    pub fn set(&self, thread: &str, applied: AppliedConfig) {
+        self.with_threads(|threads| {
+            threads.change(thread, |state| state.applied = Some(Arc::new(applied)));
+        });
     }
 
     /// A thread is no longer loaded, or no longer has a loadout.
     pub fn remove(&self, thread: &str) {
-        self.0.remove(thread);
+        self.with_threads(|threads| threads.change(thread, |state| state.applied = None));
     }
 
-    /// Changes a binding that is there.
-    pub fn change(&self, thread: &str, change: impl FnOnce(&mut Binding)) {
-        if let Some(mut binding) = self.0.get_mut(thread) {
-            change(&mut binding);
-        }
+    /// Changes one that is there.
+    pub fn change(&self, thread: &str, change: impl FnOnce(&mut AppliedConfig)) {
+        self.with_threads(|threads| {
+            threads.change(thread, |state| {
+                state.applied.as_mut().map(Arc::make_mut).map(change)
+            });
+        });
     }
 
     /// Changes all of them.
-    pub fn change_all(&self, change: impl Fn(&mut Binding)) {
-        for mut binding in self.0.iter_mut() {
-            change(&mut binding);
-        }
+    pub fn change_all(&self, change: impl Fn(&mut AppliedConfig)) {
+        self.with_threads(|threads| threads.applied_mut().map(Arc::make_mut).for_each(change));
     }
 
     /// All of them, by thread.
     #[must_use]
-    pub fn all(&self) -> Vec<(String, Binding)> {
-        let bindings = self.0.iter();
-        let mut all: Vec<_> = bindings
-            .map(|entry| (entry.key().clone(), entry.value().clone()))
-            .collect();
+    pub fn all(&self) -> Vec<(String, Arc<AppliedConfig>)> {
+        let mut all: Vec<_> = self.with_threads(|threads| {
+            let states = threads.iter();
+            states
+                .filter_map(|(thread, state)| Some((thread.clone(), state.applied.clone()?)))
+                .collect()
+        });
         // Ids sort by time: each before those that it spawned.
         all.sort_by(|a, b| a.0.cmp(&b.0));
         all
@@ -126,19 +137,23 @@ impl Bindings {
     pub fn family(&self, thread: &str) -> Vec<String> {
         let mut family = vec![thread.to_owned()];
         let mut seen: HashSet<String> = family.iter().cloned().collect();
-        let mut at = 0;
-        while let Some(parent) = family.get(at).cloned() {
-            let mut children: Vec<String> = self
-                .0
-                .iter()
-                .filter(|entry| entry.parent.as_ref() == Some(&parent))
-                .map(|entry| entry.key().clone())
-                .filter(|child| seen.insert(child.clone()))
-                .collect();
-            children.sort();
-            family.append(&mut children);
-            at += 1;
-        }
+        self.with_threads(|threads| {
+            let spawned_by = |parent: &str| -> Vec<String> {
+                let is_child = |applied: &AppliedConfig| applied.parent.as_deref() == Some(parent);
+                let states = threads.iter();
+                let children =
+                    states.filter(|(_, state)| state.applied.as_deref().is_some_and(is_child));
+                children.map(|(child, _)| child.clone()).collect()
+            };
+            let mut at = 0;
+            while let Some(parent) = family.get(at).cloned() {
+                let mut children = spawned_by(&parent);
+                children.retain(|child| seen.insert(child.clone()));
+                children.sort();
+                family.append(&mut children);
+                at += 1;
+            }
+        });
         family
     }
 }
@@ -149,17 +164,17 @@ mod tests {
     use crate::selections::record_tests::loadout;
     use serde_json::json;
 
-    fn binding(config: Value, parent: Option<&str>) -> Binding {
-        Binding {
+    fn config_of(config: Value, parent: Option<&str>) -> AppliedConfig {
+        AppliedConfig {
             config: config.as_object().cloned(),
             parent: parent.map(str::to_owned),
-            ..Binding::new(Arc::new(loadout(1)), PathBuf::from("/project"))
+            ..AppliedConfig::new(Arc::new(loadout(1)), PathBuf::from("/project"))
         }
     }
 
     #[test]
     fn a_family_is_told_from_the_eldest() {
-        let bindings = Bindings::default();
+        let applied = AppliedConfigs::default();
         for (thread, parent) in [
             ("p", None),
             ("b", Some("p")),
@@ -168,11 +183,11 @@ mod tests {
             ("x", Some("other")),
             ("loop", Some("loop")),
         ] {
-            bindings.set(thread, binding(json!({}), parent));
+            applied.set(thread, config_of(json!({}), parent));
         }
-        assert_eq!(bindings.family("p"), ["p", "a", "b", "g"]);
-        assert_eq!(bindings.family("loop"), ["loop"]);
-        bindings.remove("b");
-        assert_eq!(bindings.family("p"), ["p", "a"]);
+        assert_eq!(applied.family("p"), ["p", "a", "b", "g"]);
+        assert_eq!(applied.family("loop"), ["loop"]);
+        applied.remove("b");
+        assert_eq!(applied.family("p"), ["p", "a"]);
     }
 }

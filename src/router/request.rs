@@ -1,0 +1,69 @@
+//! A request of the host's that is claimed, from then on until its answer.
+
+use crate::wire::Frame;
+
+/// Which request was claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RequestKind {
+    /// `thread/start` with a selection.
+    Start,
+    /// `thread/resume`: the thread may have a loadout.
+    Resume,
+    /// `thread/fork`: the source may have a loadout.
+    Fork,
+    /// A request that gives a thread with a loadout something to read, or changes where it runs.
+    Turn,
+    /// A request after which Codex gives loaded threads the servers of its config of now.
+    ServersReload,
+    /// `thread/capability/update`.
+    Update,
+    /// A method of our own that changes nothing.
+    Own,
+}
+
+impl RequestKind {
+    /// Whether its answer makes a thread known to the host.
+    pub(super) fn makes_a_thread(self) -> bool {
+        matches!(self, Self::Start | Self::Fork)
+    }
+}
+
+/// A claimed request. It is in one place at a time: with the router, or, as part of an [`Effect`](super::Effect),
+/// with whoever works on it; what it carries goes with it, and ends with it.
+#[derive(Debug)]
+pub struct Request<P> {
+    /// Which it is.
+    pub kind: RequestKind,
+    /// As the host sent it.
+    pub frame: Frame,
+    /// What those who work on it keep with it; nothing to the router.
+    pub payload: P,
+    /// Counts the requests of one host.
+    pub(super) number: u64,
+    /// The thread on which the host's frames wait until this one goes on.
+    pub(super) holds: Option<String>,
+    /// Threads that sort behind this may be the one it makes; empty where Codex is not to be waited for.
+    pub(super) mark: String,
+    /// The threads that are bound anew for it.
+    pub(super) rebinds: Vec<String>,
+    /// The thread that Codex's answer names.
+    pub(super) answered: Option<String>,
+    /// How many of the frames that wait on that thread came before the answer.
+    pub(super) before_answer: usize,
+}
+
+impl<P: Default> Request<P> {
+    pub(super) fn new(number: u64, kind: RequestKind, frame: Frame, holds: Option<String>) -> Self {
+        Self {
+            kind,
+            frame,
+            payload: P::default(),
+            number,
+            holds,
+            mark: String::new(),
+            rebinds: Vec::new(),
+            answered: None,
+            before_answer: 0,
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! What is true of each thread of one Codex process, whoever is connected: one struct in one map.
+//!
+//! The router keeps a thread's queues and its turn here, the request handlers what was applied to it.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use crate::wire::Frame;
+
+/// Why the host hears nothing of a thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Muted {
+    /// It is unloaded and loaded again with another config. A turn that Codex begins on it is heard of.
+    WhileRebound,
+    /// It is a fork that is split from its source, and no thread of the host's yet.
+    WhileSplit,
+    /// It was a fork that could not be split. Its end may be told later.
+    ForGood,
+}
+
+/// One thread. `A` is what was applied to it, which is nothing to the router.
+#[derive(Debug)]
+pub struct ThreadState<A> {
+    /// Whether it has a loadout.
+    pub has_loadout: bool,
+    /// What Codex was sent for it; `None` where Codex has not loaded it with a loadout.
+    pub applied: Option<Arc<A>>,
+    /// Whether a turn is under way, or about to be.
+    pub has_turn: bool,
+    /// Whether the host hears nothing of it for the moment.
+    pub muted: Option<Muted>,
+    /// Whether it is a fork without a loadout: its source may have one, and did not spawn it.
+    pub is_native_fork: bool,
+    /// What the host has sent on it and Codex does not get yet.
+    from_host: Option<VecDeque<Frame>>,
+    /// What Codex has said of it and the host does not get yet.
+    unrevealed: Option<Unrevealed>,
+}
+
+#[derive(Debug, Default)]
+struct Unrevealed {
+    frames: VecDeque<Frame>,
+    /// Whether it is known to be a thread whose loadout is not on disk yet, and not only suspected.
+    is_certain: bool,
+}
+
+impl<A> Default for ThreadState<A> {
+    fn default() -> Self {
+        Self {
+            has_loadout: false,
+            applied: None,
+            has_turn: false,
+            muted: None,
+            is_native_fork: false,
+            from_host: None,
+            unrevealed: None,
+        }
+    }
+}
+
+impl<A> ThreadState<A> {
+    /// Whether nothing is known of it that one never heard of would not have.
+    fn is_nothing(&self) -> bool {
+        let flags = self.has_loadout || self.has_turn || self.is_native_fork;
+        let queues = self.from_host.is_some() || self.unrevealed.is_some();
+        !flags && !queues && self.applied.is_none() && self.muted.is_none()
+    }
+}
+
+/// All threads that something is known of.
+#[derive(Debug)]
+pub struct Threads<A> {
+    states: HashMap<String, ThreadState<A>>,
+    counts: Counts,
+}
+
+/// How many threads have what is asked at every frame: where none has, no frame has to be looked into.
+#[derive(Debug, Default)]
+struct Counts {
+    with_loadout: usize,
+    held: usize,
+    hidden: usize,
+    muted: usize,
+}
+
+impl Counts {
+    fn add<A>(&mut self, state: &ThreadState<A>) {
+        self.with_loadout += usize::from(state.has_loadout);
+        self.held += usize::from(state.from_host.is_some());
+        self.hidden += usize::from(state.unrevealed.is_some());
+        self.muted += usize::from(state.muted.is_some());
+    }
+
+    fn subtract<A>(&mut self, state: &ThreadState<A>) {
+        self.with_loadout -= usize::from(state.has_loadout);
+        self.held -= usize::from(state.from_host.is_some());
+        self.hidden -= usize::from(state.unrevealed.is_some());
+        self.muted -= usize::from(state.muted.is_some());
+    }
+}
+
+impl<A> Default for Threads<A> {
+    fn default() -> Self {
+        Self {
+            states: HashMap::new(),
+            counts: Counts::default(),
+        }
+    }
+}
+
+impl<A> Threads<A> {
+    /// What is known of a thread.
+    #[must_use]
+    pub fn get(&self, thread: &str) -> Option<&ThreadState<A>> {
+        self.states.get(thread)
+    }
+
+    /// Whether something holds of a thread; of one that nothing is known of, nothing does.
+    #[must_use]
+    pub fn is(&self, thread: &str, holds: impl Fn(&ThreadState<A>) -> bool) -> bool {
+        self.get(thread).is_some_and(holds)
+    }
+
+    /// Changes what is known of a thread. One that nothing is left to know of takes no room.
+    pub fn change<T>(&mut self, thread: &str, change: impl FnOnce(&mut ThreadState<A>) -> T) -> T {
+        let mut state = self.states.remove(thread).unwrap_or_default();
+        self.counts.subtract(&state);
+        let changed = change(&mut state);
+        self.counts.add(&state);
+        if !state.is_nothing() {
+            self.states.insert(thread.to_owned(), state);
+        }
+        changed
+    }
+
+    /// All of them, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&String, &ThreadState<A>)> {
+        self.states.iter()
+    }
+
+    /// All that were applied to threads, to be changed.
+    pub fn applied_mut(&mut self) -> impl Iterator<Item = &mut Arc<A>> {
+        let states = self.states.values_mut();
+        states.filter_map(|state| state.applied.as_mut())
+    }
+
+    /// Whether any thread has a loadout.
+    #[must_use]
+    pub fn any_has_loadout(&self) -> bool {
+        self.counts.with_loadout > 0
+    }
+
+    /// Whether what the host sends on any thread waits.
+    #[must_use]
+    pub fn any_is_held(&self) -> bool {
+        self.counts.held > 0
+    }
+
+    /// Whether what Codex says of any thread waits.
+    #[must_use]
+    pub fn any_is_hidden(&self) -> bool {
+        self.counts.hidden > 0
+    }
+
+    /// Whether the host hears nothing of any thread.
+    #[must_use]
+    pub fn any_is_muted(&self) -> bool {
+        self.counts.muted > 0
+    }
+
+    /// Whether what the host sends on a thread waits.
+    #[must_use]
+    pub fn is_held(&self, thread: &str) -> bool {
+        self.is(thread, |state| state.from_host.is_some())
+    }
+
+    /// What the host sends on a thread waits from here on. Holding a held one changes nothing.
+    pub fn hold(&mut self, thread: &str) {
+        self.change(thread, |state| {
+            state.from_host.get_or_insert_default();
+        });
+    }
+
+    /// Takes a frame of the host's if those on its thread wait.
+    ///
+    /// # Errors
+    /// The frame, where they do not.
+    pub fn hold_frame(&mut self, thread: &str, frame: Frame) -> Result<(), Frame> {
+        let state = self.states.get_mut(thread);
+        match state.and_then(|state| state.from_host.as_mut()) {
+            Some(waiting) => {
+                waiting.push_back(frame);
+                Ok(())
+            }
+            None => Err(frame),
+        }
+    }
+
+    /// What the host sends on a thread waits no longer; gives what waited, in order.
+    pub fn release(&mut self, thread: &str) -> VecDeque<Frame> {
+        let waiting = self.change(thread, |state| state.from_host.take());
+        waiting.unwrap_or_default()
+    }
+
+    /// What Codex says of a thread waits from here on, since it may be, or is, one whose loadout is not on disk.
+    pub fn hide(&mut self, thread: &str, is_certain: bool) {
+        self.change(thread, |state| {
+            let unrevealed = state.unrevealed.get_or_insert_default();
+            unrevealed.is_certain |= is_certain;
+        });
+    }
+
+    /// Whether what Codex says of a thread waits.
+    #[must_use]
+    pub fn is_hidden(&self, thread: &str) -> bool {
+        self.is(thread, |state| state.unrevealed.is_some())
+    }
+
+    /// Takes a frame of Codex's if those on its thread wait.
+    ///
+    /// # Errors
+    /// The frame, where they do not.
+    pub fn hide_frame(&mut self, thread: &str, frame: Frame) -> Result<(), Frame> {
+        let state = self.states.get_mut(thread);
+        match state.and_then(|state| state.unrevealed.as_mut()) {
+            Some(unrevealed) => {
+                unrevealed.frames.push_back(frame);
+                Ok(())
+            }
+            None => Err(frame),
+        }
+    }
+
+    /// How many frames of Codex's wait on a thread.
+    #[must_use]
+    pub fn hidden_frames(&self, thread: &str) -> usize {
+        let unrevealed = self.get(thread).and_then(|state| state.unrevealed.as_ref());
+        unrevealed.map_or(0, |unrevealed| unrevealed.frames.len())
+    }
+
+    /// What Codex says of a thread waits no longer; gives what waited, in order.
+    pub fn reveal(&mut self, thread: &str) -> VecDeque<Frame> {
+        let unrevealed = self.change(thread, |state| state.unrevealed.take());
+        unrevealed.map_or_else(VecDeque::new, |unrevealed| unrevealed.frames)
+    }
+
+    /// Threads that are hidden, sorted; `only_suspected`: those of which nothing more is known.
+    #[must_use]
+    pub fn hidden(&self, only_suspected: bool) -> Vec<String> {
+        let states = self.states.iter();
+        let mut hidden: Vec<String> = states
+            .filter(|(_, state)| {
+                let unrevealed = state.unrevealed.as_ref();
+                unrevealed.is_some_and(|hidden| !only_suspected || !hidden.is_certain)
+            })
+            .map(|(thread, _)| thread.clone())
+            .collect();
+        hidden.sort();
+        hidden
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+
+    #[test]
+    fn frames_wait_in_order_and_what_nothing_is_known_of_takes_no_room() {
+        let frame = |text: &'static str| Frame::parse(Bytes::from_static(text.as_bytes()));
+        let mut threads = Threads::<()>::default();
+        assert!(threads.hold_frame("t", frame("1")).is_err());
+        threads.hold("t");
+        threads.hold("t");
+        assert!(threads.hold_frame("t", frame("1")).is_ok());
+        assert!(threads.hold_frame("t", frame("2")).is_ok());
+        threads.hide("t", false);
+        threads.hide("u", true);
+        assert_eq!(threads.hidden(true), ["t"]);
+        assert_eq!(threads.hidden(false), ["t", "u"]);
+        assert!(threads.hide_frame("t", frame("3")).is_ok());
+        assert_eq!(threads.hidden_frames("t"), 1);
+        let texts = |frames: VecDeque<Frame>| {
+            let frames = frames.into_iter();
+            frames.map(Frame::into_bytes).collect::<Vec<_>>()
+        };
+        assert_eq!(texts(threads.release("t")), ["1", "2"]);
+        assert_eq!(texts(threads.reveal("t")), ["3"]);
+        threads.reveal("u");
+        assert!(!threads.any_is_held() && !threads.any_is_hidden());
+        threads.change("t", |state| state.has_loadout = true);
+        threads.change("t", |state| state.muted = Some(Muted::ForGood));
+        assert!(threads.any_has_loadout() && threads.any_is_muted());
+        threads.change("t", |state| *state = ThreadState::default());
+        assert!(!threads.any_has_loadout() && !threads.any_is_muted());
+        assert_eq!(threads.iter().count(), 0);
+    }
+}
