@@ -34,6 +34,8 @@ pub mod conversion;
 
 pub mod doctor;
 
+mod hook_adapter;
+
 mod throwaway;
 
 mod blocking;

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use crate::doctor::server;
+use crate::hook_adapter;
 
 /// The verbs that are ours; any other word is Codex's.
 pub(super) const OWN_VERBS: [&str; 12] = [
@@ -62,6 +63,8 @@ pub(super) enum Invocation {
     },
     /// A verb or an option of ours: clap reads it.
     Own,
+    /// Run a hook that was written for Claude Code: the rest of the arguments says which.
+    RunHook,
     /// Be the server that the doctor's checks give a thread.
     ProbeServer,
     /// `app-server` with a listener that the proxy can't stand in front of.
@@ -75,6 +78,12 @@ pub(super) fn read(arguments: &[OsString]) -> Invocation {
         && verb == server::VERB
     {
         return Invocation::ProbeServer;
+    }
+    if arguments
+        .first()
+        .is_some_and(|verb| verb == hook_adapter::VERB)
+    {
+        return Invocation::RunHook;
     }
     let Some(at) = first_word(arguments) else {
         let own_option = |word: &OsString| ["--help", "-h"].iter().any(|option| word == option);

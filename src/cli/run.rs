@@ -14,6 +14,7 @@ use super::terminal::printable;
 use super::{app_server, audit, convert, gc, hand_over, schema, verbs};
 use crate::connection::UpstreamCommand;
 use crate::doctor::server;
+use crate::hook_adapter;
 
 /// Names what is logged to stderr, in the syntax of `tracing`; nothing by default: stderr is Codex's.
 const LOG_VARIABLE: &str = "CODEX_LOADOUT_LOG";
@@ -34,6 +35,7 @@ pub fn main() -> ExitCode {
         Invocation::ProbeServer => server::serve(std::io::stdin().lock(), std::io::stdout().lock())
             .map(|()| ExitCode::SUCCESS)
             .map_err(Into::into),
+        Invocation::RunHook => Ok(hook_adapter::run(arguments.get(1..).unwrap_or_default())),
         Invocation::UnsupportedListener(listener) => {
             say_error(&format!(
                 "`--listen {listener}` is not supported: hosts there would reach Codex past codex-loadout"

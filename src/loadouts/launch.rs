@@ -24,6 +24,7 @@ use crate::lowering::{
 };
 use crate::resolver::{self, Plan};
 use crate::selections::{LoadoutRecord, root_file};
+use crate::settings;
 use crate::wire::{Frame, RawObject, replace_params};
 
 /// `selectedCapabilityRoots`, Codex's own experimental field.
@@ -384,6 +385,7 @@ impl Loadouts {
                 snapshot: &|bundle| self.snapshot(plan, bundle),
                 role: &|file| std::fs::read_to_string(file).ok(),
                 roles: Some(&store.roles()),
+                program: settings::this_program(),
             },
         )?;
         for (file, text) in &lowered.role_files {

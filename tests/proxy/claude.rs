@@ -305,7 +305,7 @@ fn config_of(stage: &Stage) -> PathBuf {
 }
 
 /// A plugin that says a word when a session starts and forbids a command; and a user's own hook.
-async fn stage_with_hooks() -> Stage {
+pub(crate) async fn stage_with_hooks() -> Stage {
     let hooks = json!({ "hooks": {
         "SessionStart": [{ "hooks": [{ "type": "command", "command": "cat ${CLAUDE_PLUGIN_ROOT}/word.txt" }] }],
         "PreToolUse": [{ "matcher": "Bash", "hooks": [{ "type": "command", "if": "Bash(git push:*)", "command": "echo no >&2; exit 2" }] }]
@@ -396,7 +396,7 @@ async fn a_hook_stays_with_its_thread() {
 }
 
 /// Whether a hook of the thread keeps it from pushing.
-async fn is_blocked(host: &Client, thread: &str) -> bool {
+pub(crate) async fn is_blocked(host: &Client, thread: &str) -> bool {
     let mark = host.mark();
     host.turn(thread, r#"CALL - exec_command {"cmd":"git push origin"}"#)
         .await

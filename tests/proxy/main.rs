@@ -21,6 +21,7 @@ mod frames;
 mod gc;
 mod gemini;
 mod goals;
+mod hooks;
 mod independence;
 mod launch_line;
 mod load;
