@@ -64,6 +64,17 @@ pub enum Trial {
     Recorded(Box<LoadoutRecord>),
 }
 
+impl Trial {
+    /// The selection that it is made of.
+    #[must_use]
+    pub fn selection(&self) -> &CapabilitySelection {
+        match self {
+            Self::Selection(selection) => selection,
+            Self::Recorded(loadout) => &loadout.selection,
+        }
+    }
+}
+
 impl Loadouts {
     /// A start with a new loadout: snapshots it, gives it a root of its own, lowers it.
     ///

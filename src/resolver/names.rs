@@ -143,7 +143,8 @@ pub(super) fn find_plugin<'a>(
             let known = catalog
                 .plugins
                 .iter()
-                .flat_map(|plugin| [plugin.id.as_str(), plugin.name.as_str()]);
+                .flat_map(|plugin| [plugin.id.as_str(), plugin.name.as_str()])
+                .chain(catalog.offered.iter().map(String::as_str));
             let mut problem = Problem::unknown("plugin", id, known);
             if let Problem::Unknown { item, .. } = &mut problem {
                 // A name and its id are one suggestion: the id is what to write.
