@@ -77,12 +77,10 @@ pub(super) fn placed(command: &str, context: &Context<'_>) -> String {
             .iter()
             .fold(command, |text, name| text.replace(name, folder));
     }
-    if let BundleRoot::At(_) = &context.options.root {
-        if let Some(data) = &context.options.data_folder {
-            command = DATA
-                .iter()
-                .fold(command, |text, name| text.replace(name, data));
-        }
+    if let (BundleRoot::At(_), Some(data)) = (&context.options.root, &context.options.data_folder) {
+        command = DATA
+            .iter()
+            .fold(command, |text, name| text.replace(name, data));
     }
     command
 }
