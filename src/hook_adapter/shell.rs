@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
-use super::transcript::{self, Transcript};
+use super::transcript;
 use super::{Event, Spec};
 
 /// Runs the command on one input.
@@ -22,7 +22,9 @@ pub(super) fn run(command: &str, call: &Value, event: &Event, spec: &Spec) -> io
         told["transcript_path"] = json!(transcript.path);
     }
     let done = start(command, &told, event);
-    transcript.map(Transcript::remove);
+    if let Some(transcript) = transcript {
+        transcript.remove();
+    }
     done
 }
 

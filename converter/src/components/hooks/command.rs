@@ -77,9 +77,7 @@ pub(super) fn placed(command: &str, context: &Context<'_>) -> String {
             .iter()
             .fold(command, |text, name| text.replace(name, folder));
     }
-    if let BundleRoot::At(_) = &context.options.root
-        && let Some(data) = &context.options.data_folder
-    {
+    if let (BundleRoot::At(_), Some(data)) = (&context.options.root, &context.options.data_folder) {
         command = DATA
             .iter()
             .fold(command, |text, name| text.replace(name, data));
