@@ -90,7 +90,7 @@ impl ExecLine {
         let apart = named.filter(|(option, _)| *option == "-C" || *option == "--cd");
         let apart = apart.map(|(_, folder)| PathBuf::from(folder)).last();
         let joined = words().filter_map(|word| word.to_str()?.strip_prefix("--cd="));
-        apart.or_else(|| joined.last().map(PathBuf::from))
+        apart.or_else(|| joined.map(PathBuf::from).reduce(|_, last| last))
     }
 
     /// What of it an `app-server` has to be started with, to read the same config.
