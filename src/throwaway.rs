@@ -14,21 +14,39 @@ const NAME: &str = "codex-loadout-throwaway";
 /// Locked as long as somebody uses the home, however he ends.
 const IN_USE: &str = "in-use.lock";
 
-/// A throwaway home whose model is an endpoint of ours, with room for any list of skills.
+/// A temporary folder of its user alone that goes with him; if he is killed, whoever cleans up next takes it away.
 #[derive(Debug)]
-pub(crate) struct ThrowawayHome {
+pub(crate) struct ThrowawayFolder {
     folder: TempDir,
     _in_use: File,
 }
 
-impl ThrowawayHome {
-    pub(crate) fn new(model: &str) -> io::Result<Self> {
+impl ThrowawayFolder {
+    pub(crate) fn new() -> io::Result<Self> {
         let folder = private_temporary_folder(NAME, &std::env::temp_dir())?;
         let in_use = private_file(&folder.path().join(IN_USE))?;
         in_use.lock()?;
-        let home = Self {
+        Ok(Self {
             folder,
             _in_use: in_use,
+        })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// A throwaway home whose model is an endpoint of ours, with room for any list of skills.
+#[derive(Debug)]
+pub(crate) struct ThrowawayHome {
+    folder: ThrowawayFolder,
+}
+
+impl ThrowawayHome {
+    pub(crate) fn new(model: &str) -> io::Result<Self> {
+        let home = Self {
+            folder: ThrowawayFolder::new()?,
         };
         fs::create_dir_all(home.codex_home())?;
         fs::create_dir_all(home.project())?;
@@ -99,11 +117,11 @@ mod tests {
     #[test]
     fn a_home_whose_user_was_killed_is_left_behind() {
         let mine = |homes: Vec<PathBuf>, home: &Path| homes.contains(&home.to_owned());
-        let home = ThrowawayHome::new("http://127.0.0.1:1").unwrap();
+        let home = ThrowawayFolder::new().unwrap();
         let path = home.path().to_owned();
         let folder = path.parent().unwrap();
         assert!(!mine(left_behind(folder), &path), "it is used");
-        let ThrowawayHome {
+        let ThrowawayFolder {
             folder: kept,
             _in_use,
         } = home;

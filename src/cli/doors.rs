@@ -89,8 +89,8 @@ impl ExecLine {
         let named = words().zip(words().skip(1));
         let apart = named.filter(|(option, _)| *option == "-C" || *option == "--cd");
         let apart = apart.map(|(_, folder)| PathBuf::from(folder)).last();
-        let joined = words().filter_map(|word| word.to_str()?.strip_prefix("--cd="));
-        apart.or_else(|| joined.map(PathBuf::from).reduce(|_, last| last))
+        let mut joined = words().filter_map(|word| word.to_str()?.strip_prefix("--cd="));
+        apart.or_else(|| joined.next_back().map(PathBuf::from))
     }
 
     /// What of it an `app-server` has to be started with, to read the same config.

@@ -1,7 +1,7 @@
 //! Requests of our own to Codex, on the host's connection.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +17,9 @@ use crate::wire::Frame;
 /// Codex answers what we ask in milliseconds; one that takes this long is stuck.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// One that is stuck is not waited for as long again with each question, until it answers one.
+const PATIENCE_WITH_STUCK: Duration = Duration::from_secs(5);
+
 /// Codex's answer where its own queue is full (0.144 to 0.169): "Server overloaded; retry later."
 const OVERLOADED: i64 = -32001;
 /// How long to wait before asking an overloaded Codex again; twice as long each time.
@@ -27,6 +30,8 @@ const AGAIN_AFTER: Duration = Duration::from_millis(10);
 pub struct Asker {
     ids: String,
     next: AtomicU64,
+    /// Whether Codex gave no answer to the last request that was waited for.
+    is_stuck: AtomicBool,
     writer: FrameWriter,
     /// `None` once Codex is gone.
     waiting: Mutex<Option<HashMap<u64, oneshot::Sender<Frame>>>>,
@@ -88,6 +93,7 @@ impl Asker {
         Self {
             ids,
             next: AtomicU64::new(1),
+            is_stuck: AtomicBool::new(false),
             writer,
             waiting: Mutex::new(Some(HashMap::new())),
         }
@@ -137,8 +143,13 @@ impl Asker {
         let id = format!("{}{number}", self.ids);
         let request = serde_json::json!({ "id": id, "method": method, "params": params });
         self.writer.send(Bytes::from(request.to_string()));
-        let answer = tokio::time::timeout(PATIENCE, receiver).await;
+        let patience = match self.is_stuck.load(Ordering::Relaxed) {
+            true => PATIENCE_WITH_STUCK,
+            false => PATIENCE,
+        };
+        let answer = tokio::time::timeout(patience, receiver).await;
         let Ok(Ok(answer)) = answer else {
+            self.is_stuck.store(true, Ordering::Relaxed);
             if let Some(waiting) = self.waiting().as_mut() {
                 waiting.remove(&number);
             }
@@ -149,6 +160,7 @@ impl Asker {
 
     /// Codex answered the request with this number.
     pub fn answered(&self, number: u64, answer: Frame) {
+        self.is_stuck.store(false, Ordering::Relaxed);
         let sender = self
             .waiting()
             .as_mut()
@@ -235,5 +247,23 @@ mod tests {
             refused,
             Err(AskError::Refused { code: -32600, .. })
         ));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_codex_that_is_stuck_is_not_waited_for_again_and_again() {
+        let (near, _far) = tokio::io::duplex(4096);
+        let (writer, _) = write_frames(near);
+        let asker = Asker::new("own/".to_owned(), writer);
+        let params = serde_json::json!({});
+        let waited = async || {
+            let begin = tokio::time::Instant::now();
+            let answer = asker.ask::<serde_json::Value>("some/method", &params).await;
+            assert!(matches!(answer, Err(AskError::NoAnswer { .. })));
+            begin.elapsed().as_secs()
+        };
+        assert_eq!((waited().await, waited().await), (30, 5));
+        // It answers after all, if late.
+        asker.answered(1, Frame::parse(Bytes::from_static(b"{\"id\":1}")));
+        assert_eq!(waited().await, 30);
     }
 }

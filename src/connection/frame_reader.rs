@@ -1,47 +1,46 @@
 //! Reading messages.
 
-use futures_util::StreamExt;
-use futures_util::stream::ReadyChunks;
+use futures_util::{FutureExt, StreamExt};
 use tokio::io::AsyncRead;
 use tokio_util::codec::FramedRead;
 
 use crate::wire::{Frame, LineCodec, READ_SIZE};
 
-/// Messages that are taken at once, at most.
-const BATCH: usize = 256;
-
 /// Where messages come in.
 #[derive(Debug)]
 pub struct FrameReader<R: AsyncRead> {
-    lines: ReadyChunks<FramedRead<R, LineCodec>>,
+    lines: FramedRead<R, LineCodec>,
 }
 
 impl<R: AsyncRead + Unpin> FrameReader<R> {
     /// Messages as lines of a stream.
     pub fn new(reader: R) -> Self {
-        let lines = FramedRead::with_capacity(reader, LineCodec::default(), READ_SIZE);
         Self {
-            lines: lines.ready_chunks(BATCH),
+            lines: FramedRead::with_capacity(reader, LineCodec::default(), READ_SIZE),
         }
     }
 
-    /// The messages that are there, once there is one; `None` at the end of the stream. Nothing is lost if the
-    /// future is dropped before it is ready.
+    /// The messages that are there, once there is one, and of those as many as one read gives; `None` at the end
+    /// of the stream. Nothing is lost if the future is dropped before it is ready.
     pub async fn next(&mut self) -> Option<Vec<Frame>> {
-        loop {
-            let lines = self.lines.next().await?;
-            let mut frames = Vec::with_capacity(lines.len());
-            for line in lines {
-                match line {
-                    Ok(line) => frames.push(Frame::parse(line)),
-                    // The stream ends with it.
-                    Err(error) => tracing::warn!(%error, "reading stopped"),
+        let mut next = self.lines.next().await;
+        let mut frames = Vec::new();
+        let mut bytes = 0;
+        while let Some(line) = next {
+            match line {
+                Ok(line) => {
+                    bytes += line.len() + 1;
+                    frames.push(Frame::parse(line));
                 }
+                // The stream ends with it.
+                Err(error) => tracing::warn!(%error, "reading stopped"),
             }
-            if !frames.is_empty() {
-                return Some(frames);
+            if bytes >= READ_SIZE {
+                break;
             }
+            next = self.lines.next().now_or_never().flatten();
         }
+        (!frames.is_empty()).then_some(frames)
     }
 }
 
@@ -50,6 +49,21 @@ mod tests {
     use super::*;
     use std::time::Duration;
     use tokio::io::AsyncWriteExt;
+
+    #[tokio::test]
+    async fn of_large_messages_one_is_taken_at_a_time_and_of_small_ones_many() {
+        let (mut far, near) = tokio::io::duplex(64 * READ_SIZE);
+        let mut reader = FrameReader::new(near);
+        let large = [vec![b'x'; 2 * READ_SIZE], b"\n".to_vec()].concat();
+        let all = [large.repeat(8), b"y\n".repeat(100)].concat();
+        far.write_all(&all).await.unwrap();
+        drop(far);
+        for _ in 0..8 {
+            assert_eq!(reader.next().await.unwrap().len(), 1);
+        }
+        assert_eq!(reader.next().await.unwrap().len(), 100);
+        assert!(reader.next().await.is_none());
+    }
 
     #[tokio::test]
     async fn a_line_that_comes_in_pieces_is_whole_though_waiting_is_given_up_between() {

@@ -10,10 +10,10 @@ use codex_loadout_converter::report::Kind;
 use codex_loadout_protocol::method::CapabilityKind;
 use serde::Deserialize;
 use serde_json::Value;
-use tempfile::TempDir;
 use tokio::process::Command;
 
 use super::{Missing, Verified};
+use crate::throwaway::ThrowawayFolder;
 
 /// Nobody is asked whether a folder is trusted, and nothing is sent anywhere.
 const SETTINGS: &str = r#"{"security":{"folderTrust":{"enabled":false}},"general":{"enableAutoUpdate":false},"privacy":{"usageStatisticsEnabled":false}}"#;
@@ -120,11 +120,11 @@ fn missing(extension: &Extension, listed: &Listed) -> Vec<Missing> {
 }
 
 /// A home that is there for a check alone.
-struct Throwaway(TempDir);
+struct Throwaway(ThrowawayFolder);
 
 impl Throwaway {
     fn new() -> Result<Self> {
-        let home = TempDir::new().context("no throwaway home can be made")?;
+        let home = ThrowawayFolder::new().context("no throwaway home can be made")?;
         let settings = home.path().join(".gemini");
         std::fs::create_dir_all(&settings)?;
         std::fs::create_dir_all(home.path().join("project"))?;

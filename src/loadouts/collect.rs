@@ -194,17 +194,20 @@ impl Loadouts {
                     ..Findings::default()
                 });
             }
+            let mut homes: HashSet<PathBuf> = needed.codex_homes.clone();
+            homes.insert(codex_home());
             let mut purposes = Vec::new();
+            let mut of_unknown_homes = Vec::new();
             for root in &orphans {
-                let needs = root_file::needs(&state_home.join("roots"), root)?;
+                let roots = state_home.join("roots");
+                let (needs, home) = root_file::needs(&roots, root)?;
+                if home.is_none() && root_file::exists(&roots, root) {
+                    of_unknown_homes.push(root.clone());
+                }
+                homes.extend(home);
                 purposes.push((root.clone(), needs));
             }
-            let homes = purposes.iter().filter_map(|(_, needs)| needs.as_ref());
-            let homes = homes.map(|needs| needs.codex_home.clone());
-            let homes: HashSet<PathBuf> = homes
-                .chain(needed.codex_homes.iter().cloned())
-                .chain([codex_home()])
-                .collect();
+            orphans.retain(|root| !of_unknown_homes.contains(root));
             let mut sessions = Vec::new();
             for home in homes {
                 sessions.extend(session_file::all(&home).map_err(|error| {

@@ -258,7 +258,7 @@ impl Loadouts {
         };
         if store.point_root(&parse_root(root)?, loadout)? {
             // A change that was cut short had led it elsewhere.
-            root_file::write(&store.roots(), root, Some(record))?;
+            root_file::write(&store.roots(), root, record)?;
         }
         Ok(healed)
     }

@@ -269,6 +269,22 @@ impl Loadouts {
         launch(request, params, config, record, lowered)
     }
 
+    /// Whether a selection comes to just the loadout that a thread has already.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn is_same(
+        self: &Arc<Self>,
+        record: &LoadoutRecord,
+        selected: &Selected,
+        catalog: &Catalog,
+        upstream: &UpstreamInfo,
+    ) -> Result<bool, LoadoutError> {
+        let (draft, ..) = self.draft(selected.clone(), catalog, upstream).await?;
+        let same_digest = draft.receipt.digest == record.receipt.digest;
+        Ok(same_digest && draft.plan == record.plan && draft.selection == record.selection)
+    }
+
     /// A resume or fork with another loadout than the recorded one.
     ///
     /// # Errors
@@ -345,7 +361,7 @@ impl Loadouts {
                 return Ok(());
             };
             let store = loadouts.store()?;
-            root_file::write(&store.roots(), root, Some(&record))?;
+            root_file::write(&store.roots(), root, &record)?;
             Ok(store.point_root(&parse_root(root)?, loadout).map(|_| ())?)
         })
         .await
@@ -355,12 +371,16 @@ impl Loadouts {
     ///
     /// # Errors
     /// `conversionFailed` if the link can't be replaced.
-    pub async fn empty_root(self: &Arc<Self>, root: String) -> Result<(), LoadoutError> {
-        let loadouts = self.clone();
+    pub async fn empty_root(
+        self: &Arc<Self>,
+        root: String,
+        codex_home: &Path,
+    ) -> Result<(), LoadoutError> {
+        let (loadouts, codex_home) = (self.clone(), codex_home.to_owned());
         blocking(move || {
             let store = loadouts.store()?;
             let empty = store.publish_loadout(&[])?;
-            root_file::write(&store.roots(), &root, None)?;
+            root_file::write_native(&store.roots(), &root, &codex_home)?;
             Ok(store.point_root(&parse_root(&root)?, empty).map(|_| ())?)
         })
         .await

@@ -46,12 +46,15 @@ impl Loadouts {
     ///
     /// # Errors
     /// `conversionFailed` if it can't be made.
-    pub async fn new_empty_root(self: &Arc<Self>) -> Result<String, LoadoutError> {
-        let loadouts = self.clone();
+    pub async fn new_empty_root(
+        self: &Arc<Self>,
+        codex_home: &Path,
+    ) -> Result<String, LoadoutError> {
+        let (loadouts, codex_home) = (self.clone(), codex_home.to_owned());
         blocking(move || {
             let store = loadouts.store()?;
             let root = store.create_root(store.publish_loadout(&[])?)?.to_string();
-            root_file::write(&store.roots(), &root, None)?;
+            root_file::write_native(&store.roots(), &root, &codex_home)?;
             Ok(root)
         })
         .await

@@ -74,7 +74,7 @@ pub(super) fn create(
     let loadout = store.publish_loadout(&mounts(&record.plan))?;
     let root = store.create_root(loadout)?.to_string();
     record.root = Some(root.clone());
-    root_file::write(&store.roots(), &root, Some(&record))?;
+    root_file::write(&store.roots(), &root, &record)?;
     Ok(record)
 }
 

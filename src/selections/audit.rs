@@ -10,8 +10,9 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
+use super::error::SelectionsError;
 use super::record::ThreadRecord;
-use super::store::{Selections, SelectionsError};
+use super::store::Selections;
 
 /// Entries of a page where the host says nothing.
 const LIMIT: u32 = 100;

@@ -14,7 +14,9 @@ use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use super::audit::{Happening, add};
-use super::store::{Selections, SelectionsError};
+use super::error::SelectionsError;
+use super::store::Selections;
+use crate::settings::private_file;
 
 /// The file that says that there may be bindings.
 const MARKER: &str = "bindings-v1";
@@ -110,7 +112,7 @@ impl Selections {
     }
 
     fn mark_bound(&self) -> Result<(), SelectionsError> {
-        let marked = std::fs::File::create(marker(self.state_home()));
+        let marked = private_file(&marker(self.state_home()));
         Ok(marked.map(|_| ()).map_err(sqlx::Error::Io)?)
     }
 

@@ -6,9 +6,11 @@
 mod audit;
 mod bindings;
 mod database;
+mod error;
 #[cfg(test)]
 mod fault_tests;
 mod needed;
+mod opening;
 mod origin;
 mod record;
 pub mod root_file;
@@ -21,9 +23,10 @@ pub mod writer_lock;
 
 pub use audit::Happening;
 pub use bindings::may_be_bound;
+pub use error::SelectionsError;
 pub use needed::{BegunFork, LoadoutNeeds, NeededByRecords};
 #[cfg(test)]
 pub(crate) use record::tests as record_tests;
 pub use record::{Lineage, LoadoutRecord, ThreadRecord};
-pub use store::{Selections, SelectionsError};
+pub use store::Selections;
 pub use unfinished::is_made_right_after;

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use sqlx::Row;
 
-use super::store::{Selections, SelectionsError, decode};
+use super::error::SelectionsError;
+use super::store::{Selections, decode};
 use crate::bundle::Digest;
 
 /// Records that are read at once.

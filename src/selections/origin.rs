@@ -2,8 +2,9 @@
 
 use sqlx::Row;
 
+use super::error::SelectionsError;
 use super::record::{Lineage, ThreadRecord};
-use super::store::{Selections, SelectionsError, decode};
+use super::store::{Selections, decode};
 
 impl Selections {
     /// What these threads spawned, and so on; the earlier ones first.

@@ -27,6 +27,9 @@ struct RootFile<T> {
     format: u32,
     /// `null`: the host took the thread back to native.
     loadout: Option<T>,
+    /// Where a native thread's session file lies. Of a loadout, that says so.
+    #[serde(default, rename = "codexHome", skip_serializing_if = "Option::is_none")]
+    codex_home: Option<PathBuf>,
 }
 
 /// What is written down of a root.
@@ -59,20 +62,39 @@ pub enum RootFileError {
     },
 }
 
-/// Writes what a root is made for; `None`: its thread went back to native. Blocking.
+/// Writes what a root is made for. Blocking.
 ///
 /// # Errors
 /// [`RootFileError::Unusable`]; then what was there before is still there.
-pub fn write(
+pub fn write(roots: &Path, root: &str, loadout: &LoadoutRecord) -> Result<(), RootFileError> {
+    let file = RootFile {
+        format: FORMAT,
+        loadout: Some(loadout),
+        codex_home: None,
+    };
+    write_file(roots, root, &file)
+}
+
+/// Writes that a root's thread, one of this Codex's, went back to native. Blocking.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_native(roots: &Path, root: &str, codex_home: &Path) -> Result<(), RootFileError> {
+    let file = RootFile::<&LoadoutRecord> {
+        format: FORMAT,
+        loadout: None,
+        codex_home: Some(codex_home.to_owned()),
+    };
+    write_file(roots, root, &file)
+}
+
+fn write_file(
     roots: &Path,
     root: &str,
-    loadout: Option<&LoadoutRecord>,
+    file: &RootFile<&LoadoutRecord>,
 ) -> Result<(), RootFileError> {
     let path = place(roots, root);
-    let text = serde_json::to_vec(&RootFile {
-        format: FORMAT,
-        loadout,
-    });
+    let text = serde_json::to_vec(file);
     // A temporary file is its owner's alone, as this one must be: it holds definitions of MCP servers.
     let written = text.map_err(io::Error::from).and_then(|text| {
         let mut file = NamedTempFile::new_in(roots)?;
@@ -87,27 +109,35 @@ pub fn write(
 /// # Errors
 /// [`RootFileError`], naming the file.
 pub fn read(roots: &Path, root: &str) -> Result<Option<Purpose>, RootFileError> {
-    let loadout = read_as(roots, root)?;
-    Ok(loadout.map(|loadout| {
-        loadout.map_or(Purpose::Native, |loadout| {
-            Purpose::Loadout(Box::new(loadout))
-        })
+    let file = read_as::<LoadoutRecord>(roots, root)?;
+    Ok(file.map(|file| match file.loadout {
+        Some(loadout) => Purpose::Loadout(Box::new(loadout)),
+        None => Purpose::Native,
     }))
 }
 
-/// What the loadout needs that a root was made for; `None` if there is none. Blocking.
+/// What the loadout needs that a root was made for, if there is one; and of which Codex its thread is, if that is
+/// known. Blocking.
 ///
 /// # Errors
 /// [`RootFileError`], naming the file.
-pub fn needs(roots: &Path, root: &str) -> Result<Option<LoadoutNeeds>, RootFileError> {
-    Ok(read_as(roots, root)?.flatten())
+pub fn needs(
+    roots: &Path,
+    root: &str,
+) -> Result<(Option<LoadoutNeeds>, Option<PathBuf>), RootFileError> {
+    let Some(file) = read_as::<LoadoutNeeds>(roots, root)? else {
+        return Ok((None, None));
+    };
+    let of_loadout = file.loadout.as_ref().map(|needs| needs.codex_home.clone());
+    let codex_home = of_loadout.or(file.codex_home);
+    Ok((file.loadout, codex_home))
 }
 
-/// What a root's file says of its loadout; `None` if there is no such file.
+/// A root's file; `None` if there is none.
 fn read_as<T: DeserializeOwned>(
     roots: &Path,
     root: &str,
-) -> Result<Option<Option<T>>, RootFileError> {
+) -> Result<Option<RootFile<T>>, RootFileError> {
     let path = place(roots, root);
     let text = match read_at_most(&path, LIMIT) {
         Ok(text) => text,
@@ -120,7 +150,7 @@ fn read_as<T: DeserializeOwned>(
         }
     };
     match serde_json::from_slice::<RootFile<T>>(&text) {
-        Ok(file) if file.format == FORMAT => Ok(Some(file.loadout)),
+        Ok(file) if file.format == FORMAT => Ok(Some(file)),
         Ok(file) => Err(RootFileError::Unreadable {
             path,
             reason: format!("it has format {}", file.format),
@@ -166,10 +196,16 @@ mod tests {
         let roots = tempfile::tempdir().unwrap();
         assert!(read(roots.path(), "r").unwrap().is_none());
         let loadout = loadout(7);
-        write(roots.path(), "r", Some(&loadout)).unwrap();
+        write(roots.path(), "r", &loadout).unwrap();
+        let (needs, codex_home) = needs(roots.path(), "r").unwrap();
+        assert!(needs.is_some());
+        assert_eq!(codex_home.as_ref(), Some(&loadout.codex_home));
         let kept = Purpose::Loadout(Box::new(loadout));
         assert_eq!(read(roots.path(), "r").unwrap(), Some(kept));
-        write(roots.path(), "r", None).unwrap();
+        write_native(roots.path(), "r", Path::new("/h")).unwrap();
+        let (needs, codex_home) = super::needs(roots.path(), "r").unwrap();
+        assert!(needs.is_none());
+        assert_eq!(codex_home.as_deref(), Some(Path::new("/h")));
         assert_eq!(read(roots.path(), "r").unwrap(), Some(Purpose::Native));
         remove(roots.path(), "r").unwrap();
         remove(roots.path(), "r").unwrap();
@@ -184,7 +220,7 @@ mod tests {
             let error = read(roots.path(), "r").unwrap_err();
             assert!(error.to_string().contains("r.json"), "{error}");
         }
-        assert!(write(&roots.path().join("none"), "r", Some(&loadout(1))).is_err());
+        assert!(write(&roots.path().join("none"), "r", &loadout(1)).is_err());
     }
 
     #[cfg(unix)]
@@ -192,7 +228,7 @@ mod tests {
     fn only_the_owner_can_read_it() {
         use std::os::unix::fs::PermissionsExt;
         let roots = tempfile::tempdir().unwrap();
-        write(roots.path(), "r", Some(&loadout(1))).unwrap();
+        write(roots.path(), "r", &loadout(1)).unwrap();
         let mode = fs::metadata(place(roots.path(), "r"))
             .unwrap()
             .permissions()

@@ -1,22 +1,19 @@
 //! The records in a database. The SQL is such that PostgreSQL takes it as well.
 
-use std::fs::TryLockError;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use codex_loadout_protocol::audit::AuditEvent;
-use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 
 use super::audit::{Happening, add};
-use super::database::{BUSY, Database};
+use super::database::Database;
+use super::error::SelectionsError;
+use super::opening::{FileId, file_id, prepare, take_turn};
 use super::record::ThreadRecord;
-use super::root_file::RootFileError;
 use super::rootless;
-use crate::settings::{private_file, private_folder};
 
 /// The number in the name is that of a layout that no migration leads to.
 const FILE: &str = "state-v1.sqlite3";
@@ -24,62 +21,6 @@ const FILE: &str = "state-v1.sqlite3";
 const LOCK: &str = "state-v1.lock";
 /// The shape of the JSON in `record`.
 const FORMAT: i64 = 1;
-/// How long to wait between two tries for the lock.
-const RETRY: Duration = Duration::from_millis(20);
-
-/// A record can't be read or written.
-#[derive(Debug, thiserror::Error)]
-pub enum SelectionsError {
-    /// The database can't be opened or brought up to date.
-    #[error("the records in `{path}` can't be opened: {reason}")]
-    Unopenable {
-        /// The database file.
-        path: PathBuf,
-        /// What the database says.
-        reason: String,
-    },
-    /// The database refuses.
-    #[error("the records can't be read or written: {0}")]
-    Database(#[from] sqlx::Error),
-    /// A record is not in a shape that this version reads.
-    #[error("the record of `{id}` can't be read: {reason}")]
-    Unreadable {
-        /// The thread or root it is of.
-        id: String,
-        /// Where reading stopped.
-        reason: String,
-    },
-}
-
-impl From<RootFileError> for LoadoutError {
-    fn from(error: RootFileError) -> Self {
-        Self::new(ErrorKind::LoadoutLost, error.to_string())
-            .with_hint("Check that CODEX_LOADOUT_HOME can be read and written, and was not written by a newer codex-loadout.")
-    }
-}
-
-impl From<SelectionsError> for LoadoutError {
-    fn from(error: SelectionsError) -> Self {
-        let hint = match &error {
-            SelectionsError::Unopenable { .. } => {
-                "Check that the file can be read and written, or move it away: what Codex's session files name is recovered."
-            }
-            SelectionsError::Database(_) => {
-                "Check that the disk of CODEX_LOADOUT_HOME has space and can be written."
-            }
-            SelectionsError::Unreadable { .. } => {
-                "It may be from a newer codex-loadout: use that one, or send a new `capabilitySelection`."
-            }
-        };
-        let items = match &error {
-            SelectionsError::Unreadable { id, .. } => vec![ErrorItem::named(id)],
-            SelectionsError::Unopenable { .. } | SelectionsError::Database(_) => Vec::new(),
-        };
-        Self::new(ErrorKind::LoadoutLost, error.to_string())
-            .with_hint(hint)
-            .with_items(items)
-    }
-}
 
 /// The records of one state folder. Several processes may have them open.
 #[derive(Debug)]
@@ -288,49 +229,12 @@ impl Selections {
     }
 }
 
-/// What tells a file from another at the same path.
-type FileId = (u64, u64);
-
-#[cfg(unix)]
-fn file_id(path: &Path) -> Option<FileId> {
-    use std::os::unix::fs::MetadataExt;
-    let found = path.metadata().ok()?;
-    Some((found.dev(), found.ino()))
-}
-
-/// Elsewhere a file that is open can't be removed.
-#[cfg(not(unix))]
-fn file_id(_: &Path) -> Option<FileId> {
-    None
-}
-
 async fn delete(connection: &mut SqliteConnection, thread_id: &str) -> Result<(), SelectionsError> {
     sqlx::query("DELETE FROM threads WHERE thread_id = $1")
         .bind(thread_id)
         .execute(connection)
         .await?;
     Ok(())
-}
-
-/// Waits for the lock without holding up the thread: the one who has it may need this thread to go on.
-async fn take_turn(path: &Path) -> std::io::Result<std::fs::File> {
-    let file = private_file(path)?;
-    let deadline = Instant::now() + BUSY;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
-                tokio::time::sleep(RETRY).await
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
-}
-
-/// The folder is its owner's alone, and so is the file: records hold definitions of MCP servers.
-fn prepare(state_home: &Path, file: &Path) -> std::io::Result<()> {
-    private_folder(state_home)?;
-    private_file(file).map(|_| ())
 }
 
 fn encode<T: Serialize>(id: &str, record: &T) -> Result<String, SelectionsError> {
@@ -360,6 +264,8 @@ pub(super) fn decode<T: DeserializeOwned>(row: &SqliteRow) -> Result<T, Selectio
 
 #[cfg(test)]
 mod tests {
+    use codex_loadout_protocol::{ErrorKind, LoadoutError};
+
     use super::super::record::Lineage;
     use super::super::record::tests::loadout;
     use super::*;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use sqlx::Row;
 use uuid::Uuid;
 
-use super::store::{Selections, SelectionsError};
+use super::error::SelectionsError;
+use super::store::Selections;
 
 /// Codex makes a fork in milliseconds; a thread made later than this is another one.
 const MADE_WITHIN: Duration = Duration::from_secs(60);

@@ -165,7 +165,7 @@ impl Work {
                 let request = bare(MergeMode::Open)?;
                 let apart = Apart {
                     source: source.thread_id.clone(),
-                    root: self.loadouts.new_empty_root().await?,
+                    root: self.loadouts.new_empty_root(&upstream.codex_home).await?,
                     loadout: None,
                     binding: AppliedConfig {
                         host_params: resumable_params(&take_out(wish.params)),

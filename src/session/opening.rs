@@ -9,6 +9,7 @@ use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use super::rebind::{Change, Rebind, Then};
 use super::work::{Carried, CodexCommand, Pending, Work};
 use crate::blocking::{self, READ_WITHIN};
+use crate::catalog::Catalog;
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::interceptors::thread;
 use crate::loadouts::{
@@ -115,30 +116,8 @@ impl Work {
                 Recorded::Native => native(frame, &requested),
                 Recorded::Loadout(record) => {
                     let catalog = self.catalog_of_thread(&upstream, &params, &record).await?;
-                    let ThreadRecord {
-                        lineage,
-                        inherited_from,
-                        loadout,
-                        ..
-                    } = *record;
-                    let launch = self
-                        .loadouts
-                        .again(frame, &thread_id, loadout, &catalog, &upstream)
-                        .await?;
-                    let binding = self
-                        .unless_loaded(&thread_id, &launch.record, launch.binding, &upstream)
-                        .await?;
-                    let record = ThreadRecord {
-                        thread_id,
-                        lineage,
-                        inherited_from,
-                        loadout: launch.record,
-                    };
-                    Ok(self.forward(
-                        carried,
-                        launch.request,
-                        Pending::Resume(record, binding, AuditEvent::Resume),
-                    ))
+                    self.resume_recorded(carried, frame, *record, &catalog, &upstream)
+                        .await
                 }
             };
         }
@@ -167,6 +146,18 @@ impl Work {
                 let mut selected = self.selected(requested, &cwd).await?.unwrap_or_default();
                 selected.request_servers = own_servers(before.as_ref(), &params)?;
                 let catalog = self.catalog_for(&selected, &upstream, &cwd).await?;
+                if let Some(record) = &before
+                    && self
+                        .loadouts
+                        .is_same(&record.loadout, &selected, &catalog, &upstream)
+                        .await?
+                {
+                    // Hosts that know no thread's state say the same each time.
+                    let record = record.clone();
+                    return self
+                        .resume_recorded(carried, frame, record, &catalog, &upstream)
+                        .await;
+                }
                 let (launch, loadout) = self
                     .loadouts
                     .anew(
@@ -200,6 +191,34 @@ impl Work {
             then: Then::Forward(request, Box::new(pending)),
         };
         Ok(self.when_quiet(carried, rebind))
+    }
+
+    /// A resume of a thread with the loadout that it has.
+    async fn resume_recorded(
+        &self,
+        carried: &mut Carried,
+        frame: &Frame,
+        record: ThreadRecord,
+        catalog: &Catalog,
+        upstream: &UpstreamInfo,
+    ) -> Result<Prepared, LoadoutError> {
+        let thread = &record.thread_id;
+        let launch = self
+            .loadouts
+            .again(frame, thread, record.loadout, catalog, upstream)
+            .await?;
+        let binding = self
+            .unless_loaded(thread, &launch.record, launch.binding, upstream)
+            .await?;
+        let record = ThreadRecord {
+            loadout: launch.record,
+            ..record
+        };
+        Ok(self.forward(
+            carried,
+            launch.request,
+            Pending::Resume(record, binding, AuditEvent::Resume),
+        ))
     }
 
     /// What a request asks for, for a thread in a folder. What counts for new threads alone does not count here.

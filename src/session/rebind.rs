@@ -353,11 +353,11 @@ impl Work {
                 match place {
                     Place::Nowhere => {}
                     Place::At(root) => {
-                        loadouts.empty_root(root.clone()).await?;
+                        loadouts.empty_root(root.clone(), home).await?;
                         loadouts.lead_to_root(&thread, home, &root).await?;
                     }
                     Place::New => {
-                        let root = loadouts.new_empty_root().await?;
+                        let root = loadouts.new_empty_root(home).await?;
                         loadouts.give_root(&thread, home, &root).await?;
                     }
                 }

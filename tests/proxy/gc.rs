@@ -2,12 +2,12 @@
 //! records are lost.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lab::{Client, Promise};
 use serde_json::{Value, json};
 
-use crate::stage::{Stage, id_of, warnings};
+use crate::stage::{PROXY, Stage, id_of, warnings};
 
 fn gc(stage: &Stage, more: &[&str]) -> Value {
     let output = stage.verb(&[&["gc", "--json"], more].concat());
@@ -226,4 +226,37 @@ async fn what_is_removed_underneath_a_running_proxy_is_made_anew() {
     // Those since the last loss are on record for whoever comes; and the living one was brought back.
     let last = threads.pop().unwrap();
     check_resumed(&stage, &[last, (living, promise)]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thread_that_went_back_to_native_keeps_its_root_and_can_get_a_loadout_again() {
+    let stage = Stage::standard().await;
+    let (selection, promise) = only("planning");
+    let host = stage.host().await;
+    let (thread, _) = stage.start(&host, selection.clone()).await;
+    stage.check(&host, &thread, &promise).await;
+    let native = json!({ "threadId": thread, "capabilitySelection": null });
+    host.request("thread/capability/update", native)
+        .await
+        .unwrap();
+    stage.check(&host, &thread, &Promise::native()).await;
+    drop(host);
+    // Whoever cleans up may be at home in another Codex.
+    let elsewhere = stage
+        .home
+        .command(Path::new(PROXY), &["gc", "--json"])
+        .env("CODEX_HOME", stage.home.path().join("another"))
+        .output()
+        .unwrap();
+    assert!(elsewhere.status.success(), "{elsewhere:?}");
+    assert_eq!(entries(&stage, "roots"), 2);
+    let host = stage.host().await;
+    let again = json!({ "threadId": thread, "capabilitySelection": selection });
+    host.request("thread/resume", again).await.unwrap();
+    stage.check(&host, &thread, &promise).await;
+    let named = json!({ "threadId": thread });
+    host.request("thread/delete", named).await.unwrap();
+    host.shutdown().await.unwrap();
+    gc(&stage, &[]);
+    assert_eq!(entries(&stage, "roots"), 0);
 }

@@ -1,0 +1,12 @@
+// npm @openai/codex-sdk, unchanged: `codex exec --experimental-json`, and `exec resume` for the second turn.
+//
+//   node codex-sdk.mjs CODEX FOLDER PROFILE
+import { Codex } from "@openai/codex-sdk";
+
+const [codexPathOverride, workingDirectory, profile] = process.argv.slice(2);
+const codex = new Codex({ codexPathOverride, config: { capability_selection: { profile } } });
+const options = { workingDirectory, skipGitRepoCheck: true };
+const thread = codex.startThread(options);
+await thread.run("What can you do?");
+await codex.resumeThread(thread.id, options).run("And now?");
+console.log(thread.id);
