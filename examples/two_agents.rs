@@ -6,16 +6,21 @@
 //! ```
 //!
 //! A throwaway user has nine skills, three plugins and a few MCP servers. The review agent and the
-//! planning agent each get a part of that, a third thread gets what every thread gets natively. The
+//! planning agent each get a part of that, a third thread gets what every thread gets natively. At last
+//! an unchanged host, OpenAI's own SDK, works with a profile: it can't send the field. The
 //! tables show what the model was really sent, read from the requests that Codex made to it. It
 //! fails, and names the difference, when any thread saw more or less than promised.
 
+use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use lab::{Client, Home, HomeBuilder, Model, Promise, Seen, Table};
 use serde_json::{Value, json};
+
+/// Where the user's profile lies.
+const PROFILE: &str = ".codex-loadout/profiles/review.toml";
 
 /// Who works, with what, and what their model is to see.
 struct Agent {
@@ -224,6 +229,40 @@ async fn run(home: &Home, model: &Model, server: impl Fn() -> Command) -> Result
     Ok(differences)
 }
 
+/// A third agent, whose host is npm's `@openai/codex-sdk` as it is: it runs `codex exec` and knows no selection. What it
+/// gets, a profile says.
+#[expect(clippy::print_stdout, reason = "an example shows what it found")]
+fn run_unchanged_host(home: &Home, model: &Model, program: &Path) -> Result<Vec<String>> {
+    home.write(PROFILE, "skills = [\"repo-review\"]\n")?;
+    #[cfg(unix)]
+    std::fs::set_permissions(
+        home.path().join(".codex-loadout"),
+        std::os::unix::fs::PermissionsExt::from_mode(0o700),
+    )?;
+    let script = lab::npm_hosts()?.join("codex-sdk.mjs");
+    let (project, program) = (home.project(), program.to_string_lossy());
+    let arguments = [script.to_string_lossy(), program, project.to_string_lossy()];
+    let mut arguments: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
+    arguments.push("review");
+    let output = home
+        .command(Path::new("node"), &arguments)
+        .env("CODEX_LOADOUT_CODEX", home.codex())
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "the SDK failed: {said}");
+    let thread = String::from_utf8(output.stdout)?;
+    let seen = model.seen(thread.trim())?;
+    let mut table = Table::new(&[("host", 20), ("profile", 8), ("skills the model saw", 36)]);
+    let skills = seen.skills.join(", ");
+    table.row(["@openai/codex-sdk".to_owned(), "review".to_owned(), skills]);
+    println!("\nAn unchanged host with a profile, two turns:\n\n{table}");
+    let breaches = Promise::of_skills(&["repo-review"]).breaches(&seen);
+    let named = breaches
+        .into_iter()
+        .map(|it| format!("@openai/codex-sdk: {it}"));
+    Ok(named.collect())
+}
+
 #[tokio::main]
 #[expect(clippy::print_stdout, reason = "an example shows what it found")]
 async fn main() -> Result<ExitCode> {
@@ -245,6 +284,9 @@ async fn main() -> Result<ExitCode> {
         command
     };
     let mut differences = run(&home, &model, server).await?;
+    if !plain {
+        differences.extend(run_unchanged_host(&home, &model, &program)?);
+    }
 
     println!("config.toml has the sha256 {}", home.config_hash()?);
     let changes = home.fingerprint()?.changes_since(&before);

@@ -1,68 +1,10 @@
 //! Hosts from npm and PyPI, unchanged and pinned, each with a profile; what counts is what their models were sent.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::LazyLock;
+use std::path::Path;
 
 use lab::Promise;
 
 use crate::stage::{PROXY, Stage};
-
-/// Where the hosts are installed: once for all tests, and kept.
-fn installed(file: &str) -> PathBuf {
-    let target = Path::new(PROXY).parent().unwrap().parent().unwrap();
-    let folder = target.join("hosts");
-    std::fs::create_dir_all(&folder).unwrap();
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hosts");
-    for file in std::fs::read_dir(source).unwrap().map(|it| it.unwrap()) {
-        std::fs::copy(file.path(), folder.join(file.file_name())).unwrap();
-    }
-    folder.join(file)
-}
-
-/// Runs an installer unless it has run already for the same pins.
-fn install(pins: &str, command: &mut Command) {
-    let folder = installed("");
-    let mark = folder.join(format!(".{pins}.installed"));
-    let wanted = std::fs::read_to_string(folder.join(pins)).unwrap();
-    if std::fs::read_to_string(&mark).is_ok_and(|found| found == wanted) {
-        return;
-    }
-    let output = command.current_dir(&folder).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?}: {said}");
-    std::fs::write(mark, wanted).unwrap();
-}
-
-static NPM: LazyLock<()> = LazyLock::new(|| {
-    let mut npm = Command::new("npm");
-    let quiet = ["--no-audit", "--no-fund"];
-    // Their own copies of Codex are not wanted.
-    npm.args(["ci", "--omit=optional", "--ignore-scripts"])
-        .args(quiet);
-    install("package-lock.json", &mut npm);
-});
-
-/// Where the hosts of PyPI are; `None` where there is no Python.
-static PYTHON: LazyLock<Option<PathBuf>> = LazyLock::new(python_hosts);
-
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-fn python_hosts() -> Option<PathBuf> {
-    let pip = Command::new("python3")
-        .args(["-m", "pip", "--version"])
-        .output();
-    if !pip.is_ok_and(|output| output.status.success()) {
-        eprintln!("SKIPPED: there is no python3 with pip");
-        return None;
-    }
-    let packages = installed("python");
-    let mut pip = Command::new("python3");
-    // It would bring its own copy of Codex.
-    pip.args(["-m", "pip", "install", "--quiet", "--no-deps", "--target"]);
-    pip.arg(&packages).args(["-r", "requirements.txt"]);
-    install("requirements.txt", &mut pip);
-    Some(packages)
-}
 
 async fn stage() -> Stage {
     let stage = Stage::standard().await;
@@ -110,9 +52,8 @@ fn check(stage: &Stage, thread: &str, turns: usize, promise: &Promise) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ai_sdk_provider_by_a_profile_in_its_config_with_a_server_of_its_own() {
-    LazyLock::force(&NPM);
     let stage = stage().await;
-    let script = installed("ai-sdk.mjs");
+    let script = lab::npm_hosts().unwrap().join("ai-sdk.mjs");
     let project = stage.home.project();
     let log = stage.home.path().join("own.log");
     let server = stage.home.path().join("lab/mcp.mjs");
@@ -125,9 +66,8 @@ async fn ai_sdk_provider_by_a_profile_in_its_config_with_a_server_of_its_own() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn codex_sdk_by_a_profile_in_its_config_over_two_turns() {
-    LazyLock::force(&NPM);
     let stage = stage().await;
-    let script = installed("codex-sdk.mjs");
+    let script = lab::npm_hosts().unwrap().join("codex-sdk.mjs");
     let project = stage.home.project();
     let arguments = [&script, Path::new(PROXY), &project, Path::new("review")];
     let arguments = arguments.map(|it| it.to_str().unwrap());
@@ -141,16 +81,18 @@ async fn codex_sdk_by_a_profile_in_its_config_over_two_turns() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 async fn openai_codex_for_python_by_a_profile_in_its_config() {
-    let Some(packages) = PYTHON.as_deref() else {
+    let Some(hosts) = lab::python_hosts().unwrap() else {
+        eprintln!("SKIPPED: there is no python3 with pip");
         return;
     };
     let stage = stage().await;
-    let script = installed("openai_codex_sdk.py");
+    let script = hosts.join("openai_codex_sdk.py");
     let project = stage.home.project();
     let arguments = [&script, Path::new(PROXY), &project];
     let arguments = arguments.map(|it| it.to_str().unwrap());
-    let threads = run(&stage, "python3", &arguments, Some(packages));
+    let threads = run(&stage, "python3", &arguments, Some(&hosts.join("python")));
     for thread in &threads {
         check(&stage, thread, 1, &Promise::of_skills(&["repo-review"]));
     }

@@ -11,6 +11,8 @@ mod gemini;
 
 mod home;
 
+mod hosts;
+
 mod model;
 
 mod promise;
@@ -34,6 +36,7 @@ pub use codex::{DEFAULT_VERSION, VERSIONS, codex};
 pub use codex_loadout_protocol::Seen;
 pub use gemini::{GeminiModel, gemini};
 pub use home::{Fingerprint, Home, HomeBuilder, Plugin, Server, Skill};
+pub use hosts::{npm_hosts, python_hosts};
 pub use model::{Model, Request};
 pub use process::Process;
 pub use promise::Promise;
