@@ -81,7 +81,6 @@ async fn codex_sdk_by_a_profile_in_its_config_over_two_turns() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 async fn openai_codex_for_python_by_a_profile_in_its_config() {
     let Some(hosts) = lab::python_hosts().unwrap() else {
         eprintln!("SKIPPED: there is no python3 with pip");
