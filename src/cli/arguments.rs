@@ -126,6 +126,9 @@ pub(super) struct Completions {
 
 #[derive(Debug, Args)]
 pub(super) struct AppServer {
+    /// The loadout of threads that are started and say none: a profile, or a file with one
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(super) loadout: Option<String>,
     /// The Codex to run [default: $CODEX_LOADOUT_CODEX, then `codex` on PATH]
     #[arg(long, value_name = "PATH")]
     pub(super) codex: Option<PathBuf>,

@@ -15,7 +15,7 @@ use super::{app_server, audit, convert, exec, gc, profiles, schema, shell, shim,
 use crate::connection::UpstreamCommand;
 use crate::doctor::server;
 use crate::hook_adapter;
-use crate::profiles::{LaunchLine, read_launch_line};
+use crate::profiles::{LaunchLine, read_launch_line, read_reference};
 
 /// Names what is logged to stderr, in the syntax of `tracing`; nothing by default: stderr is Codex's.
 const LOG_VARIABLE: &str = "CODEX_LOADOUT_LOG";
@@ -109,8 +109,10 @@ fn own(arguments: Vec<OsString>) -> Result<ExitCode> {
             Verb::Man => shell::man_page(),
             // Read before clap is asked.
             Verb::AppServer(arguments) => {
+                let loadout = arguments.loadout.as_deref().map(read_reference);
                 let line = LaunchLine {
                     arguments: arguments.rest,
+                    loadout: loadout.transpose()?,
                     ..LaunchLine::default()
                 };
                 app_server::run(arguments.codex, line).map(|_| String::new())

@@ -197,7 +197,14 @@ fn each_verb_and_flag_that_is_shown_is_there() {
                 "{}: codex-loadout {verb}",
                 page.path.display()
             );
-            let of_verb = help(&["help", verb]);
+            let mut of_verb = help(&["help", verb]);
+            let sub = command.split_whitespace().nth(1).unwrap_or_default();
+            if of_verb
+                .lines()
+                .any(|line| line.split_whitespace().next() == Some(sub))
+            {
+                of_verb += &help(&["help", verb, sub]);
+            }
             for flag in words
                 .take_while(|word| !word.starts_with('#'))
                 .map(|word| word.trim_matches(['[', ']', ',']))

@@ -45,7 +45,7 @@ fn what_only_we_asked_for_is_kept_from_the_host() {
     let refused = r#"to host: {"id":1,"error":{"code":-32600,"message":"thread/queue/list requires experimentalApi capability"}}"#;
     assert_eq!(script.host(queue), [refused]);
     let read_state = r#"{"method":"thread/readState/changed","params":{}}"#;
-    assert_eq!(script.codex(read_state), [String::new(); 0]);
+    assert_eq!(script.codex(read_state), Vec::<String>::new());
     let time = r#"{"id":7,"method":"currentTime/read","params":{}}"#;
     let answered = script.codex(time);
     assert!(
