@@ -32,7 +32,7 @@ pub trait Target: Layout + Hooks + std::fmt::Debug + Sync {
     fn built_in_agent(&self, claude_name: &str) -> Option<(&'static str, Option<&'static str>)>;
     /// What a text calls the argument that names an agent: Codex's `agent_type`.
     fn agent_argument(&self) -> &'static str;
-    /// What the names of Claude's tools mean. Those that are not in it need no word.
+    /// What the names of Claude's tools mean, those aside that no platform has. Those that are not in it need no word.
     fn tools(&self) -> &'static [ToolWords];
     /// Commands of users; `None`: the platform has none, and they become skills.
     fn commands(&self) -> Option<&'static dyn Commands>;
@@ -136,4 +136,31 @@ impl ToolWords {
             ..self
         }
     }
+}
+
+/// Claude's tools that no platform has a counterpart of: lists of tasks that agents share, teams, times, trees of work.
+const ONLY_CLAUDES: &[ToolWords] = &[
+    ToolWords::unavailable("TaskCreate"),
+    ToolWords::unavailable("TaskUpdate"),
+    ToolWords::unavailable("TaskList"),
+    ToolWords::unavailable("TaskGet"),
+    ToolWords::unavailable("TeamCreate"),
+    ToolWords::unavailable("TeamDelete"),
+    ToolWords::unavailable("SendMessage"),
+    ToolWords::unavailable("CronCreate"),
+    ToolWords::unavailable("CronDelete"),
+    ToolWords::unavailable("CronList"),
+    ToolWords::unavailable("EnterWorktree"),
+    ToolWords::unavailable("ExitWorktree"),
+    ToolWords::unavailable("KillShell"),
+    ToolWords::unavailable("ScheduleWakeup"),
+    ToolWords::unavailable("ToolSearch"),
+    ToolWords::unavailable("Monitor").ordinary(),
+    ToolWords::unavailable("Workflow").ordinary(),
+];
+
+/// What the name of one of Claude's tools means on a platform.
+pub(crate) fn tool_words(target: &dyn Target, name: &str) -> Option<&'static ToolWords> {
+    let mut tools = target.tools().iter().chain(ONLY_CLAUDES);
+    tools.find(|tool| tool.name == name)
 }

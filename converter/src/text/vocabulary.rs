@@ -7,7 +7,7 @@ use super::scan::Place;
 use super::words;
 use super::work::Work;
 use crate::report::Code;
-use crate::target::ToolWords;
+use crate::target::{ToolWords, tool_words};
 
 /// Looks for the names.
 pub(super) fn run(work: &mut Work<'_>) {
@@ -46,11 +46,7 @@ fn is_code(work: &Work<'_>, word: &Range<usize>) -> bool {
 }
 
 fn tool(work: &Work<'_>, name: &str) -> Option<&'static ToolWords> {
-    work.context
-        .target
-        .tools()
-        .iter()
-        .find(|tool| tool.name == name)
+    tool_words(work.context.target, name)
 }
 
 /// Whether an ordinary word is the name of a tool here: called at the start of a code span, before "tool", or before
