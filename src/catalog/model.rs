@@ -21,6 +21,8 @@ pub struct Catalog {
     /// Skills that lie where Codex looks and that it does not list yet, or lists as they were before.
     /// They can't be selected, but they have to be kept out: Codex may show them at any moment.
     pub newcomers: Vec<HostSkill>,
+    /// Skills that Codex can't read: the file, and what it says of it.
+    pub broken_skills: Vec<(PathBuf, String)>,
     /// Plugins that Codex has installed, disabled ones included.
     pub plugins: Vec<InstalledPlugin>,
     /// MCP servers of the effective config (user, project, managed), by name.
