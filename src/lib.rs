@@ -36,6 +36,8 @@ pub mod conversion;
 
 pub mod doctor;
 
+mod hook_adapter;
+
 mod throwaway;
 
 mod blocking;

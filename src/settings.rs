@@ -2,6 +2,7 @@
 
 use std::env;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use codex_loadout_protocol::{ErrorKind, LoadoutError};
 
@@ -36,6 +37,14 @@ pub fn carried() -> Carried {
 #[derive(Debug, thiserror::Error)]
 #[error("there is no home folder for the state\nhint: set {HOME_VARIABLE} to a folder")]
 pub struct NoHome;
+
+/// Where this program lay when it was first asked for: what is installed over it lies there, too.
+#[must_use]
+pub fn this_program() -> &'static Path {
+    static PROGRAM: LazyLock<PathBuf> =
+        LazyLock::new(|| env::current_exe().unwrap_or_else(|_| PathBuf::from("codex-loadout")));
+    &PROGRAM
+}
 
 /// `$CODEX_LOADOUT_HOME`, else `~/.codex-loadout`, as an absolute path: Codex keeps it.
 ///

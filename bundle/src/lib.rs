@@ -8,4 +8,4 @@ mod tree;
 
 pub use digest::Digest;
 pub use shape::{BundleContent, ShapeError, shape};
-pub use tree::{KEPT_AT, Tree, TreeFile};
+pub use tree::{KEPT_AT, PROGRAM_AT, Tree, TreeFile};

@@ -13,6 +13,9 @@ use crate::Digest;
 /// is kept, although the files that are kept name that place.
 pub const KEPT_AT: &str = "/where-codex-loadout-keeps-this-bundle";
 
+/// Stands for the path of the program that makes bundles, in commands of hooks: it may move, a bundle may not change.
+pub const PROGRAM_AT: &str = "/where-codex-loadout-lies";
+
 /// One regular file of a [`Tree`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TreeFile {

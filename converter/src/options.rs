@@ -13,6 +13,9 @@ pub struct Options {
     pub root: BundleRoot,
     /// Where the plugin may keep data of its own: what `${CLAUDE_PLUGIN_DATA}` becomes. `None`: it is described in words.
     pub data_folder: Option<String>,
+    /// The program that runs hooks in place of the bundle's own adapter, as a word of the shell and the verb for it:
+    /// `PROGRAM VERB SPEC COMMAND`. `None`: the bundle has its adapter in it.
+    pub adapter: Option<(String, String)>,
     /// Other names for skills.
     pub aliases: Aliases,
     /// What can be referred to in other plugins: the whole marketplace, or everything that is installed.

@@ -3,7 +3,7 @@
 //! Unknown fields and values are let through, so that a newer Codex can be read.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -130,6 +130,23 @@ pub(super) struct ListedPlugin {
     pub(super) install_policy: Option<String>,
     #[serde(default)]
     pub(super) disabled_reason: Option<Value>,
+}
+
+impl Marketplace {
+    /// The folder that it is, by where its file lies.
+    pub(super) fn folder(&self) -> Option<PathBuf> {
+        let file = self.path.as_ref()?;
+        let is_part = |folder: &Path| {
+            let places = [".claude-plugin", ".agents/plugins", ".cursor-plugin"];
+            places.into_iter().find(|place| folder.ends_with(place))
+        };
+        let folder = file.parent()?;
+        let Some(place) = is_part(folder) else {
+            return Some(folder.to_owned());
+        };
+        let above = Path::new(place).components().count();
+        folder.ancestors().nth(above).map(Path::to_owned)
+    }
 }
 
 impl ListedPlugin {

@@ -1,5 +1,6 @@
 //! What Codex said, as long as it would say the same.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -10,7 +11,7 @@ use super::converted::Conversions;
 use super::inputs::{Seen, Sign, look};
 use super::model::Catalog;
 use super::newcomers::newcomers;
-use super::read::read_catalog;
+use super::read::{Offered, read_catalog};
 use crate::blocking::{self, READ_WITHIN};
 use crate::connection::{AskError, Asker};
 use crate::freshness::{MAX_AGE, Watch};
@@ -59,10 +60,11 @@ impl CatalogCache {
         if let Some(known) = self.fresh(codex_home, cwd).await {
             return Ok(known);
         }
-        self.ask(asker, codex_home, cwd, false).await
+        self.ask(asker, codex_home, cwd, &Offered::Unasked).await
     }
 
-    /// As [`Self::get`], with Codex made to look at its folders again: for a name that is not known.
+    /// As [`Self::get`], with Codex made to look at its folders again, and at what marketplaces have: for names that are
+    /// not known. Of what is only offered, plugins of these names and ids are read.
     ///
     /// # Errors
     /// [`AskError`] if Codex does not tell.
@@ -71,8 +73,23 @@ impl CatalogCache {
         asker: &Asker,
         codex_home: &Path,
         cwd: &Path,
+        plugins: BTreeSet<String>,
     ) -> Result<Arc<Catalog>, AskError> {
-        self.ask(asker, codex_home, cwd, true).await
+        let offered = Offered::Named(plugins);
+        self.ask(asker, codex_home, cwd, &offered).await
+    }
+
+    /// As [`Self::get`], with the ids of what marketplaces have.
+    ///
+    /// # Errors
+    /// [`AskError`] if Codex does not tell.
+    pub async fn get_with_offered(
+        &self,
+        asker: &Asker,
+        codex_home: &Path,
+        cwd: &Path,
+    ) -> Result<Arc<Catalog>, AskError> {
+        self.ask(asker, codex_home, cwd, &Offered::Ids).await
     }
 
     /// Asks Codex, one question about a folder at a time. Whoever waits meanwhile has the answer as well; if none
@@ -82,7 +99,7 @@ impl CatalogCache {
         asker: &Asker,
         codex_home: &Path,
         cwd: &Path,
-        force: bool,
+        offered: &Offered,
     ) -> Result<Arc<Catalog>, AskError> {
         let came = Instant::now();
         if self.asking.len() >= FOLDERS {
@@ -90,7 +107,9 @@ impl CatalogCache {
         }
         let turn = self.asking.entry(cwd.to_owned()).or_default().clone();
         let mut no_answer = turn.lock().await;
-        if !force && let Some(known) = self.fresh(codex_home, cwd).await {
+        if *offered == Offered::Unasked
+            && let Some(known) = self.fresh(codex_home, cwd).await
+        {
             return Ok(known);
         }
         if let Some((at, error)) = &*no_answer
@@ -98,7 +117,7 @@ impl CatalogCache {
         {
             return Err(error.clone());
         }
-        let read = self.read(asker, codex_home, cwd, force).await;
+        let read = self.read(asker, codex_home, cwd, offered).await;
         *no_answer = match &read {
             Err(error @ AskError::NoAnswer { .. }) => Some((Instant::now(), error.clone())),
             _ => None,
@@ -111,7 +130,7 @@ impl CatalogCache {
         asker: &Asker,
         codex_home: &Path,
         cwd: &Path,
-        force: bool,
+        offered: &Offered,
     ) -> Result<Arc<Catalog>, AskError> {
         self.known.remove(cwd);
         // Watched from before Codex is asked, so that no change falls between.
@@ -121,7 +140,7 @@ impl CatalogCache {
             None => (None, None, Vec::new()),
         };
         let read_at = Instant::now();
-        let catalog = read_catalog(asker, codex_home, cwd, force, &self.conversions).await?;
+        let catalog = read_catalog(asker, codex_home, cwd, offered, &self.conversions).await?;
         let catalog = Arc::new(with_newcomers(catalog, skills).await);
         let Some(sign) = sign.filter(|_| self.is_settled(read_at)) else {
             return Ok(catalog);
@@ -217,7 +236,11 @@ mod tests {
         let begin = tokio::time::Instant::now();
         let wait = async |force| {
             let answer = match force {
-                true => cache.get_anew(&asker, home.path(), home.path()).await,
+                true => {
+                    cache
+                        .get_anew(&asker, home.path(), home.path(), BTreeSet::new())
+                        .await
+                }
                 false => cache.get(&asker, home.path(), home.path()).await,
             };
             assert!(matches!(answer, Err(AskError::NoAnswer { .. })));

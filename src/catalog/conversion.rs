@@ -9,7 +9,8 @@ use codex_loadout_converter::{self as converter, BundleRoot, Options, Source};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::bundle::{KEPT_AT, Tree};
+use crate::bundle::{KEPT_AT, PROGRAM_AT, Tree};
+use crate::hook_adapter;
 
 /// What a plugin's conversion depends on besides its folder. It is kept, so that the same bundle
 /// can be made of the same folder again.
@@ -42,6 +43,7 @@ pub fn convert(tree: Tree, input: &ConversionInput) -> Result<converter::Convers
     };
     let options = Options {
         root: BundleRoot::At(KEPT_AT.to_owned()),
+        adapter: Some((PROGRAM_AT.to_owned(), hook_adapter::VERB.to_owned())),
         data_folder: Some(input.data_folder.to_string_lossy().into_owned()),
         neighbours: input.neighbours.clone(),
         renamed_servers: input.renamed_servers.clone(),

@@ -9,7 +9,7 @@ use dashmap::DashMap;
 
 use super::conversion::{ConversionInput, convert};
 use super::model::{Conversion, Parts};
-use crate::materializer::{Limits, Stamp, read_tree, stamp};
+use crate::materializer::{Limits, Stamp, read_tree_within, stamp};
 
 /// Folders that are remembered at once: a user has far fewer plugins.
 const FOLDERS: usize = 1024;
@@ -22,8 +22,13 @@ pub(super) struct Conversions {
 
 impl Conversions {
     /// What becomes of a plugin's folder; `None` if it was not made for Claude. Blocking: it reads files.
-    pub(super) fn of(&self, root: &Path, input: &ConversionInput) -> Option<Conversion> {
-        let before = match stamp(root, Limits::default()) {
+    pub(super) fn of(
+        &self,
+        root: &Path,
+        within: &Path,
+        input: &ConversionInput,
+    ) -> Option<Conversion> {
+        let before = match stamp(root, within, Limits::default()) {
             Ok(stamp) => stamp,
             Err(error) => return Some(Conversion::Failed(vec![error.to_string()])),
         };
@@ -32,7 +37,7 @@ impl Conversions {
         {
             return known.1.clone();
         }
-        let conversion = conversion(root, input);
+        let conversion = conversion(root, within, input);
         if before.is_settled(SystemTime::now()) {
             if self.known.len() >= FOLDERS {
                 self.known.clear();
@@ -44,8 +49,8 @@ impl Conversions {
     }
 }
 
-fn conversion(root: &Path, input: &ConversionInput) -> Option<Conversion> {
-    let tree = match read_tree(root, Limits::default()) {
+fn conversion(root: &Path, within: &Path, input: &ConversionInput) -> Option<Conversion> {
+    let tree = match read_tree_within(root, within, Limits::default()) {
         Ok(tree) => tree,
         Err(error) => return Some(Conversion::Failed(vec![error.to_string()])),
     };

@@ -106,7 +106,14 @@ pub(super) fn read_plugin(
             .then(|| entry(market, &plugin.name))
             .flatten(),
     };
-    let converted = told.conversions.of(&root, &input);
+    // Codex follows the links of what it installs itself; what it has installed has none.
+    let within = (!plugin.installed)
+        .then(|| market.folder())
+        .flatten()
+        .filter(|folder| root.starts_with(folder));
+    let converted = told
+        .conversions
+        .of(&root, within.as_deref().unwrap_or(&root), &input);
     InstalledPlugin {
         id: plugin.id.clone(),
         name: plugin.name.clone(),
@@ -126,6 +133,7 @@ pub(super) fn read_plugin(
         data_folder: input.data_folder,
         entry: input.entry,
         native,
+        within,
         root,
     }
 }

@@ -28,4 +28,4 @@ pub use model::{
 };
 pub use policy::{Allowed, ManagedLayer, Policy, Requirements};
 pub use read::read_policy;
-pub(crate) use skill_header::SkillHeader;
+pub(crate) use skill_header::read_skill_header;

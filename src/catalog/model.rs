@@ -23,8 +23,11 @@ pub struct Catalog {
     pub newcomers: Vec<HostSkill>,
     /// Skills that Codex can't read: the file, and what it says of it.
     pub broken_skills: Vec<(PathBuf, String)>,
-    /// Plugins that Codex has installed, disabled ones included.
+    /// Plugins that Codex has installed, disabled ones included, and those of marketplaces that were named.
     pub plugins: Vec<InstalledPlugin>,
+    /// Ids of other plugins that a marketplace on this machine has, sorted. Only where Codex was asked for them; their
+    /// folders are not read.
+    pub offered: Vec<String>,
     /// MCP servers of the effective config (user, project, managed), by name.
     pub servers: BTreeMap<String, ConfigServer>,
     /// The hooks outside plugins that are switched on, sorted by key.
@@ -135,6 +138,8 @@ pub struct InstalledPlugin {
     pub blocked: Option<String>,
     /// Its installed folder, or that in its marketplace.
     pub root: PathBuf,
+    /// The folder that its links may lead to, if that is a larger one: its marketplace's.
+    pub within: Option<PathBuf>,
     /// What it is for.
     pub description: Option<String>,
     /// The parts that Codex itself loads of it.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::model::{Catalog, HostSkill, SkillScope};
-use super::skill_header::SkillHeader;
+use super::skill_header::read_skill_header;
 
 /// Of these `SKILL.md` files, those that a catalog does not list under the name they have now.
 /// Blocking: it reads files.
@@ -17,7 +17,7 @@ pub(super) fn newcomers(catalog: &Catalog, files: &[PathBuf]) -> Vec<HostSkill> 
     let mut found: Vec<HostSkill> = files
         .iter()
         .filter_map(|file| {
-            let header = SkillHeader::read(file)?;
+            let header = read_skill_header(file)?;
             let folder = file.parent()?.file_name()?.to_string_lossy();
             let name = header.name.unwrap_or_else(|| folder.into_owned());
             (!listed.contains(&(resolved(file), name.clone()))).then(|| HostSkill {

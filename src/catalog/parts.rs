@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use codex_loadout_converter::report::Kind;
+use codex_loadout_converter::target::SkillHeader;
 use codex_loadout_converter::target::hook_trust::hook_key;
 use codex_loadout_converter::{self as converter};
 use serde_json::Value;
 
 use super::mention_only::says_mention_only;
 use super::model::{Parts, PluginAgent, PluginHook, PluginServer, PluginSkill};
-use super::skill_header::SkillHeader;
 
 impl Parts {
     /// What a bundle gives a thread. All of it is on: what the user switched off is for others to say.
@@ -26,7 +26,7 @@ impl Parts {
             let policy = text(&format!("{folder}/agents/openai.yaml"));
             Some(PluginSkill {
                 name: account.target.clone()?,
-                description: SkillHeader::parse(&text(path)?)?.description,
+                description: SkillHeader::parse(&text(path)?).ok()?.description,
                 folder: folder.to_owned(),
                 enabled: true,
                 mention_only: policy.is_some_and(|policy| says_mention_only(&policy)),

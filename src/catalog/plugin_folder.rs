@@ -13,7 +13,7 @@ use super::agent_plugin;
 use super::manifest::{Form, Hooks, Manifest, Servers, text_at};
 use super::mention_only::is_mention_only;
 use super::model::{PluginHook, PluginSkill};
-use super::skill_header::SkillHeader;
+use super::skill_header::read_skill_header;
 
 /// How deep below a skills folder Codex looks for `SKILL.md`.
 const SKILL_DEPTH: usize = 6;
@@ -128,7 +128,7 @@ impl SkillSearch<'_> {
         }
         self.folders_left -= 1;
         let path = self.root.join(folder);
-        if let Some(header) = SkillHeader::read(&path.join("SKILL.md")) {
+        if let Some(header) = read_skill_header(&path.join("SKILL.md")) {
             let own_name = folder.rsplit('/').next().unwrap_or(folder);
             let name = header.name.unwrap_or_else(|| own_name.to_owned());
             self.found.push(PluginSkill {

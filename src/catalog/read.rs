@@ -1,13 +1,14 @@
 //! Makes a catalog of what Codex answers and of the plugins' folders.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
 use super::answers::{
-    CONFIG_READ, ConfigAnswer, HOOKS_LIST, HooksAnswer, ListedHook, ListedSkill, PLUGIN_INSTALLED,
-    PLUGIN_LIST, PluginsAnswer, REQUIREMENTS_READ, SKILLS_LIST, SkillsAnswer,
+    CONFIG_READ, ConfigAnswer, HOOKS_LIST, HooksAnswer, ListedHook, ListedPlugin, ListedSkill,
+    PLUGIN_INSTALLED, PLUGIN_LIST, PluginsAnswer, REQUIREMENTS_READ, SKILLS_LIST, SkillsAnswer,
 };
 use super::converted::Conversions;
 use super::installed::{Told, installed_root, read_plugin};
@@ -19,10 +20,30 @@ use super::roles::{role_folders, roles};
 use crate::blocking::{self, READ_WITHIN};
 use crate::connection::{AskError, Asker};
 
+/// What of the plugins that Codex has not installed is part of a catalog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Offered {
+    /// Nothing: Codex is not asked for them.
+    Unasked,
+    /// Their ids.
+    Ids,
+    /// Their ids, and those of these names or ids as a whole: names that are not known, so Codex is made to look at its
+    /// own folders again, too.
+    Named(BTreeSet<String>),
+}
+
+impl Offered {
+    fn names(&self, plugin: &ListedPlugin) -> bool {
+        match self {
+            Self::Unasked | Self::Ids => false,
+            Self::Named(names) => names.contains(&plugin.id) || names.contains(&plugin.name),
+        }
+    }
+}
+
 /// Reads everything that could be selected for a thread in this folder.
 ///
-/// Codex's own list of skills follows the disk with a delay of seconds; `force` makes it look again,
-/// and at what marketplaces have.
+/// Codex's own list of skills follows the disk with a delay of seconds.
 ///
 /// Installation, policy and the precedence of config files stay Codex's: it is
 /// asked, and only folders of plugins that it does not list are read here.
@@ -33,13 +54,17 @@ pub(super) async fn read_catalog(
     asker: &Asker,
     codex_home: &Path,
     cwd: &Path,
-    force: bool,
+    offered: &Offered,
     conversions: &Arc<Conversions>,
 ) -> Result<Catalog, AskError> {
     // Not by force unless it has to be: that shows newcomers to every thread that begins a turn just now.
-    let skills = json!({ "cwds": [cwd], "forceReload": force });
+    let is_anew = matches!(offered, Offered::Named(_));
+    let skills = json!({ "cwds": [cwd], "forceReload": is_anew });
     // A name that is not known may be that of a plugin that a marketplace has.
-    let which_plugins = if force { PLUGIN_LIST } else { PLUGIN_INSTALLED };
+    let which_plugins = match offered {
+        Offered::Unasked => PLUGIN_INSTALLED,
+        Offered::Ids | Offered::Named(_) => PLUGIN_LIST,
+    };
     let plugins = json!({ "cwds": [cwd] });
     let config = json!({ "cwd": cwd, "includeLayers": true });
     let hooks = json!({ "cwds": [cwd] });
@@ -62,15 +87,19 @@ pub(super) async fn read_catalog(
         let broken = folder.errors.into_iter();
         broken_skills.extend(broken.map(|error| (error.path, error.message)));
     }
-    let (codex_home, cwd, conversions) =
-        (codex_home.to_owned(), cwd.to_owned(), conversions.clone());
+    let (codex_home, cwd, conversions, offered) = (
+        codex_home.to_owned(),
+        cwd.to_owned(),
+        conversions.clone(),
+        offered.clone(),
+    );
     // Folders of plugins are read.
     let assembled = blocking::within(READ_WITHIN, move || {
         assemble(
             &codex_home,
             &cwd,
             listed,
-            plugins,
+            (plugins, &offered),
             (config, requirements),
             hooks,
             &conversions,
@@ -123,7 +152,7 @@ fn assemble(
     codex_home: &Path,
     cwd: &Path,
     skills: Vec<ListedSkill>,
-    plugins: PluginsAnswer,
+    (plugins, offered): (PluginsAnswer, &Offered),
     (answer, requirements): (ConfigAnswer, RequirementsAnswer),
     hooks: Vec<ListedHook>,
     conversions: &Conversions,
@@ -143,6 +172,7 @@ fn assemble(
         hooks: &hooks,
         conversions,
     };
+    let mut unread = Vec::new();
     let mut installed: Vec<InstalledPlugin> = plugins
         .marketplaces
         .iter()
@@ -151,7 +181,12 @@ fn assemble(
             let root = if plugin.installed {
                 installed_root(&cache.join(&market.name).join(&plugin.name), plugin)?
             } else {
-                plugin.local_source().filter(|folder| folder.is_dir())?
+                let folder = plugin.local_source().filter(|folder| folder.is_dir())?;
+                if !offered.names(plugin) {
+                    unread.extend(plugin.blocked().is_none().then(|| plugin.id.clone()));
+                    return None;
+                }
+                folder
             };
             Some(read_plugin(market, plugin, root, &told))
         })
@@ -163,6 +198,8 @@ fn assemble(
     }
     installed.sort_by(|a, b| a.id.cmp(&b.id));
     installed.dedup_by(|a, b| a.id == b.id);
+    unread.sort();
+    unread.dedup();
     if policy.requirements.marketplaces_restricted || policy.forces("plugins", false) {
         policy.hidden_plugins = plugins_in(&cache);
         let told = |id: &String| installed.iter().any(|plugin| plugin.id == *id);
@@ -215,6 +252,7 @@ fn assemble(
         newcomers: Vec::new(),
         broken_skills: Vec::new(),
         plugins: installed,
+        offered: unread,
         servers: servers.collect(),
         launch_line,
         policy,
@@ -294,7 +332,7 @@ mod tests {
             home.path(),
             Path::new("/w"),
             skills,
-            plugins,
+            (plugins, &Offered::Unasked),
             (config, RequirementsAnswer::default()),
             Vec::new(),
             &Conversions::default(),

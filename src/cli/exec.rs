@@ -53,6 +53,7 @@ pub(super) fn run(codex: Option<PathBuf>, line: LaunchLine) -> Result<ExitCode> 
         there.line(&found).await
     })?;
     loadouts.clear_spares();
+    loadouts.hand_over()?;
     drop(runtime);
     hand_over::run(codex, with_loadout.as_deref().unwrap_or(&arguments))
 }

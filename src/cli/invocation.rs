@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::shim::STAND_IN;
 use crate::doctor::server;
+use crate::hook_adapter;
 
 /// The verbs that are ours; any other word is Codex's.
 pub(super) const OWN_VERBS: [&str; 18] = [
@@ -82,6 +83,8 @@ pub(super) enum Invocation {
     },
     /// A verb or an option of ours: clap reads it.
     Own(Vec<OsString>),
+    /// Run a hook that was written for Claude Code: the rest of the arguments says which.
+    RunHook,
     /// Be the server that the doctor's checks give a thread.
     ProbeServer,
     /// `app-server` with a listener that the proxy can't stand in front of.
@@ -124,6 +127,12 @@ pub(super) fn read(called_as: CalledAs, arguments: &[OsString]) -> Invocation {
         && verb == server::VERB
     {
         return Invocation::ProbeServer;
+    }
+    if arguments
+        .first()
+        .is_some_and(|verb| verb == hook_adapter::VERB)
+    {
+        return Invocation::RunHook;
     }
     let (codex, arguments) = without_codex(arguments);
     let Some(at) = first_word(&arguments) else {

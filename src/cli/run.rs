@@ -14,6 +14,7 @@ use super::terminal::printable;
 use super::{app_server, audit, convert, exec, gc, profiles, schema, shell, shim, verbs};
 use crate::connection::UpstreamCommand;
 use crate::doctor::server;
+use crate::hook_adapter;
 use crate::profiles::{LaunchLine, read_launch_line, read_reference};
 
 /// Names what is logged to stderr, in the syntax of `tracing`; nothing by default: stderr is Codex's.
@@ -47,6 +48,7 @@ pub fn main() -> ExitCode {
         Invocation::ProbeServer => server::serve(std::io::stdin().lock(), std::io::stdout().lock())
             .map(|()| ExitCode::SUCCESS)
             .map_err(Into::into),
+        Invocation::RunHook => Ok(hook_adapter::run(arguments.get(1..).unwrap_or_default())),
         Invocation::UnsupportedListener(listener) => {
             say_error(&format!(
                 "`--listen {listener}` is not supported: hosts there would reach Codex past codex-loadout"

@@ -32,7 +32,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::answer::wait_for_upstream;
-use crate::catalog::{Catalog, CatalogCache};
+use crate::catalog::CatalogCache;
 use crate::connection::{AskError, Asker};
 use crate::interceptors::initialize::UpstreamInfo;
 use crate::loadouts::{AppliedConfigs, Chosen, LaunchCarriers, Loadouts, Recorded, catalog_for};
@@ -61,15 +61,6 @@ pub struct Context {
 impl Context {
     async fn upstream(&self) -> Result<UpstreamInfo, LoadoutError> {
         wait_for_upstream(self.upstream.clone()).await
-    }
-
-    async fn catalog(&self, cwd: Option<String>) -> Result<Arc<Catalog>, LoadoutError> {
-        let upstream = self.upstream().await?;
-        let cwd = folder(cwd)?;
-        Ok(self
-            .catalogs
-            .get(&self.asker, &upstream.codex_home, &cwd)
-            .await?)
     }
 }
 
@@ -165,7 +156,10 @@ async fn list(
     params: CapabilityListParams,
     context: &Context,
 ) -> Result<Page<Capability>, LoadoutError> {
-    let catalog = context.catalog(params.cwd).await?;
+    let upstream = context.upstream().await?;
+    let cwd = folder(params.cwd)?;
+    let (asker, home) = (&context.asker, &upstream.codex_home);
+    let catalog = context.catalogs.get_with_offered(asker, home, &cwd).await?;
     Ok(Page::whole(capabilities(&catalog)))
 }
 

@@ -156,6 +156,7 @@ impl Verifying {
             entry: None,
             blocked: None,
             root: place.to_owned(),
+            within: None,
             description: None,
             native: Parts::default(),
             data_folder: self.home.path().join("data"),

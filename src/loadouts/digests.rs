@@ -10,7 +10,7 @@ use dashmap::DashMap;
 use crate::bundle::{BundleContent, Digest, Tree, shape};
 use crate::catalog::{ConversionInput, convert};
 use crate::freshness::{MAX_AGE, Watch};
-use crate::materializer::{Limits, Stamp, Store, read_tree, stamp, watched_folders};
+use crate::materializer::{Limits, Stamp, Store, read_tree_within, stamp, watched_folders};
 use crate::resolver::{Bundle, Plan};
 use crate::settings::private_folder;
 
@@ -45,11 +45,12 @@ struct Known {
 }
 
 impl Known {
-    fn is_fresh(&self, folder: &Path) -> bool {
+    fn is_fresh(&self, bundle: &Bundle) -> bool {
         self.read_at.elapsed() < MAX_AGE
             && match &self.watch {
                 Some(watch) => watch.is_quiet(),
-                None => stamp(folder, Limits::default()).is_ok_and(|now| now == self.stamp),
+                None => stamp(&bundle.source, bundle.within(), Limits::default())
+                    .is_ok_and(|now| now == self.stamp),
             }
     }
 }
@@ -103,7 +104,7 @@ impl Digests {
     fn known(&self, bundle: &Bundle, store: Option<&Store>) -> Option<Digest> {
         let known = self.known.get(&key(bundle))?;
         let kept = store.is_none_or(|store| store.is_known_intact(&known.digest));
-        (kept && known.is_fresh(&bundle.source)).then_some(known.digest)
+        (kept && known.is_fresh(bundle)).then_some(known.digest)
     }
 
     fn read(
@@ -113,8 +114,8 @@ impl Digests {
         healed: &mut Vec<PathBuf>,
     ) -> Result<Digest, LoadoutError> {
         // Taken and watched before reading: a change meanwhile shows.
-        let stamp = stamp(&bundle.source, Limits::default())?;
-        let watch = watched_folders(&bundle.source, Limits::default())
+        let stamp = stamp(&bundle.source, bundle.within(), Limits::default())?;
+        let watch = watched_folders(&bundle.source, bundle.within(), Limits::default())
             .ok()
             .and_then(|targets| Watch::on(&targets));
         let read_at = Instant::now();
@@ -147,7 +148,7 @@ impl Digests {
 
 /// The tree of a bundle as the thread gets it.
 pub(super) fn read(bundle: &Bundle) -> Result<Tree, LoadoutError> {
-    let mut tree = read_tree(&bundle.source, Limits::default())?;
+    let mut tree = read_tree_within(&bundle.source, bundle.within(), Limits::default())?;
     if let Some(input) = &bundle.conversion {
         tree = converted(tree, input)?;
     }

@@ -304,6 +304,14 @@ impl Loadouts {
         blocking(move || loadouts.restore(&record)).await
     }
 
+    /// Lets the program that takes this one's place count as one that uses what it was given.
+    ///
+    /// # Errors
+    /// `conversionFailed` if the system refuses.
+    pub fn hand_over(&self) -> Result<(), LoadoutError> {
+        Ok(self.store.get().map_or(Ok(()), Store::hand_over)?)
+    }
+
     /// Removes the roots that were made ready and not used. Blocking.
     pub fn clear_spares(&self) {
         if let Some(store) = self.store.get() {

@@ -25,6 +25,7 @@ use crate::lowering::{
 use crate::profiles::take_out;
 use crate::resolver::{self, Plan, RequestServers};
 use crate::selections::{LoadoutRecord, root_file};
+use crate::settings;
 use crate::wire::{Frame, RawObject, replace_params};
 
 /// `selectedCapabilityRoots`, Codex's own experimental field.
@@ -65,6 +66,22 @@ pub enum Trial {
     Selection(Box<Selected>),
     /// What is on record.
     Recorded(Box<LoadoutRecord>),
+}
+
+impl Trial {
+    /// The selection that it is made of.
+    #[must_use]
+    pub fn selected(&self) -> Selected {
+        match self {
+            Self::Selection(selected) => (**selected).clone(),
+            Self::Recorded(loadout) => {
+                let mut selected = Selected::default();
+                selected.expanded.selection = loadout.selection.clone();
+                selected.request_servers = loadout.plan.request_servers();
+                selected
+            }
+        }
+    }
 }
 
 impl Loadouts {
@@ -455,6 +472,7 @@ impl Loadouts {
                 snapshot: &|bundle| self.snapshot(plan, bundle),
                 role: &|file| std::fs::read_to_string(file).ok(),
                 roles: Some(&store.roles()),
+                program: settings::this_program(),
             },
         )?;
         for (file, text) in &lowered.role_files {

@@ -6,7 +6,7 @@ use codex_loadout_protocol::selection::SkillListing;
 
 use super::keeper::Loadouts;
 use crate::bundle::BundleContent;
-use crate::catalog::{SkillHeader, is_mention_only};
+use crate::catalog::{is_mention_only, read_skill_header};
 use crate::resolver::{ListedSkill, Plan};
 
 impl Loadouts {
@@ -45,7 +45,7 @@ impl Loadouts {
         };
         folders.into_iter().find_map(|inner| {
             let place = root.join(&inner);
-            let header = SkillHeader::read(&place.join("SKILL.md"))?;
+            let header = read_skill_header(&place.join("SKILL.md"))?;
             let own = header
                 .name
                 .or_else(|| folder_name(&inner, &folder.source))?;

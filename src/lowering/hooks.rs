@@ -1,12 +1,13 @@
 //! Hooks of chosen plugins as hooks of one thread.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use codex_loadout_converter::target::hook_trust::{SESSION_SOURCE, hook_hash, hook_key};
 use serde_json::{Map, Value, json};
 
 use super::server_definition::name_place;
-use crate::bundle::KEPT_AT;
+use crate::bundle::{KEPT_AT, PROGRAM_AT};
 use crate::resolver::PlannedHook;
 
 /// What Codex exports to a plugin's own hooks, and not to those of a thread.
@@ -19,15 +20,17 @@ const ROOT_VARIABLES: [&str; 2] = ["PLUGIN_ROOT", "CLAUDE_PLUGIN_ROOT"];
 /// each event: ours come behind them.
 pub(super) fn for_config<'a>(
     hooks: impl Iterator<Item = (&'a PlannedHook, String)>,
+    program: &Path,
     behind: &BTreeMap<String, usize>,
 ) -> Map<String, Value> {
+    let program = quoted(&program.to_string_lossy());
     let mut config = Hooks {
         behind,
         events: Map::new(),
         state: Map::new(),
     };
     for (hook, place) in hooks {
-        let handler = placed(&hook.handler, &place);
+        let handler = placed(&hook.handler, &place, &program);
         config.add(&hook.event, hook.matcher.as_deref(), handler);
     }
     let mut events = config.events;
@@ -89,13 +92,23 @@ impl Hooks<'_> {
     }
 }
 
+/// A word of the shell; no path has a NUL in it.
+fn quoted(text: &str) -> String {
+    shlex::try_quote(text).unwrap_or_default().into_owned()
+}
+
 /// The handler with the place of its plugin. A converted one names it; any other takes it from variables.
-fn placed(handler: &Map<String, Value>, place: &str) -> Map<String, Value> {
+fn placed(handler: &Map<String, Value>, place: &str, program: &str) -> Map<String, Value> {
     let mut placed = Value::Object(handler.clone());
     name_place(&mut placed, place);
     let Value::Object(mut placed) = placed else {
         return handler.clone();
     };
+    if let Some(Value::String(command)) = placed.get_mut("command")
+        && command.contains(PROGRAM_AT)
+    {
+        *command = command.replace(PROGRAM_AT, program);
+    }
     if let Some(Value::String(command)) = placed.get_mut("command")
         && !handler["command"]
             .as_str()
@@ -104,8 +117,8 @@ fn placed(handler: &Map<String, Value>, place: &str) -> Map<String, Value> {
             .iter()
             .any(|variable| command.contains(variable))
     {
-        let quoted = place.replace('\'', r"'\''");
-        let exports = ROOT_VARIABLES.map(|variable| format!("{variable}='{quoted}'"));
+        let place = quoted(place);
+        let exports = ROOT_VARIABLES.map(|variable| format!("{variable}={place}"));
         *command = format!("export {}; {command}", exports.join(" "));
     }
     placed

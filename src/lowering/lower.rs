@@ -130,6 +130,8 @@ pub struct Files<'a> {
     pub role: &'a dyn Fn(&Path) -> Option<String>,
     /// The folder for role files of ours; `None`: no role is led to one.
     pub roles: Option<&'a Path>,
+    /// This program, which hooks of converted plugins run through.
+    pub program: &'a Path,
 }
 
 impl Default for Files<'_> {
@@ -139,6 +141,7 @@ impl Default for Files<'_> {
             snapshot: &|_| PathBuf::new(),
             role: &|_| None,
             roles: None,
+            program: Path::new("codex-loadout"),
         }
     }
 }
@@ -525,7 +528,7 @@ impl Lowering<'_> {
             (hook, place.to_string_lossy().into_owned())
         });
         let behind = hooks::of_launch_line(&self.catalog.launch_line);
-        let hooks = hooks::for_config(placed, &behind);
+        let hooks = hooks::for_config(placed, self.files.program, &behind);
         for (event, groups) in hooks {
             match groups {
                 Value::Object(state) => {

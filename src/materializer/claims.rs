@@ -57,6 +57,16 @@ impl Claims {
         self.write(&format!("{root}\n"))
     }
 
+    /// The program that takes this one's place goes on with what this one has claimed.
+    pub(super) fn hand_over(&self) -> io::Result<()> {
+        #[cfg(unix)]
+        if let Some(own) = &*self.own.lock().unwrap_or_else(PoisonError::into_inner) {
+            // The lock lives as long as anybody has the file open.
+            rustix::io::fcntl_setfd(&own.file, rustix::io::FdFlags::empty())?;
+        }
+        Ok(())
+    }
+
     fn write(&self, text: &str) -> io::Result<()> {
         let mut own = self.own.lock().unwrap_or_else(PoisonError::into_inner);
         // Somebody may have removed it: then it says nothing to anybody.

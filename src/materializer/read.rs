@@ -81,10 +81,10 @@ impl Stamp {
 ///
 /// # Errors
 /// As [`read_tree`].
-pub fn stamp(root: &Path, limits: Limits) -> Result<Stamp, ReadError> {
+pub fn stamp(root: &Path, within: &Path, limits: Limits) -> Result<Stamp, ReadError> {
     let mut files = Vec::new();
     let mut newest = None;
-    walk(root, root, limits, &mut |found| {
+    walk(root, within, limits, &mut |found| {
         if let Found::File { name, metadata, .. } = found {
             newest = newest.max(metadata.modified().ok()).max(changed(&metadata));
             files.push(format!("{name}\0{}", facts(&metadata)));
@@ -101,8 +101,8 @@ pub fn stamp(root: &Path, limits: Limits) -> Result<Stamp, ReadError> {
 /// Everything in a folder that a change of its tree would show at.
 ///
 /// # Errors
-/// As [`read_tree`].
-pub fn watched_folders(root: &Path, limits: Limits) -> Result<Targets, ReadError> {
+/// As [`read_tree_within`].
+pub fn watched_folders(root: &Path, within: &Path, limits: Limits) -> Result<Targets, ReadError> {
     let mut targets = Targets::default();
     // If the folder is reached by a link, another one may be put in its place.
     if let (Some(above), Some(name)) = (root.parent(), root.file_name()) {
@@ -111,7 +111,7 @@ pub fn watched_folders(root: &Path, limits: Limits) -> Result<Targets, ReadError
             Names::One(name.to_string_lossy().into_owned()),
         );
     }
-    walk(root, root, limits, &mut |found| {
+    walk(root, within, limits, &mut |found| {
         match found {
             Found::Folder(folder) => targets.folder(folder.to_owned(), Names::All),
             // A link's target may lie in a folder that is not walked otherwise.
@@ -336,7 +336,7 @@ mod tests {
     #[test]
     fn a_stamp_changes_with_the_folder_and_settles() {
         let folder = folder();
-        let take = || stamp(folder.path(), Limits::default()).unwrap();
+        let take = || stamp(folder.path(), folder.path(), Limits::default()).unwrap();
         let first = take();
         assert_eq!(first, take());
         assert!(!first.is_settled(SystemTime::now()));

@@ -65,6 +65,14 @@ impl Store {
         self.claims.appear().map_err(StoreError::at(&self.home))
     }
 
+    /// Lets the program that takes this one's place count as one that uses the store.
+    ///
+    /// # Errors
+    /// [`StoreError`] if the system refuses.
+    pub fn hand_over(&self) -> Result<(), StoreError> {
+        self.claims.hand_over().map_err(StoreError::at(&self.home))
+    }
+
     /// The store in a state folder, for somebody who uses nothing of it.
     #[must_use]
     pub fn to_sweep(home: &Path) -> Self {

@@ -105,7 +105,8 @@ impl Store {
             self.watched.clear();
         }
         // Watched before it is read, so that no change falls between.
-        let watch = watched_folders(&self.tree_path(digest), Limits::default())
+        let tree = self.tree_path(digest);
+        let watch = watched_folders(&tree, &tree, Limits::default())
             .ok()
             .and_then(|targets| Watch::on(&targets));
         let verdict = self.verify_tree(digest);

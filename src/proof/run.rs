@@ -16,7 +16,7 @@ use super::endpoint::Endpoint;
 use crate::catalog::{Catalog, CatalogCache, mention_only};
 use crate::connection::{BriefCodex, UpstreamCommand};
 use crate::interceptors::thread::{START, TURN_COMPLETED};
-use crate::loadouts::{Loadouts, Selected, Trial};
+use crate::loadouts::{Loadouts, Selected, Trial, catalog_for};
 use crate::lowering::{Lowered, hook_events, trial_request, without_servers};
 use crate::resolver::{Plan, Scope};
 use crate::selections::LoadoutRecord;
@@ -70,9 +70,8 @@ async fn on(
         }
     };
     let catalogs = CatalogCache::default();
-    let catalog = catalogs
-        .get(codex.asker(), &upstream.codex_home, &cwd)
-        .await?;
+    let home = &upstream.codex_home;
+    let catalog = catalog_for(&trial.selected(), &catalogs, codex.asker(), home, &cwd).await?;
     let (record, lowered, root) = loadouts.trial(trial, &catalog, upstream).await?;
     let names: Vec<&str> = record.receipt.skill_names().collect();
     let shown = shown(codex, lowered, Some(&root), &catalog.cwd, &names).await;

@@ -44,6 +44,7 @@ impl Bundles {
             stored,
             mount,
             source: plugin.root.clone(),
+            within: plugin.within.clone(),
             conversion: None,
             content: BundleContent::Plugin {
                 id: plugin.id.clone(),
@@ -73,6 +74,7 @@ impl Bundles {
             stored,
             mount,
             source,
+            within: None,
             conversion: None,
             content,
             digest: None,

@@ -56,6 +56,15 @@ pub fn capabilities(catalog: &Catalog) -> Vec<Capability> {
             )
         }));
     }
+    // What they have is not read before one is named.
+    found.extend(catalog.offered.iter().map(|id| Capability {
+        id: id.clone(),
+        kind: CapabilityKind::Plugin,
+        source: "marketplace".to_owned(),
+        enabled: false,
+        version: None,
+        description: None,
+    }));
     let mut skill_names: BTreeMap<&str, usize> = BTreeMap::new();
     for skill in &catalog.skills {
         *skill_names.entry(&skill.name).or_default() += 1;

@@ -167,7 +167,8 @@ pub(super) fn find_plugin<'a>(
             let known = catalog
                 .plugins
                 .iter()
-                .flat_map(|plugin| [plugin.id.as_str(), plugin.name.as_str()]);
+                .flat_map(|plugin| [plugin.id.as_str(), plugin.name.as_str()])
+                .chain(catalog.offered.iter().map(String::as_str));
             return Err(Problem::Unknown {
                 what: "plugin",
                 name: id.to_owned(),

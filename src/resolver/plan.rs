@@ -5,7 +5,7 @@
 //! what is to be kept out: that follows from the user's set at the moment.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use codex_loadout_protocol::receipt::Warning;
 use codex_loadout_protocol::selection::{
@@ -155,6 +155,9 @@ pub struct Bundle {
     pub mount: Option<String>,
     /// The folder it is read from.
     pub source: PathBuf,
+    /// The folder that its links may lead to, if that is a larger one: its marketplace's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<PathBuf>,
     /// How it becomes a bundle, if it was made for Claude.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conversion: Option<ConversionInput>,
@@ -162,6 +165,14 @@ pub struct Bundle {
     pub content: BundleContent,
     /// The digest of its tree, once it was read.
     pub digest: Option<Digest>,
+}
+
+impl Bundle {
+    /// The folder that its links may lead to.
+    #[must_use]
+    pub fn within(&self) -> &Path {
+        self.within.as_deref().unwrap_or(&self.source)
+    }
 }
 
 /// A chosen plugin.

@@ -39,6 +39,7 @@ pub(super) fn plugin(
         enabled,
         blocked: None,
         root: PathBuf::from(format!("/cache/{id}")),
+        within: None,
         description: None,
         installed: true,
         entry: None,

@@ -257,6 +257,79 @@ async fn one_that_codex_has_not_installed_is_taken_from_its_marketplace() {
     );
 }
 
+/// Registers a marketplace of two plugins, of which Codex installs none: one has its skills by a link to a folder of the
+/// marketplace, the other must not be read before it is named.
+fn register_shelf(stage: &Stage) {
+    let shelf = stage.home.path().join("shelf");
+    let manifest = r#"{"name":"shelf","owner":{"name":"o"},"plugins":[{"name":"quiet","source":"./plugins/quiet"},{"name":"loud","source":"./plugins/loud"}]}"#;
+    crate::convert::write(&shelf, ".claude-plugin/marketplace.json", manifest);
+    for name in ["quiet", "loud"] {
+        let manifest = format!("{{\"name\":\"{name}\"}}");
+        crate::convert::write(
+            &shelf,
+            &format!("plugins/{name}/.claude-plugin/plugin.json"),
+            &manifest,
+        );
+    }
+    let hum = "---\nname: hum\ndescription: Hums\n---\n\nHum.\n";
+    crate::convert::write(&shelf, "skills/hum/SKILL.md", hum);
+    std::os::unix::fs::symlink("../../skills", shelf.join("plugins/quiet/skills")).unwrap();
+    let add = ["plugin", "marketplace", "add", shelf.to_str().unwrap()];
+    let added = stage
+        .home
+        .command(stage.home.codex(), &add)
+        .output()
+        .unwrap();
+    assert!(added.status.success(), "{added:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_marketplace_offers_is_listed_started_and_proven() {
+    let stage = Stage::standard().await;
+    register_shelf(&stage);
+    let host = stage.host().await;
+    let listed = host.request("capability/list", json!({})).await.unwrap();
+    let offered = |id: &str| {
+        let mut all = listed["data"].as_array().unwrap().iter();
+        all.find(|entry| entry["id"] == id).cloned()
+    };
+    let quiet = json!({ "id": "quiet@shelf", "kind": "plugin", "source": "marketplace", "enabled": false, "version": null, "description": null });
+    assert_eq!(offered("quiet@shelf"), Some(quiet));
+    assert!(offered("loud@shelf").is_some() && offered("quiet:hum").is_none());
+    let promise = Promise::of_skills(&["quiet:hum"]);
+    for selection in [
+        json!({ "plugins": ["quiet"] }),
+        json!({ "skills": ["quiet:hum"] }),
+        json!({ "skills": ["quiet@shelf:hum"] }),
+    ] {
+        let (thread, receipt) = stage.start(&host, selection.clone()).await;
+        if !selection["plugins"].is_null() {
+            assert_eq!(warnings(&receipt), ["notInstalled"]);
+        }
+        stage.check(&host, &thread, &promise).await;
+        let asked = json!({ "capabilitySelection": selection });
+        host.request("capability/resolve", asked.clone())
+            .await
+            .unwrap();
+        let proof = host
+            .request("thread/capability/prove", asked)
+            .await
+            .unwrap();
+        assert_eq!(proof["differences"], json!([]), "{selection}");
+    }
+    let file = stage.home.path().join("selection.json");
+    std::fs::write(&file, r#"{ "plugins": ["quiet@shelf"] }"#).unwrap();
+    let proven = stage.verb(&["prove", file.to_str().unwrap()]);
+    assert!(proven.status.success(), "{proven:?}");
+    let listed = stage.verb(&["list"]);
+    assert!(String::from_utf8_lossy(&listed.stdout).contains("quiet@shelf"));
+    // A name that is not quite one of them.
+    let error = stage
+        .refused(&host, json!({ "plugins": ["quiet@shelv"] }))
+        .await;
+    assert_eq!(error.data["items"][0]["didYouMean"], json!(["quiet@shelf"]));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_can_not_be_converted_is_refused_and_its_neighbours_are_not() {
     let broken = Plugin::new("broken").for_claude().file(
@@ -305,7 +378,7 @@ fn config_of(stage: &Stage) -> PathBuf {
 }
 
 /// A plugin that says a word when a session starts and forbids a command; and a user's own hook.
-async fn stage_with_hooks() -> Stage {
+pub(crate) async fn stage_with_hooks() -> Stage {
     let hooks = json!({ "hooks": {
         "SessionStart": [{ "hooks": [{ "type": "command", "command": "cat ${CLAUDE_PLUGIN_ROOT}/word.txt" }] }],
         "PreToolUse": [{ "matcher": "Bash", "hooks": [{ "type": "command", "if": "Bash(git push:*)", "command": "echo no >&2; exit 2" }] }]
@@ -421,7 +494,7 @@ async fn a_hook_stays_with_its_thread() {
 }
 
 /// Whether a hook of the thread keeps it from pushing.
-async fn is_blocked(host: &Client, thread: &str) -> bool {
+pub(crate) async fn is_blocked(host: &Client, thread: &str) -> bool {
     let mark = host.mark();
     host.turn(thread, r#"CALL - exec_command {"cmd":"git push origin"}"#)
         .await

@@ -2,7 +2,9 @@
 //! records are lost.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use lab::{Client, Promise};
 use serde_json::{Value, json};
@@ -259,4 +261,49 @@ async fn a_thread_that_went_back_to_native_keeps_its_root_and_can_get_a_loadout_
     host.shutdown().await.unwrap();
     gc(&stage, &[]);
     assert_eq!(entries(&stage, "roots"), 0);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_codex_exec_runs_with_is_used_as_long_as_it_runs() {
+    let stage = Stage::standard().await;
+    let lasting = stage.home.path().join("lasting-codex");
+    // It is handed the thread, and goes on for a while.
+    let script = format!(
+        "#!/bin/sh\nfor word; do if [ \"$word\" = exec ]; then exec sleep 60; fi; done\nexec '{}' \"$@\"\n",
+        stage.home.codex().display()
+    );
+    fs::write(&lasting, script).unwrap();
+    fs::set_permissions(&lasting, fs::Permissions::from_mode(0o755)).unwrap();
+    let selection = json!({ "skills": ["planning"] }).to_string();
+    stage.home.write("selection.json", &selection).unwrap();
+    let selection_file = stage.home.path().join("selection.json");
+    let mut command = stage.home.command(Path::new(PROXY), &["exec", "go"]);
+    command
+        .env("CODEX_LOADOUT_CODEX", &lasting)
+        .env("CODEX_LOADOUT", selection_file);
+    let mut running = command.spawn().unwrap();
+    let roles = stage.home.path().join(".codex-loadout/roles-of-agents");
+    while entries(&stage, "running") == 0 {
+        assert!(running.try_wait().unwrap().is_none());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // Once it has taken our place, it is the one that uses the store.
+    let program = format!("/proc/{}/cmdline", running.id());
+    while !fs::read_to_string(&program).unwrap().starts_with("sleep") {
+        assert!(running.try_wait().unwrap().is_none());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    fs::create_dir_all(&roles).unwrap();
+    fs::write(roles.join("x.toml"), "x").unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(gc(&stage, &["--dry-run"])["roles"], 0);
+    running.kill().unwrap();
+    running.wait().unwrap();
+    let found = gc(&stage, &["--dry-run"]);
+    assert_eq!(
+        found["roles"],
+        entries(&stage, "roles-of-agents"),
+        "{found}"
+    );
 }

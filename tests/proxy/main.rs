@@ -22,6 +22,7 @@ mod frames;
 mod gc;
 mod gemini;
 mod goals;
+mod hooks;
 mod hosts;
 mod independence;
 mod launch_line;

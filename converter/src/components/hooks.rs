@@ -122,7 +122,7 @@ pub(crate) fn convert(context: &Context<'_>) -> ConvertedHooks {
         };
         result.accounts.push(account);
     }
-    if is_adapted {
+    if is_adapted && context.options.adapter.is_none() {
         result
             .files
             .push((adapter, TreeFile::plain(context.target.adapter().program)));

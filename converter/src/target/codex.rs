@@ -4,6 +4,9 @@ mod layout;
 mod manifest;
 mod rules;
 mod servers;
+mod skill_header;
+
+pub use skill_header::SkillHeader;
 
 use super::{Adapter, Commands, HookEvent, HookSubject, HookTool, Hooks, Target, ToolWords};
 use crate::components::servers::definition::{Draft, Transport};

@@ -8,7 +8,7 @@ pub mod hook_trust;
 mod hooks;
 mod layout;
 
-pub use codex::Codex;
+pub use codex::{Codex, SkillHeader};
 pub use gemini::Gemini;
 pub use hooks::{Adapter, HookEvent, HookSubject, HookTool, Hooks};
 pub use layout::{AgentDefinition, AgentTools, Layout, ManifestFacts};

@@ -77,12 +77,10 @@ pub(super) fn placed(command: &str, context: &Context<'_>) -> String {
             .iter()
             .fold(command, |text, name| text.replace(name, folder));
     }
-    if let BundleRoot::At(_) = &context.options.root {
-        if let Some(data) = &context.options.data_folder {
-            command = DATA
-                .iter()
-                .fold(command, |text, name| text.replace(name, data));
-        }
+    if let (BundleRoot::At(_), Some(data)) = (&context.options.root, &context.options.data_folder) {
+        command = DATA
+            .iter()
+            .fold(command, |text, name| text.replace(name, data));
     }
     command
 }
@@ -115,10 +113,10 @@ pub(super) fn exports(context: &Context<'_>, project: bool) -> String {
     exports
 }
 
-/// The command run by the adapter.
+/// The command run by the adapter: the bundle's own, or the program that stands in for it.
 ///
-/// Without Node.js a hook that guards a tool blocks it: a guard that is not there must not let pass. Any other one
-/// warns and lets go.
+/// Where what it needs is not there, a hook that guards a tool blocks it: a guard that is not there must not let pass.
+/// Any other one warns and lets go.
 pub(super) fn adapted(
     command: &str,
     spec: &Map<String, Value>,
@@ -126,15 +124,29 @@ pub(super) fn adapted(
     guards: bool,
     context: &Context<'_>,
 ) -> String {
-    let adapter = match &context.options.root {
-        BundleRoot::At(root) => shell::quoted(&format!("{root}/{adapter}")),
-        BundleRoot::Portable => format!("\"{}/{adapter}\"", context.target.hook_folder()),
+    let (is_there, needs, run) = match &context.options.adapter {
+        Some((program, verb)) => (
+            format!("[ -x {program} ]"),
+            "codex-loadout, which is no longer where it was",
+            format!("{program} {verb}"),
+        ),
+        None => {
+            let folder = match &context.options.root {
+                BundleRoot::At(root) => shell::quoted(&format!("{root}/{adapter}")),
+                BundleRoot::Portable => format!("\"{}/{adapter}\"", context.target.hook_folder()),
+            };
+            (
+                "command -v node >/dev/null 2>&1".to_owned(),
+                "Node.js, and there is no node in PATH",
+                format!("node {folder}"),
+            )
+        }
     };
+    let plugin = context.plugin.name.replace('\'', " ");
     let spec = shell::quoted(&Value::Object(spec.clone()).to_string());
     let command = shell::quoted(command);
     let code = if guards { 2 } else { 1 };
     format!(
-        "command -v node >/dev/null 2>&1 || {{ echo 'A hook of the plugin {} needs Node.js, and there is no node in PATH.' >&2; exit {code}; }}; exec node {adapter} {spec} {command}",
-        context.plugin.name.replace('\'', " ")
+        "{is_there} || {{ echo 'A hook of the plugin {plugin} needs {needs}.' >&2; exit {code}; }}; exec {run} {spec} {command}"
     )
 }

@@ -194,10 +194,11 @@ fn run(draft: &mut Draft<'_, '_>, reach: Option<Reach>) -> Result<Handler, Vec<F
 
     let (matcher, command) = match &spec {
         Some(spec) => {
-            draft.say(
-                Code::HookAdapted,
-                "It runs through the bundle's adapter, which needs Node.js.",
-            );
+            let through = match context.options.adapter {
+                Some(_) => "It runs through codex-loadout.",
+                None => "It runs through the bundle's adapter, which needs Node.js.",
+            };
+            draft.say(Code::HookAdapted, through);
             let also = draft.is("PreToolUse") && reach.as_ref().is_some_and(Reach::differs);
             let matcher = match &reach {
                 Some(reach) => {

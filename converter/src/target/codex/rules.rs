@@ -1,37 +1,17 @@
 //! What Codex refuses in a `SKILL.md`, as measured with 0.169.0.
 
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use super::SkillHeader;
 
 /// Longest name, in characters.
 const NAME_LIMIT: usize = 64;
 /// Longest `plugin:name`, in characters.
 const FULL_NAME_LIMIT: usize = 129;
 
-/// What Codex reads of a header; other keys are nothing to it.
-#[derive(Deserialize)]
-struct Header {
-    name: Option<String>,
-    description: String,
-    #[serde(rename = "metadata")]
-    _metadata: Option<Map<String, Value>>,
-}
-
 /// Why the file would not be loaded, or not under this name.
 pub(super) fn check_skill(plugin: &str, name: &str, text: &str) -> Vec<String> {
-    let yaml = text
-        .strip_prefix("---\n")
-        .and_then(|rest| rest.split_once("\n---\n"));
-    let Some((yaml, _)) = yaml else {
-        return vec!["it does not begin with frontmatter between two lines of `---`".to_owned()];
-    };
-    let header: Header = match serde_saphyr::from_str(yaml) {
+    let header = match SkillHeader::parse(text) {
         Ok(header) => header,
-        Err(error) => {
-            let error = error.to_string();
-            let error = error.lines().next().unwrap_or_default();
-            return vec![format!("its frontmatter is refused: {error}")];
-        }
+        Err(problem) => return vec![problem],
     };
     let mut problems = Vec::new();
     if header.name.as_deref() != Some(name) {
@@ -46,9 +26,6 @@ pub(super) fn check_skill(plugin: &str, name: &str, text: &str) -> Vec<String> {
         problems.push(format!(
             "`{plugin}:{name}` is longer than {FULL_NAME_LIMIT} characters: give it a shorter name in the alias file"
         ));
-    }
-    if header.description.trim().is_empty() {
-        problems.push("it has no description".to_owned());
     }
     problems
 }
