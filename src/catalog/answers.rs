@@ -70,6 +70,15 @@ pub(super) struct SkillsAnswer {
 #[derive(Debug, Deserialize)]
 pub(super) struct SkillsOfFolder {
     pub(super) skills: Vec<ListedSkill>,
+    #[serde(default)]
+    pub(super) errors: Vec<SkillError>,
+}
+
+/// A skill that Codex can't read.
+#[derive(Debug, Deserialize)]
+pub(super) struct SkillError {
+    pub(super) path: PathBuf,
+    pub(super) message: String,
 }
 
 #[derive(Debug, Deserialize)]

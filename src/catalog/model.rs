@@ -21,6 +21,8 @@ pub struct Catalog {
     /// Skills that lie where Codex looks and that it does not list yet, or lists as they were before.
     /// They can't be selected, but they have to be kept out: Codex may show them at any moment.
     pub newcomers: Vec<HostSkill>,
+    /// Skills that Codex can't read: the file, and what it says of it.
+    pub broken_skills: Vec<(PathBuf, String)>,
     /// Plugins that Codex has installed, disabled ones included, and those of marketplaces that were named.
     pub plugins: Vec<InstalledPlugin>,
     /// Ids of other plugins that a marketplace on this machine has, sorted. Only where Codex was asked for them; their

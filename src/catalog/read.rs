@@ -80,11 +80,13 @@ pub(super) async fn read_catalog(
         .into_iter()
         .flat_map(|folder| folder.hooks)
         .collect();
-    let skills = skills
-        .data
-        .into_iter()
-        .flat_map(|folder| folder.skills)
-        .collect();
+    let mut broken_skills = Vec::new();
+    let mut listed = Vec::new();
+    for folder in skills.data {
+        listed.extend(folder.skills);
+        let broken = folder.errors.into_iter();
+        broken_skills.extend(broken.map(|error| (error.path, error.message)));
+    }
     let (codex_home, cwd, conversions, offered) = (
         codex_home.to_owned(),
         cwd.to_owned(),
@@ -96,15 +98,19 @@ pub(super) async fn read_catalog(
         assemble(
             &codex_home,
             &cwd,
-            skills,
+            listed,
             (plugins, &offered),
             (config, requirements),
             hooks,
             &conversions,
         )
     });
+    let assembled = assembled.await;
     assembled
-        .await
+        .map(|catalog| Catalog {
+            broken_skills,
+            ..catalog
+        })
         .map_err(|error| AskError::Plugins(error.to_string()))
 }
 
@@ -244,6 +250,7 @@ fn assemble(
         context_window: config.model_context_window,
         skills: host,
         newcomers: Vec::new(),
+        broken_skills: Vec::new(),
         plugins: installed,
         offered: unread,
         servers: servers.collect(),

@@ -32,6 +32,12 @@ pub(super) enum Problem<'a> {
         id: String,
         why: String,
     },
+    /// A skill that is there, and that Codex can't read.
+    Broken {
+        name: String,
+        file: &'a Path,
+        why: &'a str,
+    },
 }
 
 impl<'a> Problem<'a> {
@@ -84,6 +90,13 @@ pub(super) fn report(problems: Vec<Problem<'_>>) -> Result<(), LoadoutError> {
                     item.did_you_mean = suggest(&item.name);
                 }
                 unknown.push(item);
+            }
+            Problem::Broken { name, file, why } => {
+                sentences.push(format!(
+                    "the skill `{name}` can't be used, Codex says of `{}`: {why}",
+                    file.display()
+                ));
+                unknown.push(ErrorItem::named(name));
             }
             Problem::Ambiguous { what, item } => ambiguous.push((what, item)),
         }
@@ -329,6 +342,18 @@ pub(super) fn find_skill<'a>(
     match fitting.as_slice() {
         [one] => Ok(*one),
         [] => {
+            let is_of = |file: &Path| {
+                let folder = file.parent().and_then(Path::file_name);
+                folder.is_some_and(|folder| folder == name) || file == Path::new(name)
+            };
+            let mut broken = catalog.broken_skills.iter();
+            if let Some((file, why)) = broken.find(|(file, _)| is_of(file)) {
+                return Err(Problem::Broken {
+                    name: name.to_owned(),
+                    file,
+                    why,
+                });
+            }
             let host = catalog.skills.iter().map(|skill| skill.name.as_str());
             let plugins = catalog.plugins.iter().flat_map(|plugin| {
                 plugin

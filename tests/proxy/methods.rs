@@ -286,3 +286,36 @@ async fn a_host_cannot_widen_by_accident() {
     let started = call(&host, "thread/start", params).await;
     assert_eq!(started["reasoningEffort"], "low");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_a_skill_that_codex_can_not_read_it_is_told_what_codex_says() {
+    let stage = Stage::standard().await;
+    let broken = "---\nname: [broken\n---\n";
+    stage
+        .home
+        .write(".agents/skills/broken/SKILL.md", broken)
+        .unwrap();
+    let host = stage.host().await;
+    let selection = json!({ "skills": ["broken", "plannin"] });
+    let error = stage.refused(&host, selection).await;
+    assert_eq!(error.data["kind"], "unknownCapability");
+    assert!(
+        error.message.contains("Codex says of `"),
+        "{}",
+        error.message
+    );
+    assert!(
+        error.message.contains("broken/SKILL.md"),
+        "{}",
+        error.message
+    );
+    assert_eq!(error.data["items"][0]["name"], "broken");
+    assert_eq!(error.data["items"][1]["didYouMean"][0], "planning");
+    let told = host
+        .request("skills/list", json!({ "cwds": [stage.home.project()] }))
+        .await
+        .unwrap();
+    let said = told["data"][0]["errors"][0]["message"].as_str().unwrap();
+    assert!(error.message.contains(said), "{}", error.message);
+    host.shutdown().await.unwrap();
+}
