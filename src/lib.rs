@@ -8,7 +8,7 @@ pub mod wire;
 
 pub mod connection;
 
-pub mod interceptors;
+pub mod messages;
 
 pub mod threads;
 
@@ -26,7 +26,7 @@ pub mod materializer;
 
 pub mod profiles;
 
-pub mod selections;
+pub mod records;
 
 pub mod loadouts;
 
@@ -48,7 +48,7 @@ pub mod control;
 
 pub mod session;
 
-pub mod settings;
+pub mod paths;
 
 pub mod crash_point;
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::bounded_file::open_regular;
-use crate::settings::{private_file, private_temporary_folder};
+use crate::paths::{private_file, private_temporary_folder};
 
 /// What its model provider and its folder are called.
 const NAME: &str = "codex-loadout-throwaway";

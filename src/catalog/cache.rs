@@ -8,12 +8,12 @@ use std::time::{Duration, Instant, SystemTime};
 use dashmap::DashMap;
 
 use super::converted::Conversions;
-use super::inputs::{Seen, Sign, look};
+use super::inputs::{InputState, Sign, look};
 use super::model::Catalog;
 use super::newcomers::newcomers;
 use super::read::{Offered, read_catalog};
 use crate::blocking::{self, READ_WITHIN};
-use crate::connection::{AskError, Asker};
+use crate::connection::{RpcClient, RpcError};
 use crate::freshness::{MAX_AGE, Watch};
 
 /// A request that changes Codex's mind takes effect within this long.
@@ -25,12 +25,12 @@ const FOLDERS: usize = 64;
 const NO_ANSWER_COUNTS: Duration = Duration::from_secs(1);
 
 /// Held while Codex is asked about a folder; when it last gave no answer, and to what.
-type Turn = Arc<tokio::sync::Mutex<Option<(Instant, AskError)>>>;
+type Turn = Arc<tokio::sync::Mutex<Option<(Instant, RpcError)>>>;
 
 /// The catalogs of one connection, by folder.
 #[derive(Debug, Default)]
 pub struct CatalogCache {
-    known: DashMap<PathBuf, Arc<Known>>,
+    known: DashMap<PathBuf, Arc<CachedCatalog>>,
     conversions: Arc<Conversions>,
     /// Questions under way, by folder: the others wait for what Codex says.
     asking: DashMap<PathBuf, Turn>,
@@ -39,7 +39,7 @@ pub struct CatalogCache {
 }
 
 #[derive(Debug)]
-struct Known {
+struct CachedCatalog {
     sign: Sign,
     watch: Option<Watch>,
     catalog: Arc<Catalog>,
@@ -50,57 +50,57 @@ impl CatalogCache {
     /// Everything that could be selected in a folder, now.
     ///
     /// # Errors
-    /// [`AskError`] if Codex has to be asked and does not tell.
+    /// [`RpcError`] if Codex has to be asked and does not tell.
     pub async fn get(
         &self,
-        asker: &Asker,
+        rpc: &RpcClient,
         codex_home: &Path,
         cwd: &Path,
-    ) -> Result<Arc<Catalog>, AskError> {
+    ) -> Result<Arc<Catalog>, RpcError> {
         if let Some(known) = self.fresh(codex_home, cwd).await {
             return Ok(known);
         }
-        self.ask(asker, codex_home, cwd, &Offered::Unasked).await
+        self.ask(rpc, codex_home, cwd, &Offered::Unasked).await
     }
 
     /// As [`Self::get`], with Codex made to look at its folders again, and at what marketplaces have: for names that are
     /// not known. Of what is only offered, plugins of these names and ids are read.
     ///
     /// # Errors
-    /// [`AskError`] if Codex does not tell.
+    /// [`RpcError`] if Codex does not tell.
     pub async fn get_anew(
         &self,
-        asker: &Asker,
+        rpc: &RpcClient,
         codex_home: &Path,
         cwd: &Path,
         plugins: BTreeSet<String>,
-    ) -> Result<Arc<Catalog>, AskError> {
+    ) -> Result<Arc<Catalog>, RpcError> {
         let offered = Offered::Named(plugins);
-        self.ask(asker, codex_home, cwd, &offered).await
+        self.ask(rpc, codex_home, cwd, &offered).await
     }
 
     /// As [`Self::get`], with the ids of what marketplaces have.
     ///
     /// # Errors
-    /// [`AskError`] if Codex does not tell.
+    /// [`RpcError`] if Codex does not tell.
     pub async fn get_with_offered(
         &self,
-        asker: &Asker,
+        rpc: &RpcClient,
         codex_home: &Path,
         cwd: &Path,
-    ) -> Result<Arc<Catalog>, AskError> {
-        self.ask(asker, codex_home, cwd, &Offered::Ids).await
+    ) -> Result<Arc<Catalog>, RpcError> {
+        self.ask(rpc, codex_home, cwd, &Offered::Ids).await
     }
 
     /// Asks Codex, one question about a folder at a time. Whoever waits meanwhile has the answer as well; if none
     /// comes, nobody waits for another one, so that the time for that is not waited for again and again.
     async fn ask(
         &self,
-        asker: &Asker,
+        rpc: &RpcClient,
         codex_home: &Path,
         cwd: &Path,
         offered: &Offered,
-    ) -> Result<Arc<Catalog>, AskError> {
+    ) -> Result<Arc<Catalog>, RpcError> {
         let came = Instant::now();
         if self.asking.len() >= FOLDERS {
             self.asking.retain(|_, turn| Arc::strong_count(turn) > 1);
@@ -117,9 +117,9 @@ impl CatalogCache {
         {
             return Err(error.clone());
         }
-        let read = self.read(asker, codex_home, cwd, offered).await;
+        let read = self.read(rpc, codex_home, cwd, offered).await;
         *no_answer = match &read {
-            Err(error @ AskError::NoAnswer { .. }) => Some((Instant::now(), error.clone())),
+            Err(error @ RpcError::NoAnswer { .. }) => Some((Instant::now(), error.clone())),
             _ => None,
         };
         read
@@ -127,11 +127,11 @@ impl CatalogCache {
 
     async fn read(
         &self,
-        asker: &Asker,
+        rpc: &RpcClient,
         codex_home: &Path,
         cwd: &Path,
         offered: &Offered,
-    ) -> Result<Arc<Catalog>, AskError> {
+    ) -> Result<Arc<Catalog>, RpcError> {
         self.known.remove(cwd);
         // Watched from before Codex is asked, so that no change falls between.
         let before = look_around(codex_home, cwd).await;
@@ -140,12 +140,12 @@ impl CatalogCache {
             None => (None, None, Vec::new()),
         };
         let read_at = Instant::now();
-        let catalog = read_catalog(asker, codex_home, cwd, offered, &self.conversions).await?;
+        let catalog = read_catalog(rpc, codex_home, cwd, offered, &self.conversions).await?;
         let catalog = Arc::new(with_newcomers(catalog, skills).await);
         let Some(sign) = sign.filter(|_| self.is_settled(read_at)) else {
             return Ok(catalog);
         };
-        let known = Arc::new(Known {
+        let known = Arc::new(CachedCatalog {
             sign,
             watch,
             catalog: catalog.clone(),
@@ -189,7 +189,7 @@ impl CatalogCache {
     }
 }
 
-impl Known {
+impl CachedCatalog {
     /// Whether every file is as it was when Codex was asked.
     async fn is_fresh(&self, codex_home: &Path, cwd: &Path) -> bool {
         match &self.watch {
@@ -202,7 +202,7 @@ impl Known {
 }
 
 /// Looks at the files where that holds up nobody, and keeps an eye on them.
-async fn look_around(codex_home: &Path, cwd: &Path) -> Option<(Seen, Option<Watch>)> {
+async fn look_around(codex_home: &Path, cwd: &Path) -> Option<(InputState, Option<Watch>)> {
     let (codex_home, cwd) = (codex_home.to_owned(), cwd.to_owned());
     let looked = blocking::within(READ_WITHIN, move || {
         let seen = look(&codex_home, &cwd)?;
@@ -230,7 +230,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn those_who_wait_for_a_codex_that_does_not_answer_wait_together() {
         let (near, _far) = tokio::io::duplex(1024 * 1024);
-        let asker = Asker::new("own/".to_owned(), write_frames(near).0);
+        let rpc = RpcClient::new("own/".to_owned(), write_frames(near).0);
         let home = tempfile::tempdir().unwrap();
         let cache = CatalogCache::default();
         let begin = tokio::time::Instant::now();
@@ -238,12 +238,12 @@ mod tests {
             let answer = match force {
                 true => {
                     cache
-                        .get_anew(&asker, home.path(), home.path(), BTreeSet::new())
+                        .get_anew(&rpc, home.path(), home.path(), BTreeSet::new())
                         .await
                 }
-                false => cache.get(&asker, home.path(), home.path()).await,
+                false => cache.get(&rpc, home.path(), home.path()).await,
             };
-            assert!(matches!(answer, Err(AskError::NoAnswer { .. })));
+            assert!(matches!(answer, Err(RpcError::NoAnswer { .. })));
             begin.elapsed().as_secs()
         };
         let waits = join_all([false, false, true, false, true].map(wait)).await;

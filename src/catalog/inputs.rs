@@ -30,7 +30,7 @@ pub(super) struct Sign {
 }
 
 /// What was seen.
-pub(super) struct Seen {
+pub(super) struct InputState {
     pub(super) sign: Sign,
     /// What to watch to know that it changes.
     pub(super) targets: Targets,
@@ -39,8 +39,8 @@ pub(super) struct Seen {
 }
 
 /// Looks at everything that a thread's folder depends on. `None` if there is too much to look at.
-pub(super) fn look(codex_home: &Path, cwd: &Path) -> Option<Seen> {
-    let mut look = Look::default();
+pub(super) fn look(codex_home: &Path, cwd: &Path) -> Option<InputState> {
+    let mut look = InputScan::default();
     let user = std::env::home_dir().unwrap_or_default();
     for folder in [codex_home.to_owned(), PathBuf::from(ADMIN_FOLDER)] {
         look.files_of(&folder, is_config);
@@ -67,7 +67,7 @@ pub(super) fn look(codex_home: &Path, cwd: &Path) -> Option<Seen> {
             look.deep(&folder.join(".codex/skills"), DEPTH)?;
         }
     }
-    Some(Seen {
+    Some(InputState {
         sign: look.sign(),
         targets: look.targets,
         skills: look.skills,
@@ -93,7 +93,7 @@ impl Sign {
 }
 
 #[derive(Default)]
-struct Look {
+struct InputScan {
     facts: Vec<String>,
     entries: usize,
     newest: Option<SystemTime>,
@@ -102,7 +102,7 @@ struct Look {
     skills: Vec<PathBuf>,
 }
 
-impl Look {
+impl InputScan {
     /// One file; that it is not there is a fact too.
     fn file(&mut self, path: &Path) {
         self.facts_of(path);

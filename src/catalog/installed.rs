@@ -14,7 +14,7 @@ use super::mention_only::is_mention_only;
 use super::model::{Conversion, InstalledPlugin, Parts, PluginServer, PluginSkill};
 use super::plugin_folder::PluginFolder;
 use crate::bounded_file::read_at_most;
-use crate::settings;
+use crate::paths;
 
 /// The version Codex reports, if its folder is there; else what Codex would take:
 /// `local`, or the last by name.
@@ -44,7 +44,7 @@ pub(super) fn installed_root(plugin_folder: &Path, plugin: &ListedPlugin) -> Opt
 const TRUSTED: &str = "trusted";
 
 /// What Codex told, besides the list of plugins.
-pub(super) struct Told<'a> {
+pub(super) struct CodexAnswers<'a> {
     /// The skills of plugins.
     pub(super) skills: &'a [ListedSkill],
     pub(super) config: &'a Config,
@@ -57,10 +57,10 @@ pub(super) fn read_plugin(
     market: &Marketplace,
     plugin: &ListedPlugin,
     root: PathBuf,
-    told: &Told<'_>,
+    told: &CodexAnswers<'_>,
 ) -> InstalledPlugin {
     // Without a state folder nothing can be given to a thread anyway.
-    let data_folder = settings::data_folder(&plugin.id).unwrap_or_default();
+    let data_folder = paths::data_folder(&plugin.id).unwrap_or_default();
     let folder = PluginFolder::read(&root, &plugin.name, &data_folder).unwrap_or_else(|error| {
         // Codex loads nothing of such a plugin either.
         tracing::warn!(plugin = plugin.id, %error, "the plugin's folder can't be read");
@@ -150,7 +150,7 @@ fn entry(market: &Marketplace, plugin: &str) -> Option<Map<String, Value>> {
     entry?.as_object().cloned()
 }
 
-impl Told<'_> {
+impl CodexAnswers<'_> {
     /// Whether the user has a plugin's MCP server switched on.
     fn runs(&self, plugin: &ListedPlugin, server: &str) -> bool {
         let plugins = self.config.plugins.as_ref();

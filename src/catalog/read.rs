@@ -11,14 +11,14 @@ use super::answers::{
     PLUGIN_INSTALLED, PLUGIN_LIST, PluginsAnswer, REQUIREMENTS_READ, SKILLS_LIST, SkillsAnswer,
 };
 use super::converted::Conversions;
-use super::installed::{Told, installed_root, read_plugin};
+use super::installed::{CodexAnswers, installed_root, read_plugin};
 use super::manifest::MANIFESTS;
 use super::mention_only::is_mention_only;
 use super::model::{Catalog, ConfigServer, HostHook, HostSkill, InstalledPlugin, SkillScope};
 use super::policy::{Policy, RequirementsAnswer, launch_line, plugins_in, requirements_text};
 use super::roles::{role_folders, roles};
 use crate::blocking::{self, READ_WITHIN};
-use crate::connection::{AskError, Asker};
+use crate::connection::{RpcClient, RpcError};
 
 /// What of the plugins that Codex has not installed is part of a catalog.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,14 +49,14 @@ impl Offered {
 /// asked, and only folders of plugins that it does not list are read here.
 ///
 /// # Errors
-/// [`AskError`] if Codex refuses, or answers in a shape that is not known.
+/// [`RpcError`] if Codex refuses, or answers in a shape that is not known.
 pub(super) async fn read_catalog(
-    asker: &Asker,
+    rpc: &RpcClient,
     codex_home: &Path,
     cwd: &Path,
     offered: &Offered,
     conversions: &Arc<Conversions>,
-) -> Result<Catalog, AskError> {
+) -> Result<Catalog, RpcError> {
     // Not by force unless it has to be: that shows newcomers to every thread that begins a turn just now.
     let is_anew = matches!(offered, Offered::Named(_));
     let skills = json!({ "cwds": [cwd], "forceReload": is_anew });
@@ -69,11 +69,11 @@ pub(super) async fn read_catalog(
     let config = json!({ "cwd": cwd, "includeLayers": true });
     let hooks = json!({ "cwds": [cwd] });
     let (skills, plugins, config, hooks, requirements) = tokio::try_join!(
-        asker.ask::<SkillsAnswer>(SKILLS_LIST, &skills),
-        asker.ask::<PluginsAnswer>(which_plugins, &plugins),
-        asker.ask::<ConfigAnswer>(CONFIG_READ, &config),
-        told_hooks(asker, &hooks),
-        told_requirements(asker),
+        rpc.ask::<SkillsAnswer>(SKILLS_LIST, &skills),
+        rpc.ask::<PluginsAnswer>(which_plugins, &plugins),
+        rpc.ask::<ConfigAnswer>(CONFIG_READ, &config),
+        told_hooks(rpc, &hooks),
+        told_requirements(rpc),
     )?;
     let hooks = hooks
         .data
@@ -111,13 +111,13 @@ pub(super) async fn read_catalog(
             broken_skills,
             ..catalog
         })
-        .map_err(|error| AskError::Plugins(error.to_string()))
+        .map_err(|error| RpcError::Plugins(error.to_string()))
 }
 
 /// A Codex that does not tell of hooks has none that could be trusted.
-async fn told_hooks(asker: &Asker, params: &Value) -> Result<HooksAnswer, AskError> {
-    match asker.ask(HOOKS_LIST, params).await {
-        Err(AskError::Refused { .. }) => Ok(HooksAnswer::default()),
+async fn told_hooks(rpc: &RpcClient, params: &Value) -> Result<HooksAnswer, RpcError> {
+    match rpc.ask(HOOKS_LIST, params).await {
+        Err(RpcError::Refused { .. }) => Ok(HooksAnswer::default()),
         told => told,
     }
 }
@@ -125,12 +125,12 @@ async fn told_hooks(asker: &Asker, params: &Value) -> Result<HooksAnswer, AskErr
 /// What an administrator says of every thread.
 ///
 /// # Errors
-/// [`AskError`] if Codex refuses: it can't read a layer either.
-pub async fn read_policy(asker: &Asker, cwd: &Path) -> Result<Policy, AskError> {
+/// [`RpcError`] if Codex refuses: it can't read a layer either.
+pub async fn read_policy(rpc: &RpcClient, cwd: &Path) -> Result<Policy, RpcError> {
     let config = json!({ "cwd": cwd, "includeLayers": true });
     let (config, requirements) = tokio::try_join!(
-        asker.ask::<ConfigAnswer>(CONFIG_READ, &config),
-        told_requirements(asker),
+        rpc.ask::<ConfigAnswer>(CONFIG_READ, &config),
+        told_requirements(rpc),
     )?;
     let layers = config.layers.unwrap_or_default();
     Ok(Policy::of(
@@ -141,9 +141,9 @@ pub async fn read_policy(asker: &Asker, cwd: &Path) -> Result<Policy, AskError> 
 }
 
 /// A Codex that does not tell of requirements has none.
-async fn told_requirements(asker: &Asker) -> Result<RequirementsAnswer, AskError> {
-    match asker.ask(REQUIREMENTS_READ, &json!({})).await {
-        Err(AskError::Refused { .. }) => Ok(RequirementsAnswer::default()),
+async fn told_requirements(rpc: &RpcClient) -> Result<RequirementsAnswer, RpcError> {
+    match rpc.ask(REQUIREMENTS_READ, &json!({})).await {
+        Err(RpcError::Refused { .. }) => Ok(RequirementsAnswer::default()),
         told => told,
     }
 }
@@ -166,7 +166,7 @@ fn assemble(
     let (of_plugins, of_host): (Vec<_>, Vec<_>) = skills
         .into_iter()
         .partition(|skill| skill.plugin_id.is_some() || skill.path.starts_with(&cache));
-    let told = Told {
+    let told = CodexAnswers {
         skills: &of_plugins,
         config: &config,
         hooks: &hooks,

@@ -9,15 +9,15 @@ use anyhow::Result;
 use crate::connection::{UpstreamCommand, exit_code, host_stdio};
 use crate::loadouts::{LaunchCarriers, Loadouts};
 use crate::profiles::LaunchLine;
-use crate::session::work::{CodexCommand, Work};
-use crate::{session, settings};
+use crate::session::request_handlers::{CodexCommand, RequestHandlers};
+use crate::{paths, session};
 
 /// Stands between the host on stdio and Codex until Codex ends; the exit code is Codex's.
 pub(super) fn run(codex: Option<PathBuf>, line: LaunchLine) -> Result<ExitCode> {
     let command = UpstreamCommand::find(codex)?;
-    let launch = LaunchCarriers::new(&line, &settings::carried())?;
+    let launch = LaunchCarriers::new(&line, &paths::carried())?;
     let arguments = line.arguments;
-    let loadouts = Arc::new(Loadouts::new(settings::state_home()?));
+    let loadouts = Arc::new(Loadouts::new(paths::state_home()?));
     // One thread: waking another one would cost a frame more than all that is done with it. File work
     // that may take long goes to threads of its own.
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -33,11 +33,11 @@ pub(super) fn run(codex: Option<PathBuf>, line: LaunchLine) -> Result<ExitCode> 
             command: command.clone(),
             arguments: arguments.clone(),
         };
-        let work = |asker| Work::new(kept, asker, codex, launch);
-        let status = session::run(input, output, upstream, work).await?;
+        let handlers = |rpc| RequestHandlers::new(kept, rpc, codex, launch);
+        let status = session::run(input, output, upstream, handlers).await?;
         Ok::<_, anyhow::Error>(status)
     })?;
-    loadouts.clear_spares();
+    loadouts.empty_root_pool();
     // A read of stdin that never ends must not keep the process.
     runtime.shutdown_background();
     end_by_the_same_signal(status);

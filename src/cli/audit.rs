@@ -10,10 +10,10 @@ use super::arguments::Audit;
 use super::table::columns;
 use super::verbs::pretty;
 use crate::loadouts::Loadouts;
-use crate::settings;
+use crate::paths;
 
 pub(super) async fn audit(arguments: Audit) -> Result<String> {
-    let loadouts = Loadouts::new(settings::state_home()?);
+    let loadouts = Loadouts::new(paths::state_home()?);
     let mut wanted = CapabilityAuditListParams {
         since: arguments.since,
         thread_id: arguments.thread,

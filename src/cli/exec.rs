@@ -21,25 +21,25 @@ use super::hand_over;
 use super::verbs::resolved;
 use crate::catalog::CatalogCache;
 use crate::connection::{BriefCodex, UpstreamCommand};
-use crate::interceptors::thread::{RESUME, START};
 use crate::loadouts::{
     Launch, LaunchCarriers, Loadouts, Recorded, Selected, catalog_for, read_params,
 };
 use crate::lowering::MergeMode;
+use crate::messages::thread::{RESUME, START};
+use crate::paths;
 use crate::profiles::{LaunchLine, Requested};
-use crate::selections::{Lineage, ThreadRecord};
-use crate::settings;
+use crate::records::{Lineage, ThreadRecord};
 use crate::wire::Frame;
 
 /// Hands a line to Codex: with the loadout that holds for it, or refuses it.
 pub(super) fn run(codex: Option<PathBuf>, line: LaunchLine) -> Result<ExitCode> {
-    let launch = LaunchCarriers::new(&line, &settings::carried())?;
+    let launch = LaunchCarriers::new(&line, &paths::carried())?;
     let arguments = line.arguments;
     let found = door(&arguments);
     if found == Door::None {
         return hand_over::run(codex, &arguments);
     }
-    let loadouts = Arc::new(Loadouts::new(settings::state_home()?));
+    let loadouts = Arc::new(Loadouts::new(paths::state_home()?));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -52,7 +52,7 @@ pub(super) fn run(codex: Option<PathBuf>, line: LaunchLine) -> Result<ExitCode> 
         };
         there.line(&found).await
     })?;
-    loadouts.clear_spares();
+    loadouts.empty_root_pool();
     loadouts.hand_over()?;
     drop(runtime);
     hand_over::run(codex, with_loadout.as_deref().unwrap_or(&arguments))
@@ -112,7 +112,7 @@ impl Doors<'_> {
             self.refuse_recorded("`codex exec resume`", None).await?;
             return Ok(None);
         }
-        let home = settings::codex_home();
+        let home = paths::codex_home();
         Ok(match self.loadouts.recorded(thread, &home).await? {
             Recorded::Loadout(record) => Some(*record),
             Recorded::Native => None,
@@ -124,9 +124,9 @@ impl Doors<'_> {
     async fn refuse_recorded(&self, verb: &str, thread: Option<&str>) -> Result<()> {
         let id = thread.filter(|thread| uuid::Uuid::parse_str(thread).is_ok());
         let Some(id) = id else {
-            let selections = self.loadouts.existing_selections().await?;
-            let has_threads = match selections {
-                Some(selections) => !selections.threads().await?.is_empty(),
+            let records = self.loadouts.existing_records().await?;
+            let has_threads = match records {
+                Some(records) => !records.threads().await?.is_empty(),
                 None => false,
             };
             if !has_threads {
@@ -149,7 +149,7 @@ impl Doors<'_> {
     }
 
     async fn recorded_by_id(&self, id: &str) -> Result<bool> {
-        let recorded = self.loadouts.recorded(id, &settings::codex_home()).await?;
+        let recorded = self.loadouts.recorded(id, &paths::codex_home()).await?;
         Ok(matches!(recorded, Recorded::Loadout(_)))
     }
 
@@ -188,10 +188,10 @@ impl Doors<'_> {
         selected: Selected,
         cwd: &Path,
     ) -> Result<(String, Vec<OsString>)> {
-        let (asker, upstream) = (codex.asker(), codex.info());
+        let (rpc, upstream) = (codex.rpc(), codex.info());
         let catalogs = CatalogCache::default();
         let home = &upstream.codex_home;
-        let catalog = catalog_for(&selected, &catalogs, asker, home, cwd).await?;
+        let catalog = catalog_for(&selected, &catalogs, rpc, home, cwd).await?;
         // Read-only, so that Codex marks no project as trusted for it: the run says its own.
         let mut params = json!({ "cwd": cwd, "sandbox": "read-only" });
         let request = frame(START, &params);
@@ -205,7 +205,7 @@ impl Doors<'_> {
             .loadouts
             .bare(&frame(START, &params), mode, &catalog, upstream)?;
         let bare: Value = serde_json::from_slice(&bare)?;
-        let started: Value = match asker.ask(START, &bare["params"]).await {
+        let started: Value = match rpc.ask(START, &bare["params"]).await {
             Ok(started) => started,
             Err(error) => {
                 self.loadouts.discard(launch.record).await;
@@ -223,17 +223,14 @@ impl Doors<'_> {
             inherited_from: None,
             loadout: launch.record,
         };
-        let selections = self.loadouts.selections().await?;
-        selections
+        let records = self.loadouts.records().await?;
+        records
             .put_thread(&record, AuditEvent::Start, &cause)
             .await?;
         // A thread without a turn has a session file only once it was archived.
         let named = json!({ "threadId": thread });
         for method in ["thread/archive", "thread/unarchive"] {
-            let _: Value = asker
-                .ask(method, &named)
-                .await
-                .map_err(LoadoutError::from)?;
+            let _: Value = rpc.ask(method, &named).await.map_err(LoadoutError::from)?;
         }
         Ok((thread, config_flags(&sent)))
     }
@@ -259,7 +256,7 @@ impl Doors<'_> {
             None => record.loadout.cwd.clone(),
         };
         let catalogs = CatalogCache::default();
-        let catalog = catalogs.get(codex.asker(), &upstream.codex_home, &cwd);
+        let catalog = catalogs.get(codex.rpc(), &upstream.codex_home, &cwd);
         let catalog = catalog.await.map_err(LoadoutError::from)?;
         let request = frame(RESUME, &json!({ "threadId": record.thread_id }));
         let again = self.loadouts.again(
@@ -281,8 +278,8 @@ impl Doors<'_> {
             loadout: launch.record,
             ..record
         };
-        let selections = self.loadouts.selections().await?;
-        selections
+        let records = self.loadouts.records().await?;
+        records
             .put_thread(&record, AuditEvent::Resume, "exec resume")
             .await?;
         Ok(config)

@@ -9,10 +9,10 @@ use super::arguments::Gc;
 use super::table::columns;
 use super::verbs::pretty;
 use crate::loadouts::{Collected, Loadouts};
-use crate::settings;
+use crate::paths;
 
 pub(super) async fn gc(arguments: Gc) -> Result<String> {
-    let loadouts = Arc::new(Loadouts::new(settings::state_home()?));
+    let loadouts = Arc::new(Loadouts::new(paths::state_home()?));
     let collected = loadouts
         .collect(arguments.audit_age, arguments.dry_run)
         .await?;

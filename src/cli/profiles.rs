@@ -15,11 +15,11 @@ use super::selection_file::read_stdin;
 use super::table::columns;
 use super::verbs::{pretty, resolved};
 use crate::loadouts::{Loadouts, read_selection};
+use crate::paths;
 use crate::profiles::folders;
-use crate::settings;
 
 fn loadouts() -> Result<Arc<Loadouts>> {
-    Ok(Arc::new(Loadouts::new(settings::state_home()?)))
+    Ok(Arc::new(Loadouts::new(paths::state_home()?)))
 }
 
 fn folder(place: &Place) -> Result<PathBuf> {

@@ -24,9 +24,9 @@ use crate::control::{self, Control};
 use crate::doctor::{self, Finding};
 use crate::loadouts::{LaunchCarriers, Loadouts};
 use crate::lowering::{PolicyMeaning, policy_meaning};
+use crate::paths;
 use crate::profiles::LaunchLine;
 use crate::proof::{self, Subject};
-use crate::settings;
 
 /// How much of a description fits a line.
 const DESCRIPTION: usize = 60;
@@ -104,7 +104,7 @@ fn told(rule: &Rule) -> String {
 /// The proof for people or programs, and whether it holds.
 pub(super) async fn prove(arguments: Prove) -> Result<(String, bool)> {
     let cwd = arguments.folder.cwd.as_deref().map(resolved).transpose()?;
-    let loadouts = Arc::new(Loadouts::new(settings::state_home()?));
+    let loadouts = Arc::new(Loadouts::new(paths::state_home()?));
     let file = arguments.subject.as_deref().map(PathBuf::from);
     let is_file = |file: &PathBuf| file.as_os_str() == "-" || file.is_file();
     let selection = match (&file, arguments.subject) {
@@ -220,7 +220,7 @@ async fn policy_in_force(command: &UpstreamCommand) -> Result<Vec<PolicyMeaning>
         .await
         .map_err(|error| error.message)?;
     let cwd = std::env::current_dir().unwrap_or_default();
-    let policy = read_policy(codex.asker(), &cwd).await;
+    let policy = read_policy(codex.rpc(), &cwd).await;
     codex.end().await;
     let policy = policy.map_err(|error| error.to_string())?;
     Ok(policy_meaning(&policy))
@@ -231,9 +231,7 @@ pub(super) async fn threads(arguments: Threads) -> Result<String> {
         profile: arguments.profile,
         plugin: arguments.plugin,
     };
-    let threads = Loadouts::new(settings::state_home()?)
-        .threads(&wanted)
-        .await?;
+    let threads = Loadouts::new(paths::state_home()?).threads(&wanted).await?;
     if arguments.output.json {
         return pretty(&Page::whole(threads));
     }
@@ -261,9 +259,9 @@ fn thread_row(thread: &ThreadLoadout) -> Vec<String> {
 }
 
 pub(super) async fn show(arguments: Show) -> Result<String> {
-    let loadouts = Loadouts::new(settings::state_home()?);
+    let loadouts = Loadouts::new(paths::state_home()?);
     let recorded = loadouts
-        .recorded(&arguments.thread, &settings::codex_home())
+        .recorded(&arguments.thread, &paths::codex_home())
         .await?;
     let receipt = recorded.or_unknown(&arguments.thread)?.loadout.receipt;
     if arguments.output.json {
@@ -277,15 +275,15 @@ async fn ask(folder: Folder, method: &str, mut params: Value) -> Result<Value> {
     if let Some(cwd) = folder.cwd {
         params["cwd"] = json!(resolved(&cwd)?);
     }
-    let loadouts = Arc::new(Loadouts::new(settings::state_home()?));
+    let loadouts = Arc::new(Loadouts::new(paths::state_home()?));
     let command = UpstreamCommand::find(folder.codex)?;
     let codex = BriefCodex::start(&command, &["app-server".into()]).await?;
     let (_upstream, watching) = watch::channel(Some(codex.info().clone()));
-    let asker = codex.asker().clone();
-    let launch = LaunchCarriers::new(&LaunchLine::default(), &settings::carried())?;
+    let rpc = codex.rpc().clone();
+    let launch = LaunchCarriers::new(&LaunchLine::default(), &paths::carried())?;
     let control = Control::new(control::Context {
         loadouts,
-        asker,
+        rpc,
         catalogs: Arc::default(),
         applied: Arc::default(),
         upstream: watching,

@@ -8,11 +8,11 @@ use codex_loadout_protocol::{ErrorKind, LoadoutError};
 use serde_json::json;
 use tokio::process::Child;
 
-use super::asking::Asker;
 use super::child::{Upstream, UpstreamCommand};
 use super::frame_reader::FrameReader;
 use super::frame_writer::{FrameWriter, write_frames};
-use crate::interceptors::initialize::{self, UpstreamInfo};
+use super::rpc_client::RpcClient;
+use crate::messages::initialize::{self, UpstreamInfo};
 use crate::wire::{Frame, FrameKind};
 
 const OWN_IDS: &str = "codex-loadout/";
@@ -22,7 +22,7 @@ const OWN_IDS: &str = "codex-loadout/";
 pub struct BriefCodex {
     child: Child,
     writer: FrameWriter,
-    asker: Arc<Asker>,
+    rpc: Arc<RpcClient>,
     info: UpstreamInfo,
     said: Arc<Mutex<Vec<Frame>>>,
 }
@@ -47,10 +47,10 @@ impl BriefCodex {
             LoadoutError::new(ErrorKind::UnsupportedUpstream, message).with_hint(hint)
         })?;
         let (writer, _) = write_frames(stdin);
-        let asker = Arc::new(Asker::new(OWN_IDS.to_owned(), writer.clone()));
+        let rpc = Arc::new(RpcClient::new(OWN_IDS.to_owned(), writer.clone()));
         let said = Arc::<Mutex<Vec<Frame>>>::default();
         let mut reader = FrameReader::new(stdout);
-        let (answers, heard) = (asker.clone(), said.clone());
+        let (answers, heard) = (rpc.clone(), said.clone());
         tokio::spawn(async move {
             while let Some(batch) = reader.next().await {
                 for frame in batch {
@@ -68,7 +68,7 @@ impl BriefCodex {
         });
         let client = json!({ "name": "codex-loadout", "title": "codex-loadout", "version": env!("CARGO_PKG_VERSION") });
         let hello = json!({ "clientInfo": client, "capabilities": { "experimentalApi": true } });
-        let answer: initialize::Answer = asker.ask(initialize::METHOD, &hello).await?;
+        let answer: initialize::Answer = rpc.ask(initialize::METHOD, &hello).await?;
         let info = answer.info().ok_or_else(|| {
             LoadoutError::new(
                 ErrorKind::UnsupportedUpstream,
@@ -80,7 +80,7 @@ impl BriefCodex {
         Ok(Self {
             child,
             writer,
-            asker,
+            rpc,
             info,
             said,
         })
@@ -88,8 +88,8 @@ impl BriefCodex {
 
     /// Asks it.
     #[must_use]
-    pub fn asker(&self) -> &Arc<Asker> {
-        &self.asker
+    pub fn rpc(&self) -> &Arc<RpcClient> {
+        &self.rpc
     }
 
     /// Which Codex it is.
@@ -116,7 +116,7 @@ impl BriefCodex {
     }
 }
 
-fn hand_in(answers: &Asker, frame: Frame) {
+fn hand_in(answers: &RpcClient, frame: Frame) {
     let id: String = serde_json::from_str(frame.id_json()).unwrap_or_default();
     if let Some(Ok(number)) = id.strip_prefix(OWN_IDS).map(str::parse) {
         answers.answered(number, frame);

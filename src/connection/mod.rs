@@ -3,18 +3,18 @@
 //! Every queue is bounded by bytes or batches. Nothing here waits for one side
 //! while it keeps the other from being read: see [`FrameWriter`].
 
-mod asking;
 mod brief;
 mod child;
 mod frame_reader;
 mod frame_writer;
 mod reentry;
+mod rpc_client;
 mod stdio;
 
-pub use asking::{AskError, Asker};
 pub use brief::BriefCodex;
 pub use child::{CODEX_VARIABLE, Upstream, UpstreamCommand, UpstreamError, exit_code};
 pub use frame_reader::FrameReader;
 pub use frame_writer::{FrameWriter, write_frames};
 pub use reentry::Start;
+pub use rpc_client::{RpcClient, RpcError};
 pub use stdio::host_stdio;

@@ -8,7 +8,7 @@ use jsonrpsee::RpcModule;
 use tokio::sync::watch;
 
 use super::methods::{Context, table};
-use crate::interceptors::initialize::UpstreamInfo;
+use crate::messages::initialize::UpstreamInfo;
 use crate::wire::{Frame, RawObject, answer_frame};
 
 /// A host that asks before it has sent `initialize` is told so after this long: its answer may be under way.

@@ -33,9 +33,9 @@ use tokio::sync::watch;
 
 use super::answer::wait_for_upstream;
 use crate::catalog::CatalogCache;
-use crate::connection::{AskError, Asker};
-use crate::interceptors::initialize::UpstreamInfo;
+use crate::connection::{RpcClient, RpcError};
 use crate::loadouts::{AppliedConfigs, Chosen, LaunchCarriers, Loadouts, Recorded, catalog_for};
+use crate::messages::initialize::UpstreamInfo;
 use crate::profiles::Requested;
 use crate::resolver::{self, capabilities};
 
@@ -45,7 +45,7 @@ pub struct Context {
     /// The loadouts of the user.
     pub loadouts: Arc<Loadouts>,
     /// Asks Codex.
-    pub asker: Arc<Asker>,
+    pub rpc: Arc<RpcClient>,
     /// What there is.
     pub catalogs: Arc<CatalogCache>,
     /// What the loaded threads of this connection were told.
@@ -158,8 +158,8 @@ async fn list(
 ) -> Result<Page<Capability>, LoadoutError> {
     let upstream = context.upstream().await?;
     let cwd = folder(params.cwd)?;
-    let (asker, home) = (&context.asker, &upstream.codex_home);
-    let catalog = context.catalogs.get_with_offered(asker, home, &cwd).await?;
+    let (rpc, home) = (&context.rpc, &upstream.codex_home);
+    let catalog = context.catalogs.get_with_offered(rpc, home, &cwd).await?;
     Ok(Page::whole(capabilities(&catalog)))
 }
 
@@ -208,8 +208,8 @@ async fn resolve(
     };
     let selection = &selected.expanded.selection;
     let upstream = context.upstream().await?;
-    let (catalogs, asker) = (&context.catalogs, &context.asker);
-    let catalog = catalog_for(&selected, catalogs, asker, &upstream.codex_home, &cwd).await?;
+    let (catalogs, rpc) = (&context.catalogs, &context.rpc);
+    let catalog = catalog_for(&selected, catalogs, rpc, &upstream.codex_home, &cwd).await?;
     let resolved = context
         .loadouts
         .resolve(selection, &catalog, upstream.version)
@@ -238,7 +238,7 @@ async fn read(
             stale: false,
         },
         Recorded::Native => {
-            known_to_codex(&params.thread_id, &context.asker).await?;
+            known_to_codex(&params.thread_id, &context.rpc).await?;
             ThreadCapabilityReadResult {
                 capability_selection: None,
                 stale: false,
@@ -251,11 +251,11 @@ async fn read(
     };
     let catalog = context
         .catalogs
-        .get(&context.asker, &upstream.codex_home, &binding.cwd)
+        .get(&context.rpc, &upstream.codex_home, &binding.cwd)
         .await?;
     let now = context
         .loadouts
-        .told_now(&binding.loadout, &catalog, &upstream)?;
+        .lowered_now(&binding.loadout, &catalog, &upstream)?;
     read.stale = !binding.untold(&now.config).is_empty();
     if let Some(receipt) = &mut read.capability_selection {
         receipt.hooks = resolver::hooks(&binding.loadout.plan, &catalog);
@@ -267,10 +267,10 @@ async fn read(
 ///
 /// # Errors
 /// `threadNotFound` if it has not.
-pub(crate) async fn known_to_codex(thread: &str, asker: &Asker) -> Result<Value, LoadoutError> {
+pub(crate) async fn known_to_codex(thread: &str, rpc: &RpcClient) -> Result<Value, LoadoutError> {
     let question = json!({ "threadId": thread });
-    match asker.ask("thread/read", &question).await {
-        Err(AskError::Refused { .. }) => {
+    match rpc.ask("thread/read", &question).await {
+        Err(RpcError::Refused { .. }) => {
             let message = format!("Codex has no thread `{thread}`");
             Err(LoadoutError::new(ErrorKind::ThreadNotFound, message)
                 .with_hint("`thread/list` shows those that it has.")

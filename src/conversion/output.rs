@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::modes::Modes;
 use crate::bundle::Tree;
-use crate::settings::private_temporary_folder;
+use crate::paths::private_temporary_folder;
 
 /// A bundle can't be written.
 #[derive(Debug, thiserror::Error)]

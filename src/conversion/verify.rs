@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 
 use crate::catalog::{Catalog, Conversion, InstalledPlugin, Parts};
 use crate::connection::{BriefCodex, UpstreamCommand};
-use crate::interceptors::thread::START;
-use crate::lowering::{Files, Levers, lower, trial_request};
+use crate::lowering::{CodexFeatures, Files, lower, trial_request};
+use crate::messages::thread::START;
 use crate::proof::endpoint::Endpoint;
 use crate::resolver::resolve;
 use crate::throwaway::ThrowawayHome;
@@ -123,11 +123,11 @@ impl Verifying {
     /// What the model is shown in a new thread in which these skills are mentioned.
     async fn seen(&self, request: &Value, mentioned: &[&str], names: &[&str]) -> Result<Seen> {
         let asked = self.endpoint.asked().len();
-        let started: Value = self.host.asker().ask(START, request).await?;
+        let started: Value = self.host.rpc().ask(START, request).await?;
         let mentions: String = mentioned.iter().map(|name| format!(" ${name}")).collect();
         let turn = json!({ "threadId": started["thread"]["id"],
             "input": [{ "type": "text", "text": format!("Say done.{mentions}") }] });
-        let _: Value = self.host.asker().ask("turn/start", &turn).await?;
+        let _: Value = self.host.rpc().ask("turn/start", &turn).await?;
         let deadline = Instant::now() + PATIENCE;
         loop {
             if let Some(first) = self.endpoint.asked().get(asked) {
@@ -169,7 +169,7 @@ impl Verifying {
             ..Catalog::default()
         };
         let plan = resolve(&CapabilitySelection::from_json(&selection)?, &catalog)?;
-        let levers = Levers::of(self.host.info().version);
+        let levers = CodexFeatures::of(self.host.info().version);
         let files = Files {
             snapshot: &|_| place.to_owned(),
             ..Files::default()

@@ -14,7 +14,7 @@ use super::home::{
 };
 use super::host::Host;
 use crate::connection::UpstreamCommand;
-use crate::interceptors::thread::{FORK, RESUME, START};
+use crate::messages::thread::{FORK, RESUME, START};
 
 /// How long Codex may take to notice a new skill.
 const NOTICED: Duration = Duration::from_millis(1500);

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use super::finding::{Expected, Outcome};
 use super::home::furnish;
-use crate::connection::{AskError, BriefCodex, UpstreamCommand};
-use crate::interceptors::thread::TURN_COMPLETED;
+use crate::connection::{BriefCodex, RpcError, UpstreamCommand};
+use crate::messages::thread::TURN_COMPLETED;
+use crate::paths::HOME_VARIABLE;
 use crate::proof::endpoint::{Endpoint, SPAWN};
-use crate::settings::HOME_VARIABLE;
 use crate::throwaway::ThrowawayHome;
 
 /// How long a turn may take.
@@ -61,8 +61,8 @@ impl<'a> Host<'a> {
         &self,
         method: &'static str,
         params: &Value,
-    ) -> Result<Value, AskError> {
-        self.connection.asker().ask(method, params).await
+    ) -> Result<Value, RpcError> {
+        self.connection.rpc().ask(method, params).await
     }
 
     /// A thread, and what its model sees in a first turn; no thread if Codex or we refuse.
@@ -164,7 +164,7 @@ impl<'a> Host<'a> {
         let turn = json!({ "threadId": thread, "input": [{ "type": "text", "text": text }] });
         match self.ask("turn/start", &turn).await {
             Ok(_) => {}
-            Err(refused @ AskError::Refused { .. }) => {
+            Err(refused @ RpcError::Refused { .. }) => {
                 return Ok(Some(Outcome::refused(refused.to_string())));
             }
             Err(error) => return Err(error.into()),

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::catalog::Catalog;
 use crate::lowering::drift;
-use crate::selections::LoadoutRecord;
+use crate::records::LoadoutRecord;
 use crate::threads::Threads;
 
 /// What one loaded thread was told.
@@ -161,7 +161,7 @@ impl AppliedConfigs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::selections::record_tests::loadout;
+    use crate::records::record_tests::loadout;
     use serde_json::json;
 
     fn config_of(config: Value, parent: Option<&str>) -> AppliedConfig {

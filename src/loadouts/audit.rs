@@ -13,14 +13,14 @@ use codex_loadout_protocol::audit::{AuditEntry, AuditEvent, CapabilityAuditListP
 use codex_loadout_protocol::method::Page;
 
 use super::keeper::Loadouts;
-use crate::selections::Happening;
+use crate::records::Happening;
 
 impl Loadouts {
     /// Writes down what happened, as far as that can be done.
     pub async fn note(&self, happening: Happening) {
         let noted = async {
-            let selections = self.selections().await?;
-            Ok::<(), LoadoutError>(selections.note(&happening).await?)
+            let records = self.records().await?;
+            Ok::<(), LoadoutError>(records.note(&happening).await?)
         };
         if let Err(error) = noted.await {
             tracing::warn!(%error, ?happening, "not in the audit");
@@ -48,8 +48,8 @@ impl Loadouts {
         &self,
         wanted: &CapabilityAuditListParams,
     ) -> Result<Page<AuditEntry>, LoadoutError> {
-        match self.existing_selections().await? {
-            Some(selections) => Ok(selections.audit(wanted).await?),
+        match self.existing_records().await? {
+            Some(records) => Ok(records.audit(wanted).await?),
             None => Ok(Page::whole(Vec::new())),
         }
     }

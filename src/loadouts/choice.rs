@@ -13,8 +13,8 @@ use crate::profiles::{
     Expanded, LaunchLine, Reference, Requested, Shelf, Surroundings, decide, expand, merge, parse,
     read_reference,
 };
+use crate::records::{LoadoutRecord, may_be_bound};
 use crate::resolver::RequestServers;
-use crate::selections::{LoadoutRecord, may_be_bound};
 
 /// The code of the warning that a project's profiles do not count.
 const NOT_TRUSTED: &str = "projectNotTrusted";
@@ -39,7 +39,7 @@ impl LaunchCarriers {
     /// `invalidSelection` for JSON in the environment that is no selection.
     pub fn new(
         line: &LaunchLine,
-        environment: &crate::settings::Carried,
+        environment: &crate::paths::Carried,
     ) -> Result<Self, LoadoutError> {
         let of_environment = environment.loadout.as_deref().map(read_reference);
         Ok(Self {
@@ -167,7 +167,7 @@ impl Loadouts {
             false => Vec::new(),
         };
         let bindings = match may_be_bound(self.state_home()) {
-            true => self.selections().await?.bindings().await?,
+            true => self.records().await?.bindings().await?,
             false => Vec::new(),
         };
         let Requested { mut rules, task } = requested;
@@ -221,9 +221,9 @@ impl Loadouts {
     pub async fn profile_folders(&self, cwd: &Path) -> Result<ProfileFolders, LoadoutError> {
         let mut folders = ProfileFolders::of(self.state_home(), &real(cwd));
         if let Some(project) = &folders.project
-            && let Some(selections) = self.existing_selections().await?
+            && let Some(records) = self.existing_records().await?
         {
-            folders.project_trusted = selections.is_trusted(project).await?;
+            folders.project_trusted = records.is_trusted(project).await?;
         }
         Ok(folders)
     }

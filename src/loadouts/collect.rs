@@ -17,11 +17,11 @@ use serde::Serialize;
 use super::keeper::{Loadouts, blocking, unix_now};
 use super::launch::is_our_root;
 use crate::materializer::{Store, Swept, size};
-use crate::selections::session_file::{self, SessionMeta};
-use crate::selections::{
-    BegunFork, NeededByRecords, Selections, is_made_right_after, root_file, rootless,
+use crate::paths::{check_private, codex_home, private_file};
+use crate::records::session_file::{self, SessionMeta};
+use crate::records::{
+    BegunFork, NeededByRecords, Records, is_made_right_after, root_file, rootless,
 };
-use crate::settings::{check_private, codex_home, private_file};
 use crate::throwaway;
 
 /// How old rows of the audit become where nobody says otherwise.
@@ -100,13 +100,13 @@ impl Loadouts {
         check_private(self.state_home())?;
         let lock = private_file(&self.state_home().join(LOCK)).map_err(unusable)?;
         lock.try_lock().map_err(|_| busy())?;
-        if let Some(selections) = self.existing_selections().await? {
+        if let Some(records) = self.existing_records().await? {
             let now = Duration::from_secs(u64::try_from(unix_now()).unwrap_or_default());
             let moment = now.checked_sub(audit_age).unwrap_or_default();
             let moment = i64::try_from(moment.as_secs()).unwrap_or_default();
             collected.audit_rows = match dry_run {
-                true => selections.old_audit_rows(moment).await?,
-                false => selections.remove_old_audit_rows(moment).await?,
+                true => records.old_audit_rows(moment).await?,
+                false => records.remove_old_audit_rows(moment).await?,
             };
         }
         self.collect_store(&mut collected).await?;
@@ -138,9 +138,9 @@ impl Loadouts {
         let old_notes = self.old_notes(&needed, since);
         collected.notes = (stale_forks.len() + old_notes.len()) as u64;
         if !dry_run {
-            if let Some(selections) = self.existing_selections().await? {
+            if let Some(records) = self.existing_records().await? {
                 for root in &stale_forks {
-                    selections.end_forking(root).await?;
+                    records.end_forking(root).await?;
                 }
             }
             for thread in &old_notes {
@@ -173,9 +173,9 @@ impl Loadouts {
         let unclaimed = self
             .with_store(|store| Ok(store.unclaimed_roots()?))
             .await?;
-        let selections = self.existing_selections().await?;
-        let (mut needed, begun) = match &selections {
-            Some(selections) => what_records_say(selections).await?,
+        let records = self.existing_records().await?;
+        let (mut needed, begun) = match &records {
+            Some(records) => what_records_say(records).await?,
             None => (NeededByRecords::default(), Vec::new()),
         };
         let state_home = self.state_home().to_owned();
@@ -281,11 +281,11 @@ impl Loadouts {
 }
 
 async fn what_records_say(
-    selections: &Selections,
+    records: &Records,
 ) -> Result<(NeededByRecords, Vec<BegunFork>), LoadoutError> {
     // The forks first: one that ends meanwhile is on record by then.
-    let begun = selections.begun_forks().await?;
-    Ok((selections.needed().await?, begun))
+    let begun = records.begun_forks().await?;
+    Ok((records.needed().await?, begun))
 }
 
 /// Whether a fork was made that is to have this root, and that nobody lived to record.
@@ -367,11 +367,11 @@ mod tests {
         leave_a_tree();
         tokio::time::sleep(60 * LOOK_EVERY).await;
         assert!(place.exists());
-        loadouts.existing_selections().await.unwrap();
+        loadouts.existing_records().await.unwrap();
         set_age(&home.join(LOCK), 2 * EVERY);
         for _ in 0..20 {
             tokio::time::sleep(LOOK_EVERY / 4).await;
-            loadouts.existing_selections().await.unwrap();
+            loadouts.existing_records().await.unwrap();
         }
         assert!(place.exists());
         tokio::time::sleep(2 * LOOK_EVERY).await;
@@ -388,7 +388,7 @@ mod tests {
         let root = store.root_path(&root.unwrap());
         drop(store);
         let loadouts = Arc::new(Loadouts::new(home.clone()));
-        let _one = loadouts.selections().await.unwrap();
+        let _one = loadouts.records().await.unwrap();
         let shell =
             "INSERT INTO threads (thread_id, recorded_at, format, record) VALUES ('t', 1, 9, '{}')";
         let file = home.join("state-v1.sqlite3");

@@ -11,8 +11,8 @@ use crate::bundle::{BundleContent, Digest, Tree, shape};
 use crate::catalog::{ConversionInput, convert};
 use crate::freshness::{MAX_AGE, Watch};
 use crate::materializer::{Limits, Stamp, Store, read_tree_within, stamp, watched_folders};
+use crate::paths::private_folder;
 use crate::resolver::{Bundle, Plan};
-use crate::settings::private_folder;
 
 /// Folders that are remembered at once.
 const FOLDERS: usize = 4096;
@@ -20,7 +20,7 @@ const FOLDERS: usize = 4096;
 /// The digests of folders that are as they were when they were read.
 #[derive(Debug, Default)]
 pub(super) struct Digests {
-    known: DashMap<Key, Known>,
+    known: DashMap<Key, CachedDigest>,
     /// When those were last forgotten that are too old.
     forgotten: Mutex<Option<Instant>>,
 }
@@ -37,14 +37,14 @@ fn key(bundle: &Bundle) -> Key {
 }
 
 #[derive(Debug)]
-struct Known {
+struct CachedDigest {
     stamp: Stamp,
     watch: Option<Watch>,
     digest: Digest,
     read_at: Instant,
 }
 
-impl Known {
+impl CachedDigest {
     fn is_fresh(&self, bundle: &Bundle) -> bool {
         self.read_at.elapsed() < MAX_AGE
             && match &self.watch {
@@ -134,7 +134,7 @@ impl Digests {
             self.make_room();
             self.known.insert(
                 key(bundle),
-                Known {
+                CachedDigest {
                     stamp,
                     watch,
                     digest,

@@ -9,28 +9,28 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::digests::{self, Digests};
-use super::spares::{self, Spares};
+use super::root_pool::{self, RootPool};
 use crate::bundle::Digest;
 use crate::catalog::Catalog;
-use crate::interceptors::initialize::CodexVersion;
 use crate::lowering::{
-    Files, Levers, held_against_policy, large_list, lower, skill_list, untested,
+    CodexFeatures, Files, held_against_policy, large_list, lower, skill_list, untested,
 };
 use crate::materializer::{RootId, Store, Verdict};
+use crate::messages::initialize::CodexVersion;
+use crate::paths::{check_private, private_folder};
+use crate::records::{LoadoutRecord, Records, root_file};
 use crate::resolver::{self, Plan, RequestServers};
-use crate::selections::{LoadoutRecord, Selections, root_file};
-use crate::settings::{check_private, private_folder};
 
 /// The loadouts of one `$CODEX_LOADOUT_HOME`.
 #[derive(Debug)]
 pub struct Loadouts {
     state_home: PathBuf,
     store: OnceLock<Store>,
-    selections: Mutex<Option<Arc<Selections>>>,
+    records: Mutex<Option<Arc<Records>>>,
     /// When anything of it was last used.
     used_at: StdMutex<Instant>,
     digests: Digests,
-    pub(super) spares: Spares,
+    pub(super) root_pool: RootPool,
 }
 
 impl Loadouts {
@@ -40,10 +40,10 @@ impl Loadouts {
         Self {
             state_home,
             store: OnceLock::new(),
-            selections: Mutex::default(),
+            records: Mutex::default(),
             used_at: StdMutex::new(Instant::now()),
             digests: Digests::default(),
-            spares: Spares::default(),
+            root_pool: RootPool::default(),
         }
     }
 
@@ -78,26 +78,26 @@ impl Loadouts {
     ///
     /// # Errors
     /// `loadoutLost` if the database can't be opened, `stateUnavailable` if others have to do with it.
-    pub async fn selections(&self) -> Result<Arc<Selections>, LoadoutError> {
-        let mut open = self.selections.lock().await;
-        if let Some(selections) = self.in_place(&mut open).await {
-            return Ok(selections);
+    pub async fn records(&self) -> Result<Arc<Records>, LoadoutError> {
+        let mut open = self.records.lock().await;
+        if let Some(records) = self.in_place(&mut open).await {
+            return Ok(records);
         }
         self.claim_state()?;
         // Rarely done: whoever asks is not to be as large as this.
-        let opened = Arc::new(Box::pin(Selections::open(&self.state_home)).await?);
+        let opened = Arc::new(Box::pin(Records::open(&self.state_home)).await?);
         *open = Some(opened.clone());
         Ok(opened)
     }
 
     /// The records that are open, if their database is still there.
-    async fn in_place(&self, open: &mut Option<Arc<Selections>>) -> Option<Arc<Selections>> {
+    async fn in_place(&self, open: &mut Option<Arc<Records>>) -> Option<Arc<Records>> {
         self.is_used();
-        if let Some(selections) = &*open
-            && !selections.is_in_place()
+        if let Some(records) = &*open
+            && !records.is_in_place()
         {
             tracing::warn!("the database was removed or replaced; the one that is there is used");
-            selections.close().await;
+            records.close().await;
             *open = None;
         }
         open.clone()
@@ -113,14 +113,14 @@ impl Loadouts {
     /// The records if there are any: looking for one creates nothing.
     ///
     /// # Errors
-    /// As [`Self::selections`].
-    pub async fn existing_selections(&self) -> Result<Option<Arc<Selections>>, LoadoutError> {
-        let mut open = self.selections.lock().await;
-        if let Some(selections) = self.in_place(&mut open).await {
-            return Ok(Some(selections));
+    /// As [`Self::records`].
+    pub async fn existing_records(&self) -> Result<Option<Arc<Records>>, LoadoutError> {
+        let mut open = self.records.lock().await;
+        if let Some(records) = self.in_place(&mut open).await {
+            return Ok(Some(records));
         }
         check_private(&self.state_home)?;
-        let found = Box::pin(Selections::open_existing(&self.state_home)).await?;
+        let found = Box::pin(Records::open_existing(&self.state_home)).await?;
         *open = found.map(Arc::new);
         Ok(open.clone())
     }
@@ -137,7 +137,7 @@ impl Loadouts {
     ) -> Result<Receipt, LoadoutError> {
         let mut plan = resolver::resolve(selection, catalog)?;
         // A plan that this Codex has no levers for is refused here as it would be at a start.
-        let lowered = lower(&plan, catalog, Levers::of(version), Files::default())?;
+        let lowered = lower(&plan, catalog, CodexFeatures::of(version), Files::default())?;
         let managed = held_against_policy(&plan, catalog, &lowered)?;
         if !self.digests.fill_known(&mut plan, None) {
             let loadouts = self.clone();
@@ -264,9 +264,9 @@ impl Loadouts {
     }
 
     /// Makes roots ready for the next threads with a loadout like this one.
-    pub async fn make_spares(self: &Arc<Self>, model: LoadoutRecord) {
+    pub async fn fill_root_pool(self: &Arc<Self>, model: LoadoutRecord) {
         let loadouts = self.clone();
-        let made = blocking(move || loadouts.spares.restock(loadouts.store()?, &model)).await;
+        let made = blocking(move || loadouts.root_pool.restock(loadouts.store()?, &model)).await;
         if let Err(error) = made {
             tracing::debug!(%error, "the next thread's root is made when it comes");
         }
@@ -313,9 +313,9 @@ impl Loadouts {
     }
 
     /// Removes the roots that were made ready and not used. Blocking.
-    pub fn clear_spares(&self) {
+    pub fn empty_root_pool(&self) {
         if let Some(store) = self.store.get() {
-            self.spares.clear(store);
+            self.root_pool.clear(store);
         }
     }
 
@@ -323,7 +323,7 @@ impl Loadouts {
     pub async fn discard(self: &Arc<Self>, loadout: LoadoutRecord) {
         let loadouts = self.clone();
         let removed = blocking(move || {
-            spares::remove(loadouts.store()?, &loadout);
+            root_pool::remove(loadouts.store()?, &loadout);
             Ok(())
         });
         // What could not be removed was said.

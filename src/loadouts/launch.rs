@@ -11,21 +11,21 @@ use serde_json::{Map, Value};
 use super::applied::AppliedConfig;
 use super::choice::Selected;
 use super::keeper::{Loadouts, blocking, parse_root, unix_now};
-use super::own_root::Place;
-use super::spares;
+use super::root_assignment::RootAssignment;
+use super::root_pool;
 use crate::bundle::Digest;
 use crate::catalog::Catalog;
 use crate::crash_point::crash_point;
-use crate::interceptors::initialize::UpstreamInfo;
-use crate::interceptors::thread::RESUMABLE;
 use crate::lowering::{
-    Files, HostConfig, Levers, Lowered, MergeMode, developer_instructions, held_against_policy,
-    lower, roots_json,
+    CodexFeatures, Files, HostConfig, Lowered, MergeMode, developer_instructions,
+    held_against_policy, lower, roots_json,
 };
+use crate::messages::initialize::UpstreamInfo;
+use crate::messages::thread::RESUMABLE;
+use crate::paths;
 use crate::profiles::take_out;
+use crate::records::{LoadoutRecord, root_file};
 use crate::resolver::{self, Plan, RequestServers};
-use crate::selections::{LoadoutRecord, root_file};
-use crate::settings;
 use crate::wire::{Frame, RawObject, replace_params};
 
 /// `selectedCapabilityRoots`, Codex's own experimental field.
@@ -54,7 +54,7 @@ pub struct Launch {
 #[derive(Debug)]
 pub struct Inherited {
     /// Where the loadout is to lie for it.
-    pub place: Place,
+    pub place: RootAssignment,
     /// The developer's instructions that its host gave it.
     pub host_instructions: Option<String>,
 }
@@ -213,11 +213,11 @@ impl Loadouts {
         self: &Arc<Self>,
         mut record: LoadoutRecord,
     ) -> Result<(LoadoutRecord, PathBuf), LoadoutError> {
-        match self.spares.take(self.store()?, &record) {
+        match self.root_pool.take(self.store()?, &record) {
             Some(root) => record.root = Some(root),
             None => {
                 let loadouts = self.clone();
-                record = blocking(move || spares::create(loadouts.store()?, record)).await?;
+                record = blocking(move || root_pool::create(loadouts.store()?, record)).await?;
             }
         }
         let root = parse_root(record.root.as_deref().unwrap_or_default())?;
@@ -351,14 +351,14 @@ impl Loadouts {
         record.list_is_due = true;
         record.host_instructions = host_instructions;
         let mut bundles = record.plan.bundles.iter();
-        if place == Place::Nowhere && bundles.any(|bundle| bundle.mount.is_some()) {
+        if place == RootAssignment::Nowhere && bundles.any(|bundle| bundle.mount.is_some()) {
             return Err(no_root());
         }
         checked(&lowered)?;
         match place {
-            Place::Nowhere => {}
-            Place::At(root) => record.root = Some(root),
-            Place::New => record = self.with_root(record).await?.0,
+            RootAssignment::Nowhere => {}
+            RootAssignment::At(root) => record.root = Some(root),
+            RootAssignment::New => record = self.with_root(record).await?.0,
         }
         Ok((record, lowered, loadout))
     }
@@ -407,7 +407,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// `unsupportedUpstream` if this Codex lacks a lever that the plan needs.
-    pub fn told_now(
+    pub fn lowered_now(
         &self,
         loadout: &LoadoutRecord,
         catalog: &Catalog,
@@ -420,7 +420,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// As there, and `policyConflict` or `blockedByPolicy` if an administrator's config does not have it.
-    pub fn told_at_load(
+    pub fn lowered_at_load(
         &self,
         loadout: &LoadoutRecord,
         catalog: &Catalog,
@@ -467,12 +467,12 @@ impl Loadouts {
         let lowered = lower(
             plan,
             catalog,
-            Levers::of(upstream.version),
+            CodexFeatures::of(upstream.version),
             Files {
                 snapshot: &|bundle| self.snapshot(plan, bundle),
                 role: &|file| std::fs::read_to_string(file).ok(),
                 roles: Some(&store.roles()),
-                program: settings::this_program(),
+                program: paths::this_program(),
             },
         )?;
         for (file, text) in &lowered.role_files {

@@ -12,11 +12,11 @@ mod digests;
 mod keeper;
 mod launch;
 mod naming;
-mod own_root;
 mod profiles;
 mod recorded_list;
 mod recovery;
-mod spares;
+mod root_assignment;
+mod root_pool;
 mod user_bindings;
 
 pub use applied::{AppliedConfig, AppliedConfigs};
@@ -28,5 +28,5 @@ pub use launch::{
     is_prediction, merge_config, read_params, request_servers, resumable_params,
 };
 pub use naming::catalog_for;
-pub use own_root::Place;
 pub use recovery::Recorded;
+pub use root_assignment::RootAssignment;

@@ -8,7 +8,7 @@ use codex_loadout_protocol::{CapabilitySelection, ErrorKind, LoadoutError};
 
 use super::choice::Selected;
 use crate::catalog::{Catalog, CatalogCache};
-use crate::connection::Asker;
+use crate::connection::RpcClient;
 use crate::resolver;
 
 /// The plugins that a selection names, by themselves or before what they have: `plugin:skill`.
@@ -39,16 +39,16 @@ fn plugins_named(selection: &CapabilitySelection) -> BTreeSet<String> {
 pub async fn catalog_for(
     selected: &Selected,
     catalogs: &CatalogCache,
-    asker: &Asker,
+    rpc: &RpcClient,
     codex_home: &Path,
     cwd: &Path,
 ) -> Result<Arc<Catalog>, LoadoutError> {
-    let catalog = catalogs.get(asker, codex_home, cwd).await?;
+    let catalog = catalogs.get(rpc, codex_home, cwd).await?;
     let selection = &selected.expanded.selection;
     match resolver::resolve_beside(selection, &catalog, &selected.request_servers) {
         Err(error) if error.kind == ErrorKind::UnknownCapability => {
             let plugins = plugins_named(selection);
-            Ok(catalogs.get_anew(asker, codex_home, cwd, plugins).await?)
+            Ok(catalogs.get_anew(rpc, codex_home, cwd, plugins).await?)
         }
         // What else is wrong is told by whoever resolves it.
         _ => Ok(catalog),

@@ -8,11 +8,9 @@ use codex_loadout_protocol::receipt::Warning;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError, Receipt};
 
 use super::keeper::{Loadouts, lost};
-use super::own_root::session_meta;
-use crate::selections::root_file::Purpose;
-use crate::selections::{
-    Lineage, LoadoutRecord, SelectionsError, ThreadRecord, root_file, rootless,
-};
+use super::root_assignment::session_meta;
+use crate::records::root_file::Purpose;
+use crate::records::{Lineage, LoadoutRecord, SelectionsError, ThreadRecord, root_file, rootless};
 
 /// The code of the warning that a record was made again.
 const RECOVERED: &str = "recovered";
@@ -57,9 +55,9 @@ impl Loadouts {
         thread_id: &str,
         codex_home: &Path,
     ) -> Result<Recorded, LoadoutError> {
-        let unknown = match self.existing_selections().await {
+        let unknown = match self.existing_records().await {
             Ok(None) => return self.recover(thread_id, codex_home).await,
-            Ok(Some(selections)) => match selections.thread(thread_id).await {
+            Ok(Some(records)) => match records.thread(thread_id).await {
                 Ok(Some(record)) => return Ok(Recorded::Loadout(Box::new(record))),
                 Ok(None) => return self.recover(thread_id, codex_home).await,
                 Err(error @ SelectionsError::Unreadable { .. }) => return Err(error.into()),
@@ -108,10 +106,10 @@ impl Loadouts {
         &self,
         wanted: &ThreadCapabilityListParams,
     ) -> Result<Vec<ThreadLoadout>, LoadoutError> {
-        let Some(selections) = self.existing_selections().await? else {
+        let Some(records) = self.existing_records().await? else {
             return Ok(Vec::new());
         };
-        let records = selections
+        let records = records
             .threads()
             .await?
             .into_iter()
@@ -130,8 +128,8 @@ impl Loadouts {
     /// # Errors
     /// `loadoutLost` if the records can't be read.
     pub async fn spawned_by(&self, threads: &[String]) -> Result<Vec<String>, LoadoutError> {
-        match self.existing_selections().await? {
-            Some(selections) => Ok(selections.spawned_by(threads).await?),
+        match self.existing_records().await? {
+            Some(records) => Ok(records.spawned_by(threads).await?),
             None => Ok(Vec::new()),
         }
     }
@@ -206,7 +204,7 @@ impl Loadouts {
             loadout,
         };
         let cause = "Codex's session file names its root, or its parent";
-        self.selections()
+        self.records()
             .await?
             .put_thread(&record, AuditEvent::Recovered, cause)
             .await?;
@@ -237,7 +235,7 @@ impl Loadouts {
             Lineage::Spawned => (AuditEvent::Spawn, format!("spawned by {parent}")),
             _ => (AuditEvent::Fork, format!("fork of {parent}")),
         };
-        self.selections()
+        self.records()
             .await?
             .put_thread(&record, event, &cause)
             .await?;

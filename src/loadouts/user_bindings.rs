@@ -15,8 +15,8 @@ impl Loadouts {
     /// # Errors
     /// `loadoutLost` if they can't be read.
     pub async fn user_bindings(&self) -> Result<Vec<CapabilityBinding>, LoadoutError> {
-        match self.existing_selections().await? {
-            Some(selections) => Ok(selections.bindings().await?),
+        match self.existing_records().await? {
+            Some(records) => Ok(records.bindings().await?),
             None => Ok(Vec::new()),
         }
     }
@@ -48,7 +48,7 @@ impl Loadouts {
         self.check_profiles(binding.profile.clone(), &folder)
             .await?;
         let binding = CapabilityBinding { key, ..binding };
-        self.selections().await?.put_binding(&binding).await?;
+        self.records().await?.put_binding(&binding).await?;
         Ok(binding)
     }
 
@@ -63,8 +63,8 @@ impl Loadouts {
         cwd: &Path,
     ) -> Result<(), LoadoutError> {
         let key = key_of(scope, key, cwd)?;
-        let deleted = match self.existing_selections().await? {
-            Some(selections) => selections.delete_binding(scope, &key).await?,
+        let deleted = match self.existing_records().await? {
+            Some(records) => records.delete_binding(scope, &key).await?,
             None => false,
         };
         if deleted {
@@ -96,8 +96,8 @@ impl Loadouts {
             let name = folder.display().to_string();
             return Err(unfit(&name, "there is no such folder"));
         }
-        let selections = self.selections().await?;
-        selections.trust_project(&project, trusts).await?;
+        let records = self.records().await?;
+        records.trust_project(&project, trusts).await?;
         Ok(project)
     }
 }

@@ -7,11 +7,11 @@ use codex_loadout_protocol::selection::{HookPolicy, HostServers, ManagedPolicy, 
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use serde_json::{Map, Value, json};
 
+use super::codex_features::CodexFeatures;
 use super::dotted;
 use super::hooks;
 use super::host_config::MergeMode;
 use super::launch_line::refuse_given_back;
-use super::levers::Levers;
 use super::policy::has_hooks;
 use super::server_definition;
 use super::skill_list::{developer_instructions, role_with_list, skill_list};
@@ -159,7 +159,7 @@ const NO_ROLE: &str = "Not available here: the same as `default`.";
 pub fn lower(
     plan: &Plan,
     catalog: &Catalog,
-    levers: Levers,
+    levers: CodexFeatures,
     files: Files<'_>,
 ) -> Result<Lowered, LoadoutError> {
     let mut lowering = Lowering {
@@ -299,7 +299,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn host_skills(&mut self, levers: Levers) {
+    fn host_skills(&mut self, levers: CodexFeatures) {
         let Scope::Only(kept) = &self.plan.host_skills else {
             return;
         };
@@ -348,7 +348,7 @@ impl Lowering<'_> {
         }
     }
 
-    fn native_plugins(&mut self, levers: Levers) -> Result<(), LoadoutError> {
+    fn native_plugins(&mut self, levers: CodexFeatures) -> Result<(), LoadoutError> {
         let catalog = self.catalog;
         let plan = self.plan;
         let named = |plugin: &InstalledPlugin| {

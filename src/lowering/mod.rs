@@ -4,24 +4,24 @@
 //! pure. When Codex gets a native field for one of these, it is used here and
 //! nobody else notices.
 
+mod codex_features;
 mod config_write;
 mod dotted;
 mod drift;
 mod hooks;
 mod host_config;
 mod launch_line;
-mod levers;
 mod lower;
 mod policy;
 mod policy_meaning;
 mod server_definition;
 mod skill_list;
 
+pub use codex_features::{CodexFeatures, NEWEST_TESTED, OLDEST_TESTED, untested};
 pub use config_write::servers_written;
 pub use drift::{SkillRule, drift, new_skill_rules, summary};
 pub use hooks::hook_events;
 pub use host_config::{HostConfig, MergeMode};
-pub use levers::{Levers, NEWEST_TESTED, OLDEST_TESTED, untested};
 pub use lower::{Files, Lowered, ROOT_ID, lower, roots_json, trial_request, without_servers};
 pub use policy::held_against_policy;
 pub use policy_meaning::{PolicyMeaning, policy_meaning};

@@ -181,8 +181,8 @@ impl Found {
 mod tests {
     use super::*;
     use crate::catalog::{ManagedLayer, Requirements};
-    use crate::interceptors::initialize::CodexVersion;
-    use crate::lowering::{Files, Levers, lower};
+    use crate::lowering::{CodexFeatures, Files, lower};
+    use crate::messages::initialize::CodexVersion;
     use crate::resolver::{resolve, test_catalog};
     use codex_loadout_protocol::CapabilitySelection;
     use serde_json::json;
@@ -212,7 +212,7 @@ mod tests {
         };
         let selection = CapabilitySelection::from_json(&selection.to_string()).unwrap();
         let plan = resolve(&selection, &catalog).unwrap();
-        let levers = Levers::of(CodexVersion::new(0, 169, 0));
+        let levers = CodexFeatures::of(CodexVersion::new(0, 169, 0));
         let lowered = lower(&plan, &catalog, levers, Files::default()).unwrap();
         let keys = |keys: Vec<String>| keys.join(", ");
         match held_against_policy(&plan, &catalog, &lowered) {

@@ -6,16 +6,16 @@ use std::sync::Arc;
 use codex_loadout_protocol::{CapabilitySelection, ErrorKind, LoadoutError};
 use serde_json::{Value, json};
 
-use super::{Files, Levers, Lowered, held_against_policy, lower};
+use super::{CodexFeatures, Files, Lowered, held_against_policy, lower};
 use crate::bundle::{Digest, KEPT_AT};
 use crate::catalog::{Catalog, Conversion, HostHook, HostRole, Parts, PluginAgent, PluginHook};
-use crate::interceptors::initialize::CodexVersion;
+use crate::messages::initialize::CodexVersion;
 use crate::resolver::{resolve, test_catalog};
 
 fn lowered_on(selection: Value, minor: u32, now: &Catalog) -> Result<Lowered, LoadoutError> {
     let selection = CapabilitySelection::from_json(&selection.to_string())?;
     let plan = resolve(&selection, &test_catalog())?;
-    let levers = Levers::of(CodexVersion::new(0, minor, 0));
+    let levers = CodexFeatures::of(CodexVersion::new(0, minor, 0));
     lower(&plan, now, levers, files())
 }
 
@@ -67,7 +67,7 @@ fn roles_of_the_users_own_are_led_nowhere_unless_they_are_named() {
             roles: Some(Path::new("/roles")),
             ..Files::default()
         };
-        let levers = Levers::of(CodexVersion::new(0, 144, 1));
+        let levers = CodexFeatures::of(CodexVersion::new(0, 144, 1));
         let lowered = lower(&plan, &catalog, levers, files).unwrap();
         let agents = lowered.config.get("agents").cloned();
         assert_eq!(lowered.role_files.len(), usize::from(agents.is_some()));
@@ -231,7 +231,7 @@ fn agents_and_trusted_hooks_of_a_bundle_are_given_with_their_place() {
     let told = |selection: Value, now: &Catalog| {
         let selection = CapabilitySelection::from_json(&selection.to_string()).unwrap();
         let plan = resolve(&selection, &catalog).unwrap();
-        let levers = Levers::of(CodexVersion::new(0, 169, 0));
+        let levers = CodexFeatures::of(CodexVersion::new(0, 169, 0));
         Value::Object(lower(&plan, now, levers, files()).unwrap().config)
     };
     let trusted = json!({ "plugins": ["github"], "mcpServers": [], "hooks": "trusted" });
@@ -259,7 +259,7 @@ fn agents_and_trusted_hooks_of_a_bundle_are_given_with_their_place() {
     };
     let mut restricted = catalog.clone();
     restricted.policy.requirements.managed_hooks_only = true;
-    let levers = Levers::of(CodexVersion::new(0, 169, 0));
+    let levers = CodexFeatures::of(CodexVersion::new(0, 169, 0));
     let lowered = lower(&plan, &restricted, levers, Files::default()).unwrap();
     let refused = held_against_policy(&plan, &restricted, &lowered).unwrap_err();
     assert_eq!(refused.kind, ErrorKind::BlockedByPolicy);
@@ -310,7 +310,7 @@ fn a_role_with_instructions_of_its_own_carries_the_list() {
             roles: Some(Path::new("/roles")),
             ..files()
         };
-        let levers = Levers::of(CodexVersion::new(0, 169, 0));
+        let levers = CodexFeatures::of(CodexVersion::new(0, 169, 0));
         lower(&plan, &catalog, levers, files).unwrap()
     };
     let lowered = told(json!({ "plugins": ["github"] }));

@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use uuid::Uuid;
 
 use super::root::RootId;
-use crate::settings::private_folder;
+use crate::paths::private_folder;
 
 /// Longer than any list of roots is.
 const LIMIT: u64 = 64 * 1024 * 1024;

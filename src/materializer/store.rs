@@ -29,7 +29,7 @@ use super::claims::Claims;
 use super::error::StoreError;
 use crate::bundle::Digest;
 use crate::freshness::Watch;
-use crate::settings::{private_file, private_folder};
+use crate::paths::{private_file, private_folder};
 
 /// The text that marks a folder as a cache, by the Cache Directory Tagging Specification.
 const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n";

@@ -17,7 +17,7 @@ use super::error::StoreError;
 use super::publish;
 use super::store::Store;
 use crate::bundle::Digest;
-use crate::settings::private_file;
+use crate::paths::private_file;
 
 /// For how long a loadout may be published before a record or a root leads to it: a request waits half a minute
 /// for turns to end, and then for Codex.

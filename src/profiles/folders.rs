@@ -9,7 +9,7 @@ use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError, schema};
 use super::expand::Found;
 use super::file::is_profile_name;
 use crate::bounded_file::read_at_most;
-use crate::settings::private_folder;
+use crate::paths::private_folder;
 
 /// Where an administrator's profiles lie.
 const ADMIN: &str = "/etc/codex-loadout/profiles";

@@ -4,7 +4,7 @@ use codex_loadout_protocol::selection::{CONFIG_KEYS, FIELD, TASK_KEYS};
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 
 use super::carried::own_key;
-use crate::interceptors::thread::{FORK, RESUME, START};
+use crate::messages::thread::{FORK, RESUME, START};
 use crate::wire::RawObject;
 
 /// How all names of ours begin, whatever stands between the words. No field of Codex's own does (0.144 to 0.169).

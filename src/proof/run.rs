@@ -15,11 +15,11 @@ use super::compare::{Native, differences};
 use super::endpoint::Endpoint;
 use crate::catalog::{Catalog, CatalogCache, mention_only};
 use crate::connection::{BriefCodex, UpstreamCommand};
-use crate::interceptors::thread::{START, TURN_COMPLETED};
 use crate::loadouts::{Loadouts, Selected, Trial, catalog_for};
 use crate::lowering::{Lowered, hook_events, trial_request, without_servers};
+use crate::messages::thread::{START, TURN_COMPLETED};
+use crate::records::LoadoutRecord;
 use crate::resolver::{Plan, Scope};
-use crate::selections::LoadoutRecord;
 
 /// MCP servers may take their time to start; Codex itself gives up on them earlier.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -71,7 +71,7 @@ async fn on(
     };
     let catalogs = CatalogCache::default();
     let home = &upstream.codex_home;
-    let catalog = catalog_for(&trial.selected(), &catalogs, codex.asker(), home, &cwd).await?;
+    let catalog = catalog_for(&trial.selected(), &catalogs, codex.rpc(), home, &cwd).await?;
     let (record, lowered, root) = loadouts.trial(trial, &catalog, upstream).await?;
     let names: Vec<&str> = record.receipt.skill_names().collect();
     let shown = shown(codex, lowered, Some(&root), &catalog.cwd, &names).await;
@@ -126,11 +126,11 @@ async fn shown(
         .with_hint("Allow this program to listen on 127.0.0.1.")
     })?;
     let request = trial_request(lowered, root, cwd, &endpoint.url());
-    let started: Value = codex.asker().ask(START, &request).await?;
+    let started: Value = codex.rpc().ask(START, &request).await?;
     let thread = &started["thread"]["id"];
     let turn = json!({ "threadId": thread,
         "input": [{ "type": "text", "text": "Say done." }] });
-    let _: Value = codex.asker().ask("turn/start", &turn).await?;
+    let _: Value = codex.rpc().ask("turn/start", &turn).await?;
     let body = tokio::select! {
         body = endpoint.first() => body,
         () = turn_ended(codex, thread) => None,

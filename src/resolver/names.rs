@@ -18,7 +18,7 @@ pub(super) const CONFIG_QUALIFIER: &str = "config";
 type Suggest<'a> = Box<dyn FnOnce(&str) -> Vec<String> + 'a>;
 
 /// A name that leads to nothing, or to too much.
-pub(super) enum Problem<'a> {
+pub(super) enum NameError<'a> {
     Unknown {
         what: &'static str,
         name: String,
@@ -40,7 +40,7 @@ pub(super) enum Problem<'a> {
     },
 }
 
-impl<'a> Problem<'a> {
+impl<'a> NameError<'a> {
     fn unknown(
         what: &'static str,
         name: &str,
@@ -67,19 +67,19 @@ impl<'a> Problem<'a> {
 }
 
 /// One error for all problems, the unknown names first. Of many, it tells some and counts the others.
-pub(super) fn report(problems: Vec<Problem<'_>>) -> Result<(), LoadoutError> {
+pub(super) fn report(problems: Vec<NameError<'_>>) -> Result<(), LoadoutError> {
     let mut unknown = Vec::new();
     let mut ambiguous = Vec::new();
     let mut sentences = Vec::new();
-    let is_blocked = |problem: &Problem<'_>| matches!(problem, Problem::Blocked { .. });
+    let is_blocked = |problem: &NameError<'_>| matches!(problem, NameError::Blocked { .. });
     let all_are_blocked = problems.iter().all(is_blocked);
     for problem in problems {
         match problem {
-            Problem::Blocked { id, why } => {
+            NameError::Blocked { id, why } => {
                 sentences.push(format!("plugin `{id}` is disabled by policy: {why}"));
                 unknown.push(ErrorItem::named(id));
             }
-            Problem::Unknown {
+            NameError::Unknown {
                 what,
                 name,
                 suggest,
@@ -91,14 +91,14 @@ pub(super) fn report(problems: Vec<Problem<'_>>) -> Result<(), LoadoutError> {
                 }
                 unknown.push(item);
             }
-            Problem::Broken { name, file, why } => {
+            NameError::Broken { name, file, why } => {
                 sentences.push(format!(
                     "the skill `{name}` can't be used, Codex says of `{}`: {why}",
                     file.display()
                 ));
                 unknown.push(ErrorItem::named(name));
             }
-            Problem::Ambiguous { what, item } => ambiguous.push((what, item)),
+            NameError::Ambiguous { what, item } => ambiguous.push((what, item)),
         }
     }
     if !unknown.is_empty() && all_are_blocked {
@@ -143,15 +143,15 @@ pub(super) fn report(problems: Vec<Problem<'_>>) -> Result<(), LoadoutError> {
 }
 
 /// A connector: there is none to choose yet.
-pub(super) fn unknown_app<'a>(id: &str) -> Problem<'a> {
-    Problem::unknown("app", id, [])
+pub(super) fn unknown_app<'a>(id: &str) -> NameError<'a> {
+    NameError::unknown("app", id, [])
 }
 
 /// `name@marketplace`, or a bare name that one source has.
 pub(super) fn find_plugin<'a>(
     catalog: &'a Catalog,
     id: &str,
-) -> Result<&'a InstalledPlugin, Problem<'a>> {
+) -> Result<&'a InstalledPlugin, NameError<'a>> {
     let fitting: Vec<&InstalledPlugin> = catalog
         .plugins
         .iter()
@@ -162,14 +162,14 @@ pub(super) fn find_plugin<'a>(
             if let Some(hidden) = catalog.policy.hides(id) {
                 let why = format!("`{}` hides it", catalog.policy.requirements.name);
                 let id = hidden.to_owned();
-                return Err(Problem::Blocked { id, why });
+                return Err(NameError::Blocked { id, why });
             }
             let known = catalog
                 .plugins
                 .iter()
                 .flat_map(|plugin| [plugin.id.as_str(), plugin.name.as_str()])
                 .chain(catalog.offered.iter().map(String::as_str));
-            return Err(Problem::Unknown {
+            return Err(NameError::Unknown {
                 what: "plugin",
                 name: id.to_owned(),
                 suggest: Box::new(|id| {
@@ -184,7 +184,7 @@ pub(super) fn find_plugin<'a>(
         several => match several.iter().find(|plugin| plugin.id == id) {
             Some(plugin) => plugin,
             None => {
-                return Err(Problem::ambiguous(
+                return Err(NameError::ambiguous(
                     "plugin",
                     id,
                     several.iter().map(|plugin| plugin.id.clone()).collect(),
@@ -193,7 +193,7 @@ pub(super) fn find_plugin<'a>(
         },
     };
     match &plugin.blocked {
-        Some(why) => Err(Problem::Blocked {
+        Some(why) => Err(NameError::Blocked {
             id: plugin.id.clone(),
             why: why.clone(),
         }),
@@ -207,12 +207,12 @@ pub(super) fn full_name<'a>(
     plugin: &str,
     name: &str,
     known: &Rc<[&'a str]>,
-) -> Result<String, Problem<'a>> {
+) -> Result<String, NameError<'a>> {
     let full = format!("{plugin}:{name}");
     let mut names = known.iter().copied();
     let found = names.find(|known| *known == name || *known == full);
     let known = known.clone();
-    let unknown = || Problem::Unknown {
+    let unknown = || NameError::Unknown {
         what,
         name: name.to_owned(),
         suggest: Box::new(move |name| alike(name, known.iter().copied())),
@@ -224,7 +224,7 @@ pub(super) fn full_name<'a>(
 pub(super) fn find_agent<'a>(
     catalog: &'a Catalog,
     name: &str,
-) -> Result<(&'a InstalledPlugin, &'a PluginAgent), Problem<'a>> {
+) -> Result<(&'a InstalledPlugin, &'a PluginAgent), NameError<'a>> {
     let usable = move || {
         let plugins = catalog
             .plugins
@@ -252,13 +252,13 @@ pub(super) fn find_agent<'a>(
         [] => {
             let of_plugins = usable().map(|(_, agent)| agent.name.as_str());
             let own = catalog.roles.iter().map(|role| role.name.as_str());
-            Err(Problem::unknown("agent", name, of_plugins.chain(own)))
+            Err(NameError::unknown("agent", name, of_plugins.chain(own)))
         }
         several => {
             let candidates = several
                 .iter()
                 .map(|(plugin, agent)| part_of(plugin, &agent.name));
-            Err(Problem::ambiguous("agent", name, candidates.collect()))
+            Err(NameError::ambiguous("agent", name, candidates.collect()))
         }
     }
 }
@@ -283,11 +283,11 @@ fn is_part_of(plugin: &InstalledPlugin, part: &str, name: &str) -> bool {
 pub(super) fn check_server_of<'a>(
     plugin: &'a InstalledPlugin,
     name: &str,
-) -> Result<(), Problem<'a>> {
+) -> Result<(), NameError<'a>> {
     if plugin.parts().servers.contains_key(name) {
         return Ok(());
     }
-    Err(Problem::unknown(
+    Err(NameError::unknown(
         "MCP server in that plugin named",
         name,
         plugin.parts().servers.keys().map(String::as_str),
@@ -306,7 +306,7 @@ pub(super) enum FoundSkill<'a> {
 pub(super) fn find_skill<'a>(
     catalog: &'a Catalog,
     name: &str,
-) -> Result<FoundSkill<'a>, Problem<'a>> {
+) -> Result<FoundSkill<'a>, NameError<'a>> {
     let of_plugins = || {
         let usable = catalog
             .plugins
@@ -348,7 +348,7 @@ pub(super) fn find_skill<'a>(
             };
             let mut broken = catalog.broken_skills.iter();
             if let Some((file, why)) = broken.find(|(file, _)| is_of(file)) {
-                return Err(Problem::Broken {
+                return Err(NameError::Broken {
                     name: name.to_owned(),
                     file,
                     why,
@@ -362,14 +362,14 @@ pub(super) fn find_skill<'a>(
                     .iter()
                     .map(|skill| skill.name.as_str())
             });
-            Err(Problem::unknown("skill", name, host.chain(plugins)))
+            Err(NameError::unknown("skill", name, host.chain(plugins)))
         }
         several => {
             let candidates = several.iter().map(|found| match found {
                 FoundSkill::Host(skill) => skill.path.to_string_lossy().into_owned(),
                 FoundSkill::OfPlugin(plugin, skill) => part_of(plugin, &skill.name),
             });
-            Err(Problem::ambiguous("skill", name, candidates.collect()))
+            Err(NameError::ambiguous("skill", name, candidates.collect()))
         }
     }
 }
@@ -395,7 +395,7 @@ pub(super) fn find_server<'a>(
     request: &'a RequestServers,
     name: &str,
     is_chosen: impl Fn(&InstalledPlugin) -> bool,
-) -> Result<FoundServer<'a>, Problem<'a>> {
+) -> Result<FoundServer<'a>, NameError<'a>> {
     if let Some((name, _)) = request.get_key_value(name) {
         return Ok(FoundServer::Request(name));
     }
@@ -414,7 +414,7 @@ pub(super) fn find_server<'a>(
                 .flat_map(|plugin| plugin.parts().servers.keys());
             let own = catalog.servers.keys().chain(request.keys());
             let known = own.chain(of_plugins).map(String::as_str);
-            return Err(Problem::unknown("MCP server", name, known));
+            return Err(NameError::unknown("MCP server", name, known));
         }
         _ => {}
     }
@@ -425,7 +425,7 @@ pub(super) fn find_server<'a>(
         .collect();
     match chosen.as_slice() {
         [one] => Ok(*one),
-        _ => Err(Problem::ambiguous(
+        _ => Err(NameError::ambiguous(
             "MCP server",
             name,
             fitting.iter().map(qualified).collect(),

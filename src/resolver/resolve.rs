@@ -9,7 +9,7 @@ use codex_loadout_protocol::selection::{
 };
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 
-use super::names::{self, FoundServer, FoundSkill, Problem};
+use super::names::{self, FoundServer, FoundSkill, NameError};
 use super::plan::{Plan, RequestServers};
 use super::validate::{check_apps, check_names};
 use crate::catalog::{Catalog, Conversion, HostSkill, InstalledPlugin, PluginAgent};
@@ -75,7 +75,7 @@ pub(super) struct Resolver<'a> {
     pub(super) listings: BTreeMap<(&'a str, String), SkillListing>,
     pub(super) warnings: BTreeSet<(String, String)>,
     /// Names that lead to nothing, or to too much: all are told at once.
-    problems: Vec<Problem<'a>>,
+    problems: Vec<NameError<'a>>,
 }
 
 impl<'a> Resolver<'a> {
@@ -118,7 +118,7 @@ impl<'a> Resolver<'a> {
     fn choose_plugin(
         &mut self,
         choice: &PluginChoice,
-        problems: &mut Vec<Problem<'a>>,
+        problems: &mut Vec<NameError<'a>>,
     ) -> Option<&'a InstalledPlugin> {
         let plugin = match names::find_plugin(self.catalog, &choice.id) {
             Ok(plugin) => plugin,
@@ -317,7 +317,7 @@ impl<'a> Resolver<'a> {
     }
 
     /// All wrong names. Where there are others, connectors are among them: none can be chosen yet.
-    fn problems_with_apps(&mut self) -> Vec<Problem<'a>> {
+    fn problems_with_apps(&mut self) -> Vec<NameError<'a>> {
         let mut problems = std::mem::take(&mut self.problems);
         if !problems.is_empty() {
             let apps = self.selection.apps.iter().flatten();

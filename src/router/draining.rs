@@ -8,7 +8,7 @@ use super::Router;
 use super::effect::Effect;
 use super::refusals::{Busy, busy_error};
 use super::request::Request;
-use crate::interceptors::thread;
+use crate::messages::thread;
 use crate::wire::Frame;
 
 /// A host that has servers reloaded waits this long for turns under way to end.

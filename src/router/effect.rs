@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::request::Request;
-use crate::interceptors::initialize::UpstreamInfo;
+use crate::messages::initialize::UpstreamInfo;
 use crate::wire::Frame;
 
 /// What the router wants done. Effects are carried out in order.

@@ -8,8 +8,8 @@ use super::Router;
 use super::effect::{Effect, Settled};
 use super::refusals::{gone_error, unheard_error};
 use super::request::Request;
-use crate::interceptors::experimental::{self, Heard};
-use crate::interceptors::{announcement, catalog, initialize, thread};
+use crate::messages::experimental::{self, Heard};
+use crate::messages::{announcement, catalog, initialize, thread};
 use crate::threads::Muted;
 use crate::wire::{Frame, FrameKind, Id};
 

@@ -5,7 +5,7 @@ use codex_loadout_protocol::error::ORIGIN;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError, method};
 
 use super::request::RequestKind;
-use crate::interceptors::thread;
+use crate::messages::thread;
 use crate::profiles::misplaced;
 use crate::wire::{Frame, Id, answer_frame};
 

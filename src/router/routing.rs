@@ -12,8 +12,8 @@ use super::refusals::{
     not_initialized_error, unreadable_error,
 };
 use super::request::{Request, RequestKind};
-use crate::interceptors::thread::{self, Presence};
-use crate::interceptors::{catalog, experimental, initialize};
+use crate::messages::thread::{self, Presence};
+use crate::messages::{catalog, experimental, initialize};
 use crate::threads::Muted;
 use crate::wire::{Frame, FrameKind, is_read_by_codex};
 

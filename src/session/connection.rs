@@ -12,14 +12,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::process::Child;
 use tracing::{Instrument, Span};
 
-use super::work::{Carried, Request, Work};
-use crate::connection::{Asker, FrameReader, FrameWriter, Upstream, write_frames};
-use crate::interceptors::{initialize, thread};
+use super::request_handlers::{Carried, Request, RequestHandlers};
+use crate::connection::{FrameReader, FrameWriter, RpcClient, Upstream, write_frames};
 use crate::loadouts::AppliedConfig;
+use crate::messages::{initialize, thread};
 use crate::router::{Effect, Host, Prepared, Rebound, Router, Settled, internal_error};
 use crate::wire::Frame;
 
-/// Work that is done, on its way back to the router.
+/// RequestHandlers that is done, on its way back to the router.
 enum Done {
     Prepared(Request, Prepared),
     Settled {
@@ -42,7 +42,7 @@ pub async fn run<R, W>(
     host_input: R,
     host_output: W,
     upstream: Upstream,
-    work: impl FnOnce(Arc<Asker>) -> Work,
+    handlers: impl FnOnce(Arc<RpcClient>) -> RequestHandlers,
 ) -> std::io::Result<ExitStatus>
 where
     R: AsyncRead + Unpin + Send + 'static,
@@ -56,13 +56,13 @@ where
     let (host, host_written) = write_frames(host_output);
     let (codex, _) = write_frames(stdin);
     let own_ids = format!("codex-loadout/{}/", uuid::Uuid::new_v4().simple());
-    let asker = Arc::new(Asker::new(own_ids.clone(), codex.clone()));
+    let rpc = Arc::new(RpcClient::new(own_ids.clone(), codex.clone()));
     let mut session = Session {
         of_host: Host::new(&own_ids),
         host,
         codex,
-        work: Arc::new(work(asker.clone())),
-        asker,
+        handlers: Arc::new(handlers(rpc.clone())),
+        rpc,
         jobs: FuturesUnordered::new(),
         waiting: FuturesUnordered::new(),
     };
@@ -83,7 +83,7 @@ where
                 Some(frames) => session.on_codex(frames),
                 None => {
                     codex_open = false;
-                    session.asker.upstream_gone();
+                    session.rpc.upstream_gone();
                 }
             },
             Some(done) = session.jobs.next(), if !session.jobs.is_empty() => session.on_done(done),
@@ -108,10 +108,10 @@ where
 }
 
 /// What the router has to know from elsewhere before it sees this frame.
-fn look_around(work: &Work, host: &mut Host<Carried>, frame: &Frame) {
+fn look_around(handlers: &RequestHandlers, host: &mut Host<Carried>, frame: &Frame) {
     match frame.method() {
-        initialize::METHOD => host.set_may_be_carried(work.introduced(frame)),
-        thread::START => host.set_may_be_chosen(work.may_be_chosen()),
+        initialize::METHOD => host.set_may_be_carried(handlers.introduced(frame)),
+        thread::START => host.set_may_be_chosen(handlers.may_be_chosen()),
         _ => {}
     }
 }
@@ -129,9 +129,9 @@ struct Session {
     of_host: Host<Carried>,
     host: FrameWriter,
     codex: FrameWriter,
-    work: Arc<Work>,
-    asker: Arc<Asker>,
-    /// Work under way. It is done right here, so that nothing has to be woken for it.
+    handlers: Arc<RequestHandlers>,
+    rpc: Arc<RpcClient>,
+    /// RequestHandlers under way. It is done right here, so that nothing has to be woken for it.
     jobs: FuturesUnordered<BoxFuture<'static, Done>>,
     /// Requests that wait for something, and until when.
     waiting: FuturesUnordered<BoxFuture<'static, u64>>,
@@ -139,10 +139,10 @@ struct Session {
 
 impl Session {
     fn on_host(&mut self, frames: Vec<Frame>) {
-        let work = self.work.clone();
+        let handlers = self.handlers.clone();
         self.route(|router| {
             for frame in frames {
-                look_around(&work, router.host, &frame);
+                look_around(&handlers, router.host, &frame);
                 router.on_host(frame);
             }
         });
@@ -185,7 +185,7 @@ impl Session {
     /// Takes events through the router, and carries out what comes of them.
     fn route(&mut self, events: impl FnOnce(&mut Router<'_, Carried, AppliedConfig>)) {
         let mut effects = Vec::new();
-        self.work.applied.with_threads(|threads| {
+        self.handlers.applied.with_threads(|threads| {
             events(&mut Router {
                 host: &mut self.of_host,
                 threads,
@@ -205,8 +205,8 @@ impl Session {
                 Effect::Split(request) => self.split(request),
                 Effect::Rebind(request) => self.rebind(request),
                 Effect::Abandoned(request) => self.work_on(
-                    |work| async move {
-                        work.abandon(request).await;
+                    |handlers| async move {
+                        handlers.abandon(request).await;
                         Done::Nothing
                     },
                     || Done::Nothing,
@@ -218,39 +218,39 @@ impl Session {
                 Effect::Adopt { parent, children } => {
                     let named = children.clone();
                     self.work_on(
-                        |work| async move {
-                            work.adopt(&parent, &children).await;
+                        |handlers| async move {
+                            handlers.adopt(&parent, &children).await;
                             Done::Adopted(children)
                         },
                         || Done::Adopted(named),
                     );
                 }
                 Effect::Forget { thread } => self.work_on(
-                    |work| async move {
-                        work.forget(&thread).await;
+                    |handlers| async move {
+                        handlers.forget(&thread).await;
                         Done::Nothing
                     },
                     || Done::Nothing,
                 ),
                 Effect::SettingsAsked { thread, frame } => {
-                    self.work.settings_asked(&thread, &frame);
+                    self.handlers.settings_asked(&thread, &frame);
                 }
                 Effect::ServerStatus { thread, frame } => self.work_on(
-                    |work| async move { Done::Noticed(work.server_status(&thread, &frame).await) },
+                    |handlers| async move { Done::Noticed(handlers.server_status(&thread, &frame).await) },
                     || Done::Noticed(None),
                 ),
                 Effect::TurnEnded { thread } => self.work_on(
-                    |work| async move { Done::Noticed(work.missing_servers(&thread).await) },
+                    |handlers| async move { Done::Noticed(handlers.missing_servers(&thread).await) },
                     || Done::Noticed(None),
                 ),
-                Effect::Settings { thread, frame } => self.work.settings_of(&thread, &frame),
-                Effect::Answered { number, response } => self.asker.answered(number, response),
-                Effect::CatalogMayHaveChanged => self.work.catalog_may_have_changed(),
+                Effect::Settings { thread, frame } => self.handlers.settings_of(&thread, &frame),
+                Effect::Answered { number, response } => self.rpc.answered(number, response),
+                Effect::CatalogMayHaveChanged => self.handlers.catalog_may_have_changed(),
                 Effect::Connected(info) => {
-                    self.work.connected(info);
+                    self.handlers.connected(info);
                     self.work_on(
-                        |work| async move {
-                            work.bring_back_leftovers().await;
+                        |handlers| async move {
+                            handlers.bring_back_leftovers().await;
                             Done::Nothing
                         },
                         || Done::Nothing,
@@ -261,9 +261,9 @@ impl Session {
     }
 
     fn prepare(&self, mut request: Request) {
-        let (work, span) = (self.work.clone(), span("prepare", &request));
+        let (handlers, span) = (self.handlers.clone(), span("prepare", &request));
         let job = async move {
-            let prepared = unless_it_panics(work.prepare(&mut request).boxed()).await;
+            let prepared = unless_it_panics(handlers.prepare(&mut request).boxed()).await;
             let prepared = prepared.unwrap_or_else(|| failed(&request));
             Done::Prepared(request, prepared)
         };
@@ -271,9 +271,9 @@ impl Session {
     }
 
     fn settle(&self, mut request: Request, response: Frame) {
-        let (work, span) = (self.work.clone(), span("settle", &request));
+        let (handlers, span) = (self.handlers.clone(), span("settle", &request));
         let job = async move {
-            match unless_it_panics(work.settle(&mut request, response).boxed()).await {
+            match unless_it_panics(handlers.settle(&mut request, response).boxed()).await {
                 Some(Some((answer, settled))) => Done::Settled {
                     request,
                     answer,
@@ -287,9 +287,9 @@ impl Session {
     }
 
     fn split(&self, mut request: Request) {
-        let (work, span) = (self.work.clone(), span("split", &request));
+        let (handlers, span) = (self.handlers.clone(), span("split", &request));
         let job = async move {
-            match unless_it_panics(work.set_apart(&mut request).boxed()).await {
+            match unless_it_panics(handlers.split_fork(&mut request).boxed()).await {
                 Some((answer, settled)) => Done::Settled {
                     request,
                     answer,
@@ -302,9 +302,9 @@ impl Session {
     }
 
     fn rebind(&self, mut request: Request) {
-        let (work, span) = (self.work.clone(), span("rebind", &request));
+        let (handlers, span) = (self.handlers.clone(), span("rebind", &request));
         let job = async move {
-            let rebound = unless_it_panics(work.rebind(&mut request)).await;
+            let rebound = unless_it_panics(handlers.rebind(&mut request)).await;
             let rebound = rebound.unwrap_or_else(|| Rebound::only(failed(&request)));
             Done::Rebound(request, rebound)
         };
@@ -314,10 +314,10 @@ impl Session {
     /// Starts work that is for no request, and says what comes of it should it panic.
     fn work_on<F: Future<Output = Done> + Send + 'static>(
         &self,
-        job: impl FnOnce(Arc<Work>) -> F,
+        job: impl FnOnce(Arc<RequestHandlers>) -> F,
         panicked: impl FnOnce() -> Done + Send + 'static,
     ) {
-        let job = job(self.work.clone());
+        let job = job(self.handlers.clone());
         self.push(async { unless_it_panics(job).await.unwrap_or_else(panicked) });
     }
 

@@ -1,7 +1,7 @@
 //! Forks: with their source's loadout, or with one of their own.
 //!
 //! Codex gives a fork its source's root. One that is to have another loadout is
-//! made with as little as can be, and set apart (`apart`) before the host hears of
+//! made with as little as can be, and set split (`split`) before the host hears of
 //! it.
 
 use std::path::PathBuf;
@@ -10,21 +10,22 @@ use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::selection::FIELD;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 
-use super::apart::Apart;
+use super::fork_split::ForkSplit;
 use super::opening::{inherited, native, own_cwd, own_servers, source_thread, without_field};
-use super::work::{Carried, Pending, Work};
-use crate::interceptors::initialize::UpstreamInfo;
-use crate::interceptors::thread;
+use super::request_handlers::{Carried, Pending, RequestHandlers};
 use crate::loadouts::{
-    AppliedConfig, Place, Recorded, Selected, cwd_of, is_prediction, read_params, resumable_params,
+    AppliedConfig, Recorded, RootAssignment, Selected, cwd_of, is_prediction, read_params,
+    resumable_params,
 };
 use crate::lowering::MergeMode;
+use crate::messages::initialize::UpstreamInfo;
+use crate::messages::thread;
 use crate::profiles::{in_request, take_out};
+use crate::records::ThreadRecord;
 use crate::router::Prepared;
-use crate::selections::ThreadRecord;
 use crate::wire::{Frame, RawObject};
 
-impl Work {
+impl RequestHandlers {
     pub(super) async fn fork(
         &self,
         carried: &mut Carried,
@@ -79,7 +80,7 @@ impl Work {
                 if let Some(selected) = &mut selected {
                     selected.request_servers = own_servers(record.as_ref(), &params)?;
                 }
-                let wish = Wish {
+                let wanted = ForkRequest {
                     frame,
                     selected,
                     params,
@@ -87,10 +88,11 @@ impl Work {
                 };
                 match record {
                     Some(record) if record.loadout.root.is_some() => {
-                        self.fork_apart(carried, wish, record, &upstream).await
+                        self.fork_with_another_loadout(carried, wanted, record, &upstream)
+                            .await
                     }
                     record => {
-                        self.fork_of_rootless(carried, wish, record, &upstream)
+                        self.fork_of_rootless(carried, wanted, record, &upstream)
                             .await
                     }
                 }
@@ -102,20 +104,20 @@ impl Work {
     async fn fork_of_rootless(
         &self,
         carried: &mut Carried,
-        wish: Wish<'_>,
+        wanted: ForkRequest<'_>,
         record: Option<ThreadRecord>,
         upstream: &UpstreamInfo,
     ) -> Result<Prepared, LoadoutError> {
-        let Some(selected) = wish.selected else {
-            return without_field(wish.frame);
+        let Some(selected) = wanted.selected else {
+            return without_field(wanted.frame);
         };
-        let catalog = self.catalog_for(&selected, upstream, &wish.cwd).await?;
+        let catalog = self.catalog_for(&selected, upstream, &wanted.cwd).await?;
         let (launch, _) = self
             .loadouts
             .anew(
-                wish.frame,
+                wanted.frame,
                 selected,
-                inherited(record.as_ref(), Place::Nowhere),
+                inherited(record.as_ref(), RootAssignment::Nowhere),
                 &catalog,
                 upstream,
             )
@@ -126,67 +128,67 @@ impl Work {
     }
 
     /// A fork with another loadout than its source's, or without one.
-    async fn fork_apart(
+    async fn fork_with_another_loadout(
         &self,
         carried: &mut Carried,
-        wish: Wish<'_>,
+        wanted: ForkRequest<'_>,
         source: ThreadRecord,
         upstream: &UpstreamInfo,
     ) -> Result<Prepared, LoadoutError> {
-        check_can_be_apart(&wish.params)?;
-        let cwd = wish.cwd;
-        let catalog = match &wish.selected {
+        check_can_be_split(&wanted.params)?;
+        let cwd = wanted.cwd;
+        let catalog = match &wanted.selected {
             Some(selected) => self.catalog_for(selected, upstream, &cwd).await?,
             None => self.catalog(upstream, &cwd).await?,
         };
-        let bare = |mode| self.loadouts.bare(wish.frame, mode, &catalog, upstream);
-        let (request, apart) = match wish.selected {
+        let bare = |mode| self.loadouts.bare(wanted.frame, mode, &catalog, upstream);
+        let (request, split) = match wanted.selected {
             Some(selected) => {
                 let (launch, _) = self
                     .loadouts
                     .anew(
-                        wish.frame,
+                        wanted.frame,
                         selected,
-                        inherited(Some(&source), Place::New),
+                        inherited(Some(&source), RootAssignment::New),
                         &catalog,
                         upstream,
                     )
                     .await?;
                 let request = bare(MergeMode::of(launch.record.plan.mode))?;
-                let apart = Apart {
+                let split = ForkSplit {
                     source: source.thread_id.clone(),
                     root: launch.record.root.clone().unwrap_or_default(),
                     loadout: Some(launch.record),
                     binding: launch.binding,
                 };
-                (request, apart)
+                (request, split)
             }
             None => {
                 let request = bare(MergeMode::Open)?;
-                let apart = Apart {
+                let split = ForkSplit {
                     source: source.thread_id.clone(),
                     root: self.loadouts.new_empty_root(&upstream.codex_home).await?,
                     loadout: None,
                     binding: AppliedConfig {
-                        host_params: resumable_params(&take_out(wish.params)),
+                        host_params: resumable_params(&take_out(wanted.params)),
                         ..AppliedConfig::new(source.loadout.into(), cwd)
                     },
                 };
-                (request, apart)
+                (request, split)
             }
         };
         // So that whoever comes after a crash knows which root it was to have.
         let mark = uuid::Uuid::now_v7().to_string();
-        let selections = self.loadouts.selections().await?;
-        selections
-            .begin_forking(&apart.root, &source.thread_id, &mark)
+        let records = self.loadouts.records().await?;
+        records
+            .begin_forking(&split.root, &source.thread_id, &mark)
             .await?;
-        Ok(self.forward(carried, request, Pending::Apart(Box::new(apart))))
+        Ok(self.forward(carried, request, Pending::ForkSplit(Box::new(split))))
     }
 }
 
 /// What the host wants of a fork.
-struct Wish<'a> {
+struct ForkRequest<'a> {
     frame: &'a Frame,
     params: RawObject<'a>,
     selected: Option<Selected>,
@@ -196,7 +198,7 @@ struct Wish<'a> {
 
 /// Codex has to let go of a fork and load it again: it can't what it does not write down, nor what
 /// goes on with its source's config.
-fn check_can_be_apart(params: &RawObject<'_>) -> Result<(), LoadoutError> {
+fn check_can_be_split(params: &RawObject<'_>) -> Result<(), LoadoutError> {
     let kept_in_memory = params.get("ephemeral") == Some("true");
     if !kept_in_memory && !is_prediction(params) {
         return Ok(());

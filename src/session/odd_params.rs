@@ -6,13 +6,13 @@ use std::path::PathBuf;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 
 use super::opening::thread_at;
-use super::work::Work;
-use crate::interceptors::thread;
+use super::request_handlers::RequestHandlers;
 use crate::loadouts::Recorded;
+use crate::messages::thread;
 use crate::router::Prepared;
 use crate::wire::Frame;
 
-impl Work {
+impl RequestHandlers {
     /// A resume or fork whose `params` are no object.
     pub(super) async fn with_odd_params(&self, frame: &Frame) -> Result<Prepared, LoadoutError> {
         let home = self.upstream().await?.codex_home;

@@ -7,23 +7,24 @@ use codex_loadout_protocol::selection::FIELD;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 
 use super::rebind::{Change, Rebind, Then};
-use super::work::{Carried, CodexCommand, Pending, Work};
+use super::request_handlers::{Carried, CodexCommand, Pending, RequestHandlers};
 use crate::blocking::{self, READ_WITHIN};
 use crate::catalog::Catalog;
-use crate::interceptors::initialize::UpstreamInfo;
-use crate::interceptors::thread;
 use crate::loadouts::{
-    AppliedConfig, Inherited, Place, Recorded, Selected, cwd_of, read_params, request_servers,
+    AppliedConfig, Inherited, Recorded, RootAssignment, Selected, cwd_of, read_params,
+    request_servers,
 };
+use crate::messages::initialize::UpstreamInfo;
+use crate::messages::thread;
 use crate::profiles::{Requested, in_request, take_out};
 use crate::proof::{Subject, prove};
+use crate::records::session_file::{self, SessionFileError};
+use crate::records::{Lineage, LoadoutRecord, ThreadRecord};
 use crate::resolver::RequestServers;
 use crate::router::{Prepared, internal_error};
-use crate::selections::session_file::{self, SessionFileError};
-use crate::selections::{Lineage, LoadoutRecord, ThreadRecord};
 use crate::wire::{Frame, RawObject, replace_params, result_frame};
 
-impl Work {
+impl RequestHandlers {
     /// `thread/capability/prove`: on another Codex, so that the host's hears nothing of it.
     pub(super) async fn prove(&self, frame: &Frame) -> Result<Prepared, LoadoutError> {
         let params = read_params(frame)?;
@@ -240,10 +241,10 @@ impl Work {
         recorded: Result<Recorded, LoadoutError>,
         thread_id: &str,
         upstream: &UpstreamInfo,
-    ) -> Result<Standing, LoadoutError> {
+    ) -> Result<CurrentLoadout, LoadoutError> {
         let is_native = match recorded {
             Ok(Recorded::Loadout(record)) => {
-                return Ok(Standing {
+                return Ok(CurrentLoadout {
                     is_native: false,
                     root: record.loadout.root.clone(),
                     before: Some(*record),
@@ -258,7 +259,7 @@ impl Work {
             .loadouts
             .root_of(thread_id, &upstream.codex_home)
             .await?;
-        Ok(Standing {
+        Ok(CurrentLoadout {
             is_native: is_native || root.is_none(),
             before: None,
             root,
@@ -307,7 +308,7 @@ impl Work {
 
 /// What a thread has that is to get another loadout.
 #[derive(Debug)]
-pub(super) struct Standing {
+pub(super) struct CurrentLoadout {
     /// Whether it has no loadout.
     pub(super) is_native: bool,
     /// Its record.
@@ -317,7 +318,7 @@ pub(super) struct Standing {
 }
 
 /// What a thread brings along to another loadout.
-pub(super) fn inherited(before: Option<&ThreadRecord>, place: Place) -> Inherited {
+pub(super) fn inherited(before: Option<&ThreadRecord>, place: RootAssignment) -> Inherited {
     Inherited {
         place,
         host_instructions: before.and_then(|record| record.loadout.host_instructions.clone()),

@@ -7,15 +7,15 @@ use codex_loadout_protocol::LoadoutError;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::opening::Standing;
-use super::work::Work;
+use super::opening::CurrentLoadout;
+use super::request_handlers::RequestHandlers;
 use crate::catalog::Catalog;
-use crate::interceptors::initialize::UpstreamInfo;
-use crate::loadouts::{Place, Selected, catalog_for, cwd_of};
-use crate::selections::ThreadRecord;
+use crate::loadouts::{RootAssignment, Selected, catalog_for, cwd_of};
+use crate::messages::initialize::UpstreamInfo;
+use crate::records::ThreadRecord;
 use crate::wire::RawObject;
 
-impl Work {
+impl RequestHandlers {
     pub(super) async fn catalog(
         &self,
         upstream: &UpstreamInfo,
@@ -23,7 +23,7 @@ impl Work {
     ) -> Result<Arc<Catalog>, LoadoutError> {
         Ok(self
             .catalogs
-            .get(&self.asker, &upstream.codex_home, cwd)
+            .get(&self.rpc, &upstream.codex_home, cwd)
             .await?)
     }
 
@@ -35,7 +35,7 @@ impl Work {
         cwd: &Path,
     ) -> Result<Arc<Catalog>, LoadoutError> {
         let home = &upstream.codex_home;
-        catalog_for(selected, &self.catalogs, &self.asker, home, cwd).await
+        catalog_for(selected, &self.catalogs, &self.rpc, home, cwd).await
     }
 
     pub(super) async fn catalog_of_thread(
@@ -66,7 +66,7 @@ impl Work {
             return cwd;
         }
         let question = json!({ "threadId": record.thread_id });
-        match self.asker.ask::<Answer>("thread/read", &question).await {
+        match self.rpc.ask::<Answer>("thread/read", &question).await {
             Ok(answer) => answer.thread.cwd,
             Err(error) => {
                 tracing::debug!(%error, "the recorded folder is used");
@@ -80,15 +80,15 @@ impl Work {
     pub(super) async fn place(
         &self,
         thread: &str,
-        standing: &Standing,
-    ) -> Result<Place, LoadoutError> {
+        standing: &CurrentLoadout,
+    ) -> Result<RootAssignment, LoadoutError> {
         let Some(root) = &standing.root else {
-            return Ok(Place::Nowhere);
+            return Ok(RootAssignment::Nowhere);
         };
         let before = standing.before.as_ref();
         Ok(match self.loadouts.is_shared(thread, before, root).await? {
-            true => Place::New,
-            false => Place::At(root.clone()),
+            true => RootAssignment::New,
+            false => RootAssignment::At(root.clone()),
         })
     }
 }

@@ -13,16 +13,16 @@ use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError, Receipt};
 use serde_json::{Value, json};
 
 use super::reload::notice;
-use super::work::{Carried, Pending, Request, Stage, Work};
+use super::request_handlers::{Carried, Pending, Request, RequestHandlers, Stage};
 use crate::bundle::Digest;
-use crate::connection::AskError;
+use crate::connection::RpcError;
 use crate::crash_point::crash_point;
-use crate::interceptors::initialize::UpstreamInfo;
-use crate::interceptors::mentions::Mentions;
-use crate::loadouts::{AppliedConfig, Place};
+use crate::loadouts::{AppliedConfig, RootAssignment};
 use crate::lowering::Lowered;
+use crate::messages::initialize::UpstreamInfo;
+use crate::messages::mentions::Mentions;
+use crate::records::ThreadRecord;
 use crate::router::{Prepared, Rebound, internal_error};
-use crate::selections::ThreadRecord;
 use crate::wire::{answer_frame, result_frame};
 
 /// How often threads are told again when something changes while they are told.
@@ -38,7 +38,7 @@ pub(super) struct Rebind {
     /// What lies at a root is swapped while nobody has it loaded, and the record with it.
     pub(super) change: Option<Change>,
     /// Threads to load again, parents before children.
-    pub(super) load: Vec<Told>,
+    pub(super) load: Vec<DesiredConfig>,
     /// What becomes of the request then.
     pub(super) then: Then,
 }
@@ -53,14 +53,14 @@ pub(super) enum Change {
         /// The thread's record.
         record: Box<ThreadRecord>,
         /// Where it is to lie for the thread.
-        place: Place,
+        place: RootAssignment,
     },
     /// None.
     Native {
         /// The thread.
         thread: String,
         /// Where nothing is to lie for it.
-        place: Place,
+        place: RootAssignment,
     },
 }
 
@@ -77,7 +77,7 @@ impl Change {
         match self {
             Self::To {
                 record,
-                place: Place::New,
+                place: RootAssignment::New,
                 ..
             } => record.loadout.root.as_deref(),
             Self::To { .. } | Self::Native { .. } => None,
@@ -87,7 +87,7 @@ impl Change {
 
 /// A thread and what it is told.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(super) struct DesiredConfig {
     pub(super) thread: String,
     pub(super) binding: AppliedConfig,
     /// `None`: nothing of ours.
@@ -109,7 +109,7 @@ pub(super) enum Then {
     Tell(Option<Box<Receipt>>),
 }
 
-impl Work {
+impl RequestHandlers {
     /// Keeps what is to be done until the router keeps everything else away from the threads.
     pub(super) fn when_quiet(&self, carried: &mut Carried, rebind: Rebind) -> Prepared {
         let threads = rebind.unload.iter().chain(&rebind.along).cloned().collect();
@@ -248,7 +248,7 @@ impl Work {
     async fn check_at_rest(&self, threads: &[String]) -> Result<(), LoadoutError> {
         for thread in threads {
             let named = json!({ "threadId": thread });
-            let read: Result<Value, AskError> = self.asker.ask("thread/read", &named).await;
+            let read: Result<Value, RpcError> = self.rpc.ask("thread/read", &named).await;
             if read.is_ok_and(|read| read["thread"]["status"]["type"] == "active") {
                 let message = format!("thread `{thread}` has begun a turn by itself");
                 return Err(LoadoutError::new(ErrorKind::ThreadBusy, message)
@@ -262,7 +262,7 @@ impl Work {
     /// Loads those again that were unloaded.
     async fn load_all(
         &self,
-        load: Vec<Told>,
+        load: Vec<DesiredConfig>,
         unloaded: &[String],
         upstream: &UpstreamInfo,
         rebound: &mut Rebound,
@@ -279,7 +279,12 @@ impl Work {
 
     /// Replaces what a thread was to be told by what it was told before. What can't be found out is
     /// not loaded again.
-    async fn as_before(&self, thread: &str, load: &mut Vec<Told>, upstream: &UpstreamInfo) {
+    async fn as_before(
+        &self,
+        thread: &str,
+        load: &mut Vec<DesiredConfig>,
+        upstream: &UpstreamInfo,
+    ) {
         let Some(at) = load.iter().position(|told| told.thread == thread) else {
             return;
         };
@@ -289,7 +294,7 @@ impl Work {
         };
         let cause = "what was to be changed could not be".to_owned();
         match self
-            .told_as_it_is(thread, Arc::unwrap_or_clone(binding), cause, upstream)
+            .desired_as_it_is(thread, Arc::unwrap_or_clone(binding), cause, upstream)
             .await
         {
             Ok(told) => load.insert(at, told),
@@ -298,18 +303,18 @@ impl Work {
     }
 
     /// A thread with its loadout, lowered onto the user's set of this moment.
-    pub(super) async fn told_as_it_is(
+    pub(super) async fn desired_as_it_is(
         &self,
         thread: &str,
         binding: AppliedConfig,
         cause: String,
         upstream: &UpstreamInfo,
-    ) -> Result<Told, LoadoutError> {
+    ) -> Result<DesiredConfig, LoadoutError> {
         let catalog = self.catalog(upstream, &binding.cwd).await?;
         let lowered = self
             .loadouts
-            .told_at_load(&binding.loadout, &catalog, upstream)?;
-        Ok(Told {
+            .lowered_at_load(&binding.loadout, &catalog, upstream)?;
+        Ok(DesiredConfig {
             thread: thread.to_owned(),
             binding,
             lowered: Some(lowered),
@@ -325,7 +330,7 @@ impl Work {
         rebound: &mut Rebound,
     ) -> Result<(), LoadoutError> {
         let (loadouts, home) = (&self.loadouts, &upstream.codex_home);
-        let selections = loadouts.selections().await?;
+        let records = loadouts.records().await?;
         match change {
             Change::To {
                 loadout,
@@ -334,8 +339,10 @@ impl Work {
             } => {
                 let thread = &record.thread_id;
                 match (&place, &record.loadout.root) {
-                    (Place::New, Some(root)) => loadouts.give_root(thread, home, root).await?,
-                    (Place::At(root), _) => {
+                    (RootAssignment::New, Some(root)) => {
+                        loadouts.give_root(thread, home, root).await?
+                    }
+                    (RootAssignment::At(root), _) => {
                         loadouts.point_root(loadout, &record.loadout).await?;
                         loadouts.lead_to_root(thread, home, root).await?;
                     }
@@ -344,19 +351,19 @@ impl Work {
                 crash_point("rebind: after the root");
                 if durable {
                     let cause = THREAD_CAPABILITY_UPDATE;
-                    selections
+                    records
                         .put_thread(&record, AuditEvent::Update, cause)
                         .await?;
                 }
             }
             Change::Native { thread, place } => {
                 match place {
-                    Place::Nowhere => {}
-                    Place::At(root) => {
+                    RootAssignment::Nowhere => {}
+                    RootAssignment::At(root) => {
                         loadouts.empty_root(root.clone(), home).await?;
                         loadouts.lead_to_root(&thread, home, &root).await?;
                     }
-                    Place::New => {
+                    RootAssignment::New => {
                         let root = loadouts.new_empty_root(home).await?;
                         loadouts.give_root(&thread, home, &root).await?;
                     }
@@ -364,7 +371,7 @@ impl Work {
                 crash_point("rebind: after the root");
                 if durable {
                     let cause = format!("{THREAD_CAPABILITY_UPDATE}: back to native");
-                    selections.drop_loadout(&thread, &cause).await?;
+                    records.drop_loadout(&thread, &cause).await?;
                     self.applied.remove(&thread);
                     rebound.notices.push(notice(&thread, None));
                     rebound.dropped.push(thread);

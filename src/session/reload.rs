@@ -10,16 +10,16 @@ use codex_loadout_protocol::method::{THREAD_CAPABILITY_UPDATED, ThreadCapability
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError, Receipt};
 use serde_json::{Map, Value, json};
 
-use super::rebind::Told;
-use super::work::Work;
-use crate::connection::AskError;
+use super::rebind::DesiredConfig;
+use super::request_handlers::RequestHandlers;
+use crate::connection::RpcError;
 use crate::crash_point::crash_point;
-use crate::interceptors::initialize::UpstreamInfo;
 use crate::loadouts::{AppliedConfig, INSTRUCTIONS, instructions, merge_config};
-use crate::lowering::Levers;
+use crate::lowering::CodexFeatures;
+use crate::messages::initialize::UpstreamInfo;
+use crate::records::{Happening, ThreadRecord, session_file, writer_lock};
 use crate::resolver;
 use crate::router::Rebound;
-use crate::selections::{Happening, ThreadRecord, session_file, writer_lock};
 
 /// Codex unloads an idle thread within milliseconds; one that takes this long is kept by somebody else.
 const UNLOADED_WITHIN: Duration = Duration::from_secs(3);
@@ -38,10 +38,10 @@ pub(super) struct Family {
     /// Those that Codex takes to the archive with them.
     pub(super) along: Vec<String>,
     /// Of those that are loaded, what the children are told when they are loaded again.
-    pub(super) load: Vec<Told>,
+    pub(super) load: Vec<DesiredConfig>,
 }
 
-impl Work {
+impl RequestHandlers {
     /// What has to be unloaded so that a thread is. Where that takes the archive, Codex takes along
     /// what the thread spawned.
     pub(super) async fn unloaded_with(
@@ -55,7 +55,7 @@ impl Work {
         } else {
             self.check_nobody_has(thread, upstream).await?;
         }
-        if family.unload.is_empty() || Levers::of(upstream.version).unload_on_unsubscribe {
+        if family.unload.is_empty() || CodexFeatures::of(upstream.version).unload_on_unsubscribe {
             return Ok(family);
         }
         for child in self.applied.family(thread).into_iter().skip(1) {
@@ -64,7 +64,7 @@ impl Work {
             {
                 let cause = format!("unloaded with {thread}");
                 let told = self
-                    .told_as_it_is(&child, Arc::unwrap_or_clone(binding), cause, upstream)
+                    .desired_as_it_is(&child, Arc::unwrap_or_clone(binding), cause, upstream)
                     .await?;
                 family.load.push(told);
                 family.unload.push(child);
@@ -128,9 +128,9 @@ impl Work {
     }
 
     async fn note_along(&self, along: &[String]) -> Result<(), LoadoutError> {
-        let selections = self.loadouts.selections().await?;
+        let records = self.loadouts.records().await?;
         for thread in along {
-            selections.begin_unloading(thread).await?;
+            records.begin_unloading(thread).await?;
         }
         Ok(())
     }
@@ -140,7 +140,7 @@ impl Work {
     async fn goes_when_unsubscribed(&self, thread: &str, upstream: &UpstreamInfo) -> bool {
         // A native thread is told nothing that makes it go.
         let is_told = self.applied.get(thread).is_some();
-        if !Levers::of(upstream.version).unload_on_unsubscribe || !is_told {
+        if !CodexFeatures::of(upstream.version).unload_on_unsubscribe || !is_told {
             return false;
         }
         let (home, id) = (upstream.codex_home.clone(), thread.to_owned());
@@ -151,7 +151,7 @@ impl Work {
 
     async fn unsubscribe(&self, thread: &str) -> Result<(), LoadoutError> {
         let named = json!({ "threadId": thread });
-        let _: Value = self.asker.ask("thread/unsubscribe", &named).await?;
+        let _: Value = self.rpc.ask("thread/unsubscribe", &named).await?;
         self.wait_until_unloaded(thread).await
     }
 
@@ -159,12 +159,12 @@ impl Work {
     /// after a crash.
     async fn through_the_archive(&self, thread: &str) -> Result<(), LoadoutError> {
         let named = json!({ "threadId": thread });
-        let selections = self.loadouts.selections().await?;
-        selections.begin_unloading(thread).await?;
-        let archived: Result<Value, AskError> = self.asker.ask("thread/archive", &named).await;
+        let records = self.loadouts.records().await?;
+        records.begin_unloading(thread).await?;
+        let archived: Result<Value, RpcError> = self.rpc.ask("thread/archive", &named).await;
         crash_point("rebind: in the archive");
-        let back: Result<Value, AskError> = self.asker.ask("thread/unarchive", &named).await;
-        selections.end_unloading(thread).await?;
+        let back: Result<Value, RpcError> = self.rpc.ask("thread/unarchive", &named).await;
+        records.end_unloading(thread).await?;
         if let Err(error) = archived {
             tracing::debug!(%error, thread, "not unloaded");
             return Err(cannot_unload(thread));
@@ -182,7 +182,7 @@ impl Work {
         threads: &[String],
         upstream: &UpstreamInfo,
     ) -> Result<Vec<String>, LoadoutError> {
-        if Levers::of(upstream.version).unload_on_unsubscribe {
+        if CodexFeatures::of(upstream.version).unload_on_unsubscribe {
             return Ok(Vec::new());
         }
         let mut along = self.loadouts.spawned_by(threads).await?;
@@ -196,7 +196,7 @@ impl Work {
             if Instant::now() > deadline {
                 // So that the host goes on hearing of it.
                 let named = json!({ "threadId": thread });
-                let _: Result<Value, AskError> = self.asker.ask("thread/resume", &named).await;
+                let _: Result<Value, RpcError> = self.rpc.ask("thread/resume", &named).await;
                 return Err(LoadoutError::new(
                     ErrorKind::ThreadBusy,
                     format!("thread `{thread}` is kept loaded by another connection"),
@@ -212,11 +212,11 @@ impl Work {
     /// Loads a thread with what it is told now; its settings are what they were.
     pub(super) async fn load(
         &self,
-        told: Told,
+        told: DesiredConfig,
         upstream: &UpstreamInfo,
         rebound: &mut Rebound,
     ) -> Result<(), LoadoutError> {
-        let Told {
+        let DesiredConfig {
             thread,
             mut binding,
             lowered,
@@ -266,7 +266,7 @@ impl Work {
         }
         if let Some(settings) = binding.settings.as_ref().and_then(Value::as_object) {
             let settings = settings_to_send(&thread, settings);
-            let _: Value = self.asker.ask("thread/settings/update", &settings).await?;
+            let _: Value = self.rpc.ask("thread/settings/update", &settings).await?;
         }
         // What Codex has to say about it was said before it answers this.
         self.is_loaded(&thread).await?;
@@ -277,9 +277,9 @@ impl Work {
                     self.show_list(&thread, list).await?;
                 }
                 let noted = async {
-                    let selections = self.loadouts.selections().await?;
+                    let records = self.loadouts.records().await?;
                     let shown = |record: &mut ThreadRecord| record.loadout.list_is_due = false;
-                    Ok::<(), LoadoutError>(selections.change_thread(&thread, shown).await?)
+                    Ok::<(), LoadoutError>(records.change_thread(&thread, shown).await?)
                 };
                 match noted.await {
                     Ok(()) => Arc::make_mut(&mut binding.loadout).list_is_due = false,
@@ -323,12 +323,12 @@ impl Work {
     }
 
     /// A config file that is just being written makes Codex refuse for a moment.
-    async fn resume_by_ourselves(&self, params: Map<String, Value>) -> Result<Value, AskError> {
+    async fn resume_by_ourselves(&self, params: Map<String, Value>) -> Result<Value, RpcError> {
         let params = Value::Object(params);
         let mut wait = AGAIN_AFTER;
         loop {
-            match self.asker.ask("thread/resume", &params).await {
-                Err(AskError::Refused { .. }) if wait < GIVE_UP_AFTER => {
+            match self.rpc.ask("thread/resume", &params).await {
+                Err(RpcError::Refused { .. }) if wait < GIVE_UP_AFTER => {
                     tokio::time::sleep(wait).await;
                     wait *= 2;
                 }
@@ -340,8 +340,8 @@ impl Work {
     /// Brings back from Codex's archive what somebody put there to unload it, and did not live to.
     pub async fn bring_back_leftovers(&self) {
         let brought = async {
-            match self.loadouts.existing_selections().await? {
-                Some(selections) => self.bring_back(selections.unloading().await?).await,
+            match self.loadouts.existing_records().await? {
+                Some(records) => self.bring_back(records.unloading().await?).await,
                 None => Ok(()),
             }
         };
@@ -351,13 +351,13 @@ impl Work {
     }
 
     async fn bring_back(&self, threads: Vec<String>) -> Result<(), LoadoutError> {
-        let selections = self.loadouts.selections().await?;
+        let records = self.loadouts.records().await?;
         for thread in threads {
             let named = json!({ "threadId": thread });
             // It may not be there: then there is nothing to bring back.
-            let back: Result<Value, AskError> = self.asker.ask("thread/unarchive", &named).await;
+            let back: Result<Value, RpcError> = self.rpc.ask("thread/unarchive", &named).await;
             tracing::debug!(thread, back = back.is_ok(), "taken back from the archive");
-            selections.end_unloading(&thread).await?;
+            records.end_unloading(&thread).await?;
         }
         Ok(())
     }
@@ -368,7 +368,7 @@ impl Work {
         struct Loaded {
             data: Vec<String>,
         }
-        let loaded: Loaded = self.asker.ask("thread/loaded/list", &json!({})).await?;
+        let loaded: Loaded = self.rpc.ask("thread/loaded/list", &json!({})).await?;
         Ok(loaded.data.iter().any(|id| id == thread))
     }
 }

@@ -13,9 +13,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::reload::notice;
-use super::work::Work;
-use crate::connection::AskError;
-use crate::lowering::Levers;
+use super::request_handlers::RequestHandlers;
+use crate::connection::RpcError;
+use crate::lowering::CodexFeatures;
 use crate::resolver::Scope;
 use crate::wire::Frame;
 
@@ -30,7 +30,7 @@ struct ServerStatus {
     status: String,
 }
 
-impl Work {
+impl RequestHandlers {
     /// Codex has told of a server of a thread with a loadout. Gives what the host is told about that.
     pub async fn server_status(&self, thread: &str, told: &Frame) -> Option<Bytes> {
         let Message { params } = serde_json::from_slice(told.bytes()).ok()?;
@@ -70,7 +70,7 @@ impl Work {
     /// host is told about those of the receipt that are not among them.
     pub async fn missing_servers(&self, thread: &str) -> Option<Bytes> {
         let upstream = self.upstream().await.ok()?;
-        if !Levers::of(upstream.version).tells_of_one_server {
+        if !CodexFeatures::of(upstream.version).tells_of_one_server {
             return None;
         }
         let mut heard = None;
@@ -94,14 +94,13 @@ impl Work {
     /// Of the tools that a server is cut to, those that it does not have.
     async fn missing_tools(&self, thread: &str, server: &str, tools: &[String]) -> Option<Warning> {
         let upstream = self.upstream().await.ok()?;
-        if tools.is_empty() || !Levers::of(upstream.version).tells_of_one_server {
+        if tools.is_empty() || !CodexFeatures::of(upstream.version).tells_of_one_server {
             return None;
         }
         // The whole inventory, from the connection that the thread has.
         let question =
             json!({ "threadId": thread, "serverName": server, "detail": "toolsAndAuthOnly" });
-        let answer: Result<Value, AskError> =
-            self.asker.ask("mcpServerStatus/list", &question).await;
+        let answer: Result<Value, RpcError> = self.rpc.ask("mcpServerStatus/list", &question).await;
         let answer = answer.ok()?;
         let statuses = answer["data"].as_array()?;
         let status = statuses.iter().find(|status| status["name"] == server)?;
@@ -135,12 +134,12 @@ impl Work {
         let loadout = receipt?;
         let applied = self.applied.get(thread);
         let kept = async {
-            let selections = self.loadouts.selections().await?;
+            let records = self.loadouts.records().await?;
             let warnings = &loadout.receipt.warnings;
-            let warn = |record: &mut crate::selections::ThreadRecord| {
+            let warn = |record: &mut crate::records::ThreadRecord| {
                 record.loadout.receipt.warnings.clone_from(warnings);
             };
-            Ok::<(), LoadoutError>(selections.change_thread(thread, warn).await?)
+            Ok::<(), LoadoutError>(records.change_thread(thread, warn).await?)
         };
         if let Err(error) = kept.await {
             tracing::warn!(%error, thread, "a warning is not on record");
@@ -161,7 +160,7 @@ impl Work {
             .with_items(vec![ErrorItem::named(server)]);
         tracing::error!(%error, "the thread is unloaded");
         let named = json!({ "threadId": thread });
-        let unloaded: Result<Value, AskError> = self.asker.ask("thread/unsubscribe", &named).await;
+        let unloaded: Result<Value, RpcError> = self.rpc.ask("thread/unsubscribe", &named).await;
         if let Err(error) = unloaded {
             tracing::error!(%error, thread, "not unloaded");
         }

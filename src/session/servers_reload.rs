@@ -6,15 +6,15 @@ use std::sync::Arc;
 use codex_loadout_protocol::LoadoutError;
 use serde_json::Value;
 
-use super::rebind::{Rebind, Then, Told};
+use super::rebind::{DesiredConfig, Rebind, Then};
+use super::request_handlers::{Carried, RequestHandlers};
 use super::turns::cause_of;
-use super::work::{Carried, Work};
 use crate::loadouts::read_params;
 use crate::lowering::{held_against_policy, servers_written};
 use crate::router::Prepared;
 use crate::wire::Frame;
 
-impl Work {
+impl RequestHandlers {
     /// Whether the request may go to Codex as things are; if not, what has to be told to which threads first.
     pub(super) async fn before_servers_reload(
         &self,
@@ -29,12 +29,12 @@ impl Work {
         for (thread, binding) in self.applied.all() {
             let mut catalog = (*self.catalog(&upstream, &binding.cwd).await?).clone();
             catalog.add_servers(&written);
-            let lowered = self.told_now(&binding, &catalog, &upstream).await?;
+            let lowered = self.lowered_now(&binding, &catalog, &upstream).await?;
             let news = binding.untold(&lowered.config);
             if !news.is_empty() {
                 held_against_policy(&binding.loadout.plan, &catalog, &lowered)?;
                 let cause = Some(cause_of(&binding, &news));
-                load.push(Told {
+                load.push(DesiredConfig {
                     thread,
                     binding: Arc::unwrap_or_clone(binding),
                     lowered: Some(lowered),

@@ -9,13 +9,13 @@ use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::selection::FIELD;
 use serde_json::json;
 
-use super::apart::MadeFork;
-use super::work::{Pending, Request, Stage, Work};
+use super::fork_split::MadeFork;
+use super::request_handlers::{Pending, Request, RequestHandlers, Stage};
 use crate::crash_point::crash_point;
-use crate::interceptors::thread;
 use crate::loadouts::AppliedConfig;
+use crate::messages::thread;
+use crate::records::{Lineage, LoadoutRecord, ThreadRecord};
 use crate::router::Settled;
-use crate::selections::{Lineage, LoadoutRecord, ThreadRecord};
 use crate::wire::{Frame, answer_frame, insert_into_result};
 
 /// What was under way when a loadout could not be recorded.
@@ -23,9 +23,9 @@ const RECORDING: &str = "recording the loadout";
 /// Codex is busy with a new thread for a while after it has answered (about 20 ms, 0.169).
 const QUIET: Duration = Duration::from_millis(30);
 
-impl Work {
+impl RequestHandlers {
     /// Codex answered: records what it made, and gives the answer for the host and what the thread is
-    /// to it; `None`: a fork is to be set apart first.
+    /// to it; `None`: a fork is to be set split first.
     pub(super) async fn settle(
         &self,
         request: &mut Request,
@@ -39,7 +39,7 @@ impl Work {
             // Codex refused; a root that was made for nobody goes.
             match pending {
                 Pending::Start(loadout, ..) => self.loadouts.discard(loadout).await,
-                Pending::Apart(apart) => self.never_made(*apart).await,
+                Pending::ForkSplit(split) => self.never_made(*split).await,
                 Pending::Resume(record, Some(_), _) => self.applied.remove(&record.thread_id),
                 Pending::Resume(..) | Pending::Drop { .. } | Pending::Fork { .. } => {}
             }
@@ -47,8 +47,8 @@ impl Work {
         };
         crash_point("answer: before record");
         let recorded = match pending {
-            Pending::Apart(apart) => {
-                let fork = MadeFork::new(thread_id, response, *apart);
+            Pending::ForkSplit(split) => {
+                let fork = MadeFork::new(thread_id, response, *split);
                 self.made(&fork).await;
                 request.payload.stage = Stage::Made(Box::new(fork));
                 return None;
@@ -72,7 +72,7 @@ impl Work {
                 // A thread whose loadout is not on disk is never shown to the host.
                 let unload = json!({ "threadId": thread_id });
                 let _: Result<serde_json::Value, _> =
-                    self.asker.ask("thread/unsubscribe", &unload).await;
+                    self.rpc.ask("thread/unsubscribe", &unload).await;
                 (refusal(&response, &error), Settled::Native)
             }
         })
@@ -83,7 +83,7 @@ impl Work {
         thread_id: &str,
         pending: Pending,
     ) -> Result<Option<ThreadRecord>, LoadoutError> {
-        let selections = self.loadouts.selections().await?;
+        let records = self.loadouts.records().await?;
         match pending {
             Pending::Start(mut loadout, binding, event) => {
                 self.show_due_list(thread_id, &mut loadout).await?;
@@ -98,7 +98,7 @@ impl Work {
                     _ => thread::START,
                 };
                 let cause = record.loadout.cause(method);
-                selections.put_thread(&record, event, &cause).await?;
+                records.put_thread(&record, event, &cause).await?;
                 self.applied.set(thread_id, binding);
                 if record.loadout.root.is_some() {
                     self.prepare_for_the_next(&record.loadout);
@@ -111,7 +111,7 @@ impl Work {
                     AuditEvent::Update => record.loadout.cause(thread::RESUME),
                     _ => thread::RESUME.to_owned(),
                 };
-                selections.put_thread(&record, event, &cause).await?;
+                records.put_thread(&record, event, &cause).await?;
                 if let Some(mut binding) = binding {
                     let now = self.applied.get(thread_id);
                     binding.servers_heard = now.and_then(|now| now.servers_heard.clone());
@@ -123,7 +123,7 @@ impl Work {
             }
             Pending::Drop { thread_id } => {
                 let cause = format!("{}: back to native", thread::RESUME);
-                selections.drop_loadout(&thread_id, &cause).await?;
+                records.drop_loadout(&thread_id, &cause).await?;
                 self.applied.remove(&thread_id);
                 Ok(None)
             }
@@ -141,7 +141,7 @@ impl Work {
                 Ok(Some(record))
             }
             // Recorded when it has its root.
-            Pending::Apart(_) => Ok(None),
+            Pending::ForkSplit(_) => Ok(None),
         }
     }
 
@@ -168,7 +168,7 @@ impl Work {
         let (loadouts, model) = (self.loadouts.clone(), model.clone());
         let next = tokio::spawn(async move {
             tokio::time::sleep(QUIET).await;
-            loadouts.make_spares(model).await;
+            loadouts.fill_root_pool(model).await;
         });
         let before = self
             .getting_ready
@@ -185,8 +185,8 @@ impl Work {
         let _lock = self.locks.lock(parent).await;
         crash_point("spawn: before record");
         let adopted = async {
-            let selections = self.loadouts.selections().await?;
-            if let Some(record) = selections.thread(parent).await? {
+            let records = self.loadouts.records().await?;
+            if let Some(record) = records.thread(parent).await? {
                 for child in children {
                     self.loadouts
                         .inherit(child, Lineage::Spawned, parent, record.loadout.clone())
@@ -209,7 +209,7 @@ impl Work {
     pub async fn forget(&self, thread_id: &str) {
         let forgotten = async {
             self.loadouts
-                .selections()
+                .records()
                 .await?
                 .delete_thread(thread_id)
                 .await?;

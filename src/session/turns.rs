@@ -7,17 +7,17 @@ use std::sync::Arc;
 use codex_loadout_protocol::LoadoutError;
 use serde_json::Value;
 
-use super::rebind::{Rebind, Then, Told};
-use super::work::{Carried, Work};
+use super::rebind::{DesiredConfig, Rebind, Then};
+use super::request_handlers::{Carried, RequestHandlers};
 use crate::catalog::Catalog;
-use crate::interceptors::initialize::UpstreamInfo;
-use crate::interceptors::mentions::Mentions;
 use crate::loadouts::{AppliedConfig, check_environments, cwd_of, read_params};
 use crate::lowering::{Lowered, SkillRule, held_against_policy, new_skill_rules, summary};
+use crate::messages::initialize::UpstreamInfo;
+use crate::messages::mentions::Mentions;
 use crate::router::Prepared;
 use crate::wire::Frame;
 
-impl Work {
+impl RequestHandlers {
     /// Whether a thread may read this as things are; if not, what has to be told to which threads first.
     pub(super) async fn before_turn(
         &self,
@@ -63,7 +63,7 @@ impl Work {
         thread: &str,
         mentions: Option<&Mentions>,
         upstream: &UpstreamInfo,
-    ) -> Result<Vec<Told>, LoadoutError> {
+    ) -> Result<Vec<DesiredConfig>, LoadoutError> {
         let mut stale = Vec::new();
         for member in self.applied.family(thread) {
             let Some(binding) = self.applied.get(&member) else {
@@ -80,7 +80,7 @@ impl Work {
             if binding.next_cwd.is_none() && binding.checked.as_ref().is_some_and(is_checked) {
                 continue;
             }
-            let lowered = self.told_now(&binding, &catalog, upstream).await?;
+            let lowered = self.lowered_now(&binding, &catalog, upstream).await?;
             let news = news(&binding, &lowered, &catalog, mentions);
             if news.is_empty() {
                 let told_all = |told| new_skill_rules(told, &lowered.config).is_empty();
@@ -94,7 +94,7 @@ impl Work {
             }
             held_against_policy(&binding.loadout.plan, &catalog, &lowered)?;
             let cause = cause_of(&binding, &news);
-            stale.push(Told {
+            stale.push(DesiredConfig {
                 thread: member,
                 binding: Arc::unwrap_or_clone(binding),
                 lowered: Some(lowered),
@@ -105,7 +105,7 @@ impl Work {
     }
 
     /// What a thread would be told now.
-    pub(super) async fn told_now(
+    pub(super) async fn lowered_now(
         &self,
         binding: &AppliedConfig,
         catalog: &Catalog,
@@ -113,10 +113,12 @@ impl Work {
     ) -> Result<Lowered, LoadoutError> {
         let mut lowered = self
             .loadouts
-            .told_now(&binding.loadout, catalog, upstream)?;
+            .lowered_now(&binding.loadout, catalog, upstream)?;
         if let Some(next) = &binding.next_cwd {
             let there = self.catalog(upstream, next).await?;
-            let there = self.loadouts.told_now(&binding.loadout, &there, upstream)?;
+            let there = self
+                .loadouts
+                .lowered_now(&binding.loadout, &there, upstream)?;
             lowered.and(there);
         }
         Ok(lowered)

@@ -8,16 +8,16 @@ use codex_loadout_protocol::selection::FIELD;
 use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
 
 use super::opening::{inherited, own_servers, renewed};
-use super::rebind::{Change, Rebind, Then, Told};
+use super::rebind::{Change, DesiredConfig, Rebind, Then};
 use super::reload::Family;
-use super::work::{Carried, Work};
+use super::request_handlers::{Carried, RequestHandlers};
 use crate::control::known_to_codex;
 use crate::loadouts::{AppliedConfig, read_params};
+use crate::records::LoadoutRecord;
 use crate::router::Prepared;
-use crate::selections::LoadoutRecord;
 use crate::wire::{Frame, RawObject};
 
-impl Work {
+impl RequestHandlers {
     /// Works out what a thread is to be told, and leaves it to the router to say when.
     pub(super) async fn update(
         &self,
@@ -63,7 +63,7 @@ impl Work {
                 || AppliedConfig::new(loadout.clone().into(), cwd.clone()),
                 Arc::unwrap_or_clone,
             );
-            Told {
+            DesiredConfig {
                 thread: thread_id.clone(),
                 binding: AppliedConfig {
                     loadout: loadout.clone().into(),
@@ -125,7 +125,7 @@ impl Work {
 
     /// The folder Codex keeps for a thread.
     async fn cwd_in_codex(&self, thread_id: &str) -> Result<std::path::PathBuf, LoadoutError> {
-        let answer = known_to_codex(thread_id, &self.asker).await?;
+        let answer = known_to_codex(thread_id, &self.rpc).await?;
         let cwd = answer["thread"]["cwd"].as_str().unwrap_or_default();
         Ok(std::path::PathBuf::from(cwd))
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use codex_loadout::selections::{Selections, ThreadRecord};
+use codex_loadout::records::{Records, ThreadRecord};
 use lab::{Client, Promise, Skill};
 use serde_json::{Value, json};
 
@@ -464,7 +464,7 @@ async fn a_thread_on_record_from_before_the_list_was_ours_comes_back_exact() {
     assert!(host.shutdown().await.unwrap().success());
     // Such a record says nothing of the list.
     let state_home = stage.home.path().join(".codex-loadout");
-    let selections = Selections::open(&state_home).await.unwrap();
+    let selections = Records::open(&state_home).await.unwrap();
     let forget = |record: &mut ThreadRecord| record.loadout.plan.skill_list = None;
     selections.change_thread(&thread, forget).await.unwrap();
     drop(selections);

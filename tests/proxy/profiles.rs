@@ -530,7 +530,7 @@ async fn where_nothing_could_have_told_config_gives_a_loadout_without_a_root() {
 
 #[test]
 fn what_takes_the_experimental_api_is_what_codex_says() {
-    use codex_loadout::interceptors::experimental::{FIELDS, METHODS};
+    use codex_loadout::messages::experimental::{FIELDS, METHODS};
     let codex = lab::codex(lab::DEFAULT_VERSION).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let requests = |flags: &[&str]| {

@@ -4,9 +4,9 @@ use sqlx::Row;
 
 use super::error::SelectionsError;
 use super::record::{Lineage, ThreadRecord};
-use super::store::{Selections, decode};
+use super::store::{Records, decode};
 
-impl Selections {
+impl Records {
     /// What these threads spawned, and so on; the earlier ones first.
     ///
     /// # Errors
@@ -77,7 +77,7 @@ mod tests {
     #[tokio::test]
     async fn what_was_spawned_is_found_however_deep_and_by_whatever_version_recorded() {
         let home = tempfile::tempdir().unwrap();
-        let selections = Selections::open(home.path()).await.unwrap();
+        let selections = Records::open(home.path()).await.unwrap();
         for (thread, lineage, from) in [
             ("p", Lineage::Started, None),
             ("p1", Lineage::Spawned, Some("p")),
@@ -101,7 +101,7 @@ mod tests {
             (&["loop"], &[]),
             (&["none"], &[]),
         ];
-        let check = async |selections: &Selections| {
+        let check = async |selections: &Records| {
             for (threads, spawned) in all {
                 let threads: Vec<String> = threads.iter().map(|&id| id.to_owned()).collect();
                 let found = selections.spawned_by(&threads).await.unwrap();
@@ -119,6 +119,6 @@ mod tests {
             done.unwrap();
         }
         write.commit().await.unwrap();
-        check(&Selections::open(home.path()).await.unwrap()).await;
+        check(&Records::open(home.path()).await.unwrap()).await;
     }
 }

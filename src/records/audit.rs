@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::error::SelectionsError;
 use super::record::ThreadRecord;
-use super::store::Selections;
+use super::store::Records;
 
 /// Entries of a page where the host says nothing.
 const LIMIT: u32 = 100;
@@ -87,7 +87,7 @@ fn own_words(message: &str) -> &str {
     message.split(": ").next().unwrap_or_default()
 }
 
-impl Selections {
+impl Records {
     /// Writes down what happened where there is no record to write with it.
     ///
     /// # Errors
@@ -201,7 +201,7 @@ mod tests {
     #[tokio::test]
     async fn pages_follow_one_another_and_filters_count() {
         let home = tempfile::tempdir().unwrap();
-        let selections = Selections::open(home.path()).await.unwrap();
+        let selections = Records::open(home.path()).await.unwrap();
         for number in 0..5 {
             let happening = Happening::new(AuditEvent::Rebind, number.to_string())
                 .to_thread(if number % 2 == 0 { "even" } else { "odd" });
@@ -243,7 +243,7 @@ mod tests {
     #[tokio::test]
     async fn what_a_host_sent_makes_no_large_row() {
         let home = tempfile::tempdir().unwrap();
-        let selections = Selections::open(home.path()).await.unwrap();
+        let selections = Records::open(home.path()).await.unwrap();
         let long = "x".repeat(1_000_000);
         let error = LoadoutError::new(ErrorKind::UnknownCapability, format!("no {long}"));
         let refusal = Happening::refusal(&long, &error).to_thread(&long);

@@ -15,8 +15,8 @@ use uuid::Uuid;
 
 use super::audit::{Happening, add};
 use super::error::SelectionsError;
-use super::store::Selections;
-use crate::settings::private_file;
+use super::store::Records;
+use crate::paths::private_file;
 
 /// The file that says that there may be bindings.
 const MARKER: &str = "bindings-v1";
@@ -38,7 +38,7 @@ pub fn may_be_bound(state_home: &Path) -> bool {
     }
 }
 
-impl Selections {
+impl Records {
     /// All bindings, the narrowest first.
     ///
     /// # Errors
@@ -208,7 +208,7 @@ mod tests {
     #[tokio::test]
     async fn bindings_are_kept_and_a_file_says_that_there_are_some() {
         let home = tempfile::tempdir().unwrap();
-        let selections = Selections::open(home.path()).await.unwrap();
+        let selections = Records::open(home.path()).await.unwrap();
         assert!(!may_be_bound(home.path()));
         let of_user = binding(BindingScope::Default, "", "a");
         let of_task = binding(BindingScope::Task, "42", "b");
@@ -221,7 +221,7 @@ mod tests {
         assert!(may_be_bound(home.path()));
         // Who opens the records looks whether the file is right.
         std::fs::remove_file(marker(home.path())).unwrap();
-        let selections = Selections::open(home.path()).await.unwrap();
+        let selections = Records::open(home.path()).await.unwrap();
         assert!(may_be_bound(home.path()));
         for (scope, key, was_there) in [
             (BindingScope::Task, "42", true),
@@ -237,7 +237,7 @@ mod tests {
     #[tokio::test]
     async fn trust_in_a_project_is_given_and_taken_back() {
         let home = tempfile::tempdir().unwrap();
-        let selections = Selections::open(home.path()).await.unwrap();
+        let selections = Records::open(home.path()).await.unwrap();
         let folder = Path::new("/work/shop");
         for trusts in [true, true, false] {
             selections.trust_project(folder, trusts).await.unwrap();

@@ -189,7 +189,7 @@ fn place(roots: &Path, root: &str) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::selections::record::tests::loadout;
+    use crate::records::record::tests::loadout;
 
     #[test]
     fn what_is_written_is_read_until_it_is_removed() {

@@ -27,7 +27,7 @@ const AGAIN_AFTER: Duration = Duration::from_millis(10);
 
 /// Sends requests of our own and gives out their answers.
 #[derive(Debug)]
-pub struct Asker {
+pub struct RpcClient {
     ids: String,
     next: AtomicU64,
     /// Whether Codex gave no answer to the last request that was waited for.
@@ -39,7 +39,7 @@ pub struct Asker {
 
 /// A request of our own came to nothing. Clones are for others who wait for the same answer.
 #[derive(Debug, Clone, thiserror::Error)]
-pub enum AskError {
+pub enum RpcError {
     /// Codex ended, or does not answer.
     #[error("Codex gave no answer to `{method}`")]
     NoAnswer {
@@ -69,7 +69,7 @@ pub enum AskError {
     },
 }
 
-impl AskError {
+impl RpcError {
     fn unreadable(method: &'static str) -> impl FnOnce(serde_json::Error) -> Self {
         move |source| Self::Unreadable {
             method,
@@ -78,16 +78,16 @@ impl AskError {
     }
 }
 
-impl From<AskError> for LoadoutError {
-    fn from(error: AskError) -> Self {
+impl From<RpcError> for LoadoutError {
+    fn from(error: RpcError) -> Self {
         Self::new(ErrorKind::UnsupportedUpstream, error.to_string()).with_hint(
             "Run `codex-loadout version` to see which Codex is used, and try the request again.",
         )
     }
 }
 
-impl Asker {
-    /// An asker whose ids begin with `ids`, which no host uses.
+impl RpcClient {
+    /// An rpc whose ids begin with `ids`, which no host uses.
     #[must_use]
     pub fn new(ids: String, writer: FrameWriter) -> Self {
         Self {
@@ -102,12 +102,12 @@ impl Asker {
     /// Asks Codex and reads its answer; one that is overloaded is asked again for a while.
     ///
     /// # Errors
-    /// [`AskError`]: no answer, a refusal, or an answer of another shape.
+    /// [`RpcError`]: no answer, a refusal, or an answer of another shape.
     pub async fn ask<T>(
         &self,
         method: &'static str,
         params: &serde_json::Value,
-    ) -> Result<T, AskError>
+    ) -> Result<T, RpcError>
     where
         T: DeserializeOwned,
     {
@@ -115,7 +115,7 @@ impl Asker {
         let mut wait = AGAIN_AFTER;
         loop {
             match self.ask_once(method, params).await {
-                Err(AskError::Refused {
+                Err(RpcError::Refused {
                     code: OVERLOADED, ..
                 }) if begin.elapsed() + wait < PATIENCE => {
                     tokio::time::sleep(wait).await;
@@ -130,7 +130,7 @@ impl Asker {
         &self,
         method: &'static str,
         params: &serde_json::Value,
-    ) -> Result<T, AskError>
+    ) -> Result<T, RpcError>
     where
         T: DeserializeOwned,
     {
@@ -138,7 +138,7 @@ impl Asker {
         let (sender, receiver) = oneshot::channel();
         match self.waiting().as_mut() {
             Some(waiting) => waiting.insert(number, sender),
-            None => return Err(AskError::NoAnswer { method }),
+            None => return Err(RpcError::NoAnswer { method }),
         };
         let id = format!("{}{number}", self.ids);
         let request = serde_json::json!({ "id": id, "method": method, "params": params });
@@ -153,7 +153,7 @@ impl Asker {
             if let Some(waiting) = self.waiting().as_mut() {
                 waiting.remove(&number);
             }
-            return Err(AskError::NoAnswer { method });
+            return Err(RpcError::NoAnswer { method });
         };
         read_answer(method, &answer)
     }
@@ -182,7 +182,7 @@ impl Asker {
     }
 }
 
-fn read_answer<T: DeserializeOwned>(method: &'static str, answer: &Frame) -> Result<T, AskError> {
+fn read_answer<T: DeserializeOwned>(method: &'static str, answer: &Frame) -> Result<T, RpcError> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Answer<T> {
@@ -197,17 +197,17 @@ fn read_answer<T: DeserializeOwned>(method: &'static str, answer: &Frame) -> Res
     }
     // Not straight into the untagged enum: its own error would not say where reading stopped.
     let value: serde_json::Value =
-        serde_json::from_slice(answer.bytes()).map_err(AskError::unreadable(method))?;
+        serde_json::from_slice(answer.bytes()).map_err(RpcError::unreadable(method))?;
     match serde_json::from_value::<Answer<serde_json::Value>>(value) {
         Ok(Answer::Result { result }) => {
-            serde_json::from_value(result).map_err(AskError::unreadable(method))
+            serde_json::from_value(result).map_err(RpcError::unreadable(method))
         }
-        Ok(Answer::Error { error }) => Err(AskError::Refused {
+        Ok(Answer::Error { error }) => Err(RpcError::Refused {
             method,
             code: error.code,
             message: error.message,
         }),
-        Err(source) => Err(AskError::unreadable(method)(source)),
+        Err(source) => Err(RpcError::unreadable(method)(source)),
     }
 }
 
@@ -220,8 +220,8 @@ mod tests {
     async fn an_overloaded_codex_is_asked_again_and_a_refusal_is_one() {
         let (near, far) = tokio::io::duplex(4096);
         let (writer, _) = write_frames(near);
-        let asker = std::sync::Arc::new(Asker::new("own/".to_owned(), writer));
-        let answering = asker.clone();
+        let rpc = std::sync::Arc::new(RpcClient::new("own/".to_owned(), writer));
+        let answering = rpc.clone();
         tokio::spawn(async move {
             let mut reader = FrameReader::new(far);
             let mut number = 0;
@@ -240,12 +240,12 @@ mod tests {
             }
         });
         let params = serde_json::json!({});
-        let answer: serde_json::Value = asker.ask("some/method", &params).await.unwrap();
+        let answer: serde_json::Value = rpc.ask("some/method", &params).await.unwrap();
         assert_eq!(answer["asked"], 3);
-        let refused = asker.ask::<serde_json::Value>("some/method", &params).await;
+        let refused = rpc.ask::<serde_json::Value>("some/method", &params).await;
         assert!(matches!(
             refused,
-            Err(AskError::Refused { code: -32600, .. })
+            Err(RpcError::Refused { code: -32600, .. })
         ));
     }
 
@@ -253,17 +253,17 @@ mod tests {
     async fn a_codex_that_is_stuck_is_not_waited_for_again_and_again() {
         let (near, _far) = tokio::io::duplex(4096);
         let (writer, _) = write_frames(near);
-        let asker = Asker::new("own/".to_owned(), writer);
+        let rpc = RpcClient::new("own/".to_owned(), writer);
         let params = serde_json::json!({});
         let waited = async || {
             let begin = tokio::time::Instant::now();
-            let answer = asker.ask::<serde_json::Value>("some/method", &params).await;
-            assert!(matches!(answer, Err(AskError::NoAnswer { .. })));
+            let answer = rpc.ask::<serde_json::Value>("some/method", &params).await;
+            assert!(matches!(answer, Err(RpcError::NoAnswer { .. })));
             begin.elapsed().as_secs()
         };
         assert_eq!((waited().await, waited().await), (30, 5));
         // It answers after all, if late.
-        asker.answered(1, Frame::parse(Bytes::from_static(b"{\"id\":1}")));
+        rpc.answered(1, Frame::parse(Bytes::from_static(b"{\"id\":1}")));
         assert_eq!(waited().await, 30);
     }
 }

@@ -6,12 +6,12 @@ use sqlx::Row;
 use uuid::Uuid;
 
 use super::error::SelectionsError;
-use super::store::Selections;
+use super::store::Records;
 
 /// Codex makes a fork in milliseconds; a thread made later than this is another one.
 const MADE_WITHIN: Duration = Duration::from_secs(60);
 
-impl Selections {
+impl Records {
     /// Notes that a thread is about to be in Codex's archive for a moment.
     ///
     /// # Errors
@@ -128,7 +128,7 @@ mod tests {
     #[tokio::test]
     async fn a_fork_is_known_by_its_source_and_its_time() {
         let home = tempfile::tempdir().unwrap();
-        let selections = Selections::open(home.path()).await.unwrap();
+        let selections = Records::open(home.path()).await.unwrap();
         let mark = "01a1fd83-1794-7723-ab89-1b61196c0ec1";
         let soon = "01a1fd83-2121-7f73-9eba-452a26d472e2";
         let late = "01a1fd85-2121-7f73-9eba-452a26d472e2";

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use uuid::Uuid;
 
-use crate::settings::{private_file, private_folder};
+use crate::paths::{private_file, private_folder};
 
 const FOLDER: &str = "rootless";
 

@@ -24,14 +24,14 @@ const FORMAT: i64 = 1;
 
 /// The records of one state folder. Several processes may have them open.
 #[derive(Debug)]
-pub struct Selections {
+pub struct Records {
     pub(super) database: Database,
     state_home: PathBuf,
     /// Which file it is, whatever lies at its path later.
     file: Option<FileId>,
 }
 
-impl Selections {
+impl Records {
     /// Opens the records of a state folder, making what is missing.
     ///
     /// # Errors
@@ -283,13 +283,8 @@ mod tests {
     #[tokio::test]
     async fn records_are_kept_replaced_listed_and_removed() {
         let home = tempfile::tempdir().unwrap();
-        assert!(
-            Selections::open_existing(home.path())
-                .await
-                .unwrap()
-                .is_none()
-        );
-        let selections = Selections::open(home.path()).await.unwrap();
+        assert!(Records::open_existing(home.path()).await.unwrap().is_none());
+        let selections = Records::open(home.path()).await.unwrap();
         for (thread, at) in [("a", 1), ("b", 2)] {
             selections
                 .put_thread(&record(thread, at), AuditEvent::Start, "test")
@@ -326,7 +321,7 @@ mod tests {
     #[tokio::test]
     async fn two_processes_may_write_at_once() {
         let home = tempfile::tempdir().unwrap();
-        let (one, two) = tokio::join!(Selections::open(home.path()), Selections::open(home.path()));
+        let (one, two) = tokio::join!(Records::open(home.path()), Records::open(home.path()));
         let stores = [one.unwrap(), two.unwrap()];
         let writes = stores.iter().enumerate().map(|(index, store)| async move {
             for number in 0..25 {
@@ -348,7 +343,7 @@ mod tests {
     #[tokio::test]
     async fn a_record_that_cannot_be_read_is_an_error_and_spoils_no_list() {
         let home = tempfile::tempdir().unwrap();
-        let selections = Selections::open(home.path()).await.unwrap();
+        let selections = Records::open(home.path()).await.unwrap();
         selections
             .put_thread(&record("good", 1), AuditEvent::Start, "test")
             .await
@@ -381,14 +376,14 @@ mod tests {
             "not a database, but long enough to look like one",
         )
         .unwrap();
-        let error = Selections::open(home.path()).await.unwrap_err();
+        let error = Records::open(home.path()).await.unwrap_err();
         assert!(error.to_string().contains(FILE), "{error}");
     }
 
     #[tokio::test]
     async fn a_thread_with_a_loadout_and_no_root_is_known_without_the_database() {
         let home = tempfile::tempdir().unwrap();
-        let selections = Selections::open(home.path()).await.unwrap();
+        let selections = Records::open(home.path()).await.unwrap();
         let thread = uuid::Uuid::now_v7().to_string();
         let mut record = record(&thread, 1);
         for root in [None, Some("root".to_owned()), None] {
@@ -401,7 +396,7 @@ mod tests {
         // One that nobody noted is noted when the records are opened.
         rootless::forget(home.path(), &thread);
         assert!(!rootless::may_be(home.path(), &thread));
-        let selections = Selections::open(home.path()).await.unwrap();
+        let selections = Records::open(home.path()).await.unwrap();
         assert!(rootless::may_be(home.path(), &thread));
         selections.drop_loadout(&thread, "test").await.unwrap();
         assert!(!rootless::may_be(home.path(), &thread));
@@ -414,7 +409,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let home = tempfile::tempdir().unwrap();
         let state = home.path().join("state");
-        Selections::open(&state).await.unwrap();
+        Records::open(&state).await.unwrap();
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&state), mode(&state.join(FILE))), (0o700, 0o600));
     }

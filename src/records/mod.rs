@@ -28,5 +28,5 @@ pub use needed::{BegunFork, LoadoutNeeds, NeededByRecords};
 #[cfg(test)]
 pub(crate) use record::tests as record_tests;
 pub use record::{Lineage, LoadoutRecord, ThreadRecord};
-pub use store::Selections;
+pub use store::Records;
 pub use unfinished::is_made_right_after;

@@ -13,7 +13,7 @@ use codex_loadout_protocol::LoadoutError;
 
 use super::keeper::{mounts, parse_root};
 use crate::materializer::Store;
-use crate::selections::{LoadoutRecord, root_file};
+use crate::records::{LoadoutRecord, root_file};
 
 /// Roots made ahead for one loadout.
 const STOCK: usize = 4;
@@ -22,9 +22,9 @@ const LIMIT: usize = 8 * STOCK;
 
 /// Roots that are ready, each with the loadout it was made for.
 #[derive(Debug, Default)]
-pub(super) struct Spares(Mutex<VecDeque<LoadoutRecord>>);
+pub(super) struct RootPool(Mutex<VecDeque<LoadoutRecord>>);
 
-impl Spares {
+impl RootPool {
     /// The name of a root that was made for a loadout just like this one.
     pub(super) fn take(&self, store: &Store, wanted: &LoadoutRecord) -> Option<String> {
         let mut spares = self.lock();
@@ -117,7 +117,7 @@ fn is_alike(a: &LoadoutRecord, b: &LoadoutRecord) -> bool {
 #[cfg(unix)]
 mod tests {
     use super::*;
-    use crate::selections::record_tests::loadout;
+    use crate::records::record_tests::loadout;
     use std::fs;
 
     fn roots(store: &Store) -> usize {
@@ -128,7 +128,7 @@ mod tests {
     fn a_spare_is_for_its_own_loadout_once_and_goes_with_the_session() {
         let home = tempfile::tempdir().unwrap();
         let store = Store::open(home.path()).unwrap();
-        let spares = Spares::default();
+        let spares = RootPool::default();
         let mut model = loadout(1);
         model.plan.bundles.clear();
         let mut other = model.clone();

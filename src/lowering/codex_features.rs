@@ -2,7 +2,7 @@
 
 use codex_loadout_protocol::receipt::Warning;
 
-use crate::interceptors::initialize::CodexVersion;
+use crate::messages::initialize::CodexVersion;
 
 /// The oldest Codex that the set of levers was seen to work on.
 pub const OLDEST_TESTED: CodexVersion = CodexVersion::new(0, 144, 1);
@@ -12,7 +12,7 @@ pub const NEWEST_TESTED: CodexVersion = CodexVersion::new(0, 169, 0);
 /// What can be told to a Codex for one thread. Measured on 0.144.1, 0.150.1,
 /// 0.157.1, 0.163.0 and 0.169.0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Levers {
+pub struct CodexFeatures {
     /// `plugins."p@m".enabled` and its `mcp_servers` count for a single thread: from 0.157; ignored on 0.144 and 0.150.
     pub native_plugin_switch: bool,
     /// Skills that Codex is sent from elsewhere (`--cloud-skills-snapshot`) can be switched off for one thread: from 0.169.
@@ -24,7 +24,7 @@ pub struct Levers {
     pub unload_on_unsubscribe: bool,
 }
 
-impl Levers {
+impl CodexFeatures {
     /// The levers of a version; of an unknown newer one, those of the newest known.
     #[must_use]
     pub fn of(version: CodexVersion) -> Self {
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn levers_by_version() {
-        let switch = |minor| Levers::of(CodexVersion::new(0, minor, 1)).native_plugin_switch;
+        let switch = |minor| CodexFeatures::of(CodexVersion::new(0, minor, 1)).native_plugin_switch;
         assert_eq!(
             [144, 150, 157, 163, 169, 180].map(switch),
             [false, false, true, true, true, true]

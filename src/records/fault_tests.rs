@@ -9,7 +9,7 @@ use sqlx::{ConnectOptions, Executor};
 use super::database::BUSY;
 use super::record::tests::loadout;
 use super::record::{Lineage, ThreadRecord};
-use super::store::Selections;
+use super::store::Records;
 
 /// What goes wrong, as SQLite's own failures leave a transaction: with the statement undone (ABORT), with
 /// what it did kept (FAIL), with the whole transaction gone (ROLLBACK: what a full disk does), and a commit
@@ -48,7 +48,7 @@ async fn whatever_fails_twice_in_whatever_way_what_is_acknowledged_is_there_for_
     for first in FAULTS {
         for second in FAULTS {
             let home = tempfile::tempdir().unwrap();
-            let selections = Selections::open(home.path()).await.unwrap();
+            let selections = Records::open(home.path()).await.unwrap();
             let mut other = somebody_else(home.path()).await;
             other.execute(dangling).await.unwrap();
             let put = async |thread: &str| {

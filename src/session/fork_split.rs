@@ -1,26 +1,26 @@
-//! A fork that is to have another loadout than its source, set apart from it before the host hears of
+//! A fork that is to have another loadout than its source, set split from it before the host hears of
 //! it: Codex has made it with as little as can be, lets go of it, its session file is led to a root of
-//! its own, and Codex loads it with its loadout. What can't be set apart is deleted.
+//! its own, and Codex loads it with its loadout. What can't be set split is deleted.
 
 use bytes::Bytes;
 use codex_loadout_protocol::LoadoutError;
 use codex_loadout_protocol::audit::AuditEvent;
 use serde_json::{Value, json};
 
-use super::rebind::Told;
+use super::rebind::DesiredConfig;
+use super::request_handlers::{Request, RequestHandlers, Stage};
 use super::settling::{refusal, with_receipt};
-use super::work::{Request, Stage, Work};
-use crate::connection::AskError;
+use crate::connection::RpcError;
 use crate::crash_point::crash_point;
-use crate::interceptors::thread::FORK;
 use crate::loadouts::AppliedConfig;
+use crate::messages::thread::FORK;
+use crate::records::{Happening, Lineage, LoadoutRecord, ThreadRecord};
 use crate::router::{Prepared, Rebound, Settled, internal_error};
-use crate::selections::{Happening, Lineage, LoadoutRecord, ThreadRecord};
 use crate::wire::Frame;
 
 /// A fork that is to have a root of its own.
 #[derive(Debug)]
-pub(super) struct Apart {
+pub(super) struct ForkSplit {
     /// The thread it is forked from.
     pub(super) source: String,
     /// The root.
@@ -37,30 +37,30 @@ pub(super) struct MadeFork {
     thread: String,
     /// Codex's answer.
     response: Frame,
-    apart: Apart,
+    split: ForkSplit,
 }
 
 impl MadeFork {
-    pub(super) fn new(thread: String, response: Frame, apart: Apart) -> Self {
+    pub(super) fn new(thread: String, response: Frame, split: ForkSplit) -> Self {
         Self {
             thread,
             response,
-            apart,
+            split,
         }
     }
 }
 
-impl Work {
+impl RequestHandlers {
     /// Codex refused the fork.
-    pub(super) async fn never_made(&self, apart: Apart) {
-        self.end_forking(apart.root).await;
+    pub(super) async fn never_made(&self, split: ForkSplit) {
+        self.end_forking(split.root).await;
     }
 
     /// There is no fork that is to have this root.
     async fn end_forking(&self, root: String) {
         let ended = async {
-            let selections = self.loadouts.selections().await?;
-            Ok::<(), LoadoutError>(selections.end_forking(&root).await?)
+            let records = self.loadouts.records().await?;
+            Ok::<(), LoadoutError>(records.end_forking(&root).await?)
         };
         if let Err(error) = ended.await {
             tracing::warn!(%error, "the note of a fork that is none stays behind");
@@ -78,24 +78,24 @@ impl Work {
     }
 
     /// Gives the fork its own root, and the answer for the host.
-    pub(super) async fn set_apart(&self, request: &mut Request) -> (Bytes, Settled) {
+    pub(super) async fn split_fork(&self, request: &mut Request) -> (Bytes, Settled) {
         let Stage::Made(fork) = std::mem::take(&mut request.payload.stage) else {
             return (internal_error(&request.frame.id()), Settled::Hidden);
         };
         let MadeFork {
             thread: made,
             response,
-            apart,
+            split,
         } = *fork;
-        let (source, root) = (apart.source.clone(), apart.root.clone());
-        match self.lead_apart(&made, apart).await {
+        let (source, root) = (split.source.clone(), split.root.clone());
+        match self.split(&made, split).await {
             Ok(None) => (response.into_bytes(), Settled::Native),
             Ok(Some(record)) => match with_receipt(&response, &record) {
                 Ok(answer) => (answer, Settled::Loadout),
                 Err(error) => (refusal(&response, &error), Settled::Loadout),
             },
             Err(error) => {
-                tracing::warn!(%error, made, "a fork could not be set apart from its source");
+                tracing::warn!(%error, made, "a fork could not be set split from its source");
                 self.note_refusal(FORK, Some(source), &error).await;
                 self.unmake(&made, root).await;
                 (refusal(&response, &error), Settled::Hidden)
@@ -103,17 +103,17 @@ impl Work {
         }
     }
 
-    async fn lead_apart(
+    async fn split(
         &self,
         thread: &str,
-        apart: Apart,
+        split: ForkSplit,
     ) -> Result<Option<ThreadRecord>, LoadoutError> {
-        let Apart {
+        let ForkSplit {
             source,
             root,
             loadout,
             binding,
-        } = apart;
+        } = split;
         let upstream = self.upstream().await?;
         crash_point("fork: before unload");
         let unload = [thread.to_owned()];
@@ -129,13 +129,11 @@ impl Work {
             inherited_from: None,
             loadout,
         });
-        let selections = self.loadouts.selections().await?;
+        let records = self.loadouts.records().await?;
         match &record {
             Some(record) => {
                 let cause = format!("fork of {source}, with a loadout of its own");
-                selections
-                    .put_thread(record, AuditEvent::Fork, &cause)
-                    .await?;
+                records.put_thread(record, AuditEvent::Fork, &cause).await?;
             }
             None => {
                 let cause = format!("fork of {source}, without a loadout");
@@ -143,19 +141,19 @@ impl Work {
                 self.loadouts.note(happening).await;
             }
         }
-        selections.end_forking(&root).await?;
+        records.end_forking(&root).await?;
         crash_point("fork: after record");
         let lowered = match &record {
             Some(record) => {
                 let catalog = self.catalog(&upstream, &binding.cwd).await?;
                 Some(
                     self.loadouts
-                        .told_at_load(&record.loadout, &catalog, &upstream)?,
+                        .lowered_at_load(&record.loadout, &catalog, &upstream)?,
                 )
             }
             None => None,
         };
-        let told = Told {
+        let told = DesiredConfig {
             thread: thread.to_owned(),
             binding,
             lowered,
@@ -170,7 +168,7 @@ impl Work {
     /// A fork that has its source's root and should not is no thread of anybody's.
     async fn unmake(&self, thread: &str, root: String) {
         let named = json!({ "threadId": thread });
-        let deleted: Result<Value, AskError> = self.asker.ask("thread/delete", &named).await;
+        let deleted: Result<Value, RpcError> = self.rpc.ask("thread/delete", &named).await;
         self.applied.remove(thread);
         self.forget(thread).await;
         match deleted {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::database::BUSY;
-use crate::settings::{private_file, private_folder};
+use crate::paths::{private_file, private_folder};
 
 /// How long to wait between two tries for the lock.
 const RETRY: Duration = Duration::from_millis(20);

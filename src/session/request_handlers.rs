@@ -10,18 +10,18 @@ use codex_loadout_protocol::method::THREAD_CAPABILITY_PROVE;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use super::alone::{ThreadLock, ThreadLocks};
-use super::apart::{Apart, MadeFork};
+use super::fork_split::{ForkSplit, MadeFork};
 use super::rebind::Rebind;
+use super::thread_locks::{ThreadLock, ThreadLocks};
 use crate::catalog::CatalogCache;
-use crate::connection::{Asker, UpstreamCommand};
+use crate::connection::{RpcClient, UpstreamCommand};
 use crate::control::{Context, Control};
 use crate::crash_point::crash_point;
-use crate::interceptors::initialize::{self, UpstreamInfo};
-use crate::interceptors::thread;
 use crate::loadouts::{AppliedConfig, AppliedConfigs, LaunchCarriers, Loadouts};
+use crate::messages::initialize::{self, UpstreamInfo};
+use crate::messages::thread;
+use crate::records::{Happening, LoadoutRecord, ThreadRecord};
 use crate::router::{self, Prepared, RequestKind};
-use crate::selections::{Happening, LoadoutRecord, ThreadRecord};
 use crate::wire::{Frame, answer_frame};
 
 /// A Codex and its arguments.
@@ -59,11 +59,11 @@ pub(super) enum Stage {
 /// A claimed request and what it carries.
 pub(super) type Request = router::Request<Carried>;
 
-/// The work of one connection.
+/// Handles the claimed requests of one connection.
 #[derive(Debug)]
-pub struct Work {
+pub struct RequestHandlers {
     pub(super) loadouts: Arc<Loadouts>,
-    pub(super) asker: Arc<Asker>,
+    pub(super) rpc: Arc<RpcClient>,
     pub(super) catalogs: Arc<CatalogCache>,
     pub(super) upstream: watch::Sender<Option<UpstreamInfo>>,
     pub(super) control: Control,
@@ -98,7 +98,7 @@ pub(super) enum Pending {
         binding: AppliedConfig,
     },
     /// A new thread with another loadout than its source's, or none.
-    Apart(Box<Apart>),
+    ForkSplit(Box<ForkSplit>),
 }
 
 impl Pending {
@@ -107,17 +107,17 @@ impl Pending {
         match self {
             Self::Resume(record, ..) => record.loadout.list_is_due,
             Self::Drop { .. } => true,
-            Self::Start(..) | Self::Fork { .. } | Self::Apart(_) => false,
+            Self::Start(..) | Self::Fork { .. } | Self::ForkSplit(_) => false,
         }
     }
 }
 
-impl Work {
-    /// The work of a connection that asks Codex through `asker`.
+impl RequestHandlers {
+    /// The handlers of a connection that asks Codex through `rpc`.
     #[must_use]
     pub fn new(
         loadouts: Arc<Loadouts>,
-        asker: Arc<Asker>,
+        rpc: Arc<RpcClient>,
         codex: CodexCommand,
         launch: LaunchCarriers,
     ) -> Self {
@@ -128,7 +128,7 @@ impl Work {
         let host = Arc::<OnceLock<String>>::default();
         let control = Control::new(Context {
             loadouts: loadouts.clone(),
-            asker: asker.clone(),
+            rpc: rpc.clone(),
             catalogs: catalogs.clone(),
             applied: applied.clone(),
             upstream: watching,
@@ -137,7 +137,7 @@ impl Work {
         });
         Self {
             loadouts,
-            asker,
+            rpc,
             catalogs,
             upstream,
             control,

@@ -7,14 +7,14 @@ use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 
 use super::keeper::{Loadouts, blocking, lost, parse_root};
 use super::launch::is_our_root;
-use super::spares;
+use super::root_pool;
 use crate::crash_point::crash_point;
-use crate::selections::session_file::{self, SessionFileError, SessionMeta};
-use crate::selections::{Lineage, ThreadRecord, root_file, session_root};
+use crate::records::session_file::{self, SessionFileError, SessionMeta};
+use crate::records::{Lineage, ThreadRecord, root_file, session_root};
 
 /// Where a renewed loadout lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum RootAssignment {
     /// Nowhere: the thread has no root, and can't get one.
     Nowhere,
     /// At the root the thread has, where it takes the place of what lies there.
@@ -38,7 +38,7 @@ impl Loadouts {
         if record.is_none_or(|record| record.lineage == Lineage::Recovered) {
             return Ok(true);
         }
-        let threads = self.selections().await?.threads_of_root(root).await?;
+        let threads = self.records().await?.threads_of_root(root).await?;
         Ok(threads.iter().any(|other| other != thread))
     }
 
@@ -64,7 +64,7 @@ impl Loadouts {
     pub async fn discard_root(self: &Arc<Self>, root: String) {
         let loadouts = self.clone();
         let removed = blocking(move || {
-            spares::remove_root(loadouts.store()?, &root);
+            root_pool::remove_root(loadouts.store()?, &root);
             Ok(())
         });
         // What could not be removed was said.
@@ -139,14 +139,14 @@ impl Loadouts {
         source: &str,
         codex_home: &Path,
     ) -> Result<Option<String>, LoadoutError> {
-        let Some(selections) = self.existing_selections().await? else {
+        let Some(records) = self.existing_records().await? else {
             return Ok(None);
         };
-        let Some(root) = selections.unfinished_fork(source, fork).await? else {
+        let Some(root) = records.unfinished_fork(source, fork).await? else {
             return Ok(None);
         };
         self.give_root(fork, codex_home, &root).await?;
-        selections.end_forking(&root).await?;
+        records.end_forking(&root).await?;
         Ok(Some(root))
     }
 

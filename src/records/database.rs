@@ -25,7 +25,7 @@ pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// made for lies beside it. Measured: a commit takes a tenth of the time that it takes with FULL.
 const SYNCHRONOUS: SqliteSynchronous = SqliteSynchronous::Normal;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("src/selections/migrations");
+static MIGRATIONS: Migrator = sqlx::migrate!("src/records/migrations");
 
 /// The open database.
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use sqlx::Row;
 
 use super::error::SelectionsError;
-use super::store::{Selections, decode};
+use super::store::{Records, decode};
 use crate::bundle::Digest;
 
 /// Records that are read at once.
@@ -80,7 +80,7 @@ impl NeededByRecords {
     }
 }
 
-impl Selections {
+impl Records {
     /// What all records need.
     ///
     /// # Errors
@@ -188,7 +188,7 @@ mod tests {
     #[tokio::test]
     async fn old_rows_go_and_the_newest_of_a_recorded_thread_stays() {
         let home = tempfile::tempdir().unwrap();
-        let selections = Selections::open(home.path()).await.unwrap();
+        let selections = Records::open(home.path()).await.unwrap();
         let start = AuditEvent::Start;
         for thread in ["kept", "gone"] {
             let record = record(thread);
@@ -213,7 +213,7 @@ mod tests {
     #[tokio::test]
     async fn what_records_need_is_read_as_it_is_written() {
         let home = tempfile::tempdir().unwrap();
-        let selections = Selections::open(home.path()).await.unwrap();
+        let selections = Records::open(home.path()).await.unwrap();
         let digest = Digest::of_parts([]);
         let mut record = record("t");
         let bundle = serde_json::json!({ "stored": true, "mount": "m", "source": "/s", "digest": digest,
