@@ -6,7 +6,7 @@ const VARIABLE: &str = "CODEX_LOADOUT_CRASH_AT";
 
 /// Ends the process here if that was asked for, as `kill -9` would.
 #[inline]
-pub fn crash_point(name: &str) {
+pub(crate) fn crash_point(name: &str) {
     #[cfg(debug_assertions)]
     if std::env::var_os(VARIABLE).is_some_and(|wanted| wanted == name) {
         std::process::abort();

@@ -4,33 +4,33 @@
 
 pub use codex_loadout_bundle as bundle;
 
-pub mod wire;
+mod wire;
 
 pub mod connection;
 
 pub mod messages;
 
-pub mod threads;
+mod threads;
 
-pub mod router;
+mod router;
 
-pub mod freshness;
+mod freshness;
 
-pub mod catalog;
+mod catalog;
 
-pub mod resolver;
+mod resolver;
 
-pub mod lowering;
+mod lowering;
 
-pub mod materializer;
+mod materializer;
 
-pub mod profiles;
+mod profiles;
 
 pub mod records;
 
-pub mod loadouts;
+mod loadouts;
 
-pub mod proof;
+mod proof;
 
 pub mod conversion;
 
@@ -44,12 +44,12 @@ mod blocking;
 
 mod bounded_file;
 
-pub mod control;
+mod control;
 
-pub mod session;
+mod session;
 
-pub mod paths;
+mod paths;
 
-pub mod crash_point;
+mod crash_point;
 
 pub mod cli;

@@ -7,16 +7,16 @@ use std::sync::LazyLock;
 use codex_loadout_protocol::{ErrorKind, LoadoutError};
 
 /// Names the folder that holds the state.
-pub const HOME_VARIABLE: &str = "CODEX_LOADOUT_HOME";
+pub(crate) const HOME_VARIABLE: &str = "CODEX_LOADOUT_HOME";
 
 /// Names a loadout for all threads of a process that say none.
-pub const LOADOUT_VARIABLE: &str = "CODEX_LOADOUT";
+pub(crate) const LOADOUT_VARIABLE: &str = "CODEX_LOADOUT";
 /// Names the task that a process is started for.
-pub const TASK_VARIABLE: &str = "CODEX_LOADOUT_TASK";
+pub(crate) const TASK_VARIABLE: &str = "CODEX_LOADOUT_TASK";
 
 /// What the environment says of the threads of a process.
 #[derive(Debug, Clone, Default)]
-pub struct Carried {
+pub(crate) struct Carried {
     /// A loadout: a profile, a file, or a selection in JSON.
     pub loadout: Option<String>,
     /// The key of a task.
@@ -25,7 +25,7 @@ pub struct Carried {
 
 /// Reads [`LOADOUT_VARIABLE`] and [`TASK_VARIABLE`].
 #[must_use]
-pub fn carried() -> Carried {
+pub(crate) fn carried() -> Carried {
     let read = |name| variable(name).map(|value| value.to_string_lossy().into_owned());
     Carried {
         loadout: read(LOADOUT_VARIABLE),
@@ -36,11 +36,11 @@ pub fn carried() -> Carried {
 /// There is no home folder to put the state in.
 #[derive(Debug, thiserror::Error)]
 #[error("there is no home folder for the state\nhint: set {HOME_VARIABLE} to a folder")]
-pub struct NoHome;
+pub(crate) struct NoHome;
 
 /// Where this program lay when it was first asked for: what is installed over it lies there, too.
 #[must_use]
-pub fn this_program() -> &'static Path {
+pub(crate) fn this_program() -> &'static Path {
     static PROGRAM: LazyLock<PathBuf> =
         LazyLock::new(|| env::current_exe().unwrap_or_else(|_| PathBuf::from("codex-loadout")));
     &PROGRAM
@@ -50,7 +50,7 @@ pub fn this_program() -> &'static Path {
 ///
 /// # Errors
 /// [`NoHome`] if neither is known.
-pub fn state_home() -> Result<PathBuf, NoHome> {
+pub(crate) fn state_home() -> Result<PathBuf, NoHome> {
     let folder = variable(HOME_VARIABLE).or_else(|| Some(env::home_dir()?.join(".codex-loadout")));
     folder
         .and_then(|folder| std::path::absolute(folder).ok())
@@ -62,7 +62,7 @@ pub fn state_home() -> Result<PathBuf, NoHome> {
 ///
 /// # Errors
 /// As [`state_home`].
-pub fn data_folder(plugin_id: &str) -> Result<PathBuf, NoHome> {
+pub(crate) fn data_folder(plugin_id: &str) -> Result<PathBuf, NoHome> {
     Ok(state_home()?.join("data").join(folder_name(plugin_id)))
 }
 
@@ -81,7 +81,7 @@ fn folder_name(id: &str) -> String {
 
 /// `$CODEX_HOME`, else `~/.codex`, as Codex itself finds it.
 #[must_use]
-pub fn codex_home() -> PathBuf {
+pub(crate) fn codex_home() -> PathBuf {
     variable("CODEX_HOME")
         .or_else(|| Some(env::home_dir()?.join(".codex")))
         .unwrap_or_else(|| PathBuf::from(".codex"))
@@ -126,7 +126,7 @@ impl From<NotPrivate> for LoadoutError {
 ///
 /// # Errors
 /// [`NotPrivate`].
-pub fn check_private(folder: &Path) -> Result<(), NotPrivate> {
+pub(crate) fn check_private(folder: &Path) -> Result<(), NotPrivate> {
     #[cfg(unix)]
     if let Ok(found) = std::fs::metadata(folder) {
         use std::os::unix::fs::MetadataExt;
@@ -148,7 +148,7 @@ pub fn check_private(folder: &Path) -> Result<(), NotPrivate> {
 ///
 /// # Errors
 /// What the system says if it can't be made or opened.
-pub fn private_file(file: &Path) -> std::io::Result<std::fs::File> {
+pub(crate) fn private_file(file: &Path) -> std::io::Result<std::fs::File> {
     let mut options = std::fs::OpenOptions::new();
     options.create(true).append(true);
     #[cfg(unix)]
@@ -163,7 +163,10 @@ pub fn private_file(file: &Path) -> std::io::Result<std::fs::File> {
 ///
 /// # Errors
 /// What the system says if it can't be made.
-pub fn private_temporary_folder(prefix: &str, within: &Path) -> std::io::Result<tempfile::TempDir> {
+pub(crate) fn private_temporary_folder(
+    prefix: &str,
+    within: &Path,
+) -> std::io::Result<tempfile::TempDir> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(prefix);
     #[cfg(unix)]
@@ -178,7 +181,7 @@ pub fn private_temporary_folder(prefix: &str, within: &Path) -> std::io::Result<
 ///
 /// # Errors
 /// What the system says if it can't be made.
-pub fn private_folder(folder: &Path) -> std::io::Result<()> {
+pub(crate) fn private_folder(folder: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -9,7 +9,7 @@ use crate::wire::Frame;
 
 /// Why the host hears nothing of a thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Muted {
+pub(crate) enum Muted {
     /// It is unloaded and loaded again with another config. A turn that Codex begins on it is heard of.
     WhileRebound,
     /// It is a fork that is split from its source, and no thread of the host's yet.
@@ -20,7 +20,7 @@ pub enum Muted {
 
 /// One thread. `A` is what was applied to it, which is nothing to the router.
 #[derive(Debug)]
-pub struct ThreadState<A> {
+pub(crate) struct ThreadState<A> {
     /// Whether it has a loadout.
     pub has_loadout: bool,
     /// What Codex was sent for it; `None` where Codex has not loaded it with a loadout.
@@ -69,7 +69,7 @@ impl<A> ThreadState<A> {
 
 /// All threads that something is known of.
 #[derive(Debug)]
-pub struct Threads<A> {
+pub(crate) struct Threads<A> {
     states: HashMap<String, ThreadState<A>>,
     counts: Counts,
     /// Bytes of what the host has sent and waits.
@@ -114,18 +114,22 @@ impl<A> Default for Threads<A> {
 impl<A> Threads<A> {
     /// What is known of a thread.
     #[must_use]
-    pub fn get(&self, thread: &str) -> Option<&ThreadState<A>> {
+    pub(crate) fn get(&self, thread: &str) -> Option<&ThreadState<A>> {
         self.states.get(thread)
     }
 
     /// Whether something holds of a thread; of one that nothing is known of, nothing does.
     #[must_use]
-    pub fn is(&self, thread: &str, holds: impl Fn(&ThreadState<A>) -> bool) -> bool {
+    pub(crate) fn is(&self, thread: &str, holds: impl Fn(&ThreadState<A>) -> bool) -> bool {
         self.get(thread).is_some_and(holds)
     }
 
     /// Changes what is known of a thread. One that nothing is left to know of takes no room.
-    pub fn change<T>(&mut self, thread: &str, change: impl FnOnce(&mut ThreadState<A>) -> T) -> T {
+    pub(crate) fn change<T>(
+        &mut self,
+        thread: &str,
+        change: impl FnOnce(&mut ThreadState<A>) -> T,
+    ) -> T {
         let mut state = self.states.remove(thread).unwrap_or_default();
         self.counts.subtract(&state);
         let changed = change(&mut state);
@@ -137,48 +141,48 @@ impl<A> Threads<A> {
     }
 
     /// All of them, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = (&String, &ThreadState<A>)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&String, &ThreadState<A>)> {
         self.states.iter()
     }
 
     /// All that were applied to threads, to be changed.
-    pub fn applied_mut(&mut self) -> impl Iterator<Item = &mut Arc<A>> {
+    pub(crate) fn applied_mut(&mut self) -> impl Iterator<Item = &mut Arc<A>> {
         let states = self.states.values_mut();
         states.filter_map(|state| state.applied.as_mut())
     }
 
     /// Whether any thread has a loadout.
     #[must_use]
-    pub fn any_has_loadout(&self) -> bool {
+    pub(crate) fn any_has_loadout(&self) -> bool {
         self.counts.with_loadout > 0
     }
 
     /// Whether what the host sends on any thread waits.
     #[must_use]
-    pub fn any_is_held(&self) -> bool {
+    pub(crate) fn any_is_held(&self) -> bool {
         self.counts.held > 0
     }
 
     /// Whether what Codex says of any thread waits.
     #[must_use]
-    pub fn any_is_hidden(&self) -> bool {
+    pub(crate) fn any_is_hidden(&self) -> bool {
         self.counts.hidden > 0
     }
 
     /// Whether the host hears nothing of any thread.
     #[must_use]
-    pub fn any_is_muted(&self) -> bool {
+    pub(crate) fn any_is_muted(&self) -> bool {
         self.counts.muted > 0
     }
 
     /// Whether what the host sends on a thread waits.
     #[must_use]
-    pub fn is_held(&self, thread: &str) -> bool {
+    pub(crate) fn is_held(&self, thread: &str) -> bool {
         self.is(thread, |state| state.from_host.is_some())
     }
 
     /// What the host sends on a thread waits from here on. Holding a held one changes nothing.
-    pub fn hold(&mut self, thread: &str) {
+    pub(crate) fn hold(&mut self, thread: &str) {
         self.change(thread, |state| {
             state.from_host.get_or_insert_default();
         });
@@ -188,7 +192,7 @@ impl<A> Threads<A> {
     ///
     /// # Errors
     /// The frame, where they do not.
-    pub fn hold_frame(&mut self, thread: &str, frame: Frame) -> Result<(), Frame> {
+    pub(crate) fn hold_frame(&mut self, thread: &str, frame: Frame) -> Result<(), Frame> {
         let state = self.states.get_mut(thread);
         match state.and_then(|state| state.from_host.as_mut()) {
             Some(waiting) => {
@@ -202,12 +206,12 @@ impl<A> Threads<A> {
 
     /// Bytes of all that the host has sent and that waits.
     #[must_use]
-    pub fn held_bytes(&self) -> usize {
+    pub(crate) fn held_bytes(&self) -> usize {
         self.held_bytes
     }
 
     /// What the host sends on a thread waits no longer; gives what waited, in order.
-    pub fn release(&mut self, thread: &str) -> VecDeque<Frame> {
+    pub(crate) fn release(&mut self, thread: &str) -> VecDeque<Frame> {
         let waiting = self.change(thread, |state| state.from_host.take());
         let waiting = waiting.unwrap_or_default();
         let bytes: usize = waiting.iter().map(|frame| frame.bytes().len()).sum();
@@ -216,7 +220,7 @@ impl<A> Threads<A> {
     }
 
     /// What Codex says of a thread waits from here on, since it may be, or is, one whose loadout is not on disk.
-    pub fn hide(&mut self, thread: &str, is_certain: bool) {
+    pub(crate) fn hide(&mut self, thread: &str, is_certain: bool) {
         self.change(thread, |state| {
             let unrevealed = state.unrevealed.get_or_insert_default();
             unrevealed.is_certain |= is_certain;
@@ -225,7 +229,7 @@ impl<A> Threads<A> {
 
     /// Whether what Codex says of a thread waits.
     #[must_use]
-    pub fn is_hidden(&self, thread: &str) -> bool {
+    pub(crate) fn is_hidden(&self, thread: &str) -> bool {
         self.is(thread, |state| state.unrevealed.is_some())
     }
 
@@ -233,7 +237,7 @@ impl<A> Threads<A> {
     ///
     /// # Errors
     /// The frame, where they do not.
-    pub fn hide_frame(&mut self, thread: &str, frame: Frame) -> Result<(), Frame> {
+    pub(crate) fn hide_frame(&mut self, thread: &str, frame: Frame) -> Result<(), Frame> {
         let state = self.states.get_mut(thread);
         match state.and_then(|state| state.unrevealed.as_mut()) {
             Some(unrevealed) => {
@@ -246,20 +250,20 @@ impl<A> Threads<A> {
 
     /// How many frames of Codex's wait on a thread.
     #[must_use]
-    pub fn hidden_frames(&self, thread: &str) -> usize {
+    pub(crate) fn hidden_frames(&self, thread: &str) -> usize {
         let unrevealed = self.get(thread).and_then(|state| state.unrevealed.as_ref());
         unrevealed.map_or(0, |unrevealed| unrevealed.frames.len())
     }
 
     /// What Codex says of a thread waits no longer; gives what waited, in order.
-    pub fn reveal(&mut self, thread: &str) -> VecDeque<Frame> {
+    pub(crate) fn reveal(&mut self, thread: &str) -> VecDeque<Frame> {
         let unrevealed = self.change(thread, |state| state.unrevealed.take());
         unrevealed.map_or_else(VecDeque::new, |unrevealed| unrevealed.frames)
     }
 
     /// Threads that are hidden, sorted; `only_suspected`: those of which nothing more is known.
     #[must_use]
-    pub fn hidden(&self, only_suspected: bool) -> Vec<String> {
+    pub(crate) fn hidden(&self, only_suspected: bool) -> Vec<String> {
         let states = self.states.iter();
         let mut hidden: Vec<String> = states
             .filter(|(_, state)| {

@@ -29,7 +29,7 @@ type Turn = Arc<tokio::sync::Mutex<Option<(Instant, RpcError)>>>;
 
 /// The catalogs of one connection, by folder.
 #[derive(Debug, Default)]
-pub struct CatalogCache {
+pub(crate) struct CatalogCache {
     known: DashMap<PathBuf, Arc<CachedCatalog>>,
     conversions: Arc<Conversions>,
     /// Questions under way, by folder: the others wait for what Codex says.
@@ -51,7 +51,7 @@ impl CatalogCache {
     ///
     /// # Errors
     /// [`RpcError`] if Codex has to be asked and does not tell.
-    pub async fn get(
+    pub(crate) async fn get(
         &self,
         rpc: &RpcClient,
         codex_home: &Path,
@@ -68,7 +68,7 @@ impl CatalogCache {
     ///
     /// # Errors
     /// [`RpcError`] if Codex does not tell.
-    pub async fn get_anew(
+    pub(crate) async fn get_anew(
         &self,
         rpc: &RpcClient,
         codex_home: &Path,
@@ -83,7 +83,7 @@ impl CatalogCache {
     ///
     /// # Errors
     /// [`RpcError`] if Codex does not tell.
-    pub async fn get_with_offered(
+    pub(crate) async fn get_with_offered(
         &self,
         rpc: &RpcClient,
         codex_home: &Path,
@@ -172,7 +172,7 @@ impl CatalogCache {
     }
 
     /// A request or a notice says that Codex would now say something else.
-    pub fn forget(&self) {
+    pub(crate) fn forget(&self) {
         *self
             .unsettled
             .lock()

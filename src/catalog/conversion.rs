@@ -34,7 +34,10 @@ pub struct ConversionInput {
 ///
 /// # Errors
 /// One sentence for each reason why there is no bundle of it.
-pub fn convert(tree: Tree, input: &ConversionInput) -> Result<converter::Conversion, Vec<String>> {
+pub(crate) fn convert(
+    tree: Tree,
+    input: &ConversionInput,
+) -> Result<converter::Conversion, Vec<String>> {
     let source = Source {
         tree,
         folder: input.plugin.clone(),

@@ -14,7 +14,7 @@ const LIMIT: u64 = 256 * 1024;
 /// The names of those that say so in `agents/openai.yaml`, `policy.allow_implicit_invocation: false`
 /// (Codex 0.169).
 #[must_use]
-pub fn mention_only(catalog: &Catalog) -> BTreeSet<String> {
+pub(crate) fn mention_only(catalog: &Catalog) -> BTreeSet<String> {
     let of_host = catalog
         .skills
         .iter()

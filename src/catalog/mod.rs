@@ -18,14 +18,19 @@ mod read;
 mod roles;
 mod skill_header;
 
-pub use cache::CatalogCache;
-pub use conversion::{ConversionInput, convert};
+pub(crate) use cache::CatalogCache;
+pub(crate) use conversion::{ConversionInput, convert};
 pub(crate) use mention_only::is_mention_only;
-pub use mention_only::mention_only;
-pub use model::{
-    Catalog, ConfigServer, Conversion, HostHook, HostRole, HostSkill, InstalledPlugin, Parts,
-    PluginAgent, PluginHook, PluginServer, PluginSkill, SkillScope,
+pub(crate) use mention_only::mention_only;
+pub(crate) use model::{
+    Catalog, ConfigServer, Conversion, HostRole, HostSkill, InstalledPlugin, Parts, PluginAgent,
+    PluginSkill, SkillScope,
 };
-pub use policy::{Allowed, ManagedLayer, Policy, Requirements};
-pub use read::read_policy;
+pub(crate) use policy::{Allowed, Policy};
+pub(crate) use read::read_policy;
 pub(crate) use skill_header::read_skill_header;
+
+#[cfg(test)]
+pub(crate) use model::{HostHook, PluginHook, PluginServer};
+#[cfg(test)]
+pub(crate) use policy::{ManagedLayer, Requirements};

@@ -69,7 +69,7 @@ pub struct Requirements {
 }
 
 /// MCP servers that may run: by name, what their definition has to be.
-pub type Allowed = BTreeMap<String, Map<String, Value>>;
+pub(crate) type Allowed = BTreeMap<String, Map<String, Value>>;
 
 impl Policy {
     /// What is made of Codex's answers, and of the text of the requirements' file.

@@ -126,7 +126,7 @@ async fn told_hooks(rpc: &RpcClient, params: &Value) -> Result<HooksAnswer, RpcE
 ///
 /// # Errors
 /// [`RpcError`] if Codex refuses: it can't read a layer either.
-pub async fn read_policy(rpc: &RpcClient, cwd: &Path) -> Result<Policy, RpcError> {
+pub(crate) async fn read_policy(rpc: &RpcClient, cwd: &Path) -> Result<Policy, RpcError> {
     let config = json!({ "cwd": cwd, "includeLayers": true });
     let (config, requirements) = tokio::try_join!(
         rpc.ask::<ConfigAnswer>(CONFIG_READ, &config),

@@ -16,21 +16,21 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// Answers our own methods.
 #[derive(Debug)]
-pub struct Control {
+pub(crate) struct Control {
     table: RpcModule<Context>,
 }
 
 impl Control {
     /// The methods, in this context.
     #[must_use]
-    pub fn new(context: Context) -> Self {
+    pub(crate) fn new(context: Context) -> Self {
         Self {
             table: table(context),
         }
     }
 
     /// The answer to a request frame for one of our methods.
-    pub async fn answer(&self, request: &Frame) -> Bytes {
+    pub(crate) async fn answer(&self, request: &Frame) -> Bytes {
         let text = std::str::from_utf8(request.bytes()).unwrap_or_default();
         let params = RawObject::parse(text, "message")
             .ok()
@@ -40,7 +40,7 @@ impl Control {
     }
 
     /// Calls a method; gives `result` or `error`, and its JSON.
-    pub async fn call(&self, method: &str, params: Option<&str>) -> (&'static str, String) {
+    pub(crate) async fn call(&self, method: &str, params: Option<&str>) -> (&'static str, String) {
         // The table wants the header and an id of its own kind; neither leaves this function.
         let method = serde_json::Value::from(method);
         let params = params.unwrap_or("{}");
@@ -67,7 +67,7 @@ impl Control {
     ///
     /// # Errors
     /// `invalidSelection` if the host never sent it, `unsupportedUpstream` if it could not be read.
-    pub async fn wait_for_upstream(
+    pub(crate) async fn wait_for_upstream(
         upstream: watch::Receiver<Option<UpstreamInfo>>,
     ) -> Result<UpstreamInfo, LoadoutError> {
         wait_for_upstream(upstream).await

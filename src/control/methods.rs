@@ -41,7 +41,7 @@ use crate::resolver::{self, capabilities};
 
 /// What the methods work on.
 #[derive(Debug)]
-pub struct Context {
+pub(crate) struct Context {
     /// The loadouts of the user.
     pub loadouts: Arc<Loadouts>,
     /// Asks Codex.

@@ -7,6 +7,6 @@
 mod answer;
 mod methods;
 
-pub use answer::Control;
-pub use methods::Context;
+pub(crate) use answer::Control;
+pub(crate) use methods::Context;
 pub(crate) use methods::known_to_codex;

@@ -32,7 +32,7 @@ static QUEUE: Mutex<Option<Queue>> = Mutex::new(None);
 
 /// An eye on some files and folders.
 #[derive(Debug)]
-pub struct Watch {
+pub(crate) struct Watch {
     changed: Arc<AtomicBool>,
     places: Vec<WatchDescriptor>,
 }
@@ -56,7 +56,7 @@ impl Watch {
     /// Starts watching; `None` if that is too much, or the system has nothing left to watch with: then it is
     /// for the caller to compare times and sizes.
     #[must_use]
-    pub fn on(targets: &Targets) -> Option<Self> {
+    pub(crate) fn on(targets: &Targets) -> Option<Self> {
         if targets.0.len() > TARGETS {
             return None;
         }
@@ -89,7 +89,7 @@ impl Watch {
 
     /// Whether nothing that counts has changed since it was made.
     #[must_use]
-    pub fn is_quiet(&self) -> bool {
+    pub(crate) fn is_quiet(&self) -> bool {
         if let Some(queue) = Queue::get().as_mut() {
             queue.drain();
         }

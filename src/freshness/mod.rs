@@ -15,7 +15,7 @@ use std::time::Duration;
 #[cfg(target_os = "linux")]
 mod linux;
 #[cfg(target_os = "linux")]
-pub use linux::Watch;
+pub(crate) use linux::Watch;
 
 #[cfg(not(target_os = "linux"))]
 mod elsewhere;
@@ -23,18 +23,18 @@ mod elsewhere;
 pub use elsewhere::Watch;
 
 /// For how long what was read may be used again without reading it anew.
-pub const MAX_AGE: Duration = Duration::from_secs(30);
+pub(crate) const MAX_AGE: Duration = Duration::from_secs(30);
 
 /// Beyond this many, nothing is watched: a user's own limit is often 8192.
 const TARGETS: usize = 2048;
 
 /// What to keep an eye on.
 #[derive(Debug, Default)]
-pub struct Targets(Vec<(PathBuf, Names)>);
+pub(crate) struct Targets(Vec<(PathBuf, Names)>);
 
 /// Which names in a folder count.
 #[derive(Debug, Clone)]
-pub enum Names {
+pub(crate) enum Names {
     /// Every one.
     All,
     /// Those for which this is true.
@@ -56,7 +56,7 @@ impl Names {
 
 impl Targets {
     /// A folder and the names in it that count. One that is not there yet counts when it appears.
-    pub fn folder(&mut self, path: PathBuf, names: Names) {
+    pub(crate) fn folder(&mut self, path: PathBuf, names: Names) {
         if path.is_dir() {
             self.0.push((path, names));
         } else {
@@ -65,7 +65,7 @@ impl Targets {
     }
 
     /// A file, wherever a link leads; one that is not there yet counts when it appears.
-    pub fn file(&mut self, path: PathBuf) {
+    pub(crate) fn file(&mut self, path: PathBuf) {
         if path.exists() {
             self.0.push((path, Names::All));
         } else {

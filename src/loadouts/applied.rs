@@ -17,7 +17,7 @@ use crate::threads::Threads;
 
 /// What one loaded thread was told.
 #[derive(Debug, Clone, PartialEq)]
-pub struct AppliedConfig {
+pub(crate) struct AppliedConfig {
     /// Our part of its config; `None`: not known, it was loaded without us.
     pub config: Option<Map<String, Value>>,
     /// Its loadout.
@@ -44,7 +44,7 @@ pub struct AppliedConfig {
 impl AppliedConfig {
     /// A thread in this folder that is told nothing of ours.
     #[must_use]
-    pub fn new(loadout: Arc<LoadoutRecord>, cwd: PathBuf) -> Self {
+    pub(crate) fn new(loadout: Arc<LoadoutRecord>, cwd: PathBuf) -> Self {
         Self {
             config: None,
             loadout,
@@ -64,7 +64,7 @@ impl AppliedConfig {
     /// What the thread was not told and has to be, by its place in the config. Skills are not among it: Codex
     /// lists none by itself.
     #[must_use]
-    pub fn untold(&self, now: &Map<String, Value>) -> Vec<String> {
+    pub(crate) fn untold(&self, now: &Map<String, Value>) -> Vec<String> {
         let Some(told) = &self.config else {
             return vec!["all of it: it was loaded without its loadout".to_owned()];
         };
@@ -77,35 +77,35 @@ impl AppliedConfig {
 /// What was applied to the loaded threads of one Codex process: the part of every thread's state that those who
 /// work on requests share with the router. Never held while somebody waits.
 #[derive(Debug, Default)]
-pub struct AppliedConfigs(Mutex<Threads<AppliedConfig>>);
+pub(crate) struct AppliedConfigs(Mutex<Threads<AppliedConfig>>);
 
 impl AppliedConfigs {
     /// Everything that is known of threads.
-    pub fn with_threads<T>(&self, work: impl FnOnce(&mut Threads<AppliedConfig>) -> T) -> T {
+    pub(crate) fn with_threads<T>(&self, work: impl FnOnce(&mut Threads<AppliedConfig>) -> T) -> T {
         work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// A thread's. It is asked for at each turn, and holds a rule for each of the user's skills: it is lent, not
     /// copied.
     #[must_use]
-    pub fn get(&self, thread: &str) -> Option<Arc<AppliedConfig>> {
+    pub(crate) fn get(&self, thread: &str) -> Option<Arc<AppliedConfig>> {
         self.with_threads(|threads| threads.get(thread)?.applied.clone())
     }
 
     /// A thread was loaded.
-    pub fn set(&self, thread: &str, applied: AppliedConfig) {
+    pub(crate) fn set(&self, thread: &str, applied: AppliedConfig) {
         self.with_threads(|threads| {
             threads.change(thread, |state| state.applied = Some(Arc::new(applied)));
         });
     }
 
     /// A thread is no longer loaded, or no longer has a loadout.
-    pub fn remove(&self, thread: &str) {
+    pub(crate) fn remove(&self, thread: &str) {
         self.with_threads(|threads| threads.change(thread, |state| state.applied = None));
     }
 
     /// Changes one that is there.
-    pub fn change(&self, thread: &str, change: impl FnOnce(&mut AppliedConfig)) {
+    pub(crate) fn change(&self, thread: &str, change: impl FnOnce(&mut AppliedConfig)) {
         self.with_threads(|threads| {
             threads.change(thread, |state| {
                 state.applied.as_mut().map(Arc::make_mut).map(change)
@@ -114,13 +114,13 @@ impl AppliedConfigs {
     }
 
     /// Changes all of them.
-    pub fn change_all(&self, change: impl Fn(&mut AppliedConfig)) {
+    pub(crate) fn change_all(&self, change: impl Fn(&mut AppliedConfig)) {
         self.with_threads(|threads| threads.applied_mut().map(Arc::make_mut).for_each(change));
     }
 
     /// All of them, by thread.
     #[must_use]
-    pub fn all(&self) -> Vec<(String, Arc<AppliedConfig>)> {
+    pub(crate) fn all(&self) -> Vec<(String, Arc<AppliedConfig>)> {
         let mut all: Vec<_> = self.with_threads(|threads| {
             let states = threads.iter();
             states
@@ -134,7 +134,7 @@ impl AppliedConfigs {
 
     /// The thread and what it spawned, and so on: each before those that it spawned.
     #[must_use]
-    pub fn family(&self, thread: &str) -> Vec<String> {
+    pub(crate) fn family(&self, thread: &str) -> Vec<String> {
         let mut family = vec![thread.to_owned()];
         let mut seen: HashSet<String> = family.iter().cloned().collect();
         self.with_threads(|threads| {

@@ -17,7 +17,7 @@ use crate::records::Happening;
 
 impl Loadouts {
     /// Writes down what happened, as far as that can be done.
-    pub async fn note(&self, happening: Happening) {
+    pub(crate) async fn note(&self, happening: Happening) {
         let noted = async {
             let records = self.records().await?;
             Ok::<(), LoadoutError>(records.note(&happening).await?)
@@ -28,7 +28,7 @@ impl Loadouts {
     }
 
     /// Writes down that snapshots were brought back from their sources, of a thread or for a new one.
-    pub async fn note_healed(&self, thread: Option<&str>, sources: &[PathBuf]) {
+    pub(crate) async fn note_healed(&self, thread: Option<&str>, sources: &[PathBuf]) {
         for source in sources {
             let cause = format!("the snapshot of `{}`", source.display());
             let happening = Happening::new(AuditEvent::Healed, cause);
@@ -44,7 +44,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// `loadoutLost` if it can't be read.
-    pub async fn audit(
+    pub(crate) async fn audit(
         &self,
         wanted: &CapabilityAuditListParams,
     ) -> Result<Page<AuditEntry>, LoadoutError> {

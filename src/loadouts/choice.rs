@@ -21,7 +21,7 @@ const NOT_TRUSTED: &str = "projectNotTrusted";
 
 /// What the process was started with that is said of all its threads.
 #[derive(Debug, Clone, Default)]
-pub struct LaunchCarriers {
+pub(crate) struct LaunchCarriers {
     /// `--loadout`.
     pub loadout: Option<Reference>,
     /// `-c capability_selection…`, on top of it.
@@ -37,7 +37,7 @@ impl LaunchCarriers {
     ///
     /// # Errors
     /// `invalidSelection` for JSON in the environment that is no selection.
-    pub fn new(
+    pub(crate) fn new(
         line: &LaunchLine,
         environment: &crate::paths::Carried,
     ) -> Result<Self, LoadoutError> {
@@ -52,7 +52,7 @@ impl LaunchCarriers {
 
     /// Whether they say anything of a thread.
     #[must_use]
-    pub fn say_something(&self) -> bool {
+    pub(crate) fn say_something(&self) -> bool {
         self.loadout.is_some() || self.selection.is_some() || self.environment.is_some()
     }
 
@@ -85,7 +85,7 @@ impl LaunchCarriers {
 ///
 /// # Errors
 /// `invalidSelection` for a file that can't be read.
-pub fn read_referenced(reference: &Reference) -> Result<CapabilitySelection, LoadoutError> {
+pub(crate) fn read_referenced(reference: &Reference) -> Result<CapabilitySelection, LoadoutError> {
     let path = match reference {
         Reference::Selection(selection) => return Ok(selection.clone()),
         Reference::File(path) => path,
@@ -105,7 +105,7 @@ pub fn read_referenced(reference: &Reference) -> Result<CapabilitySelection, Loa
 ///
 /// # Errors
 /// `invalidSelection`, naming the member that is wrong.
-pub fn read_selection(text: &str) -> Result<CapabilitySelection, LoadoutError> {
+pub(crate) fn read_selection(text: &str) -> Result<CapabilitySelection, LoadoutError> {
     use codex_loadout_protocol::selection::FIELD;
     let text = text.trim_start_matches('\u{feff}');
     let wrapped = crate::wire::RawObject::parse(text, "selection").ok();
@@ -115,7 +115,7 @@ pub fn read_selection(text: &str) -> Result<CapabilitySelection, LoadoutError> {
 
 /// A selection for a thread.
 #[derive(Debug, Clone, Default)]
-pub struct Selected {
+pub(crate) struct Selected {
     /// It, with the profiles that it names in it.
     pub expanded: Expanded,
     /// By what it was asked for, and how it was said there.
@@ -128,7 +128,7 @@ pub struct Selected {
 
 /// What is chosen for a thread.
 #[derive(Debug, Clone, Default)]
-pub struct Chosen {
+pub(crate) struct Chosen {
     /// The selection. `None`: the thread is native.
     pub selected: Option<Selected>,
     /// What decided, and what it beat.
@@ -138,14 +138,14 @@ pub struct Chosen {
 impl Loadouts {
     /// Whether a start that says nothing may get a loadout all the same. It is one look at a file.
     #[must_use]
-    pub fn may_be_chosen(&self, launch: &LaunchCarriers) -> bool {
+    pub(crate) fn may_be_chosen(&self, launch: &LaunchCarriers) -> bool {
         launch.say_something() || may_be_bound(self.state_home())
     }
 
     /// Whether a loadout may come by another way than the field: also by the name of a profile in `config`. It is a
     /// look at a few files.
     #[must_use]
-    pub fn may_be_carried(&self, launch: &LaunchCarriers) -> bool {
+    pub(crate) fn may_be_carried(&self, launch: &LaunchCarriers) -> bool {
         self.may_be_chosen(launch) || ProfileFolders::has_any(self.state_home())
     }
 
@@ -153,7 +153,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// What is wrong with what was said, or with a profile, and `loadoutLost` if the bindings can't be read.
-    pub async fn choose(
+    pub(crate) async fn choose(
         self: &Arc<Self>,
         requested: Requested,
         launch: &LaunchCarriers,
@@ -190,7 +190,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// What is wrong with a profile.
-    pub async fn select(
+    pub(crate) async fn select(
         self: &Arc<Self>,
         rule: Rule,
         cwd: &Path,
@@ -218,7 +218,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// `loadoutLost` if it can't be read whether the project is trusted.
-    pub async fn profile_folders(&self, cwd: &Path) -> Result<ProfileFolders, LoadoutError> {
+    pub(crate) async fn profile_folders(&self, cwd: &Path) -> Result<ProfileFolders, LoadoutError> {
         let mut folders = ProfileFolders::of(self.state_home(), &real(cwd));
         if let Some(project) = &folders.project
             && let Some(records) = self.existing_records().await?
@@ -233,7 +233,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// `loadoutLost` if it can't be read whether the project is trusted.
-    pub async fn profile_changed(
+    pub(crate) async fn profile_changed(
         &self,
         loadout: &LoadoutRecord,
     ) -> Result<Option<bool>, LoadoutError> {
@@ -278,6 +278,6 @@ fn not_trusted(folders: &ProfileFolders) -> Option<Warning> {
 
 /// A folder without links in its path, as bindings and trust name it.
 #[must_use]
-pub fn real(folder: &Path) -> PathBuf {
+pub(crate) fn real(folder: &Path) -> PathBuf {
     folder.canonicalize().unwrap_or_else(|_| folder.to_owned())
 }

@@ -25,7 +25,7 @@ use crate::records::{
 use crate::throwaway;
 
 /// How old rows of the audit become where nobody says otherwise.
-pub const AUDIT_AGE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+pub(crate) const AUDIT_AGE: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 
 /// How often it happens by itself.
 const EVERY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -41,7 +41,7 @@ const LOCK: &str = "gc.lock";
 /// What went, or would go.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Collected {
+pub(crate) struct Collected {
     /// Whether it was only looked for.
     pub dry_run: bool,
     /// Roots that are no thread's.
@@ -83,7 +83,7 @@ impl Loadouts {
     /// # Errors
     /// `stateUnavailable` if somebody else does just that, or the state folder is not this user's alone;
     /// `loadoutLost` and `conversionFailed` if it can't be read or written.
-    pub async fn collect(
+    pub(crate) async fn collect(
         self: &Arc<Self>,
         audit_age: Duration,
         dry_run: bool,
@@ -259,7 +259,7 @@ impl Loadouts {
     }
 
     /// Cleans up once a day, when nothing happens. Never ends.
-    pub async fn collect_now_and_then(self: Arc<Self>) {
+    pub(crate) async fn collect_now_and_then(self: Arc<Self>) {
         loop {
             tokio::time::sleep(LOOK_EVERY).await;
             if self.used_at().elapsed() < QUIET || !self.is_due() {

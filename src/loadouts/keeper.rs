@@ -23,7 +23,7 @@ use crate::resolver::{self, Plan, RequestServers};
 
 /// The loadouts of one `$CODEX_LOADOUT_HOME`.
 #[derive(Debug)]
-pub struct Loadouts {
+pub(crate) struct Loadouts {
     state_home: PathBuf,
     store: OnceLock<Store>,
     records: Mutex<Option<Arc<Records>>>,
@@ -36,7 +36,7 @@ pub struct Loadouts {
 impl Loadouts {
     /// Those of a state folder. Nothing is opened or created yet.
     #[must_use]
-    pub fn new(state_home: PathBuf) -> Self {
+    pub(crate) fn new(state_home: PathBuf) -> Self {
         Self {
             state_home,
             store: OnceLock::new(),
@@ -78,7 +78,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// `loadoutLost` if the database can't be opened, `stateUnavailable` if others have to do with it.
-    pub async fn records(&self) -> Result<Arc<Records>, LoadoutError> {
+    pub(crate) async fn records(&self) -> Result<Arc<Records>, LoadoutError> {
         let mut open = self.records.lock().await;
         if let Some(records) = self.in_place(&mut open).await {
             return Ok(records);
@@ -114,7 +114,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// As [`Self::records`].
-    pub async fn existing_records(&self) -> Result<Option<Arc<Records>>, LoadoutError> {
+    pub(crate) async fn existing_records(&self) -> Result<Option<Arc<Records>>, LoadoutError> {
         let mut open = self.records.lock().await;
         if let Some(records) = self.in_place(&mut open).await {
             return Ok(Some(records));
@@ -129,7 +129,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// Whatever is wrong with the selection, or `conversionFailed` if a folder can't be read.
-    pub async fn resolve(
+    pub(crate) async fn resolve(
         self: &Arc<Self>,
         selection: &CapabilitySelection,
         catalog: &Catalog,
@@ -167,7 +167,7 @@ impl Loadouts {
 
     /// The list of skills that we write for a plan's threads; empty if it has none. `None`: it is Codex's own.
     #[must_use]
-    pub fn skill_list(&self, plan: &Plan, catalog: &Catalog) -> Option<String> {
+    pub(crate) fn skill_list(&self, plan: &Plan, catalog: &Catalog) -> Option<String> {
         skill_list(plan, catalog, |bundle| self.snapshot(plan, bundle))
     }
 
@@ -221,7 +221,7 @@ impl Loadouts {
     /// # Errors
     /// `loadoutLost` if a snapshot is gone, `tampered` if it was changed, and its source no longer has
     /// the recorded content.
-    pub fn restore(&self, record: &LoadoutRecord) -> Result<Vec<PathBuf>, LoadoutError> {
+    pub(crate) fn restore(&self, record: &LoadoutRecord) -> Result<Vec<PathBuf>, LoadoutError> {
         let store = self.store()?;
         let stored = || record.plan.bundles.iter().filter(|bundle| bundle.stored);
         let mut healed = Vec::new();
@@ -264,7 +264,7 @@ impl Loadouts {
     }
 
     /// Makes roots ready for the next threads with a loadout like this one.
-    pub async fn fill_root_pool(self: &Arc<Self>, model: LoadoutRecord) {
+    pub(crate) async fn fill_root_pool(self: &Arc<Self>, model: LoadoutRecord) {
         let loadouts = self.clone();
         let made = blocking(move || loadouts.root_pool.restock(loadouts.store()?, &model)).await;
         if let Err(error) = made {
@@ -277,7 +277,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// As [`Self::restore`].
-    pub async fn check_snapshots(
+    pub(crate) async fn check_snapshots(
         self: &Arc<Self>,
         record: &Arc<LoadoutRecord>,
     ) -> Result<Vec<PathBuf>, LoadoutError> {
@@ -296,7 +296,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// As there.
-    pub async fn bring_back(
+    pub(crate) async fn bring_back(
         self: &Arc<Self>,
         record: &Arc<LoadoutRecord>,
     ) -> Result<Vec<PathBuf>, LoadoutError> {
@@ -308,19 +308,19 @@ impl Loadouts {
     ///
     /// # Errors
     /// `conversionFailed` if the system refuses.
-    pub fn hand_over(&self) -> Result<(), LoadoutError> {
+    pub(crate) fn hand_over(&self) -> Result<(), LoadoutError> {
         Ok(self.store.get().map_or(Ok(()), Store::hand_over)?)
     }
 
     /// Removes the roots that were made ready and not used. Blocking.
-    pub fn empty_root_pool(&self) {
+    pub(crate) fn empty_root_pool(&self) {
         if let Some(store) = self.store.get() {
             self.root_pool.clear(store);
         }
     }
 
     /// Removes the root of a thread that was never made.
-    pub async fn discard(self: &Arc<Self>, loadout: LoadoutRecord) {
+    pub(crate) async fn discard(self: &Arc<Self>, loadout: LoadoutRecord) {
         let loadouts = self.clone();
         let removed = blocking(move || {
             root_pool::remove(loadouts.store()?, &loadout);
@@ -332,7 +332,7 @@ impl Loadouts {
 
     /// The state folder.
     #[must_use]
-    pub fn state_home(&self) -> &Path {
+    pub(crate) fn state_home(&self) -> &Path {
         &self.state_home
     }
 }

@@ -35,13 +35,13 @@ const ROOTS: &str = "selectedCapabilityRoots";
 const WITHOUT_ROOT: &str = "withoutRoot";
 
 /// The developer's instructions, as a field of start, resume and fork.
-pub const INSTRUCTIONS: &str = "developerInstructions";
+pub(crate) const INSTRUCTIONS: &str = "developerInstructions";
 /// The same, as a key of `config`.
 const INSTRUCTIONS_KEY: &str = "developer_instructions";
 
 /// A request ready to go to Codex, and what is to be recorded when it succeeds.
 #[derive(Debug)]
-pub struct Launch {
+pub(crate) struct Launch {
     /// The request as Codex gets it.
     pub request: Bytes,
     /// The loadout it carries.
@@ -52,7 +52,7 @@ pub struct Launch {
 
 /// What a thread that gets another loadout brings along.
 #[derive(Debug)]
-pub struct Inherited {
+pub(crate) struct Inherited {
     /// Where the loadout is to lie for it.
     pub place: RootAssignment,
     /// The developer's instructions that its host gave it.
@@ -61,7 +61,7 @@ pub struct Inherited {
 
 /// What is tried out.
 #[derive(Debug)]
-pub enum Trial {
+pub(crate) enum Trial {
     /// What a selection gives now.
     Selection(Box<Selected>),
     /// What is on record.
@@ -71,7 +71,7 @@ pub enum Trial {
 impl Trial {
     /// The selection that it is made of.
     #[must_use]
-    pub fn selected(&self) -> Selected {
+    pub(crate) fn selected(&self) -> Selected {
         match self {
             Self::Selection(selected) => (**selected).clone(),
             Self::Recorded(loadout) => {
@@ -89,7 +89,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// Whatever is wrong with the selection or the request around it.
-    pub async fn start(
+    pub(crate) async fn start(
         self: &Arc<Self>,
         request: &Frame,
         selected: Selected,
@@ -115,7 +115,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// As [`Self::start`].
-    pub async fn start_without_root(
+    pub(crate) async fn start_without_root(
         self: &Arc<Self>,
         request: &Frame,
         selected: Selected,
@@ -182,7 +182,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// Whatever is wrong with the selection, or `loadoutLost` if what is on record can't be brought back.
-    pub async fn trial(
+    pub(crate) async fn trial(
         self: &Arc<Self>,
         trial: Trial,
         catalog: &Catalog,
@@ -229,7 +229,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// `loadoutLost` if its snapshots can't be brought back, or what is wrong with the request around it.
-    pub async fn again(
+    pub(crate) async fn again(
         self: &Arc<Self>,
         request: &Frame,
         thread: &str,
@@ -290,7 +290,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// As [`Self::start`].
-    pub async fn is_same(
+    pub(crate) async fn is_same(
         self: &Arc<Self>,
         record: &LoadoutRecord,
         selected: &Selected,
@@ -306,7 +306,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// As [`Self::renew`].
-    pub async fn anew(
+    pub(crate) async fn anew(
         self: &Arc<Self>,
         request: &Frame,
         selected: Selected,
@@ -335,7 +335,7 @@ impl Loadouts {
     /// # Errors
     /// Whatever is wrong with the selection, or not right for `checked`, and `unsupportedUpstream` if
     /// there is no root for it.
-    pub async fn renew(
+    pub(crate) async fn renew(
         self: &Arc<Self>,
         selected: Selected,
         inherited: Inherited,
@@ -367,7 +367,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// `conversionFailed` if the link can't be replaced.
-    pub async fn point_root(
+    pub(crate) async fn point_root(
         self: &Arc<Self>,
         loadout: Digest,
         record: &LoadoutRecord,
@@ -388,7 +388,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// `conversionFailed` if the link can't be replaced.
-    pub async fn empty_root(
+    pub(crate) async fn empty_root(
         self: &Arc<Self>,
         root: String,
         codex_home: &Path,
@@ -407,7 +407,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// `unsupportedUpstream` if this Codex lacks a lever that the plan needs.
-    pub fn lowered_now(
+    pub(crate) fn lowered_now(
         &self,
         loadout: &LoadoutRecord,
         catalog: &Catalog,
@@ -420,7 +420,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// As there, and `policyConflict` or `blockedByPolicy` if an administrator's config does not have it.
-    pub fn lowered_at_load(
+    pub(crate) fn lowered_at_load(
         &self,
         loadout: &LoadoutRecord,
         catalog: &Catalog,
@@ -436,7 +436,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// `invalidSelection` if the host's own config would widen that.
-    pub fn bare(
+    pub(crate) fn bare(
         &self,
         request: &Frame,
         mode: MergeMode,
@@ -486,7 +486,7 @@ impl Loadouts {
 ///
 /// # Errors
 /// `invalidSelection` if they are no object.
-pub fn read_params(request: &Frame) -> Result<RawObject<'_>, LoadoutError> {
+pub(crate) fn read_params(request: &Frame) -> Result<RawObject<'_>, LoadoutError> {
     let text = std::str::from_utf8(request.bytes()).unwrap_or_default();
     let message = RawObject::parse(text, "message")?;
     let Some(params) = message.get("params") else {
@@ -500,14 +500,14 @@ pub fn read_params(request: &Frame) -> Result<RawObject<'_>, LoadoutError> {
 
 /// The thread's folder: the request's `cwd`, a relative one taken from Codex's own, or that.
 #[must_use]
-pub fn cwd_of(params: &RawObject<'_>) -> Option<PathBuf> {
+pub(crate) fn cwd_of(params: &RawObject<'_>) -> Option<PathBuf> {
     let cwd = PathBuf::from(params.get_string("cwd")?);
     std::path::absolute(&cwd).ok()
 }
 
 /// What a request says of its thread that a resume can say again, `config` included.
 #[must_use]
-pub fn resumable_params(params: &RawObject<'_>) -> Map<String, Value> {
+pub(crate) fn resumable_params(params: &RawObject<'_>) -> Map<String, Value> {
     let given = RESUMABLE.iter().chain(&["config"]).filter_map(|field| {
         let value: Value = serde_json::from_str(params.get(field)?).ok()?;
         (!value.is_null()).then(|| ((*field).to_owned(), value))
@@ -544,7 +544,7 @@ fn launch(
 /// The developer's instructions that a thread is loaded with: what its host gave it, else what the user's
 /// config says, and the list of skills. `None`: Codex's own way.
 #[must_use]
-pub fn instructions(record: &LoadoutRecord, lowered: &Lowered) -> Option<String> {
+pub(crate) fn instructions(record: &LoadoutRecord, lowered: &Lowered) -> Option<String> {
     let list = lowered.skill_list.as_deref()?;
     let of_user = lowered.user_instructions.as_deref();
     developer_instructions(record.host_instructions.as_deref(), of_user, list)
@@ -574,7 +574,7 @@ fn merged_config(params: &RawObject<'_>, lowered: &Lowered) -> Result<String, Lo
 ///
 /// # Errors
 /// `invalidSelection` if the host's would widen the loadout.
-pub fn merge_config(of_host: &str, lowered: &Lowered) -> Result<String, LoadoutError> {
+pub(crate) fn merge_config(of_host: &str, lowered: &Lowered) -> Result<String, LoadoutError> {
     let config = RawObject::parse(of_host, "config")?;
     HostConfig::parse(&config)?.merged_with(lowered)
 }
@@ -583,7 +583,7 @@ pub fn merge_config(of_host: &str, lowered: &Lowered) -> Result<String, LoadoutE
 ///
 /// # Errors
 /// `invalidSelection` if its `config` can't be read.
-pub fn request_servers(params: &RawObject<'_>) -> Result<RequestServers, LoadoutError> {
+pub(crate) fn request_servers(params: &RawObject<'_>) -> Result<RequestServers, LoadoutError> {
     let config = RawObject::parse(params.get("config").unwrap_or_default(), "config")?;
     Ok(HostConfig::parse(&config)?.servers())
 }
@@ -612,7 +612,7 @@ fn roots_of_host(params: &RawObject<'_>, mode: MergeMode) -> Result<Vec<Value>, 
 }
 
 /// The loadout's files lie on this machine: a thread that runs elsewhere, or nowhere, can't see them.
-pub fn check_environments(params: &RawObject<'_>) -> Result<(), LoadoutError> {
+pub(crate) fn check_environments(params: &RawObject<'_>) -> Result<(), LoadoutError> {
     let environments: Option<Vec<Value>> = params
         .get("environments")
         .and_then(|text| serde_json::from_str(text).ok());
@@ -644,7 +644,7 @@ pub fn check_environments(params: &RawObject<'_>) -> Result<(), LoadoutError> {
 
 /// Whether a fork is of the kind that takes no `config` but its loaded source's.
 #[must_use]
-pub fn is_prediction(params: &RawObject<'_>) -> bool {
+pub(crate) fn is_prediction(params: &RawObject<'_>) -> bool {
     params
         .get("experimentalPredictionMode")
         .is_some_and(|mode| !matches!(mode, "null" | "false"))

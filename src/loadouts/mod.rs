@@ -19,14 +19,14 @@ mod root_assignment;
 mod root_pool;
 mod user_bindings;
 
-pub use applied::{AppliedConfig, AppliedConfigs};
-pub use choice::{Chosen, LaunchCarriers, Selected, read_referenced, read_selection, real};
-pub use collect::{AUDIT_AGE, Collected};
-pub use keeper::Loadouts;
-pub use launch::{
+pub(crate) use applied::{AppliedConfig, AppliedConfigs};
+pub(crate) use choice::{Chosen, LaunchCarriers, Selected, read_referenced, read_selection};
+pub(crate) use collect::Collected;
+pub(crate) use keeper::Loadouts;
+pub(crate) use launch::{
     INSTRUCTIONS, Inherited, Launch, Trial, check_environments, cwd_of, instructions,
     is_prediction, merge_config, read_params, request_servers, resumable_params,
 };
-pub use naming::catalog_for;
-pub use recovery::Recorded;
-pub use root_assignment::RootAssignment;
+pub(crate) use naming::catalog_for;
+pub(crate) use recovery::Recorded;
+pub(crate) use root_assignment::RootAssignment;

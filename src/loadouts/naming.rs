@@ -36,7 +36,7 @@ fn plugins_named(selection: &CapabilitySelection) -> BTreeSet<String> {
 ///
 /// # Errors
 /// `unsupportedUpstream` if Codex does not tell.
-pub async fn catalog_for(
+pub(crate) async fn catalog_for(
     selected: &Selected,
     catalogs: &CatalogCache,
     rpc: &RpcClient,

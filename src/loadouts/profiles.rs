@@ -20,7 +20,10 @@ impl Loadouts {
     ///
     /// # Errors
     /// `invalidSelection` if a folder of profiles can't be read.
-    pub async fn profiles(self: &Arc<Self>, cwd: &Path) -> Result<Vec<ProfileEntry>, LoadoutError> {
+    pub(crate) async fn profiles(
+        self: &Arc<Self>,
+        cwd: &Path,
+    ) -> Result<Vec<ProfileEntry>, LoadoutError> {
         let folders = self.profile_folders(cwd).await?;
         blocking(move || {
             let profiles = folders.look()?;
@@ -35,7 +38,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// `unknownCapability` if there is none, or what is wrong with it.
-    pub async fn profile(
+    pub(crate) async fn profile(
         self: &Arc<Self>,
         name: String,
         cwd: &Path,
@@ -48,7 +51,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// What is wrong with it, or `stateUnavailable` if it can't be written.
-    pub async fn write_profile(
+    pub(crate) async fn write_profile(
         self: &Arc<Self>,
         wanted: CapabilityProfileWriteParams,
         cwd: &Path,
@@ -62,7 +65,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// `unknownCapability` if the user has none of that name.
-    pub async fn delete_profile(
+    pub(crate) async fn delete_profile(
         self: &Arc<Self>,
         name: String,
         cwd: &Path,
@@ -85,7 +88,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// `unknownCapability` with those that do not.
-    pub async fn check_profiles(
+    pub(crate) async fn check_profiles(
         self: &Arc<Self>,
         names: ProfileNames,
         cwd: &Path,

@@ -17,7 +17,7 @@ const RECOVERED: &str = "recovered";
 
 /// What is known of a thread.
 #[derive(Debug)]
-pub enum Recorded {
+pub(crate) enum Recorded {
     /// It has a loadout.
     Loadout(Box<ThreadRecord>),
     /// It never had one.
@@ -29,7 +29,7 @@ impl Recorded {
     ///
     /// # Errors
     /// `unknownCapability` if it has none.
-    pub fn or_unknown(self, thread: &str) -> Result<ThreadRecord, LoadoutError> {
+    pub(crate) fn or_unknown(self, thread: &str) -> Result<ThreadRecord, LoadoutError> {
         match self {
             Self::Loadout(record) => Ok(*record),
             Self::Native => Err(LoadoutError::new(
@@ -50,7 +50,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// `loadoutLost` if the thread had a loadout that can't be found or read: it must not run wider.
-    pub async fn recorded(
+    pub(crate) async fn recorded(
         &self,
         thread_id: &str,
         codex_home: &Path,
@@ -102,7 +102,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// `loadoutLost` if the records can't be read.
-    pub async fn threads(
+    pub(crate) async fn threads(
         &self,
         wanted: &ThreadCapabilityListParams,
     ) -> Result<Vec<ThreadLoadout>, LoadoutError> {
@@ -127,7 +127,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// `loadoutLost` if the records can't be read.
-    pub async fn spawned_by(&self, threads: &[String]) -> Result<Vec<String>, LoadoutError> {
+    pub(crate) async fn spawned_by(&self, threads: &[String]) -> Result<Vec<String>, LoadoutError> {
         match self.existing_records().await? {
             Some(records) => Ok(records.spawned_by(threads).await?),
             None => Ok(Vec::new()),
@@ -215,7 +215,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// `loadoutLost` if it can't be recorded.
-    pub async fn inherit(
+    pub(crate) async fn inherit(
         &self,
         child: &str,
         lineage: Lineage,

@@ -14,7 +14,7 @@ use crate::records::{Lineage, ThreadRecord, root_file, session_root};
 
 /// Where a renewed loadout lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RootAssignment {
+pub(crate) enum RootAssignment {
     /// Nowhere: the thread has no root, and can't get one.
     Nowhere,
     /// At the root the thread has, where it takes the place of what lies there.
@@ -28,7 +28,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// `loadoutLost` if the records can't be read.
-    pub async fn is_shared(
+    pub(crate) async fn is_shared(
         &self,
         thread: &str,
         record: Option<&ThreadRecord>,
@@ -46,7 +46,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// `conversionFailed` if it can't be made.
-    pub async fn new_empty_root(
+    pub(crate) async fn new_empty_root(
         self: &Arc<Self>,
         codex_home: &Path,
     ) -> Result<String, LoadoutError> {
@@ -61,7 +61,7 @@ impl Loadouts {
     }
 
     /// Removes a root that no thread was given.
-    pub async fn discard_root(self: &Arc<Self>, root: String) {
+    pub(crate) async fn discard_root(self: &Arc<Self>, root: String) {
         let loadouts = self.clone();
         let removed = blocking(move || {
             root_pool::remove_root(loadouts.store()?, &root);
@@ -77,7 +77,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// `unsupportedUpstream` if the file is not in the shape that this version knows.
-    pub async fn lead_to_root(
+    pub(crate) async fn lead_to_root(
         &self,
         thread_id: &str,
         codex_home: &Path,
@@ -120,7 +120,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// As there, and `unsupportedUpstream` if its session file names no root.
-    pub async fn give_root(
+    pub(crate) async fn give_root(
         &self,
         thread_id: &str,
         codex_home: &Path,
@@ -154,7 +154,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// `conversionFailed` if looking for it fails, `loadoutLost` if it lies in another state folder.
-    pub async fn root_of(
+    pub(crate) async fn root_of(
         &self,
         thread_id: &str,
         codex_home: &Path,

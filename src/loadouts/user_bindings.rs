@@ -14,7 +14,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// `loadoutLost` if they can't be read.
-    pub async fn user_bindings(&self) -> Result<Vec<CapabilityBinding>, LoadoutError> {
+    pub(crate) async fn user_bindings(&self) -> Result<Vec<CapabilityBinding>, LoadoutError> {
         match self.existing_records().await? {
             Some(records) => Ok(records.bindings().await?),
             None => Ok(Vec::new()),
@@ -26,7 +26,7 @@ impl Loadouts {
     /// # Errors
     /// `invalidSelection` for a key that does not fit the scope, what is wrong with a profile, and
     /// `loadoutLost` if it can't be written.
-    pub async fn write_binding(
+    pub(crate) async fn write_binding(
         self: &Arc<Self>,
         binding: CapabilityBinding,
         cwd: &Path,
@@ -56,7 +56,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// `unknownCapability` if there is none, `loadoutLost` if it can't be removed.
-    pub async fn delete_binding(
+    pub(crate) async fn delete_binding(
         &self,
         scope: BindingScope,
         key: &str,
@@ -86,7 +86,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// `invalidSelection` if there is no such folder, `loadoutLost` if it can't be recorded.
-    pub async fn trust_project(
+    pub(crate) async fn trust_project(
         &self,
         folder: &Path,
         trusts: bool,

@@ -5,14 +5,14 @@ use codex_loadout_protocol::receipt::Warning;
 use crate::messages::initialize::CodexVersion;
 
 /// The oldest Codex that the set of levers was seen to work on.
-pub const OLDEST_TESTED: CodexVersion = CodexVersion::new(0, 144, 1);
+pub(crate) const OLDEST_TESTED: CodexVersion = CodexVersion::new(0, 144, 1);
 /// The newest one.
-pub const NEWEST_TESTED: CodexVersion = CodexVersion::new(0, 169, 0);
+pub(crate) const NEWEST_TESTED: CodexVersion = CodexVersion::new(0, 169, 0);
 
 /// What can be told to a Codex for one thread. Measured on 0.144.1, 0.150.1,
 /// 0.157.1, 0.163.0 and 0.169.0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CodexFeatures {
+pub(crate) struct CodexFeatures {
     /// `plugins."p@m".enabled` and its `mcp_servers` count for a single thread: from 0.157; ignored on 0.144 and 0.150.
     pub native_plugin_switch: bool,
     /// Skills that Codex is sent from elsewhere (`--cloud-skills-snapshot`) can be switched off for one thread: from 0.169.
@@ -27,7 +27,7 @@ pub struct CodexFeatures {
 impl CodexFeatures {
     /// The levers of a version; of an unknown newer one, those of the newest known.
     #[must_use]
-    pub fn of(version: CodexVersion) -> Self {
+    pub(crate) fn of(version: CodexVersion) -> Self {
         Self {
             native_plugin_switch: version >= CodexVersion::new(0, 157, 0),
             switches_off_cloud_skills: version >= CodexVersion::new(0, 169, 0),
@@ -39,7 +39,7 @@ impl CodexFeatures {
 
 /// What a host should know about a Codex outside the versions that the levers were measured on.
 #[must_use]
-pub fn untested(version: CodexVersion) -> Option<Warning> {
+pub(crate) fn untested(version: CodexVersion) -> Option<Warning> {
     let tested = OLDEST_TESTED..=NEWEST_TESTED;
     (!tested.contains(&version)).then(|| {
         let message = format!(

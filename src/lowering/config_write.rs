@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 /// The MCP servers that `config/value/write` and `config/batchWrite` define or change, each with what is
 /// written of its definition (Codex 0.144 to 0.169: `keyPath` and `value`, or `edits` of those).
 #[must_use]
-pub fn servers_written(params: &Value) -> BTreeMap<String, Map<String, Value>> {
+pub(crate) fn servers_written(params: &Value) -> BTreeMap<String, Map<String, Value>> {
     let mut servers = BTreeMap::new();
     let edits = params["edits"].as_array().map(Vec::as_slice);
     for edit in edits.unwrap_or(std::slice::from_ref(params)) {

@@ -11,7 +11,7 @@ const NAMED: usize = 8;
 /// What has to be told anew, by its place in the config; empty if everything that would be told now was
 /// told. A rule too many shuts nothing in: what it was for is gone. A hook too many would run.
 #[must_use]
-pub fn drift(told: &Map<String, Value>, now: &Map<String, Value>) -> Vec<String> {
+pub(crate) fn drift(told: &Map<String, Value>, now: &Map<String, Value>) -> Vec<String> {
     let mut places = Vec::new();
     compare(told, now, "", &mut places);
     places.extend(hooks_too_many(told, now));
@@ -39,7 +39,7 @@ fn hooks_too_many(told: &Map<String, Value>, now: &Map<String, Value>) -> Vec<St
 
 /// What a rule that keeps a skill out is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SkillRule {
+pub(crate) enum SkillRule {
     /// Every skill of this name.
     Name(String),
     /// The skill with this `SKILL.md`.
@@ -48,7 +48,10 @@ pub enum SkillRule {
 
 /// The rules that would keep a skill out now and were not told.
 #[must_use]
-pub fn new_skill_rules(told: &Map<String, Value>, now: &Map<String, Value>) -> Vec<SkillRule> {
+pub(crate) fn new_skill_rules(
+    told: &Map<String, Value>,
+    now: &Map<String, Value>,
+) -> Vec<SkillRule> {
     let rules = |config: &Map<String, Value>| -> Vec<Value> {
         let rules = config.get("skills").and_then(|skills| skills.get("config"));
         rules.and_then(Value::as_array).cloned().unwrap_or_default()
@@ -67,7 +70,7 @@ pub fn new_skill_rules(told: &Map<String, Value>, now: &Map<String, Value>) -> V
 
 /// Drift in a sentence's length. It says places and names, and no values.
 #[must_use]
-pub fn summary(drift: &[String]) -> String {
+pub(crate) fn summary(drift: &[String]) -> String {
     let named = drift[..drift.len().min(NAMED)].join(", ");
     match drift.len().saturating_sub(NAMED) {
         0 => named,

@@ -52,7 +52,7 @@ pub(super) fn of_launch_line(launch_line: &Map<String, Value>) -> BTreeMap<Strin
 
 /// The events that a layer of config has hooks of.
 #[must_use]
-pub fn hook_events(layer: &Map<String, Value>) -> BTreeSet<String> {
+pub(crate) fn hook_events(layer: &Map<String, Value>) -> BTreeSet<String> {
     of_launch_line(layer).into_keys().collect()
 }
 

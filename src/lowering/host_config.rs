@@ -32,7 +32,7 @@ const WIDENING_FEATURES: [&str; 3] = ["plugins", "apps", "hooks"];
 
 /// Whether the host's config may widen the loadout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MergeMode {
+pub(crate) enum MergeMode {
     /// Replace, restrict: it may not.
     Guarded,
     /// Extend: it may; the thread has the user's own set anyway.
@@ -42,7 +42,7 @@ pub enum MergeMode {
 impl MergeMode {
     /// How the host's config is treated in this mode.
     #[must_use]
-    pub fn of(mode: Mode) -> Self {
+    pub(crate) fn of(mode: Mode) -> Self {
         match mode {
             Mode::Replace | Mode::Restrict => Self::Guarded,
             Mode::Extend => Self::Open,
@@ -52,7 +52,7 @@ impl MergeMode {
 
 /// The host's own `config`: guarded keys as a tree, the others as text.
 #[derive(Debug, Default)]
-pub struct HostConfig<'a> {
+pub(crate) struct HostConfig<'a> {
     guarded: Map<String, Value>,
     /// Where the guarded keys lead.
     places: Vec<dotted::Place>,
@@ -64,7 +64,7 @@ impl<'a> HostConfig<'a> {
     ///
     /// # Errors
     /// `invalidSelection` for a guarded key that holds no JSON.
-    pub fn parse(config: &'a RawObject<'a>) -> Result<Self, LoadoutError> {
+    pub(crate) fn parse(config: &'a RawObject<'a>) -> Result<Self, LoadoutError> {
         let mut host = Self::default();
         for (key, json) in config.iter() {
             let place = dotted::place_of(key);
@@ -92,7 +92,7 @@ impl<'a> HostConfig<'a> {
     ///
     /// # Errors
     /// `invalidSelection`, naming each key that would widen a guarded loadout.
-    pub fn merged_with(&self, lowered: &Lowered) -> Result<String, LoadoutError> {
+    pub(crate) fn merged_with(&self, lowered: &Lowered) -> Result<String, LoadoutError> {
         let ours = &lowered.config;
         let mut guarded = self.guarded.clone();
         if lowered.drops_host_servers
@@ -122,7 +122,7 @@ impl<'a> HostConfig<'a> {
 
     /// The MCP servers that it defines, and does not switch off.
     #[must_use]
-    pub fn servers(&self) -> RequestServers {
+    pub(crate) fn servers(&self) -> RequestServers {
         let servers = self.guarded.get(SERVERS).and_then(Value::as_object);
         let defined = servers.into_iter().flatten();
         let defined = defined.filter(|(_, entry)| is_definition(entry) && !switches_off(entry));

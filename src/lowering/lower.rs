@@ -27,7 +27,7 @@ const INCLUDE_INSTRUCTIONS: &str = "include_instructions";
 
 /// What a thread is told.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Lowered {
+pub(crate) struct Lowered {
     /// Our part of `config`.
     pub config: Map<String, Value>,
     /// How the host's own part is treated.
@@ -63,7 +63,7 @@ impl Lowered {
 
     /// Puts servers that do nothing in the place of a thread's own, under the same names: to see the
     /// names without running anything.
-    pub fn idle_servers(&mut self) {
+    pub(crate) fn idle_servers(&mut self) {
         let servers = self
             .config
             .get_mut("mcp_servers")
@@ -74,7 +74,7 @@ impl Lowered {
     }
 
     /// Leaves the list of skills to Codex: to see which skills it finds itself.
-    pub fn leave_list_to_codex(&mut self) {
+    pub(crate) fn leave_list_to_codex(&mut self) {
         self.skill_list = None;
         if let Some(Value::Object(skills)) = self.config.get_mut("skills") {
             skills.remove(INCLUDE_INSTRUCTIONS);
@@ -82,7 +82,7 @@ impl Lowered {
     }
 
     /// What this says and what the other says: for a thread that may be in either of two folders.
-    pub fn and(&mut self, other: Self) {
+    pub(crate) fn and(&mut self, other: Self) {
         add(&mut self.config, other.config);
         self.role_files.extend(other.role_files);
         self.gone_servers
@@ -123,7 +123,7 @@ fn add(config: &mut Map<String, Value>, more: Map<String, Value>) {
 
 /// Where files lie that a thread's config names, and what they say.
 #[derive(Clone, Copy)]
-pub struct Files<'a> {
+pub(crate) struct Files<'a> {
     /// Where the tree of a bundle lies in the store.
     pub snapshot: &'a dyn Fn(usize) -> PathBuf,
     /// What a role file in a snapshot says.
@@ -156,7 +156,7 @@ const NO_ROLE: &str = "Not available here: the same as `default`.";
 /// # Errors
 /// `unsupportedUpstream` if the plan needs a lever that this Codex lacks: it was made with another one.
 /// `blockedByPolicy` if it would have what the launch line takes away.
-pub fn lower(
+pub(crate) fn lower(
     plan: &Plan,
     catalog: &Catalog,
     levers: CodexFeatures,
@@ -193,12 +193,12 @@ pub fn lower(
 
 /// `selectedCapabilityRoots` with the thread's root, behind those that the host chose itself.
 #[must_use]
-pub fn roots_json(root: &Path, of_host: Vec<Value>) -> String {
+pub(crate) fn roots_json(root: &Path, of_host: Vec<Value>) -> String {
     Value::from_iter(of_host.into_iter().chain([root_entry(root)])).to_string()
 }
 
 /// The id under which a thread has its root; Codex keeps it in the session file.
-pub const ROOT_ID: &str = "codex-loadout";
+pub(crate) const ROOT_ID: &str = "codex-loadout";
 
 fn root_entry(root: &Path) -> Value {
     json!({
@@ -213,7 +213,12 @@ const TRIAL_PROVIDER: &str = "codex-loadout-proof";
 /// `thread/start` for a trial of a loadout: ephemeral, and its model is the endpoint at `url`. Read-only,
 /// so that Codex marks no project as trusted for it.
 #[must_use]
-pub fn trial_request(mut lowered: Lowered, root: Option<&Path>, cwd: &Path, url: &str) -> Value {
+pub(crate) fn trial_request(
+    mut lowered: Lowered,
+    root: Option<&Path>,
+    cwd: &Path,
+    url: &str,
+) -> Value {
     let list = lowered.skill_list.as_deref().unwrap_or_default();
     let instructions = developer_instructions(None, lowered.user_instructions.as_deref(), list);
     let provider = json!({ "name": TRIAL_PROVIDER, "base_url": url, "wire_api": "responses",
@@ -232,7 +237,7 @@ pub fn trial_request(mut lowered: Lowered, root: Option<&Path>, cwd: &Path, url:
 
 /// A thread without a loadout, in which nothing of the user's runs: no plugin, MCP server or hook.
 #[must_use]
-pub fn without_servers(catalog: &Catalog) -> Lowered {
+pub(crate) fn without_servers(catalog: &Catalog) -> Lowered {
     let off = |(name, server): (&String, &ConfigServer)| {
         let mut entry = transport_of(&server.definition);
         entry.insert("enabled".to_owned(), false.into());

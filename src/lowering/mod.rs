@@ -17,15 +17,17 @@ mod policy_meaning;
 mod server_definition;
 mod skill_list;
 
-pub use codex_features::{CodexFeatures, NEWEST_TESTED, OLDEST_TESTED, untested};
-pub use config_write::servers_written;
-pub use drift::{SkillRule, drift, new_skill_rules, summary};
-pub use hooks::hook_events;
-pub use host_config::{HostConfig, MergeMode};
-pub use lower::{Files, Lowered, ROOT_ID, lower, roots_json, trial_request, without_servers};
-pub use policy::held_against_policy;
-pub use policy_meaning::{PolicyMeaning, policy_meaning};
-pub use skill_list::{developer_instructions, large_list, list_for_history, skill_list};
+pub(crate) use codex_features::{CodexFeatures, untested};
+pub(crate) use config_write::servers_written;
+pub(crate) use drift::{SkillRule, drift, new_skill_rules, summary};
+pub(crate) use hooks::hook_events;
+pub(crate) use host_config::{HostConfig, MergeMode};
+pub(crate) use lower::{
+    Files, Lowered, ROOT_ID, lower, roots_json, trial_request, without_servers,
+};
+pub(crate) use policy::held_against_policy;
+pub(crate) use policy_meaning::{PolicyMeaning, policy_meaning};
+pub(crate) use skill_list::{developer_instructions, large_list, list_for_history, skill_list};
 
 #[cfg(test)]
 mod tests;

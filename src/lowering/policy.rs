@@ -18,7 +18,7 @@ const NO_CAPABILITY: &str = "thread_unload_delay_secs";
 /// # Errors
 /// `blockedByPolicy` if the plan has what is forbidden, `policyConflict` if something is forced on the
 /// thread that it does not have.
-pub fn held_against_policy(
+pub(crate) fn held_against_policy(
     plan: &Plan,
     catalog: &Catalog,
     lowered: &Lowered,

@@ -9,7 +9,7 @@ use crate::catalog::{Allowed, Policy};
 /// One thing that an administrator says of every thread.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct PolicyMeaning {
+pub(crate) struct PolicyMeaning {
     /// The file of the layer, or Codex's word for where it comes from.
     pub layer: String,
     /// The key in it.
@@ -23,7 +23,7 @@ const CONFLICT: &str =
 
 /// Everything in a policy that loadouts have to do with; empty where they are free of it.
 #[must_use]
-pub fn policy_meaning(policy: &Policy) -> Vec<PolicyMeaning> {
+pub(crate) fn policy_meaning(policy: &Policy) -> Vec<PolicyMeaning> {
     let mut meanings = Meanings(Vec::new());
     for layer in &policy.layers {
         meanings.layer(&layer.name, &layer.config);

@@ -32,7 +32,7 @@ const CHARS_PER_TOKEN: f64 = 4.0;
 ///
 /// `snapshot` says where the tree of a bundle lies.
 #[must_use]
-pub fn skill_list(
+pub(crate) fn skill_list(
     plan: &Plan,
     catalog: &Catalog,
     snapshot: impl Fn(usize) -> PathBuf,
@@ -68,7 +68,7 @@ pub fn skill_list(
 
 /// What goes into the history of a thread that was shown another list.
 #[must_use]
-pub fn list_for_history(list: &str) -> String {
+pub(crate) fn list_for_history(list: &str) -> String {
     match list {
         "" => in_tag(NONE_LEFT, ""),
         list => list.to_owned(),
@@ -78,7 +78,7 @@ pub fn list_for_history(list: &str) -> String {
 /// The developer's instructions of a thread: those of its host, else the user's own, then the list. `None`:
 /// Codex's own way gives the same.
 #[must_use]
-pub fn developer_instructions(
+pub(crate) fn developer_instructions(
     of_host: Option<&str>,
     of_user: Option<&str>,
     list: &str,
@@ -105,7 +105,7 @@ pub(super) fn role_with_list(role: &str, list: &str) -> Option<String> {
 
 /// What a host should know about a list that takes more of the model's context than Codex gives to its own.
 #[must_use]
-pub fn large_list(list: &str, catalog: &Catalog) -> Option<Warning> {
+pub(crate) fn large_list(list: &str, catalog: &Catalog) -> Option<Warning> {
     let chars = list.chars().count();
     let window = catalog.context_window.unwrap_or(USUAL_CONTEXT);
     let limit = window as f64 * SHARE_OF_CONTEXT * CHARS_PER_TOKEN;

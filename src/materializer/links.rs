@@ -15,7 +15,10 @@ impl Store {
     ///
     /// # Errors
     /// As [`Self::keep_loadout`].
-    pub fn publish_loadout(&self, mounts: &[(String, Digest)]) -> Result<Digest, StoreError> {
+    pub(crate) fn publish_loadout(
+        &self,
+        mounts: &[(String, Digest)],
+    ) -> Result<Digest, StoreError> {
         self.keep_loadout(mounts).map(|(digest, _)| digest)
     }
 
@@ -23,7 +26,10 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]; then nothing of it is to be seen.
-    pub fn keep_loadout(&self, mounts: &[(String, Digest)]) -> Result<(Digest, bool), StoreError> {
+    pub(crate) fn keep_loadout(
+        &self,
+        mounts: &[(String, Digest)],
+    ) -> Result<(Digest, bool), StoreError> {
         let digest = loadout_digest(mounts);
         let place = self.loadout_path(&digest);
         let _publishing = self.publish()?;
@@ -46,7 +52,7 @@ impl Store {
 
     /// The digest of a loadout that is kept already, and intact.
     #[must_use]
-    pub fn published_loadout(&self, mounts: &[(String, Digest)]) -> Option<Digest> {
+    pub(crate) fn published_loadout(&self, mounts: &[(String, Digest)]) -> Option<Digest> {
         if self.check_loadout(mounts) != Verdict::Intact {
             return None;
         }
@@ -57,7 +63,7 @@ impl Store {
 
     /// Whether a loadout is a folder with its links and nothing else: read anew each time, since it is few.
     #[must_use]
-    pub fn check_loadout(&self, mounts: &[(String, Digest)]) -> Verdict {
+    pub(crate) fn check_loadout(&self, mounts: &[(String, Digest)]) -> Verdict {
         let place = self.loadout_path(&loadout_digest(mounts));
         let Ok(found) = place.symlink_metadata() else {
             return Verdict::Missing;
@@ -75,7 +81,7 @@ impl Store {
 
     /// Whether a root is the link that leads to this loadout.
     #[must_use]
-    pub fn leads_to(&self, root: &RootId, mounts: &[(String, Digest)]) -> bool {
+    pub(crate) fn leads_to(&self, root: &RootId, mounts: &[(String, Digest)]) -> bool {
         let target = self.loadout_link(loadout_digest(mounts));
         fs::read_link(self.root_path(root)).is_ok_and(|now| now == target)
     }
@@ -84,7 +90,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] if the link can't be made.
-    pub fn create_root(&self, loadout: Digest) -> Result<RootId, StoreError> {
+    pub(crate) fn create_root(&self, loadout: Digest) -> Result<RootId, StoreError> {
         let root = RootId::new();
         self.claims
             .claim(&root)
@@ -97,7 +103,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]; then it leads where it did.
-    pub fn point_root(&self, root: &RootId, loadout: Digest) -> Result<bool, StoreError> {
+    pub(crate) fn point_root(&self, root: &RootId, loadout: Digest) -> Result<bool, StoreError> {
         let place = self.root_path(root);
         let target = self.loadout_link(loadout);
         if fs::read_link(&place).is_ok_and(|now| now == target) {
@@ -115,7 +121,7 @@ impl Store {
 
     /// Where a root lies.
     #[must_use]
-    pub fn root_path(&self, root: &RootId) -> PathBuf {
+    pub(crate) fn root_path(&self, root: &RootId) -> PathBuf {
         self.roots().join(root.to_string())
     }
 
@@ -123,7 +129,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] if the link can't be removed; one that is not there is no error.
-    pub fn remove_root(&self, root: &RootId) -> Result<(), StoreError> {
+    pub(crate) fn remove_root(&self, root: &RootId) -> Result<(), StoreError> {
         let place = self.root_path(root);
         match fs::remove_file(&place) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -135,7 +141,7 @@ impl Store {
 
     /// Where a loadout lies, or would.
     #[must_use]
-    pub fn loadout_path(&self, digest: &Digest) -> PathBuf {
+    pub(crate) fn loadout_path(&self, digest: &Digest) -> PathBuf {
         self.loadouts().join(digest.hex())
     }
 

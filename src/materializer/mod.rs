@@ -14,11 +14,14 @@ mod sweep;
 mod trees;
 mod walk;
 
-pub use error::{ReadError, StoreError};
-pub use read::{Stamp, read_tree, read_tree_within, stamp, watched_folders};
-pub use root::RootId;
-pub use store::Store;
-pub use sweep::Swept;
+pub(crate) use error::ReadError;
+pub(crate) use read::{Stamp, read_tree_within, stamp, watched_folders};
+pub(crate) use root::RootId;
+pub(crate) use store::Store;
+pub(crate) use sweep::Swept;
 pub(crate) use sweep::size;
-pub use trees::Verdict;
-pub use walk::Limits;
+pub(crate) use trees::Verdict;
+pub(crate) use walk::Limits;
+
+#[cfg(test)]
+pub(crate) use error::StoreError;

@@ -19,7 +19,7 @@ const SETTLED_AFTER: Duration = Duration::from_secs(1);
 ///
 /// # Errors
 /// [`ReadError`], naming the file, folder or link.
-pub fn read_tree(root: &Path, limits: Limits) -> Result<Tree, ReadError> {
+pub(crate) fn read_tree(root: &Path, limits: Limits) -> Result<Tree, ReadError> {
     read_tree_within(root, root, limits)
 }
 
@@ -27,7 +27,11 @@ pub fn read_tree(root: &Path, limits: Limits) -> Result<Tree, ReadError> {
 ///
 /// # Errors
 /// As [`read_tree`].
-pub fn read_tree_within(root: &Path, within: &Path, limits: Limits) -> Result<Tree, ReadError> {
+pub(crate) fn read_tree_within(
+    root: &Path,
+    within: &Path,
+    limits: Limits,
+) -> Result<Tree, ReadError> {
     let mut tree = Tree::default();
     walk(root, within, limits, &mut |found| {
         if let Found::File {
@@ -60,7 +64,7 @@ pub fn read_tree_within(root: &Path, within: &Path, limits: Limits) -> Result<Tr
 
 /// What a folder looked like from outside: names, sizes, times and inodes of its files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stamp {
+pub(crate) struct Stamp {
     digest: Digest,
     newest: Option<SystemTime>,
 }
@@ -68,7 +72,7 @@ pub struct Stamp {
 impl Stamp {
     /// Whether an equal stamp later means equal content: nothing was changed just now.
     #[must_use]
-    pub fn is_settled(&self, now: SystemTime) -> bool {
+    pub(crate) fn is_settled(&self, now: SystemTime) -> bool {
         let Some(newest) = self.newest else {
             return true;
         };
@@ -81,7 +85,7 @@ impl Stamp {
 ///
 /// # Errors
 /// As [`read_tree`].
-pub fn stamp(root: &Path, within: &Path, limits: Limits) -> Result<Stamp, ReadError> {
+pub(crate) fn stamp(root: &Path, within: &Path, limits: Limits) -> Result<Stamp, ReadError> {
     let mut files = Vec::new();
     let mut newest = None;
     walk(root, within, limits, &mut |found| {
@@ -102,7 +106,11 @@ pub fn stamp(root: &Path, within: &Path, limits: Limits) -> Result<Stamp, ReadEr
 ///
 /// # Errors
 /// As [`read_tree_within`].
-pub fn watched_folders(root: &Path, within: &Path, limits: Limits) -> Result<Targets, ReadError> {
+pub(crate) fn watched_folders(
+    root: &Path,
+    within: &Path,
+    limits: Limits,
+) -> Result<Targets, ReadError> {
     let mut targets = Targets::default();
     // If the folder is reached by a link, another one may be put in its place.
     if let (Some(above), Some(name)) = (root.parent(), root.file_name()) {

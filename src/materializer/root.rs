@@ -10,7 +10,7 @@ use super::error::StoreError;
 
 /// Names a root.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct RootId(Uuid);
+pub(crate) struct RootId(Uuid);
 
 impl RootId {
     pub(super) fn new() -> Self {

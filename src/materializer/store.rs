@@ -36,7 +36,7 @@ const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n";
 
 /// The store of one state folder.
 #[derive(Debug)]
-pub struct Store {
+pub(crate) struct Store {
     pub(super) home: PathBuf,
     pub(super) claims: Claims,
     /// Trees that are being staged by this process, so that none is staged twice at once.
@@ -50,7 +50,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`], naming the folder that can't be made.
-    pub fn open(home: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn open(home: &Path) -> Result<Self, StoreError> {
         let store = Self::to_sweep(home);
         store.look_after()?;
         Ok(store)
@@ -60,7 +60,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`], naming the folder that can't be made.
-    pub fn look_after(&self) -> Result<(), StoreError> {
+    pub(crate) fn look_after(&self) -> Result<(), StoreError> {
         self.make_folders()?;
         self.claims.appear().map_err(StoreError::at(&self.home))
     }
@@ -69,13 +69,13 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] if the system refuses.
-    pub fn hand_over(&self) -> Result<(), StoreError> {
+    pub(crate) fn hand_over(&self) -> Result<(), StoreError> {
         self.claims.hand_over().map_err(StoreError::at(&self.home))
     }
 
     /// The store in a state folder, for somebody who uses nothing of it.
     #[must_use]
-    pub fn to_sweep(home: &Path) -> Self {
+    pub(crate) fn to_sweep(home: &Path) -> Self {
         Self {
             home: home.to_owned(),
             claims: Claims::new(home),
@@ -105,7 +105,7 @@ impl Store {
 
     /// The folder for role files of ours, each named by the digest of its text.
     #[must_use]
-    pub fn roles(&self) -> PathBuf {
+    pub(crate) fn roles(&self) -> PathBuf {
         self.home.join("roles-of-agents")
     }
 
@@ -113,7 +113,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] if it can't be written.
-    pub fn keep_role(&self, file: &Path, text: &str) -> Result<(), StoreError> {
+    pub(crate) fn keep_role(&self, file: &Path, text: &str) -> Result<(), StoreError> {
         if std::fs::read(file).is_ok_and(|kept| kept == text.as_bytes()) {
             return Ok(());
         }
@@ -144,7 +144,7 @@ impl Store {
 
     /// The folder of all roots.
     #[must_use]
-    pub fn roots(&self) -> PathBuf {
+    pub(crate) fn roots(&self) -> PathBuf {
         self.home.join("roots")
     }
 }

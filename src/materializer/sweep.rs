@@ -30,7 +30,7 @@ const COARSE: Duration = Duration::from_millis(20);
 
 /// Something that may go.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Swept {
+pub(crate) struct Swept {
     /// Roots.
     pub roots: u64,
     /// Trees: the content of plugins and skills.
@@ -85,7 +85,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] if it can't be read.
-    pub fn unclaimed_roots(&self) -> Result<Vec<String>, StoreError> {
+    pub(crate) fn unclaimed_roots(&self) -> Result<Vec<String>, StoreError> {
         let roots = self.roots();
         // First what is there: a root that comes later is none of these.
         let mut found = HashSet::new();
@@ -109,7 +109,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] if the store can't be read, or if others publish without a pause.
-    pub fn sweep(
+    pub(crate) fn sweep(
         &self,
         trees: &HashSet<Digest>,
         orphans: &[String],

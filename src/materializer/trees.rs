@@ -16,7 +16,7 @@ const WATCHED: usize = 4096;
 
 /// What a snapshot is found to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// Its content has its digest.
     Intact,
     /// It is not there.
@@ -30,7 +30,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`]; then nothing of the tree is to be seen.
-    pub fn publish_tree(&self, tree: &Tree, digest: Digest) -> Result<PathBuf, StoreError> {
+    pub(crate) fn publish_tree(&self, tree: &Tree, digest: Digest) -> Result<PathBuf, StoreError> {
         let place = self.tree_path(&digest);
         if place.is_dir() {
             Self::touch(&place);
@@ -52,25 +52,25 @@ impl Store {
 
     /// Where a tree lies, or would.
     #[must_use]
-    pub fn tree_path(&self, digest: &Digest) -> PathBuf {
+    pub(crate) fn tree_path(&self, digest: &Digest) -> PathBuf {
         Self::tree_in(&self.home, digest)
     }
 
     /// Where a tree lies in the store of a state folder, whether there is one or not.
     #[must_use]
-    pub fn tree_in(home: &Path, digest: &Digest) -> PathBuf {
+    pub(crate) fn tree_in(home: &Path, digest: &Digest) -> PathBuf {
         trees(home).join(digest.hex())
     }
 
     /// Whether a tree is there; not whether it is intact.
     #[must_use]
-    pub fn has_tree(&self, digest: &Digest) -> bool {
+    pub(crate) fn has_tree(&self, digest: &Digest) -> bool {
         self.tree_path(digest).is_dir()
     }
 
     /// Reads a tree again and compares.
     #[must_use]
-    pub fn verify_tree(&self, digest: &Digest) -> Verdict {
+    pub(crate) fn verify_tree(&self, digest: &Digest) -> Verdict {
         if !self.has_tree(digest) {
             return Verdict::Missing;
         }
@@ -90,14 +90,14 @@ impl Store {
     /// Whether a tree is known to be intact without reading it: it was once read, and nothing has
     /// changed since. Where the system tells of no change, nothing is known.
     #[must_use]
-    pub fn is_known_intact(&self, digest: &Digest) -> bool {
+    pub(crate) fn is_known_intact(&self, digest: &Digest) -> bool {
         let quiet = self.watched.get(digest).map(|watch| watch.is_quiet());
         quiet == Some(true) && self.has_tree(digest)
     }
 
     /// As [`Self::verify_tree`], without reading again what is known to be intact.
     #[must_use]
-    pub fn check_tree(&self, digest: &Digest) -> Verdict {
+    pub(crate) fn check_tree(&self, digest: &Digest) -> Verdict {
         if self.is_known_intact(digest) {
             return Verdict::Intact;
         }
@@ -121,7 +121,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Self::heal_tree`].
-    pub fn keep_tree(&self, tree: &Tree, digest: Digest) -> Result<bool, StoreError> {
+    pub(crate) fn keep_tree(&self, tree: &Tree, digest: Digest) -> Result<bool, StoreError> {
         let changed = self.check_tree(&digest) == Verdict::Changed;
         if changed {
             tracing::warn!(%digest, "a snapshot was changed; a good copy is put in its place");
@@ -136,7 +136,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`] if the bad copy can't be taken away or the good one not be written.
-    pub fn heal_tree(&self, tree: &Tree, digest: Digest) -> Result<PathBuf, StoreError> {
+    pub(crate) fn heal_tree(&self, tree: &Tree, digest: Digest) -> Result<PathBuf, StoreError> {
         let place = self.tree_path(&digest);
         if place.exists() {
             publish::retire(&place, &self.staging_folder())?;

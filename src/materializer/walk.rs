@@ -7,7 +7,7 @@ use super::error::ReadError;
 
 /// What a bundle may hold.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Files, at most; and as many folders.
     pub files: usize,
     /// Bytes of all files together, at most.

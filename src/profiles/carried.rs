@@ -10,7 +10,7 @@ use crate::wire::{EditError, RawObject};
 
 /// What a request says of its thread's loadout.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Requested {
+pub(crate) struct Requested {
     /// What it carries, the nearest first. Empty: it says nothing.
     pub rules: Vec<Rule>,
     /// The key of the task that it starts the thread for.
@@ -20,7 +20,7 @@ pub struct Requested {
 impl Requested {
     /// The selection that the request asks for. `None`: it asks for nothing, or for no loadout.
     #[must_use]
-    pub fn selection(&self) -> Option<&CapabilitySelection> {
+    pub(crate) fn selection(&self) -> Option<&CapabilitySelection> {
         self.rules.first()?.selection.as_ref()
     }
 }
@@ -40,7 +40,7 @@ pub(super) fn own_key<'k>(key: &'k str, own: &[&str]) -> Option<&'k str> {
 ///
 /// # Errors
 /// `invalidSelection`, naming the member that is wrong.
-pub fn in_request(params: &RawObject<'_>) -> Result<Requested, LoadoutError> {
+pub(crate) fn in_request(params: &RawObject<'_>) -> Result<Requested, LoadoutError> {
     let mut rules = Vec::new();
     if let Some(text) = params.get(FIELD) {
         let selection = match text {
@@ -146,7 +146,7 @@ pub(super) fn from_value(
 
 /// The params as Codex gets them: without what is ours. Everything else keeps its text.
 #[must_use]
-pub fn take_out<'a>(mut params: RawObject<'a>) -> RawObject<'a> {
+pub(crate) fn take_out<'a>(mut params: RawObject<'a>) -> RawObject<'a> {
     params.remove(FIELD);
     let Some(text) = params.get("config").map(str::to_owned) else {
         return params;

@@ -7,7 +7,7 @@ use codex_loadout_protocol::binding::{BindingScope, CapabilityBinding, Decision,
 
 /// What bindings go by.
 #[derive(Debug, Clone, Copy)]
-pub struct Surroundings<'a> {
+pub(crate) struct Surroundings<'a> {
     /// The thread's folder.
     pub cwd: &'a Path,
     /// The host's name.
@@ -18,7 +18,7 @@ pub struct Surroundings<'a> {
 
 /// Decides: what is carried comes first, in its order, then bindings, the narrowest first.
 #[must_use]
-pub fn decide(
+pub(crate) fn decide(
     carried: Vec<Rule>,
     bindings: &[CapabilityBinding],
     around: Surroundings<'_>,

@@ -15,7 +15,7 @@ const BASE: &str = "base";
 
 /// A profile that is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub(crate) struct Found {
     /// Its name.
     pub name: String,
     /// Whose it is.
@@ -27,7 +27,7 @@ pub struct Found {
 }
 
 /// The profiles that there are for a folder.
-pub struct Shelf<'a> {
+pub(crate) struct Shelf<'a> {
     /// All of them; of several with one name, the first that is trusted counts.
     pub profiles: &'a [Found],
     /// Reads a file, or says why it can't.
@@ -37,7 +37,7 @@ pub struct Shelf<'a> {
 impl Shelf<'_> {
     /// The profile that counts under a name.
     #[must_use]
-    pub fn find(&self, name: &str) -> Option<&Found> {
+    pub(crate) fn find(&self, name: &str) -> Option<&Found> {
         let mut trusted = self.profiles.iter().filter(|found| found.trusted);
         trusted.find(|found| found.name == name)
     }
@@ -50,7 +50,7 @@ impl Shelf<'_> {
 
 /// A selection with the profiles that it names in it.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Expanded {
+pub(crate) struct Expanded {
     /// What it comes to. It keeps the names that were asked for.
     pub selection: CapabilitySelection,
     /// Names that stand in a profile, with their places.
@@ -60,7 +60,7 @@ pub struct Expanded {
 impl Expanded {
     /// An error about names, with the places of those that stand in a profile.
     #[must_use]
-    pub fn locate(&self, mut error: LoadoutError) -> LoadoutError {
+    pub(crate) fn locate(&self, mut error: LoadoutError) -> LoadoutError {
         let place = |item: &ErrorItem| {
             let mut places = self.places.iter();
             places.find(|(name, _)| *name == item.name)
@@ -83,7 +83,10 @@ impl Expanded {
 /// # Errors
 /// `unknownCapability` for a profile that is not there, `invalidSelection` for one that can't be read or that
 /// begins with itself.
-pub fn expand(selection: CapabilitySelection, shelf: &Shelf<'_>) -> Result<Expanded, LoadoutError> {
+pub(crate) fn expand(
+    selection: CapabilitySelection,
+    shelf: &Shelf<'_>,
+) -> Result<Expanded, LoadoutError> {
     let names = selection.profile.0.clone();
     let mut expansion = Expansion::new(shelf);
     let unknown: Vec<&String> = names
@@ -193,7 +196,11 @@ fn place(path: &Path, line: usize) -> String {
 
 /// The error for profiles that are not there; `by` is the place that names them.
 #[must_use]
-pub fn unknown_profile(names: &[&String], shelf: &Shelf<'_>, by: Option<&str>) -> LoadoutError {
+pub(crate) fn unknown_profile(
+    names: &[&String],
+    shelf: &Shelf<'_>,
+    by: Option<&str>,
+) -> LoadoutError {
     let known = || {
         let trusted = shelf.profiles.iter().filter(|found| found.trusted);
         trusted.map(|found| found.name.as_str())

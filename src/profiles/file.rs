@@ -20,11 +20,11 @@ const PROFILE: &str = "profile";
 const HOST_SERVERS: &str = "hostServers";
 
 /// The first line of a profile that we write, for editors that complete by a schema.
-pub const SCHEMA_LINE: &str = "#:schema ";
+pub(crate) const SCHEMA_LINE: &str = "#:schema ";
 
 /// A profile as its file says it.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct ProfileFile {
+pub(crate) struct ProfileFile {
     /// What it is for.
     pub description: Option<String>,
     /// The profiles it begins with.
@@ -38,7 +38,7 @@ pub struct ProfileFile {
 impl ProfileFile {
     /// A profile that is in no file yet.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         description: Option<String>,
         extends: Vec<String>,
         selection: CapabilitySelection,
@@ -53,7 +53,7 @@ impl ProfileFile {
 
     /// The line of the profile that it begins with at this place.
     #[must_use]
-    pub fn line_of_extended(&self, index: usize) -> usize {
+    pub(crate) fn line_of_extended(&self, index: usize) -> usize {
         let entry = self.lines.get(&format!("{EXTENDS}[{index}]"));
         entry
             .or_else(|| self.lines.get(EXTENDS))
@@ -63,7 +63,7 @@ impl ProfileFile {
 
     /// The names that it selects, with their lines.
     #[must_use]
-    pub fn names(&self) -> Vec<(String, usize)> {
+    pub(crate) fn names(&self) -> Vec<(String, usize)> {
         let plugins = self.selection.plugins.iter().flatten();
         let skills = self.selection.skills.iter().flatten();
         let servers = self.selection.mcp_servers.iter().flatten();
@@ -91,7 +91,7 @@ fn texts(list: &Option<Vec<String>>) -> Vec<&str> {
 
 /// Whether a profile can have this name: it is that of a file, too.
 #[must_use]
-pub fn is_profile_name(name: &str) -> bool {
+pub(crate) fn is_profile_name(name: &str) -> bool {
     let fits = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
     (1..=64).contains(&name.len()) && name.chars().all(fits) && !name.starts_with('.')
 }
@@ -100,7 +100,7 @@ pub fn is_profile_name(name: &str) -> bool {
 ///
 /// # Errors
 /// `invalidSelection`, with the file, the line and the member that are wrong.
-pub fn parse(path: &Path, text: &str) -> Result<ProfileFile, LoadoutError> {
+pub(crate) fn parse(path: &Path, text: &str) -> Result<ProfileFile, LoadoutError> {
     let text = text.trim_start_matches('\u{feff}');
     let line_at = |at: usize| {
         1 + text
@@ -291,7 +291,7 @@ impl Reader<'_> {
 
 /// A profile's text.
 #[must_use]
-pub fn print(schema: &str, file: &ProfileFile) -> String {
+pub(crate) fn print(schema: &str, file: &ProfileFile) -> String {
     let mut members = toml::Table::new();
     if let Some(description) = &file.description {
         members.insert(DESCRIPTION.to_owned(), description.as_str().into());

@@ -24,7 +24,7 @@ const LIMIT: u64 = 256 * 1024;
 
 /// The folders whose profiles count.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProfileFolders {
+pub(crate) struct ProfileFolders {
     /// The administrator's.
     pub admin: PathBuf,
     /// The state folder: the user's lie in it.
@@ -38,7 +38,7 @@ pub struct ProfileFolders {
 impl ProfileFolders {
     /// Those of a user, for a folder.
     #[must_use]
-    pub fn of(state_home: &Path, cwd: &Path) -> Self {
+    pub(crate) fn of(state_home: &Path, cwd: &Path) -> Self {
         Self {
             admin: PathBuf::from(ADMIN),
             state_home: state_home.to_owned(),
@@ -49,7 +49,7 @@ impl ProfileFolders {
 
     /// Whether the user or the administrator has any. Blocking.
     #[must_use]
-    pub fn has_any(state_home: &Path) -> bool {
+    pub(crate) fn has_any(state_home: &Path) -> bool {
         let folders = [PathBuf::from(ADMIN), state_home.join(PROFILES)];
         let has_entry = |folder: &PathBuf| {
             std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
@@ -59,7 +59,7 @@ impl ProfileFolders {
 
     /// The file of a profile of the user's.
     #[must_use]
-    pub fn of_user(&self, name: &str) -> PathBuf {
+    pub(crate) fn of_user(&self, name: &str) -> PathBuf {
         self.state_home.join(PROFILES).join(format!("{name}.toml"))
     }
 
@@ -67,7 +67,7 @@ impl ProfileFolders {
     ///
     /// # Errors
     /// `invalidSelection` for a folder that can't be read: what would count is not known.
-    pub fn look(&self) -> Result<Vec<Found>, LoadoutError> {
+    pub(crate) fn look(&self) -> Result<Vec<Found>, LoadoutError> {
         let mut found = Vec::new();
         list(&self.admin, ProfileLayer::Admin, true, &mut found)?;
         if let Some(project) = &self.project {
@@ -88,7 +88,7 @@ impl ProfileFolders {
     ///
     /// # Errors
     /// `stateUnavailable` if it can't be written.
-    pub fn write(&self, name: &str, text: &str) -> Result<PathBuf, LoadoutError> {
+    pub(crate) fn write(&self, name: &str, text: &str) -> Result<PathBuf, LoadoutError> {
         let path = self.of_user(name);
         let write = || -> std::io::Result<()> {
             private_folder(&self.state_home)?;
@@ -103,7 +103,7 @@ impl ProfileFolders {
     ///
     /// # Errors
     /// `stateUnavailable` if it can't be removed.
-    pub fn delete(&self, name: &str) -> Result<bool, LoadoutError> {
+    pub(crate) fn delete(&self, name: &str) -> Result<bool, LoadoutError> {
         let path = self.of_user(name);
         match std::fs::remove_file(&path) {
             Ok(()) => Ok(true),
@@ -115,7 +115,7 @@ impl ProfileFolders {
 
 /// The schema, as a profile of the user's names it.
 #[must_use]
-pub fn schema_of_user() -> String {
+pub(crate) fn schema_of_user() -> String {
     format!("../{SCHEMA}")
 }
 
@@ -139,7 +139,7 @@ fn unwritable(path: &Path, error: &std::io::Error) -> LoadoutError {
 ///
 /// # Errors
 /// `invalidSelection` if it can't be read, or is too long.
-pub fn read(path: &Path) -> Result<String, LoadoutError> {
+pub(crate) fn read(path: &Path) -> Result<String, LoadoutError> {
     let unreadable = |why: String| {
         LoadoutError::new(
             ErrorKind::InvalidSelection,

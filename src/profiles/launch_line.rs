@@ -16,7 +16,7 @@ const CONFIG_OPTIONS: [&str; 2] = ["-c", "--config"];
 
 /// What stands where a loadout can be said in one word.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Reference {
+pub(crate) enum Reference {
     /// Profiles by name, or a selection in JSON.
     Selection(CapabilitySelection),
     /// A file: a profile in TOML, or a selection in JSON.
@@ -25,7 +25,7 @@ pub enum Reference {
 
 /// A launch line, with what is ours taken out of it.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct LaunchLine {
+pub(crate) struct LaunchLine {
     /// What Codex is started with.
     pub arguments: Vec<OsString>,
     /// `--loadout`.
@@ -36,19 +36,11 @@ pub struct LaunchLine {
     pub task: Option<String>,
 }
 
-impl LaunchLine {
-    /// Whether it says something about loadouts.
-    #[must_use]
-    pub fn says_something(&self) -> bool {
-        self.loadout.is_some() || self.selection.is_some()
-    }
-}
-
 /// Takes what is ours out of Codex's arguments. `value_options` are those that take the next word as their value.
 ///
 /// # Errors
 /// `invalidSelection` for a value that is none.
-pub fn read_launch_line(
+pub(crate) fn read_launch_line(
     arguments: &[OsString],
     value_options: &[&str],
 ) -> Result<LaunchLine, LoadoutError> {
@@ -131,7 +123,7 @@ fn toml_value(text: &str) -> Value {
 ///
 /// # Errors
 /// `invalidSelection` for JSON that is no selection.
-pub fn read_reference(text: &str) -> Result<Reference, LoadoutError> {
+pub(crate) fn read_reference(text: &str) -> Result<Reference, LoadoutError> {
     let text = text.trim();
     if text.starts_with('{') {
         return CapabilitySelection::from_json(text).map(Reference::Selection);
@@ -155,6 +147,10 @@ mod tests {
         read_launch_line(&arguments, &["-c", "-m"]).unwrap()
     }
 
+    fn says_something(line: &LaunchLine) -> bool {
+        line.loadout.is_some() || line.selection.is_some()
+    }
+
     #[test]
     fn what_is_ours_is_taken_out_and_the_rest_stays_as_it_is() {
         let review = Some(Reference::Selection(CapabilitySelection::of_profiles(
@@ -176,7 +172,7 @@ mod tests {
         ] {
             let line = read(words);
             assert_eq!(line.arguments, words);
-            assert!(!line.says_something());
+            assert!(!says_something(&line));
         }
     }
 
@@ -209,7 +205,7 @@ mod tests {
         }
         let line = read(&["-c", "capability_task=\"42\"", "app-server"]);
         assert_eq!(
-            (line.task.as_deref(), line.says_something()),
+            (line.task.as_deref(), says_something(&line)),
             (Some("42"), false)
         );
         let wrong = ["-c".into(), "capability_selection.skils=[]".into()];

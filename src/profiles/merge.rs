@@ -6,7 +6,7 @@ use codex_loadout_protocol::selection::{McpServerChoice, PluginChoice, SkillChoi
 /// What `below` says, with `above` on top: a word takes the place of the word below, a list is joined to the
 /// list below, an entry takes the place of the one of the same name, and an empty list empties it.
 #[must_use]
-pub fn merge(below: CapabilitySelection, above: CapabilitySelection) -> CapabilitySelection {
+pub(crate) fn merge(below: CapabilitySelection, above: CapabilitySelection) -> CapabilitySelection {
     let mut profile = below.profile;
     for name in above.profile.0 {
         if !profile.0.contains(&name) {

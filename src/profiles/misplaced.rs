@@ -12,7 +12,7 @@ const BEGIN: &str = "capability";
 
 /// The refusal of a request of Codex's with something of ours in a wrong place.
 #[must_use]
-pub fn misplaced(method: &str, params: &RawObject<'_>) -> Option<LoadoutError> {
+pub(crate) fn misplaced(method: &str, params: &RawObject<'_>) -> Option<LoadoutError> {
     let opens_thread = [START, RESUME, FORK].contains(&method);
     let in_params = params.iter().find_map(|(key, _)| {
         let is_in_place = opens_thread && key == FIELD;

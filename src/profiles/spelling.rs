@@ -9,7 +9,7 @@ const IN_ENTRIES: [&str; 1] = ["mcpServers"];
 
 /// A selection whose members may be in snake case, as the field spells them. What is no member stays.
 #[must_use]
-pub fn in_field_spelling(selection: Value) -> Value {
+pub(crate) fn in_field_spelling(selection: Value) -> Value {
     let Value::Object(members) = selection else {
         return selection;
     };

@@ -9,4 +9,4 @@ mod compare;
 pub(crate) mod endpoint;
 mod run;
 
-pub use run::{Subject, prove};
+pub(crate) use run::{Subject, prove};

@@ -30,7 +30,7 @@ const CHARS_PER_TOKEN: usize = 4;
 
 /// What is proven.
 #[derive(Debug)]
-pub enum Subject {
+pub(crate) enum Subject {
     /// The loadout of a thread, in this folder or the thread's own.
     Thread(String, Option<PathBuf>),
     /// What a selection would give in a folder.
@@ -42,7 +42,7 @@ pub enum Subject {
 /// # Errors
 /// What is wrong with the selection, `unknownCapability` for a thread without a loadout, or
 /// `unsupportedUpstream` if Codex never asked the endpoint.
-pub async fn prove(
+pub(crate) async fn prove(
     loadouts: &Arc<Loadouts>,
     command: &UpstreamCommand,
     arguments: &[OsString],

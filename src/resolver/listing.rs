@@ -10,7 +10,7 @@ use crate::catalog::Catalog;
 /// The entries of `capability/list`, sorted by kind and id. Where several
 /// sources have a name, the id is the form that tells them apart.
 #[must_use]
-pub fn capabilities(catalog: &Catalog) -> Vec<Capability> {
+pub(crate) fn capabilities(catalog: &Catalog) -> Vec<Capability> {
     let mut found = Vec::new();
     for plugin in catalog
         .plugins

@@ -14,13 +14,13 @@ mod resolve;
 mod skill_list;
 mod validate;
 
-pub use listing::capabilities;
-pub use plan::{
-    Bundle, ListedSkill, Plan, PlannedAgent, PlannedHook, PlannedPlugin, PlannedServer,
-    PlannedSkill, RequestServers, Scope, ServerOrigin,
+pub(crate) use listing::capabilities;
+pub(crate) use plan::{
+    Bundle, ListedSkill, Plan, PlannedHook, PlannedPlugin, PlannedServer, RequestServers, Scope,
+    ServerOrigin,
 };
-pub use receipt::{hooks, receipt};
-pub use resolve::{resolve, resolve_beside};
+pub(crate) use receipt::{hooks, receipt};
+pub(crate) use resolve::{resolve, resolve_beside};
 
 #[cfg(test)]
 mod converted_tests;

@@ -67,7 +67,7 @@ pub struct Plan {
 }
 
 /// MCP servers that a host defines in the `config` of its request, by name.
-pub type RequestServers = BTreeMap<String, serde_json::Map<String, serde_json::Value>>;
+pub(crate) type RequestServers = BTreeMap<String, serde_json::Map<String, serde_json::Value>>;
 
 impl Plan {
     /// The MCP servers that the thread's host has defined itself.

@@ -27,7 +27,7 @@ const DESCRIPTION_LIMIT: usize = 1024;
 
 /// Says what a plan holds. The digests of its folders must have been filled in.
 #[must_use]
-pub fn receipt(plan: &Plan, catalog: &Catalog) -> Receipt {
+pub(crate) fn receipt(plan: &Plan, catalog: &Catalog) -> Receipt {
     let servers = running_servers(plan, catalog);
     let plugins: Vec<PluginReceipt> = plan
         .plugins
@@ -111,7 +111,7 @@ const OF_LAUNCH_LINE: &str = "sessionFlags";
 
 /// The hooks of chosen plugins, by what is trusted in this catalog; and the user's own, where they stay.
 #[must_use]
-pub fn hooks(plan: &Plan, catalog: &Catalog) -> Vec<HookReceipt> {
+pub(crate) fn hooks(plan: &Plan, catalog: &Catalog) -> Vec<HookReceipt> {
     let hooks = plan.plugin_hooks.iter().map(|hook| {
         let trusted = hook.is_trusted_in(catalog);
         HookReceipt {

@@ -22,7 +22,10 @@ use crate::catalog::{Catalog, Conversion, HostSkill, InstalledPlugin, PluginAgen
 /// # Errors
 /// `invalidSelection` for what contradicts itself, `unknownCapability` and
 /// `ambiguousCapability` with all names that are at fault.
-pub fn resolve(selection: &CapabilitySelection, catalog: &Catalog) -> Result<Plan, LoadoutError> {
+pub(crate) fn resolve(
+    selection: &CapabilitySelection,
+    catalog: &Catalog,
+) -> Result<Plan, LoadoutError> {
     resolve_beside(selection, catalog, &RequestServers::new())
 }
 
@@ -30,7 +33,7 @@ pub fn resolve(selection: &CapabilitySelection, catalog: &Catalog) -> Result<Pla
 ///
 /// # Errors
 /// As [`resolve`].
-pub fn resolve_beside(
+pub(crate) fn resolve_beside(
     selection: &CapabilitySelection,
     catalog: &Catalog,
     request: &RequestServers,

@@ -80,7 +80,7 @@ impl<P: Default, A> Router<'_, P, A> {
 
     /// The request of this number has waited long. If that is for threads to come to rest, it is refused. If Codex
     /// has it, what Codex says about new threads no longer waits for the answer.
-    pub fn on_late(&mut self, number: u64) {
+    pub(crate) fn on_late(&mut self, number: u64) {
         let mut draining = self.host.draining.iter();
         let Some(at) = draining.position(|draining| draining.request.number == number) else {
             let mut forwarded = self.host.forwarded.values_mut();

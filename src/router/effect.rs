@@ -10,7 +10,7 @@ use crate::wire::Frame;
 
 /// What the router wants done. Effects are carried out in order.
 #[derive(Debug)]
-pub enum Effect<P> {
+pub(crate) enum Effect<P> {
     /// Send to the host.
     ToHost(Bytes),
     /// Send to Codex.
@@ -91,7 +91,7 @@ pub enum Effect<P> {
 
 /// What becomes of a claimed request.
 #[derive(Debug)]
-pub enum Prepared {
+pub(crate) enum Prepared {
     /// It goes to Codex like this, and Codex's answer to the host as it comes: nothing of ours is in play.
     Pass(Bytes),
     /// It goes to Codex like this, and its answer is ours to settle.
@@ -116,7 +116,7 @@ pub enum Prepared {
 
 /// What a thread is to the host once its request is settled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settled {
+pub(crate) enum Settled {
     /// A thread with a loadout.
     Loadout,
     /// A thread without one.
@@ -127,7 +127,7 @@ pub enum Settled {
 
 /// Threads were re-bound, or not.
 #[derive(Debug)]
-pub struct Rebound {
+pub(crate) struct Rebound {
     /// What becomes of the request that waited for it.
     pub then: Prepared,
     /// Threads that have a loadout now.
@@ -141,7 +141,7 @@ pub struct Rebound {
 impl Rebound {
     /// Nothing but what becomes of the request.
     #[must_use]
-    pub fn only(then: Prepared) -> Self {
+    pub(crate) fn only(then: Prepared) -> Self {
         Self {
             then,
             bound: Vec::new(),

@@ -15,7 +15,7 @@ use crate::wire::{Frame, FrameKind, Id};
 
 impl<P: Default, A> Router<'_, P, A> {
     /// Codex sent a frame.
-    pub fn on_upstream(&mut self, frame: Frame) {
+    pub(crate) fn on_upstream(&mut self, frame: Frame) {
         match frame.kind() {
             FrameKind::Response => self.on_answer(frame),
             FrameKind::Request | FrameKind::Notification => {
@@ -102,7 +102,7 @@ impl<P: Default, A> Router<'_, P, A> {
 
     /// Codex has made a fork that is to be split from its source, and has said so: of what comes now, the host
     /// hears nothing.
-    pub fn on_made(&mut self, request: Request<P>) {
+    pub(crate) fn on_made(&mut self, request: Request<P>) {
         if let Some(thread) = &request.answered {
             self.threads
                 .change(thread, |it| it.muted = Some(Muted::WhileSplit));
@@ -111,7 +111,7 @@ impl<P: Default, A> Router<'_, P, A> {
     }
 
     /// A claimed request's answer is durable, and this is what the host gets.
-    pub fn on_settled(&mut self, mut request: Request<P>, answer: Bytes, settled: Settled) {
+    pub(crate) fn on_settled(&mut self, mut request: Request<P>, answer: Bytes, settled: Settled) {
         let held = request.holds.take();
         self.end(&request);
         self.settled(&request, answer, settled);
@@ -216,7 +216,7 @@ impl<P: Default, A> Router<'_, P, A> {
     }
 
     /// Something is to be told about a thread, to a host that uses what is ours.
-    pub fn on_notice(&mut self, notice: Bytes) {
+    pub(crate) fn on_notice(&mut self, notice: Bytes) {
         if self.host.uses_extension {
             self.effects.push(Effect::ToHost(notice));
         }
@@ -337,7 +337,7 @@ impl<P: Default, A> Router<'_, P, A> {
     }
 
     /// The loadouts of spawned threads are durable.
-    pub fn on_adopted(&mut self, children: &[String]) {
+    pub(crate) fn on_adopted(&mut self, children: &[String]) {
         for child in children {
             let waiting = self.threads.reveal(child);
             self.pass_on(waiting);
@@ -353,7 +353,7 @@ impl<P: Default, A> Router<'_, P, A> {
 
     /// Codex is gone and our own work is done: every claimed request that Codex still had gets its one
     /// answer. What it had unclaimed goes unanswered, as it would without us.
-    pub fn on_upstream_gone(&mut self) {
+    pub(crate) fn on_upstream_gone(&mut self) {
         let forwarded = self.host.forwarded.drain();
         let mut lost: Vec<(u64, Id)> = forwarded
             .map(|(id, request)| (request.number, id))

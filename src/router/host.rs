@@ -8,7 +8,7 @@ use crate::wire::Id;
 
 /// One host on one Codex.
 #[derive(Debug)]
-pub struct Host<P> {
+pub(crate) struct Host<P> {
     /// How the JSON text of our own ids begins.
     pub(super) own_ids: String,
     /// Whether it has said `initialize`.
@@ -46,7 +46,7 @@ pub struct Host<P> {
 impl<P> Host<P> {
     /// A new host. `own_ids` begins every id of our own requests, and nothing a host would ever use.
     #[must_use]
-    pub fn new(own_ids: &str) -> Self {
+    pub(crate) fn new(own_ids: &str) -> Self {
         Self {
             own_ids: format!("\"{own_ids}"),
             greeted: false,
@@ -69,13 +69,13 @@ impl<P> Host<P> {
 
     /// Whether a loadout may come by another way than the field, which takes the experimental API of Codex. It counts
     /// for an `initialize` that is yet to come.
-    pub fn set_may_be_carried(&mut self, may_be: bool) {
+    pub(crate) fn set_may_be_carried(&mut self, may_be: bool) {
         self.may_be_carried = may_be;
     }
 
     /// Whether a start that says nothing may get a loadout all the same: by the launch line, the environment or a
     /// binding.
-    pub fn set_may_be_chosen(&mut self, may_be: bool) {
+    pub(crate) fn set_may_be_chosen(&mut self, may_be: bool) {
         self.may_be_chosen = may_be;
     }
 

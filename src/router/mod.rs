@@ -33,16 +33,16 @@ mod refusals;
 mod request;
 mod routing;
 
-pub use effect::{Effect, Prepared, Rebound, Settled};
-pub use host::Host;
+pub(crate) use effect::{Effect, Prepared, Rebound, Settled};
+pub(crate) use host::Host;
 pub(crate) use refusals::internal_error;
-pub use request::{Request, RequestKind};
+pub(crate) use request::{Request, RequestKind};
 
 use crate::threads::Threads;
 
 /// One event's way through the router: what it changes, and what comes of it.
 #[derive(Debug)]
-pub struct Router<'a, P, A> {
+pub(crate) struct Router<'a, P, A> {
     /// The host that the event is about.
     pub host: &'a mut Host<P>,
     /// What is true of threads, whoever is connected.

@@ -4,7 +4,7 @@ use crate::wire::Frame;
 
 /// Which request was claimed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RequestKind {
+pub(crate) enum RequestKind {
     /// `thread/start` with a selection.
     Start,
     /// `thread/resume`: the thread may have a loadout.
@@ -31,7 +31,7 @@ impl RequestKind {
 /// A claimed request. It is in one place at a time: with the router, or, as part of an [`Effect`](super::Effect),
 /// with whoever works on it; what it carries goes with it, and ends with it.
 #[derive(Debug)]
-pub struct Request<P> {
+pub(crate) struct Request<P> {
     /// Which it is.
     pub kind: RequestKind,
     /// As the host sent it.
@@ -55,7 +55,7 @@ pub struct Request<P> {
 impl<P> Request<P> {
     /// The thread that Codex's answer names, once it is there.
     #[must_use]
-    pub fn answered_thread(&self) -> Option<String> {
+    pub(crate) fn answered_thread(&self) -> Option<String> {
         self.answered.clone()
     }
 }

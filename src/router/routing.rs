@@ -23,12 +23,12 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
 impl<P: Default, A> Router<'_, P, A> {
     /// Whether no request of the host's still has to go to Codex.
     #[must_use]
-    pub fn all_forwarded(&self) -> bool {
+    pub(crate) fn all_forwarded(&self) -> bool {
         self.host.worked_on == 0 && self.host.draining.is_empty() && !self.threads.any_is_held()
     }
 
     /// The host sent a frame.
-    pub fn on_host(&mut self, frame: Frame) {
+    pub(crate) fn on_host(&mut self, frame: Frame) {
         if self.refuses_for_its_id(&frame) {
             return;
         }
@@ -189,7 +189,7 @@ impl<P: Default, A> Router<'_, P, A> {
     }
 
     /// It is worked out what becomes of a claimed request.
-    pub fn on_prepared(&mut self, mut request: Request<P>, prepared: Prepared) {
+    pub(crate) fn on_prepared(&mut self, mut request: Request<P>, prepared: Prepared) {
         self.host.worked_on -= 1;
         let (threads, patient) = match prepared {
             Prepared::Rebind { threads, patient } => (threads, patient),
@@ -219,7 +219,7 @@ impl<P: Default, A> Router<'_, P, A> {
     }
 
     /// Threads were bound anew, or could not be.
-    pub fn on_rebound(&mut self, mut request: Request<P>, rebound: Rebound) {
+    pub(crate) fn on_rebound(&mut self, mut request: Request<P>, rebound: Rebound) {
         self.host.worked_on -= 1;
         let threads = std::mem::take(&mut request.rebinds);
         for thread in &threads {

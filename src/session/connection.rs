@@ -38,7 +38,7 @@ enum Done {
 ///
 /// # Errors
 /// What the system says when the end of Codex can't be waited for.
-pub async fn run<R, W>(
+pub(crate) async fn run<R, W>(
     host_input: R,
     host_output: W,
     upstream: Upstream,

@@ -19,7 +19,7 @@ mod opening;
 mod questions;
 mod rebind;
 mod reload;
-pub mod request_handlers;
+pub(crate) mod request_handlers;
 mod server_status;
 mod servers_reload;
 mod settling;
@@ -28,4 +28,4 @@ mod thread_locks;
 mod turns;
 mod update;
 
-pub use connection::run;
+pub(crate) use connection::run;

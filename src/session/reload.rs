@@ -338,7 +338,7 @@ impl RequestHandlers {
     }
 
     /// Brings back from Codex's archive what somebody put there to unload it, and did not live to.
-    pub async fn bring_back_leftovers(&self) {
+    pub(crate) async fn bring_back_leftovers(&self) {
         let brought = async {
             match self.loadouts.existing_records().await? {
                 Some(records) => self.bring_back(records.unloading().await?).await,

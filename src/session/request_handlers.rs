@@ -26,7 +26,7 @@ use crate::wire::{Frame, answer_frame};
 
 /// A Codex and its arguments.
 #[derive(Debug, Clone)]
-pub struct CodexCommand {
+pub(crate) struct CodexCommand {
     /// Which one.
     pub command: UpstreamCommand,
     /// `app-server` and what the host gave with it.
@@ -35,7 +35,7 @@ pub struct CodexCommand {
 
 /// What a claimed request carries with it from one stage to the next, until it is answered.
 #[derive(Debug, Default)]
-pub struct Carried {
+pub(crate) struct Carried {
     /// The thread that it has to itself.
     pub(super) lock: Option<ThreadLock>,
     /// What is to be done for it next.
@@ -61,7 +61,7 @@ pub(super) type Request = router::Request<Carried>;
 
 /// Handles the claimed requests of one connection.
 #[derive(Debug)]
-pub struct RequestHandlers {
+pub(crate) struct RequestHandlers {
     pub(super) loadouts: Arc<Loadouts>,
     pub(super) rpc: Arc<RpcClient>,
     pub(super) catalogs: Arc<CatalogCache>,
@@ -115,7 +115,7 @@ impl Pending {
 impl RequestHandlers {
     /// The handlers of a connection that asks Codex through `rpc`.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         loadouts: Arc<Loadouts>,
         rpc: Arc<RpcClient>,
         codex: CodexCommand,
@@ -152,7 +152,7 @@ impl RequestHandlers {
     }
 
     /// The host said who it is; tells whether a loadout may come by another way than the field.
-    pub fn introduced(&self, initialize: &Frame) -> bool {
+    pub(crate) fn introduced(&self, initialize: &Frame) -> bool {
         // A second `initialize` is refused by Codex.
         if let Some(name) = initialize::host_name(initialize) {
             let _ = self.host.set(name);
@@ -165,17 +165,17 @@ impl RequestHandlers {
 
     /// Whether a start that says nothing may get a loadout all the same.
     #[must_use]
-    pub fn may_be_chosen(&self) -> bool {
+    pub(crate) fn may_be_chosen(&self) -> bool {
         self.loadouts.may_be_chosen(&self.launch)
     }
 
     /// Codex answered `initialize`.
-    pub fn connected(&self, info: UpstreamInfo) {
+    pub(crate) fn connected(&self, info: UpstreamInfo) {
         self.upstream.send_replace(Some(info));
     }
 
     /// Something was said that may change what there is.
-    pub fn catalog_may_have_changed(&self) {
+    pub(crate) fn catalog_may_have_changed(&self) {
         self.catalogs.forget();
     }
 

@@ -32,7 +32,7 @@ struct ServerStatus {
 
 impl RequestHandlers {
     /// Codex has told of a server of a thread with a loadout. Gives what the host is told about that.
-    pub async fn server_status(&self, thread: &str, told: &Frame) -> Option<Bytes> {
+    pub(crate) async fn server_status(&self, thread: &str, told: &Frame) -> Option<Bytes> {
         let Message { params } = serde_json::from_slice(told.bytes()).ok()?;
         self.applied.change(thread, |binding| {
             if let Some(heard) = &mut binding.servers_heard {
@@ -68,7 +68,7 @@ impl RequestHandlers {
 
     /// A turn of a thread with a loadout has ended: Codex has told of every server that it starts. Gives what the
     /// host is told about those of the receipt that are not among them.
-    pub async fn missing_servers(&self, thread: &str) -> Option<Bytes> {
+    pub(crate) async fn missing_servers(&self, thread: &str) -> Option<Bytes> {
         let upstream = self.upstream().await.ok()?;
         if !CodexFeatures::of(upstream.version).tells_of_one_server {
             return None;

@@ -181,7 +181,7 @@ impl RequestHandlers {
     }
 
     /// Records the loadouts of spawned threads.
-    pub async fn adopt(&self, parent: &str, children: &[String]) {
+    pub(crate) async fn adopt(&self, parent: &str, children: &[String]) {
         let _lock = self.locks.lock(parent).await;
         crash_point("spawn: before record");
         let adopted = async {
@@ -206,7 +206,7 @@ impl RequestHandlers {
     }
 
     /// Removes the record of a thread that is gone for good.
-    pub async fn forget(&self, thread_id: &str) {
+    pub(crate) async fn forget(&self, thread_id: &str) {
         let forgotten = async {
             self.loadouts
                 .records()

@@ -126,7 +126,7 @@ impl RequestHandlers {
 
     /// The host asks for other settings; Codex tells later whether it agrees, and the next turn may
     /// begin before that is heard.
-    pub fn settings_asked(&self, thread: &str, request: &Frame) {
+    pub(crate) fn settings_asked(&self, thread: &str, request: &Frame) {
         let cwd = read_params(request).ok().and_then(|params| cwd_of(&params));
         if cwd.is_some() {
             self.applied
@@ -135,7 +135,7 @@ impl RequestHandlers {
     }
 
     /// Codex told a thread's settings.
-    pub fn settings_of(&self, thread: &str, notification: &Frame) {
+    pub(crate) fn settings_of(&self, thread: &str, notification: &Frame) {
         let Ok(message) = serde_json::from_slice::<Value>(notification.bytes()) else {
             return;
         };

@@ -9,7 +9,7 @@ use tokio_util::codec::Decoder;
 /// Cuts a stream of bytes into messages without copying them. Of a line's end (`\n` or `\r\n`) only the `\n` is taken
 /// away, so that the message goes on exactly as it came.
 #[derive(Debug, Default)]
-pub struct LineCodec {
+pub(crate) struct LineCodec {
     /// How much of the buffer is known to hold no line end.
     scanned: usize,
 }
@@ -18,7 +18,7 @@ pub struct LineCodec {
 const LONG: usize = 1024 * 1024;
 
 /// Room made for each read. Most messages are far smaller, so that one read gives many.
-pub const READ_SIZE: usize = 64 * 1024;
+pub(crate) const READ_SIZE: usize = 64 * 1024;
 
 impl Decoder for LineCodec {
     type Item = Bytes;

@@ -13,11 +13,11 @@ mod lines;
 mod object;
 mod read_by_codex;
 
-pub use frame::{Frame, FrameKind};
-pub use head::Id;
+pub(crate) use frame::{Frame, FrameKind};
+pub(crate) use head::Id;
 pub(crate) use head::Key;
-pub use lines::{LineCodec, READ_SIZE};
-pub use object::{
+pub(crate) use lines::{LineCodec, READ_SIZE};
+pub(crate) use object::{
     EditError, RawObject, answer_frame, insert_into_result, replace_params, result_frame,
 };
-pub use read_by_codex::is_read_by_codex;
+pub(crate) use read_by_codex::is_read_by_codex;

@@ -107,7 +107,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for RawObject<'a> {
 ///
 /// # Errors
 /// [`EditError::NotAnObject`] if the message is none.
-pub fn replace_params(message: &Bytes, params: &RawObject<'_>) -> Result<Bytes, EditError> {
+pub(crate) fn replace_params(message: &Bytes, params: &RawObject<'_>) -> Result<Bytes, EditError> {
     let text = text(message)?;
     let mut members = RawObject::parse(text, "message")?;
     let params = params.to_string();
@@ -127,7 +127,11 @@ pub fn replace_params(message: &Bytes, params: &RawObject<'_>) -> Result<Bytes, 
 ///
 /// # Errors
 /// [`EditError::NotAnObject`] if the message or its `result` is none.
-pub fn insert_into_result(message: &Bytes, key: &str, json: &str) -> Result<Bytes, EditError> {
+pub(crate) fn insert_into_result(
+    message: &Bytes,
+    key: &str,
+    json: &str,
+) -> Result<Bytes, EditError> {
     let text = text(message)?;
     let members = RawObject::parse(text, "message")?;
     let result = members
@@ -149,7 +153,7 @@ pub fn insert_into_result(message: &Bytes, key: &str, json: &str) -> Result<Byte
 
 /// An answer of our own: `{"id":…,"result":…}` or `{"id":…,"error":…}`, as a line.
 #[must_use]
-pub fn answer_frame(id: &Id, member: &'static str, json: &str) -> Bytes {
+pub(crate) fn answer_frame(id: &Id, member: &'static str, json: &str) -> Bytes {
     Bytes::from(format!("{{\"id\":{},\"{member}\":{json}}}", id.as_json()))
 }
 
@@ -157,7 +161,7 @@ pub fn answer_frame(id: &Id, member: &'static str, json: &str) -> Bytes {
 ///
 /// # Errors
 /// What can't be written as JSON.
-pub fn result_frame<T: Serialize>(id: &Id, result: &T) -> Result<Bytes, serde_json::Error> {
+pub(crate) fn result_frame<T: Serialize>(id: &Id, result: &T) -> Result<Bytes, serde_json::Error> {
     Ok(answer_frame(id, "result", &serde_json::to_string(result)?))
 }
 

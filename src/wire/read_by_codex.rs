@@ -8,7 +8,7 @@ const DEPTH: usize = 128;
 /// Whether Codex reads this request and answers it: its id is a string or a 64-bit integer, nothing in it lies
 /// too deep, and it is text.
 #[must_use]
-pub fn is_read_by_codex(request: &Frame) -> bool {
+pub(crate) fn is_read_by_codex(request: &Frame) -> bool {
     request.kind() == FrameKind::Request
         && has_id(request.id_json())
         && depth(request.bytes()) < DEPTH
