@@ -59,7 +59,7 @@ pub(super) enum Verb {
     /// ephemeral thread. No model is called and nothing is changed, but the loadout's MCP servers
     /// start for it. Exits with 1 if anything differs.
     Prove(Prove),
-    /// Name records: list, show, write or delete profiles
+    /// Name selections: list, show, write or delete profiles
     ///
     /// A profile is a selection in a TOML file: `profiles/NAME.toml` in the state folder,
     /// `.codex-loadout/profiles/NAME.toml` in a project that is trusted here, or

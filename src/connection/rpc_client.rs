@@ -87,7 +87,7 @@ impl From<RpcError> for LoadoutError {
 }
 
 impl RpcClient {
-    /// An rpc whose ids begin with `ids`, which no host uses.
+    /// A client whose ids begin with `ids`, which no host uses.
     #[must_use]
     pub fn new(ids: String, writer: FrameWriter) -> Self {
         Self {

@@ -1,6 +1,6 @@
 //! A fork that is to have another loadout than its source, set split from it before the host hears of
 //! it: Codex has made it with as little as can be, lets go of it, its session file is led to a root of
-//! its own, and Codex loads it with its loadout. What can't be set split is deleted.
+//! its own, and Codex loads it with its loadout. What can't be split is deleted.
 
 use bytes::Bytes;
 use codex_loadout_protocol::LoadoutError;
@@ -95,7 +95,7 @@ impl RequestHandlers {
                 Err(error) => (refusal(&response, &error), Settled::Loadout),
             },
             Err(error) => {
-                tracing::warn!(%error, made, "a fork could not be set split from its source");
+                tracing::warn!(%error, made, "a fork could not be split from its source");
                 self.note_refusal(FORK, Some(source), &error).await;
                 self.unmake(&made, root).await;
                 (refusal(&response, &error), Settled::Hidden)

@@ -1,7 +1,7 @@
 //! Forks: with their source's loadout, or with one of their own.
 //!
 //! Codex gives a fork its source's root. One that is to have another loadout is
-//! made with as little as can be, and set split (`split`) before the host hears of
+//! made with as little as can be, and split (`fork_split`) before the host hears of
 //! it.
 
 use std::path::PathBuf;

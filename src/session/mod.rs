@@ -5,7 +5,7 @@
 //! time ([`request_handlers`]) goes on beside it and comes back as an event.
 //!
 //! `opening` and `forks` are what a start, resume or fork becomes, `settling` what
-//! is made durable of its answer, `split` how a fork gets another loadout. `turns`
+//! is made durable of its answer, `fork_split` how a fork gets another loadout. `turns`
 //! is the check before a turn, `servers_reload` that before servers come in, `server_status` what is made of those
 //! that Codex starts, `rebind`
 //! and `reload` what follows where one fails, `update` the host's own wanted, `showing`

@@ -25,7 +25,7 @@ const QUIET: Duration = Duration::from_millis(30);
 
 impl RequestHandlers {
     /// Codex answered: records what it made, and gives the answer for the host and what the thread is
-    /// to it; `None`: a fork is to be set split first.
+    /// to it; `None`: a fork is to be split first.
     pub(super) async fn settle(
         &self,
         request: &mut Request,

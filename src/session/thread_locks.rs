@@ -1,6 +1,6 @@
 //! One at a time: requests that read or change which loadout a thread has.
 //!
-//! The router keeps those split that name the thread by its id. One that names it
+//! The router keeps those apart that name the thread by its id. One that names it
 //! by its path comes past it, and a fork has its source's root before it is on
 //! record. So each such request has the thread to itself until what came of it is
 //! on record: it carries the lock, which ends with it.
