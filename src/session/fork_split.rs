@@ -1,4 +1,4 @@
-//! A fork that is to have another loadout than its source, set split from it before the host hears of
+//! A fork that is to have another loadout than its source, split from it before the host hears of
 //! it: Codex has made it with as little as can be, lets go of it, its session file is led to a root of
 //! its own, and Codex loads it with its loadout. What can't be split is deleted.
 
