@@ -33,10 +33,11 @@ pub(crate) fn carried() -> Carried {
     }
 }
 
-/// There is no home folder to put the state in.
-#[derive(Debug, thiserror::Error)]
-#[error("there is no home folder for the state\nhint: set {HOME_VARIABLE} to a folder")]
-pub(crate) struct NoHome;
+fn no_home() -> LoadoutError {
+    let message = "there is no home folder for the state";
+    LoadoutError::new(ErrorKind::StateUnavailable, message)
+        .with_hint(format!("Set {HOME_VARIABLE} to a folder."))
+}
 
 /// Where this program lay when it was first asked for: what is installed over it lies there, too.
 #[must_use]
@@ -49,12 +50,12 @@ pub(crate) fn this_program() -> &'static Path {
 /// `$CODEX_LOADOUT_HOME`, else `~/.codex-loadout`, as an absolute path: Codex keeps it.
 ///
 /// # Errors
-/// [`NoHome`] if neither is known.
-pub(crate) fn state_home() -> Result<PathBuf, NoHome> {
+/// `stateUnavailable` if neither is known.
+pub(crate) fn state_home() -> Result<PathBuf, LoadoutError> {
     let folder = variable(HOME_VARIABLE).or_else(|| Some(env::home_dir()?.join(".codex-loadout")));
     folder
         .and_then(|folder| std::path::absolute(folder).ok())
-        .ok_or(NoHome)
+        .ok_or_else(no_home)
 }
 
 /// Where a plugin of Claude's may keep data of its own: in the state folder, since Codex's own folder
@@ -62,7 +63,7 @@ pub(crate) fn state_home() -> Result<PathBuf, NoHome> {
 ///
 /// # Errors
 /// As [`state_home`].
-pub(crate) fn data_folder(plugin_id: &str) -> Result<PathBuf, NoHome> {
+pub(crate) fn data_folder(plugin_id: &str) -> Result<PathBuf, LoadoutError> {
     Ok(state_home()?.join("data").join(folder_name(plugin_id)))
 }
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
-use crate::connection::{UpstreamCommand, exit_code, host_stdio};
+use crate::connection::{CodexCommand, UpstreamCommand, exit_code, host_stdio};
 use crate::loadouts::{LaunchCarriers, Loadouts};
 use crate::profiles::LaunchLine;
-use crate::session::request_handlers::{CodexCommand, RequestHandlers};
+use crate::session::request_handlers::RequestHandlers;
 use crate::{paths, session};
 
 /// Stands between the host on stdio and Codex until Codex ends; the exit code is Codex's.

@@ -14,7 +14,7 @@ pub(super) fn run(codex: Option<PathBuf>, arguments: &[OsString]) -> Result<Exit
     use std::os::unix::process::CommandExt;
     let command = UpstreamCommand::find(codex)?;
     let error = command.blocking(arguments, Start::Exec).exec();
-    Err(command.not_runnable(error).into())
+    Err(command.not_runnable(&error).into())
 }
 
 /// Runs Codex and ends as it does.
@@ -24,6 +24,6 @@ pub(super) fn run(codex: Option<PathBuf>, arguments: &[OsString]) -> Result<Exit
     let status = command
         .blocking(arguments, Start::Spawn)
         .status()
-        .map_err(|error| command.not_runnable(error))?;
+        .map_err(|error| command.not_runnable(&error))?;
     Ok(ExitCode::from(crate::connection::exit_code(status)))
 }

@@ -143,7 +143,7 @@ fn version(arguments: &Version) -> Result<String> {
     let output = Command::new(&command.path)
         .arg("--version")
         .output()
-        .map_err(|error| command.not_runnable(error))?;
+        .map_err(|error| command.not_runnable(&error))?;
     let line = String::from_utf8_lossy(&output.stdout);
     let (line, path) = (line.trim(), command.path.display());
     if arguments.json {

@@ -40,12 +40,7 @@ impl BriefCodex {
             child,
             stdin,
             stdout,
-        } = command.start(arguments).map_err(|error| {
-            // Its sentence and its hint are lines of one text.
-            let text = error.to_string();
-            let (message, hint) = text.split_once("\nhint: ").unwrap_or((&text, ""));
-            LoadoutError::new(ErrorKind::UnsupportedUpstream, message).with_hint(hint)
-        })?;
+        } = command.start(arguments)?;
         let (writer, _) = write_frames(stdin);
         let rpc = Arc::new(RpcClient::new(OWN_IDS.to_owned(), writer.clone()));
         let said = Arc::<Mutex<Vec<Frame>>>::default();

@@ -5,6 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 
+use codex_loadout_protocol::{ErrorKind, LoadoutError};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
 use super::reentry::{self, Start};
@@ -12,27 +13,40 @@ use super::reentry::{self, Start};
 /// Names the Codex to run where no flag does.
 pub const CODEX_VARIABLE: &str = "CODEX_LOADOUT_CODEX";
 
-/// There is no Codex to run.
-#[derive(Debug, thiserror::Error)]
-pub enum UpstreamError {
-    /// Neither a flag, nor the variable, nor `PATH` leads to one.
-    #[error(
-        "no Codex was found: `codex` is not on PATH\nhint: install it with `npm install -g @openai/codex`, or name it with `--codex PATH` or {CODEX_VARIABLE}"
-    )]
-    NotFound,
-    /// What was named can't be run.
-    #[error("Codex at `{path}` can't be run: {source}\nhint: check the path given by {origin}")]
-    NotRunnable {
-        /// What was named.
-        path: PathBuf,
-        /// Where it was named.
-        origin: &'static str,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// What was named is a script that runs this program.
-    #[error("Codex at `{}` is a script that runs codex-loadout again\nhint: name the real Codex with `--codex PATH` or {CODEX_VARIABLE} in it, or let `codex-loadout shim DIR` write it", .0.display())]
-    Itself(PathBuf),
+/// There is no Codex to run, for this reason.
+fn no_codex(message: String, hint: String) -> LoadoutError {
+    LoadoutError::new(ErrorKind::UnsupportedUpstream, message).with_hint(hint)
+}
+
+fn not_found() -> LoadoutError {
+    no_codex(
+        "no Codex was found: `codex` is not on PATH".to_owned(),
+        format!(
+            "Install it with `npm install -g @openai/codex`, or name it with `--codex PATH` or {CODEX_VARIABLE}."
+        ),
+    )
+}
+
+/// What was named is a script that runs this program.
+fn itself(path: &Path) -> LoadoutError {
+    no_codex(
+        format!(
+            "Codex at `{}` is a script that runs codex-loadout again",
+            path.display()
+        ),
+        format!(
+            "Name the real Codex with `--codex PATH` or {CODEX_VARIABLE} in it, or let `codex-loadout shim DIR` write it."
+        ),
+    )
+}
+
+/// A Codex and its arguments.
+#[derive(Debug, Clone)]
+pub struct CodexCommand {
+    /// Which one.
+    pub command: UpstreamCommand,
+    /// `app-server` and what the host gave with it.
+    pub arguments: Vec<OsString>,
 }
 
 /// Which Codex to run.
@@ -50,19 +64,18 @@ impl UpstreamCommand {
     /// Decides which Codex to run: the flag, then `CODEX_LOADOUT_CODEX`, then `codex` on `PATH`.
     ///
     /// # Errors
-    /// [`UpstreamError::NotFound`] if nothing is named and `PATH` has none, [`UpstreamError::Itself`] if this program is
-    /// what it would run.
-    pub fn find(flag: Option<PathBuf>) -> Result<Self, UpstreamError> {
+    /// `unsupportedUpstream` if nothing is named and `PATH` has none, or if this program is what it would run.
+    pub fn find(flag: Option<PathBuf>) -> Result<Self, LoadoutError> {
         let of_variable = || std::env::var_os(CODEX_VARIABLE).filter(|path| !path.is_empty());
         let (path, origin) = match flag {
             Some(path) => (path, "--codex"),
             None => match of_variable() {
                 Some(path) => (path.into(), CODEX_VARIABLE),
-                None => (find_on_path().ok_or(UpstreamError::NotFound)?, "PATH"),
+                None => (find_on_path().ok_or_else(not_found)?, "PATH"),
             },
         };
         if reentry::is_what_became_of(&path) {
-            return Err(UpstreamError::Itself(path));
+            return Err(itself(&path));
         }
         Ok(Self {
             path,
@@ -110,19 +123,19 @@ impl UpstreamCommand {
     }
 
     /// Says why it could not be started.
-    pub fn not_runnable(&self, source: io::Error) -> UpstreamError {
-        UpstreamError::NotRunnable {
-            path: self.path.clone(),
-            origin: self.origin,
-            source,
-        }
+    #[must_use]
+    pub fn not_runnable(&self, source: &io::Error) -> LoadoutError {
+        no_codex(
+            format!("Codex at `{}` can't be run: {source}", self.path.display()),
+            format!("Check the path given by {}.", self.origin),
+        )
     }
 
     /// Starts it with pipes on stdin and stdout; its stderr is ours.
     ///
     /// # Errors
-    /// [`UpstreamError::NotRunnable`].
-    pub fn start(&self, arguments: &[OsString]) -> Result<Upstream, UpstreamError> {
+    /// `unsupportedUpstream` if it can't be started.
+    pub fn start(&self, arguments: &[OsString]) -> Result<Upstream, LoadoutError> {
         let mut command = self.command(arguments);
         command
             .stdin(Stdio::piped())
@@ -130,14 +143,14 @@ impl UpstreamCommand {
             .kill_on_drop(true);
         let mut child = command
             .spawn()
-            .map_err(|source| self.not_runnable(source))?;
+            .map_err(|source| self.not_runnable(&source))?;
         match (child.stdin.take(), child.stdout.take()) {
             (Some(stdin), Some(stdout)) => Ok(Upstream {
                 child,
                 stdin,
                 stdout,
             }),
-            _ => Err(self.not_runnable(io::Error::other("its pipes are missing"))),
+            _ => Err(self.not_runnable(&io::Error::other("its pipes are missing"))),
         }
     }
 }

@@ -12,7 +12,7 @@ mod rpc_client;
 mod stdio;
 
 pub use brief::BriefCodex;
-pub use child::{CODEX_VARIABLE, Upstream, UpstreamCommand, UpstreamError, exit_code};
+pub use child::{CODEX_VARIABLE, CodexCommand, Upstream, UpstreamCommand, exit_code};
 pub use frame_reader::FrameReader;
 pub use frame_writer::{FrameWriter, write_frames};
 pub use reentry::Start;

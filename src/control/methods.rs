@@ -12,9 +12,9 @@ use codex_loadout_protocol::method::{
     CAPABILITY_AUDIT_LIST, CAPABILITY_BINDING_DELETE, CAPABILITY_BINDING_LIST,
     CAPABILITY_BINDING_WRITE, CAPABILITY_LIST, CAPABILITY_PROFILE_DELETE, CAPABILITY_PROFILE_LIST,
     CAPABILITY_PROFILE_READ, CAPABILITY_PROFILE_WRITE, CAPABILITY_RESOLVE, Capability,
-    CapabilityListParams, Page, THREAD_CAPABILITY_LIST, THREAD_CAPABILITY_READ,
-    ThreadCapabilityListParams, ThreadCapabilityReadParams, ThreadCapabilityReadResult,
-    ThreadLoadout,
+    CapabilityListParams, Page, THREAD_CAPABILITY_LIST, THREAD_CAPABILITY_PROVE,
+    THREAD_CAPABILITY_READ, ThreadCapabilityListParams, ThreadCapabilityReadParams,
+    ThreadCapabilityReadResult, ThreadLoadout,
 };
 use codex_loadout_protocol::profile::{
     CapabilityProfileDeleteParams, CapabilityProfileListParams, CapabilityProfileReadParams,
@@ -32,8 +32,9 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::answer::wait_for_upstream;
+use super::proving::prove;
 use crate::catalog::CatalogCache;
-use crate::connection::{RpcClient, RpcError};
+use crate::connection::{CodexCommand, RpcClient, RpcError};
 use crate::loadouts::{AppliedConfigs, Chosen, LaunchCarriers, Loadouts, Recorded, catalog_for};
 use crate::messages::initialize::UpstreamInfo;
 use crate::profiles::Requested;
@@ -54,6 +55,8 @@ pub(crate) struct Context {
     pub upstream: watch::Receiver<Option<UpstreamInfo>>,
     /// What is said of all threads of this process.
     pub launch: Arc<LaunchCarriers>,
+    /// The Codex of the host, for another one of the same kind.
+    pub codex: CodexCommand,
     /// What the host calls itself, once it has said so.
     pub host: Arc<OnceLock<String>>,
 }
@@ -65,7 +68,7 @@ impl Context {
 }
 
 /// A relative folder is taken from the proxy's own.
-fn folder(cwd: Option<String>) -> Result<PathBuf, LoadoutError> {
+pub(super) fn folder(cwd: Option<String>) -> Result<PathBuf, LoadoutError> {
     let cwd = cwd.map_or_else(|| PathBuf::from("."), PathBuf::from);
     std::path::absolute(cwd).map_err(|error| invalid("cwd", &error.to_string()))
 }
@@ -123,6 +126,9 @@ fn register(module: &mut RpcModule<Context>) -> Result<(), RegisterMethodError> 
         delete_binding(parsed(&params)?, &context)
             .await
             .map_err(refused)
+    })?;
+    module.register_async_method(THREAD_CAPABILITY_PROVE, |params, context, _| async move {
+        prove(parsed(&params)?, &context).await.map_err(refused)
     })?;
     module.register_async_method(CAPABILITY_AUDIT_LIST, |params, context, _| async move {
         let wanted: CapabilityAuditListParams = parsed(&params)?;

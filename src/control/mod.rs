@@ -6,6 +6,7 @@
 
 mod answer;
 mod methods;
+mod proving;
 
 pub(crate) use answer::Control;
 pub(crate) use methods::Context;

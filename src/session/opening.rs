@@ -7,7 +7,7 @@ use codex_loadout_protocol::selection::FIELD;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 
 use super::rebind::{Change, Rebind, Then};
-use super::request_handlers::{Carried, CodexCommand, Pending, RequestHandlers};
+use super::request_handlers::{Carried, Pending, RequestHandlers};
 use crate::blocking::{self, READ_WITHIN};
 use crate::catalog::Catalog;
 use crate::loadouts::{
@@ -17,42 +17,13 @@ use crate::loadouts::{
 use crate::messages::initialize::UpstreamInfo;
 use crate::messages::thread;
 use crate::profiles::{Requested, in_request, take_out};
-use crate::proof::{Subject, prove};
 use crate::records::session_file::{self, SessionFileError};
 use crate::records::{Lineage, LoadoutRecord, ThreadRecord};
 use crate::resolver::RequestServers;
-use crate::router::{Prepared, internal_error};
-use crate::wire::{Frame, RawObject, replace_params, result_frame};
+use crate::router::Prepared;
+use crate::wire::{Frame, RawObject, replace_params};
 
 impl RequestHandlers {
-    /// `thread/capability/prove`: on another Codex, so that the host's hears nothing of it.
-    pub(super) async fn prove(&self, frame: &Frame) -> Result<Prepared, LoadoutError> {
-        let params = read_params(frame)?;
-        let cwd = cwd_of(&params);
-        let requested = in_request(&params)?;
-        let subject = match (params.get_string("threadId"), requested.selection()) {
-            (Some(thread), None) => Subject::Thread(thread, cwd),
-            (None, Some(_)) => {
-                let cwd = cwd.map_or_else(own_cwd, Ok)?;
-                let selected = self.selected(requested, &cwd).await?;
-                Subject::Selection(Box::new(selected.unwrap_or_default()), cwd)
-            }
-            _ => {
-                return Err(LoadoutError::new(
-                    ErrorKind::InvalidSelection,
-                    "either a thread or a selection is proven",
-                )
-                .with_hint("Send `threadId` or `capabilitySelection`, and not both.")
-                .with_items(vec![ErrorItem::named("threadId"), ErrorItem::named(FIELD)]));
-            }
-        };
-        let CodexCommand { command, arguments } = &self.codex;
-        let proof = prove(&self.loadouts, command, arguments, subject).await?;
-        let answer = result_frame(&frame.id(), &proof);
-        let failed = |_| internal_error(&frame.id());
-        Ok(Prepared::Reply(answer.unwrap_or_else(failed)))
-    }
-
     pub(super) async fn start(
         &self,
         carried: &mut Carried,

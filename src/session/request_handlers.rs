@@ -1,12 +1,10 @@
 //! What takes time for one claimed request: asking Codex, reading folders, writing records.
 
-use std::ffi::OsString;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
 use codex_loadout_protocol::LoadoutError;
 use codex_loadout_protocol::audit::AuditEvent;
-use codex_loadout_protocol::method::THREAD_CAPABILITY_PROVE;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
@@ -14,7 +12,7 @@ use super::fork_split::{ForkSplit, MadeFork};
 use super::rebind::Rebind;
 use super::thread_locks::{ThreadLock, ThreadLocks};
 use crate::catalog::CatalogCache;
-use crate::connection::{RpcClient, UpstreamCommand};
+use crate::connection::{CodexCommand, RpcClient};
 use crate::control::{Context, Control};
 use crate::crash_point::crash_point;
 use crate::loadouts::{AppliedConfig, AppliedConfigs, LaunchCarriers, Loadouts};
@@ -23,15 +21,6 @@ use crate::messages::thread;
 use crate::records::{Happening, LoadoutRecord, ThreadRecord};
 use crate::router::{self, Prepared, RequestKind};
 use crate::wire::{Frame, answer_frame};
-
-/// A Codex and its arguments.
-#[derive(Debug, Clone)]
-pub(crate) struct CodexCommand {
-    /// Which one.
-    pub command: UpstreamCommand,
-    /// `app-server` and what the host gave with it.
-    pub arguments: Vec<OsString>,
-}
 
 /// What a claimed request carries with it from one stage to the next, until it is answered.
 #[derive(Debug, Default)]
@@ -67,8 +56,6 @@ pub(crate) struct RequestHandlers {
     pub(super) catalogs: Arc<CatalogCache>,
     pub(super) upstream: watch::Sender<Option<UpstreamInfo>>,
     pub(super) control: Control,
-    /// The Codex this connection runs on, for another one of the same kind.
-    pub(super) codex: CodexCommand,
     /// What the loaded threads were told.
     pub(super) applied: Arc<AppliedConfigs>,
     pub(super) locks: ThreadLocks,
@@ -133,6 +120,7 @@ impl RequestHandlers {
             applied: applied.clone(),
             upstream: watching,
             launch: launch.clone(),
+            codex,
             host: host.clone(),
         });
         Self {
@@ -141,7 +129,6 @@ impl RequestHandlers {
             catalogs,
             upstream,
             control,
-            codex,
             applied,
             locks: ThreadLocks::default(),
             getting_ready: Mutex::default(),
@@ -184,9 +171,6 @@ impl RequestHandlers {
         let (frame, kind) = (request.frame.clone(), request.kind);
         let carried = &mut request.payload;
         let prepared = match kind {
-            RequestKind::Own if frame.method() == THREAD_CAPABILITY_PROVE => {
-                self.prove(&frame).await
-            }
             RequestKind::Own => return Prepared::Reply(self.control.answer(&frame).await),
             RequestKind::Start => self.start(carried, &frame).await,
             RequestKind::Resume => self.resume(carried, &frame).await,
