@@ -19,7 +19,7 @@ use super::arguments::{Doctor, Folder, List, Prove, Resolve, Show, Threads};
 use super::selection_file::read_selection;
 use super::table::columns;
 use crate::catalog::read_policy;
-use crate::connection::{BriefCodex, UpstreamCommand};
+use crate::connection::{BriefCodex, CodexCommand, UpstreamCommand};
 use crate::control::{self, Control};
 use crate::doctor::{self, Finding};
 use crate::loadouts::{LaunchCarriers, Loadouts};
@@ -276,8 +276,11 @@ async fn ask(folder: Folder, method: &str, mut params: Value) -> Result<Value> {
         params["cwd"] = json!(resolved(&cwd)?);
     }
     let loadouts = Arc::new(Loadouts::new(paths::state_home()?));
-    let command = UpstreamCommand::find(folder.codex)?;
-    let codex = BriefCodex::start(&command, &["app-server".into()]).await?;
+    let of_codex = CodexCommand {
+        command: UpstreamCommand::find(folder.codex)?,
+        arguments: vec!["app-server".into()],
+    };
+    let codex = BriefCodex::start(&of_codex.command, &of_codex.arguments).await?;
     let (_upstream, watching) = watch::channel(Some(codex.info().clone()));
     let rpc = codex.rpc().clone();
     let launch = LaunchCarriers::new(&LaunchLine::default(), &paths::carried())?;
@@ -288,6 +291,7 @@ async fn ask(folder: Folder, method: &str, mut params: Value) -> Result<Value> {
         applied: Arc::default(),
         upstream: watching,
         launch: Arc::new(launch),
+        codex: of_codex,
         host: Arc::default(),
     });
     let (member, json) = control.call(method, Some(&params.to_string())).await;

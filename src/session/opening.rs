@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use codex_loadout_protocol::audit::AuditEvent;
-use codex_loadout_protocol::selection::FIELD;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 
 use super::rebind::{Change, Rebind, Then};
