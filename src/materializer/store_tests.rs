@@ -200,3 +200,18 @@ proptest! {
         prop_assert_eq!(read_tree(&place, Limits::default()).unwrap(), tree);
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_tree_that_is_kept_again_and_again_is_read_once() {
+    let (_home, store) = store();
+    let tree = tree(&[("SKILL.md", "x")]);
+    let digest = tree.digest();
+    store.keep_tree(&tree, digest).unwrap();
+    store.keep_tree(&tree, digest).unwrap();
+    assert!(store.is_known_intact(&digest));
+    // Saying that it is used is no change to it.
+    store.keep_tree(&tree, digest).unwrap();
+    store.use_trees(std::iter::once(digest));
+    assert!(store.is_known_intact(&digest));
+}

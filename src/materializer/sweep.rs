@@ -21,7 +21,10 @@ use crate::paths::private_file;
 
 /// For how long a loadout may be published before a record or a root leads to it: a request waits half a minute
 /// for turns to end, and then for Codex.
-const GRACE: Duration = Duration::from_secs(15 * 60);
+const GRACE: Duration = Duration::from_secs(20 * 60);
+/// What was used this lately is not made younger: a new time is a change to those who watch a tree, and they would
+/// read all of it again.
+const YOUNG: Duration = Duration::from_secs(5 * 60);
 /// How long to wait for those who publish.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -74,6 +77,11 @@ impl Store {
 
     /// Says that something of the store is about to be used.
     pub(super) fn touch(place: &Path) {
+        let modified = place.metadata().and_then(|found| found.modified());
+        let age = modified.ok().and_then(|at| at.elapsed().ok());
+        if age.is_some_and(|age| age < YOUNG) {
+            return;
+        }
         let now = FileTimes::new().set_modified(SystemTime::now());
         let touched = File::open(place).and_then(|folder| folder.set_times(now));
         if let Err(error) = touched {
