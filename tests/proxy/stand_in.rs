@@ -127,7 +127,7 @@ async fn a_script_that_finds_itself_is_stopped_at_the_first_turn() {
                 told.contains("runs codex-loadout again"),
                 "{how}{arguments:?}: {told}"
             );
-            assert!(told.contains("hint: name the real Codex"), "{told}");
+            assert!(told.contains("hint: Name the real Codex"), "{told}");
             assert_eq!(output.status.code(), Some(1), "{arguments:?}");
             let runs = std::fs::read_to_string(&log).unwrap().lines().count();
             assert_eq!(runs, 2, "{how}{arguments:?}");
