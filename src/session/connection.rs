@@ -19,7 +19,7 @@ use crate::messages::{initialize, thread};
 use crate::router::{Effect, Host, Prepared, Rebound, Router, Settled, internal_error};
 use crate::wire::Frame;
 
-/// RequestHandlers that is done, on its way back to the router.
+/// Work that is done, on its way back to the router.
 enum Done {
     Prepared(Request, Prepared),
     Settled {
@@ -131,7 +131,7 @@ struct Session {
     codex: FrameWriter,
     handlers: Arc<RequestHandlers>,
     rpc: Arc<RpcClient>,
-    /// RequestHandlers under way. It is done right here, so that nothing has to be woken for it.
+    /// Work under way. It is done right here, so that nothing has to be woken for it.
     jobs: FuturesUnordered<BoxFuture<'static, Done>>,
     /// Requests that wait for something, and until when.
     waiting: FuturesUnordered<BoxFuture<'static, u64>>,
@@ -274,13 +274,8 @@ impl Session {
         let (handlers, span) = (self.handlers.clone(), span("settle", &request));
         let job = async move {
             match unless_it_panics(handlers.settle(&mut request, response).boxed()).await {
-                Some(Some((answer, settled))) => Done::Settled {
-                    request,
-                    answer,
-                    settled,
-                },
                 Some(None) => Done::Made(request),
-                None => settling_failed(request),
+                outcome => settled(request, outcome.flatten()),
             }
         };
         self.push(job.instrument(span));
@@ -289,14 +284,8 @@ impl Session {
     fn split(&self, mut request: Request) {
         let (handlers, span) = (self.handlers.clone(), span("split", &request));
         let job = async move {
-            match unless_it_panics(handlers.split_fork(&mut request).boxed()).await {
-                Some((answer, settled)) => Done::Settled {
-                    request,
-                    answer,
-                    settled,
-                },
-                None => settling_failed(request),
-            }
+            let outcome = unless_it_panics(handlers.split_fork(&mut request).boxed()).await;
+            settled(request, outcome)
         };
         self.push(job.instrument(span));
     }
@@ -353,12 +342,14 @@ fn failed(request: &Request) -> Prepared {
     Prepared::Reply(internal_error(&request.frame.id()))
 }
 
-/// The thread may have a loadout: it is taken for one that has.
-fn settling_failed(request: Request) -> Done {
+/// What is settled; `None` where that failed: the thread may have a loadout, and is taken for one that has.
+fn settled(request: Request, outcome: Option<(Bytes, Settled)>) -> Done {
+    let failed = || (internal_error(&request.frame.id()), Settled::Loadout);
+    let (answer, settled) = outcome.unwrap_or_else(failed);
     Done::Settled {
-        answer: internal_error(&request.frame.id()),
         request,
-        settled: Settled::Loadout,
+        answer,
+        settled,
     }
 }
 

@@ -1,7 +1,7 @@
 //! One host's connection from its first byte to Codex's exit: the loop that
 //! feeds the router and carries out its effects.
 //!
-//! The loop itself never waits for anything but the next event. RequestHandlers that takes
+//! The loop itself never waits for anything but the next event. Work that takes
 //! time ([`request_handlers`]) goes on beside it and comes back as an event.
 //!
 //! `opening` and `forks` are what a start, resume or fork becomes, `settling` what
