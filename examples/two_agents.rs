@@ -19,9 +19,6 @@ use anyhow::{Context, Result, ensure};
 use lab::{Client, Home, HomeBuilder, Model, Promise, Seen, Table};
 use serde_json::{Value, json};
 
-/// Where the user's profile lies.
-const PROFILE: &str = ".codex-loadout/profiles/review.toml";
-
 /// Who works, with what, and what their model is to see.
 struct Agent {
     name: &'static str,
@@ -233,12 +230,7 @@ async fn run(home: &Home, model: &Model, server: impl Fn() -> Command) -> Result
 /// gets, a profile says.
 #[expect(clippy::print_stdout, reason = "an example shows what it found")]
 fn run_unchanged_host(home: &Home, model: &Model, program: &Path) -> Result<Vec<String>> {
-    home.write(PROFILE, "skills = [\"repo-review\"]\n")?;
-    #[cfg(unix)]
-    std::fs::set_permissions(
-        home.path().join(".codex-loadout"),
-        std::os::unix::fs::PermissionsExt::from_mode(0o700),
-    )?;
+    home.add_profile("review", "skills = [\"repo-review\"]\n")?;
     let script = lab::npm_hosts()?.join("codex-sdk.mjs");
     let (project, program) = (home.project(), program.to_string_lossy());
     let arguments = [script.to_string_lossy(), program, project.to_string_lossy()];

@@ -149,6 +149,16 @@ pub struct Rule {
 }
 
 impl Rule {
+    /// One that no key belongs to: it is no binding.
+    #[must_use]
+    pub fn without_key(carrier: Carrier, selection: Option<CapabilitySelection>) -> Self {
+        Self {
+            carrier,
+            key: String::new(),
+            selection,
+        }
+    }
+
     /// For people: `project /work/shop`.
     #[must_use]
     pub fn title(&self) -> String {

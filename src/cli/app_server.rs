@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::Result;
 
@@ -17,7 +16,7 @@ pub(super) fn run(codex: Option<PathBuf>, line: LaunchLine) -> Result<ExitCode> 
     let command = UpstreamCommand::find(codex)?;
     let launch = LaunchCarriers::new(&line, &paths::carried())?;
     let arguments = line.arguments;
-    let loadouts = Arc::new(Loadouts::new(paths::state_home()?));
+    let loadouts = Loadouts::of_this_user()?;
     // One thread: waking another one would cost a frame more than all that is done with it. File work
     // that may take long goes to threads of its own.
     let runtime = tokio::runtime::Builder::new_current_thread()

@@ -10,10 +10,9 @@ use super::arguments::Audit;
 use super::table::columns;
 use super::verbs::pretty;
 use crate::loadouts::Loadouts;
-use crate::paths;
 
 pub(super) async fn audit(arguments: Audit) -> Result<String> {
-    let loadouts = Loadouts::new(paths::state_home()?);
+    let loadouts = Loadouts::of_this_user()?;
     let mut wanted = CapabilityAuditListParams {
         since: arguments.since,
         thread_id: arguments.thread,

@@ -39,7 +39,7 @@ pub(super) fn run(codex: Option<PathBuf>, line: LaunchLine) -> Result<ExitCode> 
     if found == Door::None {
         return hand_over::run(codex, &arguments);
     }
-    let loadouts = Arc::new(Loadouts::new(paths::state_home()?));
+    let loadouts = Loadouts::of_this_user()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

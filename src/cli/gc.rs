@@ -1,6 +1,5 @@
 //! `codex-loadout gc`.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -9,10 +8,9 @@ use super::arguments::Gc;
 use super::table::columns;
 use super::verbs::pretty;
 use crate::loadouts::{Collected, Loadouts};
-use crate::paths;
 
 pub(super) async fn gc(arguments: Gc) -> Result<String> {
-    let loadouts = Arc::new(Loadouts::new(paths::state_home()?));
+    let loadouts = Loadouts::of_this_user()?;
     let collected = loadouts
         .collect(arguments.audit_age, arguments.dry_run)
         .await?;

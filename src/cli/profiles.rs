@@ -1,7 +1,6 @@
 //! `profile`, `binding`, `trust`, `schema`.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::Result;
 use codex_loadout_protocol::binding::{BindingScope, CapabilityBinding};
@@ -15,19 +14,14 @@ use super::selection_file::read_stdin;
 use super::table::columns;
 use super::verbs::{pretty, resolved};
 use crate::loadouts::{Loadouts, read_selection};
-use crate::paths;
 use crate::profiles::folders;
-
-fn loadouts() -> Result<Arc<Loadouts>> {
-    Ok(Arc::new(Loadouts::new(paths::state_home()?)))
-}
 
 fn folder(place: &Place) -> Result<PathBuf> {
     resolved(place.cwd.as_deref().unwrap_or(Path::new(".")))
 }
 
 pub(super) async fn profile(verb: ProfileVerb) -> Result<String> {
-    let loadouts = loadouts()?;
+    let loadouts = Loadouts::of_this_user()?;
     match verb {
         ProfileVerb::List(arguments) => {
             let profiles = loadouts.profiles(&folder(&arguments.place)?).await?;
@@ -120,7 +114,7 @@ fn read_profile(arguments: ProfileWrite) -> Result<CapabilityProfileWriteParams>
 }
 
 pub(super) async fn binding(verb: BindingVerb) -> Result<String> {
-    let loadouts = loadouts()?;
+    let loadouts = Loadouts::of_this_user()?;
     let cwd = std::env::current_dir()?;
     match verb {
         BindingVerb::List(arguments) => {
@@ -177,7 +171,7 @@ fn scope_of(scope: ScopeOfBinding) -> (BindingScope, String) {
 pub(super) async fn trust(verb: TrustVerb) -> Result<String> {
     let TrustVerb::Project(arguments) = verb;
     let trusts = !arguments.remove;
-    let loadouts = loadouts()?;
+    let loadouts = Loadouts::of_this_user()?;
     let project = loadouts.trust_project(&arguments.folder, trusts).await?;
     let project = project.display().to_string();
     if arguments.output.json {

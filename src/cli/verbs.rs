@@ -104,7 +104,7 @@ fn told(rule: &Rule) -> String {
 /// The proof for people or programs, and whether it holds.
 pub(super) async fn prove(arguments: Prove) -> Result<(String, bool)> {
     let cwd = arguments.folder.cwd.as_deref().map(resolved).transpose()?;
-    let loadouts = Arc::new(Loadouts::new(paths::state_home()?));
+    let loadouts = Loadouts::of_this_user()?;
     let file = arguments.subject.as_deref().map(PathBuf::from);
     let is_file = |file: &PathBuf| file.as_os_str() == "-" || file.is_file();
     let selection = match (&file, arguments.subject) {
@@ -116,11 +116,7 @@ pub(super) async fn prove(arguments: Prove) -> Result<(String, bool)> {
         Err(thread) => Subject::Thread(thread, cwd),
         Ok(selection) => {
             let cwd = cwd.map_or_else(std::env::current_dir, Ok)?;
-            let rule = Rule {
-                carrier: Carrier::Field,
-                key: String::new(),
-                selection: Some(selection),
-            };
+            let rule = Rule::without_key(Carrier::Field, Some(selection));
             let selected = loadouts.select(rule, &cwd).await?.unwrap_or_default();
             Subject::Selection(Box::new(selected), cwd)
         }
@@ -231,7 +227,7 @@ pub(super) async fn threads(arguments: Threads) -> Result<String> {
         profile: arguments.profile,
         plugin: arguments.plugin,
     };
-    let threads = Loadouts::new(paths::state_home()?).threads(&wanted).await?;
+    let threads = Loadouts::of_this_user()?.threads(&wanted).await?;
     if arguments.output.json {
         return pretty(&Page::whole(threads));
     }
@@ -259,7 +255,7 @@ fn thread_row(thread: &ThreadLoadout) -> Vec<String> {
 }
 
 pub(super) async fn show(arguments: Show) -> Result<String> {
-    let loadouts = Loadouts::new(paths::state_home()?);
+    let loadouts = Loadouts::of_this_user()?;
     let recorded = loadouts
         .recorded(&arguments.thread, &paths::codex_home())
         .await?;
@@ -275,7 +271,7 @@ async fn ask(folder: Folder, method: &str, mut params: Value) -> Result<Value> {
     if let Some(cwd) = folder.cwd {
         params["cwd"] = json!(resolved(&cwd)?);
     }
-    let loadouts = Arc::new(Loadouts::new(paths::state_home()?));
+    let loadouts = Loadouts::of_this_user()?;
     let of_codex = CodexCommand {
         command: UpstreamCommand::find(folder.codex)?,
         arguments: vec!["app-server".into()],

@@ -189,11 +189,10 @@ async fn resolve(
 ) -> Result<CapabilityResolveResult, LoadoutError> {
     let of_field = params.capability_selection.as_deref().map(RawValue::get);
     let rule = match of_field {
-        Some(text) => Some(Rule {
-            carrier: Carrier::Field,
-            key: String::new(),
-            selection: Some(CapabilitySelection::from_json(text)?),
-        }),
+        Some(text) => Some(Rule::without_key(
+            Carrier::Field,
+            Some(CapabilitySelection::from_json(text)?),
+        )),
         None => None,
     };
     let requested = Requested {

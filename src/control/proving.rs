@@ -29,11 +29,10 @@ pub(super) async fn prove(
             Subject::Thread(thread, cwd)
         }
         (None, Some(text)) => {
-            let rule = Rule {
-                carrier: Carrier::Field,
-                key: String::new(),
-                selection: Some(CapabilitySelection::from_json(text.get())?),
-            };
+            let rule = Rule::without_key(
+                Carrier::Field,
+                Some(CapabilitySelection::from_json(text.get())?),
+            );
             let cwd = folder(params.cwd)?;
             let selected = context.loadouts.select(rule, &cwd).await?;
             Subject::Selection(Box::new(selected.unwrap_or_default()), cwd)

@@ -70,11 +70,7 @@ impl LaunchCarriers {
             (Carrier::Environment, of_environment),
         ] {
             if let Some(selection) = selection {
-                rules.push(Rule {
-                    carrier,
-                    key: String::new(),
-                    selection: Some(selection),
-                });
+                rules.push(Rule::without_key(carrier, Some(selection)));
             }
         }
         Ok(rules)

@@ -17,7 +17,7 @@ use crate::lowering::{
 };
 use crate::materializer::{RootId, Store, Verdict};
 use crate::messages::initialize::CodexVersion;
-use crate::paths::{check_private, private_folder};
+use crate::paths::{self, check_private, private_folder};
 use crate::records::{LoadoutRecord, Records, root_file};
 use crate::resolver::{self, Plan, RequestServers};
 
@@ -34,6 +34,14 @@ pub(crate) struct Loadouts {
 }
 
 impl Loadouts {
+    /// Those of whoever runs this program.
+    ///
+    /// # Errors
+    /// `stateUnavailable` if there is no home folder for the state.
+    pub(crate) fn of_this_user() -> Result<Arc<Self>, LoadoutError> {
+        Ok(Arc::new(Self::new(paths::state_home()?)))
+    }
+
     /// Those of a state folder. Nothing is opened or created yet.
     #[must_use]
     pub(crate) fn new(state_home: PathBuf) -> Self {

@@ -47,7 +47,7 @@ pub(crate) fn in_request(params: &RawObject<'_>) -> Result<Requested, LoadoutErr
             "null" => None,
             text => Some(CapabilitySelection::from_json(text)?),
         };
-        rules.push(rule(Carrier::Field, selection));
+        rules.push(Rule::without_key(Carrier::Field, selection));
     }
     // A config that is no object is Codex's affair.
     let config = RawObject::parse(params.get("config").unwrap_or_default(), "config");
@@ -69,17 +69,12 @@ pub(crate) fn in_request(params: &RawObject<'_>) -> Result<Requested, LoadoutErr
     }
     if let Some(value) = selection {
         let place = format!("config.{}", CONFIG_KEYS[0]);
-        rules.push(rule(Carrier::Config, from_value(value, &place)?));
+        rules.push(Rule::without_key(
+            Carrier::Config,
+            from_value(value, &place)?,
+        ));
     }
     Ok(Requested { rules, task })
-}
-
-fn rule(carrier: Carrier, selection: Option<CapabilitySelection>) -> Rule {
-    Rule {
-        carrier,
-        key: String::new(),
-        selection,
-    }
 }
 
 fn read_task(json: &str) -> Result<String, LoadoutError> {

@@ -78,11 +78,7 @@ mod tests {
             binding(BindingScope::Project, "/work/sho"),
             binding(BindingScope::Task, "42"),
         ];
-        let carried = |carrier| Rule {
-            carrier,
-            key: String::new(),
-            selection: None,
-        };
+        let carried = |carrier| Rule::without_key(carrier, None);
         let titles = |carried: Vec<Rule>, cwd: &str, host, task| {
             let cwd = Path::new(cwd);
             let decision = decide(carried, &bindings, Surroundings { cwd, host, task });

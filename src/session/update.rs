@@ -80,11 +80,7 @@ impl RequestHandlers {
                 (Change::Native { thread, place }, itself, None)
             }
             Some(selection) => {
-                let rule = Rule {
-                    carrier: Carrier::Field,
-                    key: String::new(),
-                    selection: Some(selection),
-                };
+                let rule = Rule::without_key(Carrier::Field, Some(selection));
                 let mut selected = self.loadouts.select(rule, &cwd).await?.unwrap_or_default();
                 selected.request_servers = own_servers(before.as_ref(), &RawObject::default())?;
                 let catalog = self.catalog_for(&selected, &upstream, &cwd).await?;

@@ -12,12 +12,7 @@ use crate::stage::{GITHUB_TOOLS, PROXY, Stage};
 async fn stage() -> Stage {
     let stage = Stage::standard().await;
     let text = "skills = [\"repo-review\"]\nplugins = [\"github@internal\"]\n";
-    stage
-        .home
-        .write(".codex-loadout/profiles/review.toml", text)
-        .unwrap();
-    let folder = stage.home.path().join(".codex-loadout");
-    std::fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    stage.home.add_profile("review", text).unwrap();
     stage
 }
 

@@ -8,17 +8,8 @@ use crate::stage::{PROXY, Stage};
 
 async fn stage() -> Stage {
     let stage = Stage::standard().await;
-    let path = ".codex-loadout/profiles/review.toml";
-    stage
-        .home
-        .write(path, "skills = [\"repo-review\"]\n")
-        .unwrap();
-    #[cfg(unix)]
-    std::fs::set_permissions(
-        stage.home.path().join(".codex-loadout"),
-        std::os::unix::fs::PermissionsExt::from_mode(0o700),
-    )
-    .unwrap();
+    let text = "skills = [\"repo-review\"]\n";
+    stage.home.add_profile("review", text).unwrap();
     stage
 }
 

@@ -327,16 +327,12 @@ async fn a_profile_of_an_administrator_is_not_replaced_and_its_base_counts_in_it
         "lab/admin-loadout/profiles/base.toml",
         "mcp_servers = [\"team-notes\"]\n",
     );
-    write(
-        ".codex-loadout/profiles/review.toml",
-        "skills = [\"planning\"]\n",
-    );
-    write(
-        ".codex-loadout/profiles/mine.toml",
+    let own = |name, text| home.add_profile(name, text).unwrap();
+    own("review", "skills = [\"planning\"]\n");
+    own(
+        "mine",
         "extends = [\"review\"]\nskills = [\"house-style\"]\n",
     );
-    let folder = home.path().join(".codex-loadout");
-    fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
     let mut command = managed.command(Path::new(PROXY), &["app-server"]);
     command.arg("--codex").arg(home.codex());
     let host = Client::spawn(command).unwrap();

@@ -10,10 +10,7 @@ use crate::stage::{GITHUB_TOOLS, NOTES_TOOLS, Stage, id_of, warnings};
 
 /// The user's profiles of these tests.
 fn with_profiles(stage: &Stage) {
-    let write = |name: &str, text: &str| {
-        let path = format!(".codex-loadout/profiles/{name}.toml");
-        stage.home.write(&path, text).unwrap();
-    };
+    let write = |name, text| stage.home.add_profile(name, text).unwrap();
     write("review", "skills = [\"repo-review\"]\n");
     write("plan", "skills = [\"planning\"]\nmcp_servers = []\n");
     write(
@@ -21,10 +18,6 @@ fn with_profiles(stage: &Stage) {
         "extends = [\"review\"]\nplugins = [\"github@internal\"]\n",
     );
     write("notes", "mcp_servers = [\"team-notes\"]\n");
-    // So that the state folder is the user's alone.
-    let folder = stage.home.path().join(".codex-loadout");
-    #[cfg(unix)]
-    std::fs::set_permissions(folder, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
 }
 
 fn review() -> Promise {

@@ -99,6 +99,21 @@ impl Home {
         write(&self.path.join(path), text.as_bytes())
     }
 
+    /// Writes a profile of the user's; the state folder is the user's alone.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn add_profile(&self, name: &str, text: &str) -> Result<()> {
+        self.write(&format!(".codex-loadout/profiles/{name}.toml"), text)?;
+        #[cfg(unix)]
+        fs::set_permissions(
+            self.path.join(".codex-loadout"),
+            std::os::unix::fs::PermissionsExt::from_mode(0o700),
+        )?;
+        Ok(())
+    }
+
     /// Adds a skill to a folder of skills, such as `.agents/skills`.
     ///
     /// # Errors
