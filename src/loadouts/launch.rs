@@ -50,6 +50,25 @@ pub(crate) struct Launch {
     pub binding: AppliedConfig,
 }
 
+/// A new loadout, snapshotted and lowered, without a root.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    record: LoadoutRecord,
+    lowered: Lowered,
+    /// What lies in the store.
+    loadout: Digest,
+}
+
+impl Draft {
+    /// Whether it is just the loadout that a thread has already.
+    #[must_use]
+    pub(crate) fn is_same(&self, record: &LoadoutRecord) -> bool {
+        self.record.receipt.digest == record.receipt.digest
+            && self.record.plan == record.plan
+            && self.record.selection == record.selection
+    }
+}
+
 /// What a thread that gets another loadout brings along.
 #[derive(Debug)]
 pub(crate) struct Inherited {
@@ -99,7 +118,11 @@ impl Loadouts {
         let mut params = take_out(read_params(request)?);
         check_environments(&params)?;
         crash_point("start: before publish");
-        let (mut record, lowered, _) = self.draft(selected, catalog, upstream).await?;
+        let Draft {
+            mut record,
+            lowered,
+            ..
+        } = self.draft(selected, catalog, upstream).await?;
         crash_point("start: after publish");
         // Refused before a root is made for it.
         let config = merged_config(&params, &lowered)?;
@@ -124,7 +147,11 @@ impl Loadouts {
     ) -> Result<Launch, LoadoutError> {
         let params = take_out(read_params(request)?);
         check_environments(&params)?;
-        let (mut record, lowered, _) = self.draft(selected, catalog, upstream).await?;
+        let Draft {
+            mut record,
+            lowered,
+            ..
+        } = self.draft(selected, catalog, upstream).await?;
         let config = merged_config(&params, &lowered)?;
         record.host_instructions = instructions_of_host(&params);
         if record
@@ -142,13 +169,16 @@ impl Loadouts {
         launch(request, params, Some(config), record, lowered)
     }
 
-    /// A new loadout, snapshotted and lowered, without a root.
-    async fn draft(
+    /// Snapshots and lowers a new loadout.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the selection.
+    pub(crate) async fn draft(
         self: &Arc<Self>,
         selected: Selected,
         catalog: &Catalog,
         upstream: &UpstreamInfo,
-    ) -> Result<(LoadoutRecord, Lowered, Digest), LoadoutError> {
+    ) -> Result<Draft, LoadoutError> {
         let Selected {
             expanded,
             rule,
@@ -175,7 +205,11 @@ impl Loadouts {
             cwd: catalog.cwd.clone(),
             recorded_at: unix_now(),
         };
-        Ok((record, lowered, loadout))
+        Ok(Draft {
+            record,
+            lowered,
+            loadout,
+        })
     }
 
     /// A loadout for a thread of our own, with a root that is to be discarded.
@@ -190,7 +224,9 @@ impl Loadouts {
     ) -> Result<(LoadoutRecord, Lowered, PathBuf), LoadoutError> {
         let (record, lowered) = match trial {
             Trial::Selection(selected) => {
-                let (record, lowered, _) = self.draft(*selected, catalog, upstream).await?;
+                let Draft {
+                    record, lowered, ..
+                } = self.draft(*selected, catalog, upstream).await?;
                 (record, lowered)
             }
             Trial::Recorded(mut record) => {
@@ -286,22 +322,6 @@ impl Loadouts {
         launch(request, params, config, record, lowered)
     }
 
-    /// Whether a selection comes to just the loadout that a thread has already.
-    ///
-    /// # Errors
-    /// As [`Self::start`].
-    pub(crate) async fn is_same(
-        self: &Arc<Self>,
-        record: &LoadoutRecord,
-        selected: &Selected,
-        catalog: &Catalog,
-        upstream: &UpstreamInfo,
-    ) -> Result<bool, LoadoutError> {
-        let (draft, ..) = self.draft(selected.clone(), catalog, upstream).await?;
-        let same_digest = draft.receipt.digest == record.receipt.digest;
-        Ok(same_digest && draft.plan == record.plan && draft.selection == record.selection)
-    }
-
     /// A resume or fork with another loadout than the recorded one.
     ///
     /// # Errors
@@ -309,41 +329,37 @@ impl Loadouts {
     pub(crate) async fn anew(
         self: &Arc<Self>,
         request: &Frame,
-        selected: Selected,
+        draft: Draft,
         inherited: Inherited,
-        catalog: &Catalog,
-        upstream: &UpstreamInfo,
     ) -> Result<(Launch, Digest), LoadoutError> {
         let params = take_out(read_params(request)?);
-        check_environments(&params)?;
         let checked = |lowered: &Lowered| merged_config(&params, lowered).map(|_| ());
         let inherited = Inherited {
             host_instructions: instructions_of_host(&params).or(inherited.host_instructions),
             ..inherited
         };
-        let (record, lowered, loadout) = self
-            .renew(selected, inherited, catalog, upstream, checked)
-            .await?;
+        let (record, lowered, loadout) = self.renew(draft, inherited, checked).await?;
         let config = merged_config(&params, &lowered)?;
         let launch = launch(request, params, Some(config), record, lowered)?;
         Ok((launch, loadout))
     }
 
-    /// Another loadout for a thread that is there, snapshotted; at the thread's own root, it does not
-    /// lie yet. `checked` is asked before a root is made for it.
+    /// Another loadout for a thread that is there; at the thread's own root, it does not lie yet. `checked` is asked
+    /// before a root is made for it.
     ///
     /// # Errors
-    /// Whatever is wrong with the selection, or not right for `checked`, and `unsupportedUpstream` if
-    /// there is no root for it.
+    /// What is not right for `checked`, and `unsupportedUpstream` if there is no root for it.
     pub(crate) async fn renew(
         self: &Arc<Self>,
-        selected: Selected,
+        draft: Draft,
         inherited: Inherited,
-        catalog: &Catalog,
-        upstream: &UpstreamInfo,
         checked: impl FnOnce(&Lowered) -> Result<(), LoadoutError>,
     ) -> Result<(LoadoutRecord, Lowered, Digest), LoadoutError> {
-        let (mut record, lowered, loadout) = self.draft(selected, catalog, upstream).await?;
+        let Draft {
+            mut record,
+            lowered,
+            loadout,
+        } = draft;
         let Inherited {
             place,
             host_instructions,

@@ -14,8 +14,8 @@ use super::fork_split::ForkSplit;
 use super::opening::{inherited, native, own_cwd, own_servers, source_thread, without_field};
 use super::request_handlers::{Carried, Pending, RequestHandlers};
 use crate::loadouts::{
-    AppliedConfig, Recorded, RootAssignment, Selected, cwd_of, is_prediction, read_params,
-    resumable_params,
+    AppliedConfig, Recorded, RootAssignment, Selected, check_environments, cwd_of, is_prediction,
+    read_params, resumable_params,
 };
 use crate::lowering::MergeMode;
 use crate::messages::initialize::UpstreamInfo;
@@ -112,16 +112,10 @@ impl RequestHandlers {
             return without_field(wanted.frame);
         };
         let catalog = self.catalog_for(&selected, upstream, &wanted.cwd).await?;
-        let (launch, _) = self
-            .loadouts
-            .anew(
-                wanted.frame,
-                selected,
-                inherited(record.as_ref(), RootAssignment::Nowhere),
-                &catalog,
-                upstream,
-            )
-            .await?;
+        check_environments(&wanted.params)?;
+        let draft = self.loadouts.draft(selected, &catalog, upstream).await?;
+        let inherited = inherited(record.as_ref(), RootAssignment::Nowhere);
+        let (launch, _) = self.loadouts.anew(wanted.frame, draft, inherited).await?;
         // It inherits nothing: the loadout is its own.
         let pending = Pending::Start(launch.record, launch.binding, AuditEvent::Fork);
         Ok(self.forward(carried, launch.request, pending))
@@ -144,16 +138,10 @@ impl RequestHandlers {
         let bare = |mode| self.loadouts.bare(wanted.frame, mode, &catalog, upstream);
         let (request, split) = match wanted.selected {
             Some(selected) => {
-                let (launch, _) = self
-                    .loadouts
-                    .anew(
-                        wanted.frame,
-                        selected,
-                        inherited(Some(&source), RootAssignment::New),
-                        &catalog,
-                        upstream,
-                    )
-                    .await?;
+                check_environments(&wanted.params)?;
+                let draft = self.loadouts.draft(selected, &catalog, upstream).await?;
+                let inherited = inherited(Some(&source), RootAssignment::New);
+                let (launch, _) = self.loadouts.anew(wanted.frame, draft, inherited).await?;
                 let request = bare(MergeMode::of(launch.record.plan.mode))?;
                 let split = ForkSplit {
                     source: source.thread_id.clone(),

@@ -10,8 +10,8 @@ use super::request_handlers::{Carried, Pending, RequestHandlers};
 use crate::blocking::{self, READ_WITHIN};
 use crate::catalog::Catalog;
 use crate::loadouts::{
-    AppliedConfig, Inherited, Recorded, RootAssignment, Selected, cwd_of, read_params,
-    request_servers,
+    AppliedConfig, Inherited, Recorded, RootAssignment, Selected, check_environments, cwd_of,
+    read_params, request_servers,
 };
 use crate::messages::initialize::UpstreamInfo;
 use crate::messages::thread;
@@ -117,11 +117,10 @@ impl RequestHandlers {
                 let mut selected = self.selected(requested, &cwd).await?.unwrap_or_default();
                 selected.request_servers = own_servers(before.as_ref(), &params)?;
                 let catalog = self.catalog_for(&selected, &upstream, &cwd).await?;
+                check_environments(&params)?;
+                let draft = self.loadouts.draft(selected, &catalog, &upstream).await?;
                 if let Some(record) = &before
-                    && self
-                        .loadouts
-                        .is_same(&record.loadout, &selected, &catalog, &upstream)
-                        .await?
+                    && draft.is_same(&record.loadout)
                 {
                     // Hosts that know no thread's state say the same each time.
                     let record = record.clone();
@@ -129,16 +128,8 @@ impl RequestHandlers {
                         .resume_recorded(carried, frame, record, &catalog, &upstream)
                         .await;
                 }
-                let (launch, loadout) = self
-                    .loadouts
-                    .anew(
-                        frame,
-                        selected,
-                        inherited(before.as_ref(), place.clone()),
-                        &catalog,
-                        &upstream,
-                    )
-                    .await?;
+                let inherited = inherited(before.as_ref(), place.clone());
+                let (launch, loadout) = self.loadouts.anew(frame, draft, inherited).await?;
                 let record = renewed(thread_id, before, launch.record);
                 let pending =
                     Pending::Resume(record.clone(), Some(launch.binding), AuditEvent::Update);

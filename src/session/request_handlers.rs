@@ -174,7 +174,7 @@ impl RequestHandlers {
             RequestKind::Own => return Prepared::Reply(self.control.answer(&frame).await),
             RequestKind::Start => self.start(carried, &frame).await,
             RequestKind::Resume => self.resume(carried, &frame).await,
-            RequestKind::Fork => self.fork(carried, &frame).await,
+            RequestKind::Fork => Box::pin(self.fork(carried, &frame)).await,
             RequestKind::Turn => self.before_turn(carried, &frame).await,
             RequestKind::ServersReload => self.before_servers_reload(carried, &frame).await,
             RequestKind::Update => self.update(carried, &frame).await,

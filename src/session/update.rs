@@ -84,16 +84,10 @@ impl RequestHandlers {
                 let mut selected = self.loadouts.select(rule, &cwd).await?.unwrap_or_default();
                 selected.request_servers = own_servers(before.as_ref(), &RawObject::default())?;
                 let catalog = self.catalog_for(&selected, &upstream, &cwd).await?;
-                let (loadout, lowered, digest) = self
-                    .loadouts
-                    .renew(
-                        selected,
-                        inherited(before.as_ref(), place.clone()),
-                        &catalog,
-                        &upstream,
-                        |_| Ok(()),
-                    )
-                    .await?;
+                let draft = self.loadouts.draft(selected, &catalog, &upstream).await?;
+                let inherited = inherited(before.as_ref(), place.clone());
+                let (loadout, lowered, digest) =
+                    self.loadouts.renew(draft, inherited, |_| Ok(())).await?;
                 let itself = told(&loadout, Some(lowered));
                 let receipt = Box::new(loadout.receipt.clone());
                 let record = Box::new(renewed(thread_id.clone(), before, loadout));
