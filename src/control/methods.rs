@@ -251,19 +251,19 @@ async fn read(
             }
         }
     };
-    let Some(binding) = context.applied.get(&params.thread_id) else {
+    let Some(applied) = context.applied.get(&params.thread_id) else {
         return Ok(read);
     };
     let catalog = context
         .catalogs
-        .get(&context.rpc, &upstream.codex_home, &binding.cwd)
+        .get(&context.rpc, &upstream.codex_home, &applied.cwd)
         .await?;
     let now = context
         .loadouts
-        .lowered_now(&binding.loadout, &catalog, &upstream)?;
-    read.stale = !binding.untold(&now.config).is_empty();
+        .lowered_now(&applied.loadout, &catalog, &upstream)?;
+    read.stale = !applied.untold(&now.config).is_empty();
     if let Some(receipt) = &mut read.capability_selection {
-        receipt.hooks = resolver::hooks(&binding.loadout.plan, &catalog);
+        receipt.hooks = resolver::hooks(&applied.loadout.plan, &catalog);
     }
     Ok(read)
 }

@@ -47,7 +47,7 @@ pub(crate) struct Launch {
     /// The loadout it carries.
     pub record: LoadoutRecord,
     /// What the thread is told when it is loaded.
-    pub binding: AppliedConfig,
+    pub applied: AppliedConfig,
 }
 
 /// A new loadout, snapshotted and lowered, without a root.
@@ -543,7 +543,7 @@ fn launch(
         record.host_instructions = Some(of_host);
     }
     let instructions = instructions(&record, &lowered);
-    let binding = binding(&params, &record, lowered);
+    let applied = applied(&params, &record, lowered);
     if let Some(config) = config {
         params.set("config", config);
         if let Some(instructions) = instructions {
@@ -553,7 +553,7 @@ fn launch(
     Ok(Launch {
         request: replace_params(request.bytes(), &params)?,
         record,
-        binding,
+        applied,
     })
 }
 
@@ -574,7 +574,7 @@ fn instructions_of_host(params: &RawObject<'_>) -> Option<String> {
     })
 }
 
-fn binding(params: &RawObject<'_>, record: &LoadoutRecord, lowered: Lowered) -> AppliedConfig {
+fn applied(params: &RawObject<'_>, record: &LoadoutRecord, lowered: Lowered) -> AppliedConfig {
     AppliedConfig {
         config: Some(lowered.config),
         host_params: resumable_params(params),

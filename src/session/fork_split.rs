@@ -28,7 +28,7 @@ pub(super) struct ForkSplit {
     /// Its loadout; `None`: it is native.
     pub(super) loadout: Option<LoadoutRecord>,
     /// What it is told when it is loaded again.
-    pub(super) binding: AppliedConfig,
+    pub(super) applied: AppliedConfig,
 }
 
 /// A fork that Codex has made, on its way to its own root.
@@ -112,7 +112,7 @@ impl RequestHandlers {
             source,
             root,
             loadout,
-            binding,
+            applied,
         } = split;
         let upstream = self.upstream().await?;
         crash_point("fork: before unload");
@@ -145,7 +145,7 @@ impl RequestHandlers {
         crash_point("fork: after record");
         let lowered = match &record {
             Some(record) => {
-                let catalog = self.catalog(&upstream, &binding.cwd).await?;
+                let catalog = self.catalog(&upstream, &applied.cwd).await?;
                 Some(
                     self.loadouts
                         .lowered_at_load(&record.loadout, &catalog, &upstream)?,
@@ -155,7 +155,7 @@ impl RequestHandlers {
         };
         let told = DesiredConfig {
             thread: thread.to_owned(),
-            binding,
+            applied,
             lowered,
             cause: None,
         };

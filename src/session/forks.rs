@@ -67,7 +67,7 @@ impl RequestHandlers {
                 let pending = Pending::Fork {
                     source,
                     loadout: launch.record,
-                    binding: launch.binding,
+                    applied: launch.applied,
                 };
                 Ok(self.forward(carried, launch.request, pending))
             }
@@ -117,7 +117,7 @@ impl RequestHandlers {
         let inherited = inherited(record.as_ref(), RootAssignment::Nowhere);
         let (launch, _) = self.loadouts.anew(wanted.frame, draft, inherited).await?;
         // It inherits nothing: the loadout is its own.
-        let pending = Pending::Start(launch.record, launch.binding, AuditEvent::Fork);
+        let pending = Pending::Start(launch.record, launch.applied, AuditEvent::Fork);
         Ok(self.forward(carried, launch.request, pending))
     }
 
@@ -147,7 +147,7 @@ impl RequestHandlers {
                     source: source.thread_id.clone(),
                     root: launch.record.root.clone().unwrap_or_default(),
                     loadout: Some(launch.record),
-                    binding: launch.binding,
+                    applied: launch.applied,
                 };
                 (request, split)
             }
@@ -157,7 +157,7 @@ impl RequestHandlers {
                     source: source.thread_id.clone(),
                     root: self.loadouts.new_empty_root(&upstream.codex_home).await?,
                     loadout: None,
-                    binding: AppliedConfig {
+                    applied: AppliedConfig {
                         host_params: resumable_params(&take_out(wanted.params)),
                         ..AppliedConfig::new(source.loadout.into(), cwd)
                     },

@@ -58,7 +58,7 @@ impl RequestHandlers {
         Ok(self.forward(
             carried,
             launch.request,
-            Pending::Start(launch.record, launch.binding, AuditEvent::Start),
+            Pending::Start(launch.record, launch.applied, AuditEvent::Start),
         ))
     }
 
@@ -132,7 +132,7 @@ impl RequestHandlers {
                 let (launch, loadout) = self.loadouts.anew(frame, draft, inherited).await?;
                 let record = renewed(thread_id, before, launch.record);
                 let pending =
-                    Pending::Resume(record.clone(), Some(launch.binding), AuditEvent::Update);
+                    Pending::Resume(record.clone(), Some(launch.applied), AuditEvent::Update);
                 let record = Box::new(record);
                 (
                     Change::To {
@@ -169,8 +169,8 @@ impl RequestHandlers {
             .loadouts
             .again(frame, thread, record.loadout, catalog, upstream)
             .await?;
-        let binding = self
-            .unless_loaded(thread, &launch.record, launch.binding, upstream)
+        let applied = self
+            .unless_loaded(thread, &launch.record, launch.applied, upstream)
             .await?;
         let record = ThreadRecord {
             loadout: launch.record,
@@ -179,7 +179,7 @@ impl RequestHandlers {
         Ok(self.forward(
             carried,
             launch.request,
-            Pending::Resume(record, binding, AuditEvent::Resume),
+            Pending::Resume(record, applied, AuditEvent::Resume),
         ))
     }
 
@@ -232,23 +232,23 @@ impl RequestHandlers {
         &self,
         thread_id: &str,
         loadout: &LoadoutRecord,
-        binding: AppliedConfig,
+        applied: AppliedConfig,
         upstream: &UpstreamInfo,
     ) -> Result<Option<AppliedConfig>, LoadoutError> {
         if !self.is_loaded(thread_id).await? {
             self.lead_to_root(thread_id, loadout, upstream).await?;
-            return Ok(Some(binding));
+            return Ok(Some(applied));
         }
         if self.applied.get(thread_id).is_some() {
             // Whether Codex moves it to this folder is heard later.
             self.applied.change(thread_id, |known| {
-                known.next_cwd = (known.cwd != binding.cwd).then(|| binding.cwd.clone());
+                known.next_cwd = (known.cwd != applied.cwd).then(|| applied.cwd.clone());
             });
             return Ok(None);
         }
         Ok(Some(AppliedConfig {
             config: None,
-            ..binding
+            ..applied
         }))
     }
 

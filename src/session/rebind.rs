@@ -89,7 +89,7 @@ impl Change {
 #[derive(Debug)]
 pub(super) struct DesiredConfig {
     pub(super) thread: String,
-    pub(super) binding: AppliedConfig,
+    pub(super) applied: AppliedConfig,
     /// `None`: nothing of ours.
     pub(super) lowered: Option<Lowered>,
     /// Why, where it keeps its loadout.
@@ -289,12 +289,12 @@ impl RequestHandlers {
             return;
         };
         load.remove(at);
-        let Some(binding) = self.applied.get(thread) else {
+        let Some(applied) = self.applied.get(thread) else {
             return;
         };
         let cause = "what was to be changed could not be".to_owned();
         match self
-            .desired_as_it_is(thread, Arc::unwrap_or_clone(binding), cause, upstream)
+            .desired_as_it_is(thread, Arc::unwrap_or_clone(applied), cause, upstream)
             .await
         {
             Ok(told) => load.insert(at, told),
@@ -306,17 +306,17 @@ impl RequestHandlers {
     pub(super) async fn desired_as_it_is(
         &self,
         thread: &str,
-        binding: AppliedConfig,
+        applied: AppliedConfig,
         cause: String,
         upstream: &UpstreamInfo,
     ) -> Result<DesiredConfig, LoadoutError> {
-        let catalog = self.catalog(upstream, &binding.cwd).await?;
+        let catalog = self.catalog(upstream, &applied.cwd).await?;
         let lowered = self
             .loadouts
-            .lowered_at_load(&binding.loadout, &catalog, upstream)?;
+            .lowered_at_load(&applied.loadout, &catalog, upstream)?;
         Ok(DesiredConfig {
             thread: thread.to_owned(),
-            binding,
+            applied,
             lowered: Some(lowered),
             cause: Some(cause),
         })

@@ -59,12 +59,12 @@ impl RequestHandlers {
             return Ok(family);
         }
         for child in self.applied.family(thread).into_iter().skip(1) {
-            if let Some(binding) = self.applied.get(&child)
+            if let Some(applied) = self.applied.get(&child)
                 && self.is_loaded(&child).await?
             {
                 let cause = format!("unloaded with {thread}");
                 let told = self
-                    .desired_as_it_is(&child, Arc::unwrap_or_clone(binding), cause, upstream)
+                    .desired_as_it_is(&child, Arc::unwrap_or_clone(applied), cause, upstream)
                     .await?;
                 family.load.push(told);
                 family.unload.push(child);
@@ -218,53 +218,53 @@ impl RequestHandlers {
     ) -> Result<(), LoadoutError> {
         let DesiredConfig {
             thread,
-            mut binding,
+            mut applied,
             lowered,
             cause,
         } = told;
         if let Some(now) = self.applied.get(&thread).map(Arc::unwrap_or_clone) {
             // Codex may have told more since the gates were closed.
-            binding.cwd = now.cwd;
-            binding.next_cwd = now.next_cwd;
-            binding.settings = now.settings;
-            binding.servers_reload = now.servers_reload;
+            applied.cwd = now.cwd;
+            applied.next_cwd = now.next_cwd;
+            applied.settings = now.settings;
+            applied.servers_reload = now.servers_reload;
         }
-        let of_host = binding.host_params.get("config").map(Value::to_string);
+        let of_host = applied.host_params.get("config").map(Value::to_string);
         let of_host = of_host.unwrap_or_default();
         let config = match &lowered {
             Some(lowered) => {
-                let healed = self.loadouts.bring_back(&binding.loadout).await?;
+                let healed = self.loadouts.bring_back(&applied.loadout).await?;
                 self.loadouts.note_healed(Some(&thread), &healed).await;
-                self.lead_to_root(&thread, &binding.loadout, upstream)
+                self.lead_to_root(&thread, &applied.loadout, upstream)
                     .await?;
                 merge_config(&of_host, lowered)?
             }
             None => of_host,
         };
-        let mut params = binding.host_params.clone();
+        let mut params = applied.host_params.clone();
         let said = match &lowered {
-            Some(lowered) => instructions(&binding.loadout, lowered),
+            Some(lowered) => instructions(&applied.loadout, lowered),
             None => None,
         };
-        if let Some(said) = said.or_else(|| binding.loadout.host_instructions.clone()) {
+        if let Some(said) = said.or_else(|| applied.loadout.host_instructions.clone()) {
             params.insert(INSTRUCTIONS.to_owned(), said.into());
         }
         params.insert("threadId".to_owned(), json!(thread));
-        params.insert("cwd".to_owned(), json!(binding.cwd));
+        params.insert("cwd".to_owned(), json!(applied.cwd));
         match serde_json::from_str(&config) {
             Ok(config) => params.insert("config".to_owned(), config),
             Err(_) => params.remove("config"),
         };
         if lowered.is_some() {
             // What Codex says of the thread while it loads it is said of this loadout.
-            binding.servers_heard = Some(BTreeSet::new());
-            self.applied.set(&thread, binding.clone());
+            applied.servers_heard = Some(BTreeSet::new());
+            self.applied.set(&thread, applied.clone());
         }
         if let Err(error) = self.resume_by_ourselves(params).await {
             self.applied.remove(&thread);
             return Err(error.into());
         }
-        if let Some(settings) = binding.settings.as_ref().and_then(Value::as_object) {
+        if let Some(settings) = applied.settings.as_ref().and_then(Value::as_object) {
             let settings = settings_to_send(&thread, settings);
             let _: Value = self.rpc.ask("thread/settings/update", &settings).await?;
         }
@@ -272,7 +272,7 @@ impl RequestHandlers {
         self.is_loaded(&thread).await?;
         tracing::debug!(thread, version = %upstream.version, "bound anew");
         if let Some(lowered) = lowered {
-            if binding.loadout.list_is_due {
+            if applied.loadout.list_is_due {
                 if let Some(list) = &lowered.skill_list {
                     self.show_list(&thread, list).await?;
                 }
@@ -282,7 +282,7 @@ impl RequestHandlers {
                     Ok::<(), LoadoutError>(records.change_thread(&thread, shown).await?)
                 };
                 match noted.await {
-                    Ok(()) => Arc::make_mut(&mut binding.loadout).list_is_due = false,
+                    Ok(()) => Arc::make_mut(&mut applied.loadout).list_is_due = false,
                     // The loadout is on record and in force: refusing it now would be untrue.
                     Err(error) => tracing::warn!(%error, thread, "its list is shown once more"),
                 }
@@ -290,20 +290,20 @@ impl RequestHandlers {
             if let Some(cause) = cause {
                 let happening = Happening::new(AuditEvent::Rebind, cause)
                     .to_thread(&thread)
-                    .with_digest(&binding.loadout.receipt.digest);
+                    .with_digest(&applied.loadout.receipt.digest);
                 self.loadouts.note(happening).await;
             }
             rebound
                 .notices
-                .push(Box::pin(self.notice_now(&thread, &binding)).await);
+                .push(Box::pin(self.notice_now(&thread, &applied)).await);
             rebound.bound.push(thread.clone());
-            binding.config = Some(lowered.config);
-            binding.checked = None;
+            applied.config = Some(lowered.config);
+            applied.checked = None;
             // What was reloaded meanwhile is looked for before the next turn.
             let now = self.applied.get(&thread);
-            binding.servers_reload = now.as_ref().is_some_and(|now| now.servers_reload);
-            binding.servers_heard = now.and_then(|now| now.servers_heard.clone());
-            self.applied.set(&thread, binding);
+            applied.servers_reload = now.as_ref().is_some_and(|now| now.servers_reload);
+            applied.servers_heard = now.and_then(|now| now.servers_heard.clone());
+            self.applied.set(&thread, applied);
         }
         Ok(())
     }

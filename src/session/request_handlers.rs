@@ -73,7 +73,7 @@ pub(crate) struct RequestHandlers {
 pub(super) enum Pending {
     /// A new thread with a loadout of its own, by a start or a fork.
     Start(LoadoutRecord, AppliedConfig, AuditEvent),
-    /// The same thread with its loadout or another one; no binding: it stays loaded, and as it was
+    /// The same thread with its loadout or another one; nothing applied: it stays loaded, and as it was
     /// told before.
     Resume(ThreadRecord, Option<AppliedConfig>, AuditEvent),
     /// The same thread without one.
@@ -82,7 +82,7 @@ pub(super) enum Pending {
     Fork {
         source: String,
         loadout: LoadoutRecord,
-        binding: AppliedConfig,
+        applied: AppliedConfig,
     },
     /// A new thread with another loadout than its source's, or none.
     ForkSplit(Box<ForkSplit>),
@@ -222,9 +222,9 @@ impl RequestHandlers {
     ) -> Prepared {
         crash_point("forward");
         let holds = pending.changes_loadout();
-        if let Pending::Resume(record, Some(binding), _) = &pending {
+        if let Pending::Resume(record, Some(applied), _) = &pending {
             // What Codex says of the thread while it loads it is said of this loadout.
-            self.applied.set(&record.thread_id, binding.clone());
+            self.applied.set(&record.thread_id, applied.clone());
         }
         carried.stage = Stage::Pending(Box::new(pending));
         Prepared::Forward {

@@ -34,17 +34,17 @@ impl RequestHandlers {
     /// Codex has told of a server of a thread with a loadout. Gives what the host is told about that.
     pub(crate) async fn server_status(&self, thread: &str, told: &Frame) -> Option<Bytes> {
         let Message { params } = serde_json::from_slice(told.bytes()).ok()?;
-        self.applied.change(thread, |binding| {
-            if let Some(heard) = &mut binding.servers_heard {
+        self.applied.change(thread, |applied| {
+            if let Some(heard) = &mut applied.servers_heard {
                 heard.insert(params.name.clone());
             }
         });
-        let binding = self.applied.get(thread)?;
-        let receipt = &binding.loadout.receipt;
+        let applied = self.applied.get(thread)?;
+        let receipt = &applied.loadout.receipt;
         let mut listed = receipt.mcp_servers.iter();
         let Some(server) = listed.find(|server| server.name == params.name) else {
             // What an administrator forces on it is under `managed`.
-            if binding.loadout.plan.host_servers != Scope::All && receipt.managed.is_empty() {
+            if applied.loadout.plan.host_servers != Scope::All && receipt.managed.is_empty() {
                 self.unload_with_stranger(thread, &params.name).await;
             }
             return None;
@@ -75,7 +75,7 @@ impl RequestHandlers {
         }
         let mut heard = None;
         self.applied
-            .change(thread, |binding| heard = binding.servers_heard.take());
+            .change(thread, |applied| heard = applied.servers_heard.take());
         let heard = heard?;
         let receipt = &self.applied.get(thread)?.loadout.receipt;
         let servers = receipt.mcp_servers.iter().map(|server| &server.name);
@@ -122,13 +122,13 @@ impl RequestHandlers {
     /// Puts a warning into the receipt in force.
     async fn warn(&self, thread: &str, warning: Warning) -> Option<Bytes> {
         let mut receipt = None;
-        self.applied.change(thread, |binding| {
-            if !binding.loadout.receipt.warnings.contains(&warning) {
-                Arc::make_mut(&mut binding.loadout)
+        self.applied.change(thread, |applied| {
+            if !applied.loadout.receipt.warnings.contains(&warning) {
+                Arc::make_mut(&mut applied.loadout)
                     .receipt
                     .warnings
                     .push(warning);
-                receipt = Some(binding.loadout.clone());
+                receipt = Some(applied.loadout.clone());
             }
         });
         let loadout = receipt?;
@@ -165,7 +165,7 @@ impl RequestHandlers {
             tracing::error!(%error, thread, "not unloaded");
         }
         // Should it live on, it is told everything anew before its next turn.
-        self.applied.change(thread, |binding| binding.config = None);
+        self.applied.change(thread, |applied| applied.config = None);
         self.note_refusal("an MCP server", Some(thread.to_owned()), &error)
             .await;
     }

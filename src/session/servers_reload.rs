@@ -26,17 +26,17 @@ impl RequestHandlers {
         let params: Value = serde_json::from_str(&params).unwrap_or_default();
         let written = servers_written(&params);
         let mut load = Vec::new();
-        for (thread, binding) in self.applied.all() {
-            let mut catalog = (*self.catalog(&upstream, &binding.cwd).await?).clone();
+        for (thread, applied) in self.applied.all() {
+            let mut catalog = (*self.catalog(&upstream, &applied.cwd).await?).clone();
             catalog.add_servers(&written);
-            let lowered = self.lowered_now(&binding, &catalog, &upstream).await?;
-            let news = binding.untold(&lowered.config);
+            let lowered = self.lowered_now(&applied, &catalog, &upstream).await?;
+            let news = applied.untold(&lowered.config);
             if !news.is_empty() {
-                held_against_policy(&binding.loadout.plan, &catalog, &lowered)?;
-                let cause = Some(cause_of(&binding, &news));
+                held_against_policy(&applied.loadout.plan, &catalog, &lowered)?;
+                let cause = Some(cause_of(&applied, &news));
                 load.push(DesiredConfig {
                     thread,
-                    binding: Arc::unwrap_or_clone(binding),
+                    applied: Arc::unwrap_or_clone(applied),
                     lowered: Some(lowered),
                     cause,
                 });
@@ -44,7 +44,7 @@ impl RequestHandlers {
         }
         // What comes in beside this request is looked for before the next turn.
         self.applied
-            .change_all(|binding| binding.servers_reload = true);
+            .change_all(|applied| applied.servers_reload = true);
         if load.is_empty() {
             return Ok(Prepared::Pass(frame.bytes().clone()));
         }

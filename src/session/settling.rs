@@ -85,7 +85,7 @@ impl RequestHandlers {
     ) -> Result<Option<ThreadRecord>, LoadoutError> {
         let records = self.loadouts.records().await?;
         match pending {
-            Pending::Start(mut loadout, binding, event) => {
+            Pending::Start(mut loadout, applied, event) => {
                 self.show_due_list(thread_id, &mut loadout).await?;
                 let record = ThreadRecord {
                     thread_id: thread_id.to_owned(),
@@ -99,25 +99,25 @@ impl RequestHandlers {
                 };
                 let cause = record.loadout.cause(method);
                 records.put_thread(&record, event, &cause).await?;
-                self.applied.set(thread_id, binding);
+                self.applied.set(thread_id, applied);
                 if record.loadout.root.is_some() {
                     self.prepare_for_the_next(&record.loadout);
                 }
                 Ok(Some(record))
             }
-            Pending::Resume(mut record, binding, event) => {
+            Pending::Resume(mut record, applied, event) => {
                 self.show_due_list(thread_id, &mut record.loadout).await?;
                 let cause = match event {
                     AuditEvent::Update => record.loadout.cause(thread::RESUME),
                     _ => thread::RESUME.to_owned(),
                 };
                 records.put_thread(&record, event, &cause).await?;
-                if let Some(mut binding) = binding {
+                if let Some(mut applied) = applied {
                     let now = self.applied.get(thread_id);
-                    binding.servers_heard = now.and_then(|now| now.servers_heard.clone());
-                    Arc::make_mut(&mut binding.loadout).list_is_due = false;
-                    binding.parent.clone_from(&spawned_by(&record));
-                    self.applied.set(thread_id, binding);
+                    applied.servers_heard = now.and_then(|now| now.servers_heard.clone());
+                    Arc::make_mut(&mut applied.loadout).list_is_due = false;
+                    applied.parent.clone_from(&spawned_by(&record));
+                    self.applied.set(thread_id, applied);
                 }
                 Ok(Some(record))
             }
@@ -130,14 +130,14 @@ impl RequestHandlers {
             Pending::Fork {
                 source,
                 mut loadout,
-                binding,
+                applied,
             } => {
                 self.show_due_list(thread_id, &mut loadout).await?;
                 let record = self
                     .loadouts
                     .inherit(thread_id, Lineage::Forked, &source, loadout)
                     .await?;
-                self.applied.set(thread_id, binding);
+                self.applied.set(thread_id, applied);
                 Ok(Some(record))
             }
             // Recorded when it has its root.
@@ -223,13 +223,13 @@ impl RequestHandlers {
 
 /// A spawned thread has its parent's config; what the host said of the parent, it did not say of the child.
 fn of_child(of_parent: AppliedConfig, parent: &str) -> AppliedConfig {
-    let mut binding = of_parent;
-    binding.host_params.retain(|field, _| field == "config");
-    binding.settings = None;
+    let mut applied = of_parent;
+    applied.host_params.retain(|field, _| field == "config");
+    applied.settings = None;
     // Codex may have told of its servers before it told of the thread.
-    binding.servers_heard = None;
-    binding.parent = Some(parent.to_owned());
-    binding
+    applied.servers_heard = None;
+    applied.parent = Some(parent.to_owned());
+    applied
 }
 
 fn spawned_by(record: &ThreadRecord) -> Option<String> {

@@ -29,15 +29,15 @@ impl RequestHandlers {
         let Some(thread) = params.get_string("threadId") else {
             return Ok(pass());
         };
-        let binding = self.applied.get(&thread);
-        if binding.is_some_and(|binding| binding.loadout.root.is_some()) {
+        let applied = self.applied.get(&thread);
+        if applied.is_some_and(|applied| applied.loadout.root.is_some()) {
             check_environments(&params)?;
         }
         let upstream = self.upstream().await?;
         let cwd = cwd_of(&params);
         if cwd.is_some() {
             self.applied
-                .change(&thread, |binding| binding.next_cwd.clone_from(&cwd));
+                .change(&thread, |applied| applied.next_cwd.clone_from(&cwd));
         }
         let stale = self
             .stale(&thread, Mentions::of(frame).as_ref(), &upstream)
@@ -66,37 +66,37 @@ impl RequestHandlers {
     ) -> Result<Vec<DesiredConfig>, LoadoutError> {
         let mut stale = Vec::new();
         for member in self.applied.family(thread) {
-            let Some(binding) = self.applied.get(&member) else {
+            let Some(applied) = self.applied.get(&member) else {
                 continue;
             };
-            let healed = self.loadouts.check_snapshots(&binding.loadout).await?;
+            let healed = self.loadouts.check_snapshots(&applied.loadout).await?;
             self.loadouts.note_healed(Some(&member), &healed).await;
-            let unchecked = binding.servers_reload || binding.loadout.plan.follows_user();
-            if binding.config.is_some() && mentions.is_none() && !unchecked {
+            let unchecked = applied.servers_reload || applied.loadout.plan.follows_user();
+            if applied.config.is_some() && mentions.is_none() && !unchecked {
                 continue;
             }
-            let catalog = self.catalog(upstream, &binding.cwd).await?;
+            let catalog = self.catalog(upstream, &applied.cwd).await?;
             let is_checked = |checked: &Arc<Catalog>| Arc::ptr_eq(checked, &catalog);
-            if binding.next_cwd.is_none() && binding.checked.as_ref().is_some_and(is_checked) {
+            if applied.next_cwd.is_none() && applied.checked.as_ref().is_some_and(is_checked) {
                 continue;
             }
-            let lowered = self.lowered_now(&binding, &catalog, upstream).await?;
-            let news = news(&binding, &lowered, &catalog, mentions);
+            let lowered = self.lowered_now(&applied, &catalog, upstream).await?;
+            let news = news(&applied, &lowered, &catalog, mentions);
             if news.is_empty() {
                 let told_all = |told| new_skill_rules(told, &lowered.config).is_empty();
-                let told_all = binding.config.as_ref().is_some_and(told_all);
-                self.applied.change(&member, |binding| {
-                    binding.servers_reload = false;
-                    binding.checked =
-                        Some(catalog).filter(|_| told_all && binding.next_cwd.is_none());
+                let told_all = applied.config.as_ref().is_some_and(told_all);
+                self.applied.change(&member, |applied| {
+                    applied.servers_reload = false;
+                    applied.checked =
+                        Some(catalog).filter(|_| told_all && applied.next_cwd.is_none());
                 });
                 continue;
             }
-            held_against_policy(&binding.loadout.plan, &catalog, &lowered)?;
-            let cause = cause_of(&binding, &news);
+            held_against_policy(&applied.loadout.plan, &catalog, &lowered)?;
+            let cause = cause_of(&applied, &news);
             stale.push(DesiredConfig {
                 thread: member,
-                binding: Arc::unwrap_or_clone(binding),
+                applied: Arc::unwrap_or_clone(applied),
                 lowered: Some(lowered),
                 cause: Some(cause),
             });
@@ -107,18 +107,18 @@ impl RequestHandlers {
     /// What a thread would be told now.
     pub(super) async fn lowered_now(
         &self,
-        binding: &AppliedConfig,
+        applied: &AppliedConfig,
         catalog: &Catalog,
         upstream: &UpstreamInfo,
     ) -> Result<Lowered, LoadoutError> {
         let mut lowered = self
             .loadouts
-            .lowered_now(&binding.loadout, catalog, upstream)?;
-        if let Some(next) = &binding.next_cwd {
+            .lowered_now(&applied.loadout, catalog, upstream)?;
+        if let Some(next) = &applied.next_cwd {
             let there = self.catalog(upstream, next).await?;
             let there = self
                 .loadouts
-                .lowered_now(&binding.loadout, &there, upstream)?;
+                .lowered_now(&applied.loadout, &there, upstream)?;
             lowered.and(there);
         }
         Ok(lowered)
@@ -130,7 +130,7 @@ impl RequestHandlers {
         let cwd = read_params(request).ok().and_then(|params| cwd_of(&params));
         if cwd.is_some() {
             self.applied
-                .change(thread, |binding| binding.next_cwd = cwd);
+                .change(thread, |applied| applied.next_cwd = cwd);
         }
     }
 
@@ -140,12 +140,12 @@ impl RequestHandlers {
             return;
         };
         let settings = message["params"]["threadSettings"].clone();
-        self.applied.change(thread, |binding| {
+        self.applied.change(thread, |applied| {
             if let Some(cwd) = settings["cwd"].as_str() {
-                binding.cwd = PathBuf::from(cwd);
-                binding.next_cwd = None;
+                applied.cwd = PathBuf::from(cwd);
+                applied.next_cwd = None;
             }
-            binding.settings = Some(settings);
+            applied.settings = Some(settings);
         });
     }
 }
@@ -153,13 +153,13 @@ impl RequestHandlers {
 /// What a thread was not told and has to be: all but skills, and of skills those that the request names. Codex
 /// lists none by itself, so no other one can be seen.
 fn news(
-    binding: &AppliedConfig,
+    applied: &AppliedConfig,
     now: &Lowered,
     catalog: &Catalog,
     mentions: Option<&Mentions>,
 ) -> Vec<String> {
-    let mut news = binding.untold(&now.config);
-    let (Some(told), Some(mentions)) = (&binding.config, mentions) else {
+    let mut news = applied.untold(&now.config);
+    let (Some(told), Some(mentions)) = (&applied.config, mentions) else {
         return news;
     };
     let skills = catalog.skills.iter().chain(&catalog.newcomers);
@@ -177,9 +177,9 @@ fn news(
 }
 
 /// Why a thread is told anew.
-pub(super) fn cause_of(binding: &AppliedConfig, news: &[String]) -> String {
+pub(super) fn cause_of(applied: &AppliedConfig, news: &[String]) -> String {
     let news = format!("new: {}", summary(news));
-    match &binding.next_cwd {
+    match &applied.next_cwd {
         Some(next) => format!("{news}; it may be moving to `{}`", next.display()),
         None => news,
     }

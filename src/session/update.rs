@@ -37,7 +37,7 @@ impl RequestHandlers {
             .await;
         let standing = self.standing(recorded, &thread_id, &upstream).await?;
         let cwd = match self.applied.get(&thread_id) {
-            Some(binding) => binding.cwd.clone(),
+            Some(applied) => applied.cwd.clone(),
             None => self.cwd_in_codex(&thread_id).await?,
         };
         if selection.is_none() && standing.is_native {
@@ -59,15 +59,15 @@ impl RequestHandlers {
         } = self.unloaded_with(&thread_id, &upstream).await?;
         let loaded = unload.contains(&thread_id);
         let told = |loadout: &LoadoutRecord, lowered| {
-            let binding = self.applied.get(&thread_id).map_or_else(
+            let applied = self.applied.get(&thread_id).map_or_else(
                 || AppliedConfig::new(loadout.clone().into(), cwd.clone()),
                 Arc::unwrap_or_clone,
             );
             DesiredConfig {
                 thread: thread_id.clone(),
-                binding: AppliedConfig {
+                applied: AppliedConfig {
                     loadout: loadout.clone().into(),
-                    ..binding
+                    ..applied
                 },
                 lowered,
                 cause: None,
