@@ -159,10 +159,9 @@ impl RequestHandlers {
             .with_hint("`codex-loadout doctor` shows what holds on this Codex.")
             .with_items(vec![ErrorItem::named(server)]);
         tracing::error!(%error, "the thread is unloaded");
-        let named = json!({ "threadId": thread });
-        let unloaded: Result<Value, RpcError> = self.rpc.ask("thread/unsubscribe", &named).await;
-        if let Err(error) = unloaded {
-            tracing::error!(%error, thread, "not unloaded");
+        match self.leave(thread).await {
+            Ok(subscribers) => self.tell_closed(&subscribers, thread),
+            Err(error) => tracing::error!(%error, thread, "not unloaded"),
         }
         // Should it live on, it is told everything anew before its next turn.
         self.applied.change(thread, |applied| applied.config = None);
