@@ -13,7 +13,7 @@ use tokio::process::Child;
 use tracing::{Instrument, Span};
 
 use super::request_handlers::{Carried, Request, RequestHandlers};
-use crate::connection::{FrameReader, FrameWriter, RpcClient, Upstream, write_frames};
+use crate::connection::{FrameReader, FrameWriter, RpcClient, Upstream, write_lines};
 use crate::loadouts::AppliedConfig;
 use crate::messages::{initialize, thread};
 use crate::router::{Effect, Host, Prepared, Rebound, Router, Settled, internal_error};
@@ -53,8 +53,8 @@ where
         stdin,
         stdout,
     } = upstream;
-    let (host, host_written) = write_frames(host_output);
-    let (codex, _) = write_frames(stdin);
+    let (host, host_written) = write_lines(host_output);
+    let (codex, _) = write_lines(stdin);
     let own_ids = format!("codex-loadout/{}/", uuid::Uuid::new_v4().simple());
     let rpc = Arc::new(RpcClient::new(own_ids.clone(), codex.clone()));
     let mut session = Session {
@@ -66,8 +66,8 @@ where
         jobs: FuturesUnordered::new(),
         waiting: FuturesUnordered::new(),
     };
-    let mut from_host = FrameReader::new(host_input);
-    let mut from_codex = FrameReader::new(stdout);
+    let mut from_host = FrameReader::lines(host_input);
+    let mut from_codex = FrameReader::lines(stdout);
     let mut host_open = true;
     let mut codex_open = true;
     let mut signals = Signals::new()?;
