@@ -5,8 +5,8 @@ use std::sync::Arc;
 use codex_loadout_protocol::{ErrorKind, LoadoutError, Receipt};
 
 use super::choice::Selected;
-use super::keeper::{Loadouts, unix_now};
 use super::root_assignment::RootAssignment;
+use super::state::{Loadouts, unix_now};
 use crate::bundle::Digest;
 use crate::catalog::Catalog;
 use crate::lowering::{Lowered, held_against_policy};

@@ -10,11 +10,11 @@ use serde_json::Value;
 use super::applied::AppliedConfig;
 use super::choice::Selected;
 use super::draft::{Draft, Inherited};
-use super::keeper::{Loadouts, blocking};
 use super::request_params::{
     INSTRUCTIONS, ROOTS, check_environments, instructions_of_host, is_prediction, merged_config,
     read_params, request_servers, resumable_params, roots_of_host,
 };
+use super::state::{Loadouts, blocking};
 use crate::bundle::Digest;
 use crate::catalog::Catalog;
 use crate::crash_point::crash_point;

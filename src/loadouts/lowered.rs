@@ -2,7 +2,7 @@
 
 use codex_loadout_protocol::LoadoutError;
 
-use super::keeper::Loadouts;
+use super::state::Loadouts;
 use crate::catalog::Catalog;
 use crate::lowering::{CodexFeatures, Files, Lowered, held_against_policy, lower};
 use crate::messages::initialize::UpstreamInfo;

@@ -7,8 +7,8 @@ use codex_loadout_protocol::method::{ThreadCapabilityListParams, ThreadLoadout};
 use codex_loadout_protocol::receipt::Warning;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError, Receipt};
 
-use super::keeper::{Loadouts, lost};
 use super::root_assignment::session_meta;
+use super::state::{Loadouts, lost};
 use crate::records::root_file::Purpose;
 use crate::records::{Lineage, LoadoutRecord, SelectionsError, ThreadRecord, root_file, rootless};
 

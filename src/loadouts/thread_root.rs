@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use codex_loadout_protocol::LoadoutError;
 
-use super::keeper::{Loadouts, blocking, parse_root};
 use super::root_pool;
+use super::state::{Loadouts, blocking, parse_root};
 use crate::bundle::Digest;
 use crate::records::{LoadoutRecord, root_file};
 

@@ -7,7 +7,7 @@ use codex_loadout_protocol::LoadoutError;
 
 use super::choice::Selected;
 use super::draft::Draft;
-use super::keeper::{Loadouts, blocking};
+use super::state::{Loadouts, blocking};
 use crate::catalog::Catalog;
 use crate::lowering::{Lowered, held_against_policy};
 use crate::messages::initialize::UpstreamInfo;
