@@ -5,6 +5,7 @@ mod arguments;
 mod ask;
 mod audit;
 mod binding;
+mod codex_line;
 mod convert;
 mod doctor;
 mod doors;
@@ -12,6 +13,8 @@ mod exec;
 mod gc;
 mod hand_over;
 mod invocation;
+#[cfg(test)]
+mod invocation_tests;
 mod list;
 mod options;
 mod print;

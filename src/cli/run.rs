@@ -8,7 +8,8 @@ use clap::Parser;
 use codex_loadout_protocol::LoadoutError;
 
 use super::arguments::{Arguments, Verb};
-use super::invocation::{self, Invocation, VALUE_OPTIONS};
+use super::codex_line::VALUE_OPTIONS;
+use super::invocation::{self, Invocation};
 use super::terminal::{print, say_error};
 use super::{
     app_server, audit, binding, convert, doctor, exec, gc, list, profile, prove, resolve, schema,
