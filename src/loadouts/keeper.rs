@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::digests::{self, Digests};
 use super::root_pool::{self, RootPool};
+use super::tools::ToolsSeen;
 use crate::bundle::Digest;
 use crate::catalog::Catalog;
 use crate::lowering::{
@@ -30,6 +31,7 @@ pub(crate) struct Loadouts {
     /// When anything of it was last used.
     used_at: StdMutex<Instant>,
     digests: Digests,
+    tools_seen: ToolsSeen,
     pub(super) root_pool: RootPool,
 }
 
@@ -51,6 +53,7 @@ impl Loadouts {
             records: Mutex::default(),
             used_at: StdMutex::new(Instant::now()),
             digests: Digests::default(),
+            tools_seen: ToolsSeen::default(),
             root_pool: RootPool::default(),
         }
     }
@@ -143,7 +146,8 @@ impl Loadouts {
         catalog: &Catalog,
         version: CodexVersion,
     ) -> Result<Receipt, LoadoutError> {
-        let mut plan = resolver::resolve(selection, catalog)?;
+        let beside = RequestServers::new();
+        let mut plan = resolver::resolve_knowing(selection, catalog, &beside, &self.tools_seen)?;
         // A plan that this Codex has no levers for is refused here as it would be at a start.
         let lowered = lower(&plan, catalog, CodexFeatures::of(version), Files::default())?;
         let managed = held_against_policy(&plan, catalog, &lowered)?;
@@ -197,7 +201,7 @@ impl Loadouts {
         catalog: &Catalog,
         request: &RequestServers,
     ) -> Result<(Plan, Digest), LoadoutError> {
-        let mut plan = resolver::resolve_beside(selection, catalog, request)?;
+        let mut plan = resolver::resolve_knowing(selection, catalog, request, &self.tools_seen)?;
         if let Some(store) = self.store.get()
             && let Some(_publishing) = store.try_publish()
             && self.digests.fill_known(&mut plan, Some(store))
@@ -336,6 +340,12 @@ impl Loadouts {
         });
         // What could not be removed was said.
         let _ = removed.await;
+    }
+
+    /// The tools that MCP servers have.
+    #[must_use]
+    pub(crate) fn tools_seen(&self) -> &ToolsSeen {
+        &self.tools_seen
     }
 
     /// The state folder.

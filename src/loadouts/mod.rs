@@ -17,6 +17,7 @@ mod recorded_list;
 mod recovery;
 mod root_assignment;
 mod root_pool;
+mod tools;
 mod user_bindings;
 
 pub(crate) use applied::{AppliedConfig, AppliedConfigs};

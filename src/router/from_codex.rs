@@ -53,8 +53,10 @@ impl<P: Default, A> Router<'_, P, A> {
             return;
         }
         let host = &mut *self.host;
-        let is_expected =
-            host.initialize.is_some() || !host.forwarded.is_empty() || !host.beginning.is_empty();
+        let is_expected = host.initialize.is_some()
+            || !host.forwarded.is_empty()
+            || !host.beginning.is_empty()
+            || !host.listing.is_empty();
         if !is_expected {
             self.effects.push(Effect::ToHost(frame.into_bytes()));
             return;
@@ -72,6 +74,9 @@ impl<P: Default, A> Router<'_, P, A> {
             if let Some(info) = initialize::upstream_info(&frame) {
                 self.effects.push(Effect::Connected(info));
             }
+        } else if let Some(thread) = host.listing.remove(&id) {
+            let answer = frame.clone();
+            self.effects.push(Effect::ServersListed { thread, answer });
         } else if let Some(mut request) = host.forwarded.remove(&id) {
             request.answered = thread::named_in_result(&frame);
             if let (Some(thread), true) = (&request.answered, request.kind.makes_a_thread()) {

@@ -41,6 +41,8 @@ pub(crate) struct Host<P> {
     pub(super) under_way: HashMap<Id, usize>,
     /// Requests that begin a turn and that Codex has not answered yet, with their thread.
     pub(super) beginning: HashMap<Id, String>,
+    /// Its questions for servers that Codex has not answered yet, with their thread.
+    pub(super) listing: HashMap<Id, Option<String>>,
 }
 
 impl<P> Host<P> {
@@ -64,6 +66,7 @@ impl<P> Host<P> {
             forwarded: HashMap::new(),
             under_way: HashMap::new(),
             beginning: HashMap::new(),
+            listing: HashMap::new(),
         }
     }
 

@@ -239,6 +239,9 @@ impl Session {
                     |handlers| async move { Done::Noticed(handlers.server_status(&thread, &frame).await) },
                     || Done::Noticed(None),
                 ),
+                Effect::ServersListed { thread, answer } => {
+                    self.handlers.servers_listed(thread, answer);
+                }
                 Effect::TurnEnded { thread } => self.work_on(
                     |handlers| async move { Done::Noticed(handlers.missing_servers(&thread).await) },
                     || Done::Noticed(None),

@@ -66,6 +66,8 @@ pub(crate) struct RequestHandlers {
     pub(super) host: Arc<OnceLock<String>>,
     /// Whether Codex was asked for its experimental API: a thread's root takes it.
     pub(super) experimental: OnceLock<bool>,
+    /// What Codex has told the host of servers lately, with the thread that it was asked for.
+    pub(super) listed: Mutex<Vec<(Option<String>, Frame)>>,
 }
 
 /// What is made durable when Codex has said yes, and what the thread was told.
@@ -135,6 +137,7 @@ impl RequestHandlers {
             launch,
             host,
             experimental: OnceLock::new(),
+            listed: Mutex::default(),
         }
     }
 
