@@ -56,6 +56,7 @@ impl<P: Default, A> Router<'_, P, A> {
         let is_expected = host.initialize.is_some()
             || !host.forwarded.is_empty()
             || !host.beginning.is_empty()
+            || !host.listing.is_empty()
             || host.outlives.is_some();
         if !is_expected {
             self.push(Effect::ToHost(frame.into_bytes()));
@@ -80,6 +81,9 @@ impl<P: Default, A> Router<'_, P, A> {
             if let Some(info) = initialize::upstream_info(&frame) {
                 self.push(Effect::Connected(info));
             }
+        } else if let Some(thread) = host.listing.remove(&id) {
+            let answer = frame.clone();
+            self.push(Effect::ServersListed { thread, answer });
         } else if let Some(mut request) = host.forwarded.remove(&id) {
             request.answered = thread::named_in_result(&frame);
             if let (Some(thread), true) = (&request.answered, request.kind.makes_a_thread()) {

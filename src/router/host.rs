@@ -46,6 +46,8 @@ pub(crate) struct Host<P> {
     pub(super) under_way: HashMap<Id, usize>,
     /// Requests that begin a turn and that Codex has not answered yet, with their thread.
     pub(super) beginning: HashMap<Id, String>,
+    /// Its questions for servers that Codex has not answered yet, with their thread.
+    pub(super) listing: HashMap<Id, Option<String>>,
     /// What is kept so that it can be told when Codex ends and it goes on; `None` where it ends with Codex.
     pub(super) outlives: Option<Outlives>,
 }
@@ -156,6 +158,7 @@ impl<P> Host<P> {
             forwarded: HashMap::new(),
             under_way: HashMap::new(),
             beginning: HashMap::new(),
+            listing: HashMap::new(),
             outlives: None,
         }
     }

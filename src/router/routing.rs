@@ -13,12 +13,14 @@ use super::refusals::{
 };
 use super::request::{Request, RequestKind};
 use crate::messages::thread::{self, Presence};
-use crate::messages::{catalog, experimental, initialize};
+use crate::messages::{catalog, experimental, initialize, servers};
 use crate::threads::{Muted, Waiting};
 use crate::wire::{Frame, FrameKind, is_read_by_codex};
 
 /// What Codex says of new threads waits this long for the answer to a request that makes one.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
+/// Questions for servers whose answers are looked at.
+const LISTED_AT_ONCE: usize = 64;
 
 impl<P: Default, A> Router<'_, P, A> {
     /// Whether nothing of the host's still has to go to Codex.
@@ -128,6 +130,10 @@ impl<P: Default, A> Router<'_, P, A> {
                 }
                 if catalog::is_changed_by(other) {
                     self.push(Effect::CatalogMayHaveChanged);
+                }
+                if other == servers::LIST && self.host.listing.len() < LISTED_AT_ONCE {
+                    let thread = thread::named_in_params(&frame);
+                    self.host.listing.insert(frame.id(), thread);
                 }
                 self.is_to_be_answered(&frame);
                 self.push(Effect::ToUpstream(frame.into_bytes()));

@@ -236,6 +236,9 @@ impl Session {
             Effect::SettingsAsked { thread, frame } => {
                 session.handlers.settings_asked(&thread, &frame);
             }
+            Effect::ServersListed { thread, answer } => {
+                session.handlers.servers_listed(thread, answer);
+            }
             Effect::Settings { thread, frame } => session.handlers.settings_of(&thread, &frame),
             Effect::CatalogMayHaveChanged => session.handlers.catalog_may_have_changed(),
             Effect::Late { number, after } => {

@@ -105,6 +105,7 @@ pub(super) fn job(handlers: &Arc<RequestHandlers>, effect: Effect<Carried>) -> O
         | Effect::ToUpstream(_)
         | Effect::Late { .. }
         | Effect::SettingsAsked { .. }
+        | Effect::ServersListed { .. }
         | Effect::Settings { .. }
         | Effect::Answered { .. }
         | Effect::CatalogMayHaveChanged => return None,

@@ -10,7 +10,7 @@
 //! `opening` and `forks` are what a start, resume or fork becomes, `settling` what
 //! is made durable of its answer, `fork_split` how a fork gets another loadout. `turns`
 //! is the check before a turn, `servers_reload` that before servers come in, `server_status` what is made of those
-//! that Codex starts, `rebind`
+//! that Codex starts, `server_tools` what is known of their tools, `rebind`
 //! and `reload` what follows where one fails, `update` the host's own wanted, `showing`
 //! how a thread is shown another list of skills.
 
@@ -27,6 +27,7 @@ mod rebind;
 mod reload;
 pub(crate) mod request_handlers;
 mod server_status;
+mod server_tools;
 mod servers_reload;
 mod settling;
 mod showing;

@@ -1,6 +1,6 @@
 //! What takes time for one claimed request: asking Codex, reading folders, writing records.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use bytes::Bytes;
 use codex_loadout_protocol::LoadoutError;
@@ -84,6 +84,8 @@ pub(crate) struct RequestHandlers {
     pub(super) host: Arc<OnceLock<String>>,
     /// Whether Codex was asked for its experimental API: a thread's root takes it.
     pub(super) experimental: OnceLock<bool>,
+    /// What Codex has told the host of servers lately, with the thread that it was asked for.
+    pub(super) listed: Mutex<Vec<(Option<String>, Frame)>>,
 }
 
 /// What is made durable when Codex has said yes, and what the thread was told.
@@ -153,6 +155,7 @@ impl RequestHandlers {
             launch,
             host,
             experimental: OnceLock::new(),
+            listed: Mutex::default(),
         }
     }
 

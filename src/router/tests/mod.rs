@@ -208,6 +208,12 @@ impl Script {
             Effect::Late { number, after } => format!("late {number} after {} s", after.as_secs()),
             Effect::SettingsAsked { thread, .. } => format!("settings asked for {thread}"),
             Effect::ServerStatus { thread, .. } => format!("server status of {thread}"),
+            Effect::ServersListed { thread, .. } => {
+                format!(
+                    "servers of {} listed",
+                    thread.as_deref().unwrap_or("all threads")
+                )
+            }
             Effect::TurnEnded { thread } => format!("turn of {thread} ended"),
             Effect::Settings { thread, .. } => format!("settings of {thread}"),
             Effect::Forget { thread } => format!("forget {thread}"),
