@@ -7,6 +7,7 @@ use serde_json::json;
 #[must_use]
 pub fn codex_started_again() -> Bytes {
     let message = "Codex ended unexpectedly and was started again: its threads are no longer loaded, and come back when they are resumed.";
-    let warning = json!({ "method": "warning", "params": { "threadId": null, "message": message } });
+    let warning =
+        json!({ "method": "warning", "params": { "threadId": null, "message": message } });
     Bytes::from(warning.to_string())
 }

@@ -20,7 +20,8 @@ impl<P> Host<P> {
     pub(super) fn has_answer(&mut self, id: &Id, answer: &Frame) {
         let Some(Outlives {
             unanswered, open, ..
-        }) = &mut self.outlives else {
+        }) = &mut self.outlives
+        else {
             return;
         };
         if unanswered.remove(id) == Some(true) {
@@ -34,7 +35,8 @@ impl<P: Default, A> Router<'_, P, A> {
     pub(super) fn is_to_be_answered(&mut self, request: &Frame) {
         let Some(Outlives {
             unanswered, open, ..
-        }) = &mut self.host.outlives else {
+        }) = &mut self.host.outlives
+        else {
             return;
         };
         let method = request.method();

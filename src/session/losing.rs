@@ -49,7 +49,10 @@ impl Session {
                 self.next().await;
             }
         };
-        if tokio::time::timeout(WORKED_ON_WITHIN, worked_on).await.is_err() {
+        if tokio::time::timeout(WORKED_ON_WITHIN, worked_on)
+            .await
+            .is_err()
+        {
             tracing::warn!("work for a Codex that has ended goes on");
         }
         for host in self.ids() {

@@ -42,4 +42,4 @@ mod update;
 pub(crate) use connection::run;
 pub(crate) use host_session::Door;
 pub(crate) use process::CodexProcess;
-pub(crate) use serving::{Upstreams, serve};
+pub(crate) use serving::{OnSignal, Upstreams, serve};

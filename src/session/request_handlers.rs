@@ -175,12 +175,12 @@ impl RequestHandlers {
     pub(super) async fn greet(&self, greeting: &Greeting) -> Result<(), RpcError> {
         self.introduced(&greeting.by_host);
         let sent = serde_json::from_slice::<Value>(&greeting.sent).unwrap_or_default();
-        let answer: initialize::Answer =
-            self.rpc.ask(initialize::METHOD, &sent["params"]).await?;
+        let answer: initialize::Answer = self.rpc.ask(initialize::METHOD, &sent["params"]).await?;
         if let Some(info) = answer.info() {
             self.connected(info);
         }
-        self.rpc.say(Bytes::from_static(b"{\"method\":\"initialized\"}"));
+        self.rpc
+            .say(Bytes::from_static(b"{\"method\":\"initialized\"}"));
         Ok(())
     }
 

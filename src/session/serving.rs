@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use codex_loadout_protocol::LoadoutError;
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
@@ -45,6 +45,15 @@ pub(crate) enum Upstreams {
     },
 }
 
+/// Where a signal goes that asks this program to end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum OnSignal {
+    /// To Codex: it ends in its own way, and everything else after it.
+    EndCodex,
+    /// To the process with this id, which decides.
+    Forward(Option<u32>),
+}
+
 /// Serves hosts until Codex has ended for good, a signal ended it, or `until` is over.
 ///
 /// # Errors
@@ -53,6 +62,7 @@ pub(crate) async fn serve(
     process: Arc<CodexProcess>,
     upstreams: Upstreams,
     doors: mpsc::Receiver<Door>,
+    on_signal: OnSignal,
     until: BoxFuture<'static, ()>,
 ) -> Result<Option<ExitStatus>, anyhow::Error> {
     let serving = Serving {
@@ -64,7 +74,7 @@ pub(crate) async fn serve(
         orphaned: FuturesUnordered::new(),
         ends: VecDeque::new(),
     };
-    serving.run(until).await
+    serving.run(on_signal, until).await
 }
 
 struct Serving {
@@ -81,7 +91,11 @@ struct Serving {
 }
 
 impl Serving {
-    async fn run(mut self, mut until: BoxFuture<'static, ()>) -> Result<Option<ExitStatus>, anyhow::Error> {
+    async fn run(
+        mut self,
+        on_signal: OnSignal,
+        mut until: BoxFuture<'static, ()>,
+    ) -> Result<Option<ExitStatus>, anyhow::Error> {
         let mut signals = Signals::new()?;
         let mut is_ending = false;
         loop {
@@ -96,14 +110,14 @@ impl Serving {
                         return self.finish(Some(status)).await;
                     }
                 }
-                signal = signals.next() => {
-                    let Upstreams::Own(codex) = &self.upstreams else {
-                        return self.finish(None).await;
-                    };
-                    // Codex ends in its own way, and everything else after it.
-                    is_ending = true;
-                    forward(codex.child.id(), signal);
-                }
+                signal = signals.next() => match (on_signal, &self.upstreams) {
+                    (OnSignal::Forward(process), _) => forward(process, signal),
+                    (OnSignal::EndCodex, Upstreams::Own(codex)) => {
+                        is_ending = true;
+                        forward(codex.child.id(), signal);
+                    }
+                    (OnSignal::EndCodex, Upstreams::Running { .. }) => return self.finish(None).await,
+                },
                 () = &mut until, if !is_ending => {
                     let Upstreams::Own(codex) = &mut self.upstreams else {
                         return self.finish(None).await;
@@ -142,9 +156,15 @@ impl Serving {
             },
             Err(error) => {
                 tracing::warn!(%error, host = host.0, "no connection to Codex");
-                // Where Codex has just ended, those that it had go on with the next one; others are let go of.
-                if let Some(door) = self.arriving.remove(&host) {
-                    door.writer.close();
+                if let Upstreams::Own(codex) = &mut self.upstreams
+                    && !matches!(codex.child.try_wait(), Ok(None))
+                {
+                    // It goes on with the next one.
+                    return;
+                }
+                match self.arriving.remove(&host) {
+                    Some(door) => door.writer.close(),
+                    None => self.session.end(host),
                 }
                 return;
             }
@@ -175,6 +195,7 @@ impl Serving {
             return Ok(false);
         }
         self.orphaned.clear();
+        self.connecting.clear();
         self.session.lose_codex().await;
         if let Some(doubled) = self.ends.len().checked_sub(2) {
             tokio::time::sleep(AGAIN_AFTER * (1 << doubled)).await;
@@ -194,7 +215,10 @@ impl Serving {
     }
 
     /// Everything ends: what hosts are still to be told is written.
-    async fn finish(mut self, status: Option<ExitStatus>) -> Result<Option<ExitStatus>, anyhow::Error> {
+    async fn finish(
+        mut self,
+        status: Option<ExitStatus>,
+    ) -> Result<Option<ExitStatus>, anyhow::Error> {
         if status.is_some() {
             self.session.lose_codex().await;
         }
