@@ -6,6 +6,8 @@
 mod address;
 mod brief;
 mod child;
+#[cfg(unix)]
+mod codex_server;
 mod frame_reader;
 mod frame_writer;
 mod http_door;
@@ -22,6 +24,8 @@ mod web_socket_auth;
 pub use address::{AddressError, ListenAddress, UpstreamAddress, control_socket};
 pub use brief::BriefCodex;
 pub use child::{CODEX_VARIABLE, CodexCommand, Upstream, UpstreamCommand, exit_code};
+#[cfg(unix)]
+pub use codex_server::CodexServer;
 pub use frame_reader::FrameReader;
 pub use frame_writer::{FrameWriter, write_lines};
 pub use http_door::{Page, Pages};
