@@ -42,50 +42,58 @@ pub(super) struct HttpDoor {
 impl HttpDoor {
     /// The answer. With 101 the connection becomes a WebSocket.
     pub(super) fn answer<B>(&self, request: &Request<B>) -> Page {
-        let mut answer = self.checked(request).unwrap_or_else(|refusal| refusal);
+        let mut answer = self.unmarked(request);
         let version = HeaderValue::from_static(env!("CARGO_PKG_VERSION"));
         answer.headers_mut().insert(MARK, version);
         answer
     }
 
-    fn checked<B>(&self, request: &Request<B>) -> Result<Page, Page> {
+    fn unmarked<B>(&self, request: &Request<B>) -> Page {
         let headers = request.headers();
         if headers.contains_key(ORIGIN) {
             // A page in a browser must not reach what listens on this machine.
-            return Err(empty(StatusCode::FORBIDDEN));
+            return empty(StatusCode::FORBIDDEN);
         }
         let path = request.uri().path();
         if matches!(path, "/readyz" | "/healthz") {
-            return Err(read_only(request.method(), empty(StatusCode::OK)));
+            return read_only(request.method(), empty(StatusCode::OK));
         }
         if let Some(page) = self.pages.as_ref().and_then(|pages| pages(path)) {
-            return Err(read_only(request.method(), page));
+            return read_only(request.method(), page);
         }
         if request.method() != Method::GET {
             let words = "Request method must be `GET`";
-            return Err(text(StatusCode::METHOD_NOT_ALLOWED, words));
+            return text(StatusCode::METHOD_NOT_ALLOWED, words);
         }
-        let key = web_socket_key(headers).map_err(|words| text(StatusCode::BAD_REQUEST, words))?;
+        let key = match web_socket_key(headers) {
+            Ok(key) => key,
+            Err(words) => return text(StatusCode::BAD_REQUEST, words),
+        };
         if request.version() < Version::HTTP_11 {
             let words = "WebSocket request couldn't be upgraded since no upgrade state was present";
-            return Err(text(StatusCode::UPGRADE_REQUIRED, words));
+            return text(StatusCode::UPGRADE_REQUIRED, words);
         }
-        if let Some(auth) = &self.auth {
-            let shown = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
-            auth.check(shown)
-                .map_err(|words| text(StatusCode::UNAUTHORIZED, words))?;
+        let shown = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
+        let refused = self.auth.as_ref().and_then(|auth| auth.check(shown).err());
+        match refused {
+            Some(words) => text(StatusCode::UNAUTHORIZED, words),
+            None => self.upgrade(key),
         }
-        let accept = HeaderValue::try_from(derive_accept_key(key.as_bytes()))
-            .map_err(|_| empty(StatusCode::INTERNAL_SERVER_ERROR))?;
+    }
+
+    fn upgrade(&self, key: &HeaderValue) -> Page {
+        let Ok(accept) = HeaderValue::try_from(derive_accept_key(key.as_bytes())) else {
+            return empty(StatusCode::INTERNAL_SERVER_ERROR);
+        };
         let mut answer = empty(StatusCode::SWITCHING_PROTOCOLS);
-        let said = answer.headers_mut();
-        said.insert(CONNECTION, HeaderValue::from_static("upgrade"));
-        said.insert(UPGRADE, HeaderValue::from_static("websocket"));
-        said.insert(SEC_WEBSOCKET_ACCEPT, accept);
+        let headers = answer.headers_mut();
+        headers.insert(CONNECTION, HeaderValue::from_static("upgrade"));
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
         if self.is_unix {
-            said.insert(LONGEST_FRAME.0, LONGEST_FRAME.1);
+            headers.insert(LONGEST_FRAME.0, LONGEST_FRAME.1);
         }
-        Ok(answer)
+        answer
     }
 }
 

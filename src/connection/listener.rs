@@ -330,7 +330,8 @@ where
     }))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::connection::{UpstreamAddress, connect, is_codex_loadout};
