@@ -63,6 +63,8 @@ pub(super) enum Door {
     ExecResume(ExecLine),
     /// To the terminal interface: options of Codex's config, and the folder that is named.
     Interactive(Vec<OsString>, Option<PathBuf>),
+    /// To a Codex that listens at this socket, or at its usual one.
+    Proxy(Option<PathBuf>),
     /// To threads that are started there, which can't be given a loadout; the verb, for people.
     New(&'static str),
     /// To one thread: the verb, and the thread's id or name where the line has it.
@@ -187,7 +189,7 @@ pub(super) fn door(arguments: &[OsString]) -> Door {
             let tool = rest.iter().find(|word| !is_option(word));
             match tool.and_then(|tool| tool.to_str()) {
                 Some("daemon") => Door::New("`codex app-server daemon`"),
-                Some("proxy") => Door::New("`codex app-server proxy`"),
+                Some("proxy") => Door::Proxy(socket(rest)),
                 _ => Door::None,
             }
         }
@@ -199,6 +201,16 @@ pub(super) fn door(arguments: &[OsString]) -> Door {
         Some(verb) if NO_THREADS.contains(&verb) => Door::None,
         _ => interactive(arguments),
     }
+}
+
+/// What `--sock` names.
+fn socket(words: &[OsString]) -> Option<PathBuf> {
+    let mut apart = words.iter().skip_while(|word| *word != "--sock").skip(1);
+    let joined = |word: &OsString| Some(word.to_str()?.strip_prefix("--sock=")?.into());
+    apart
+        .next()
+        .map(PathBuf::from)
+        .or_else(|| words.iter().find_map(joined))
 }
 
 fn text(word: &OsString) -> String {
@@ -293,10 +305,9 @@ mod tests {
                 "app-server daemon start",
                 Door::New("`codex app-server daemon`"),
             ),
-            (
-                "app-server proxy --sock x",
-                Door::New("`codex app-server proxy`"),
-            ),
+            ("app-server proxy --sock x", Door::Proxy(Some("x".into()))),
+            ("app-server proxy", Door::Proxy(None)),
+            ("app-server proxy --sock=/y", Door::Proxy(Some("/y".into()))),
             ("", Door::Interactive(vec![], None)),
             (
                 "-c a=b -C /p mend the tests",

@@ -20,8 +20,9 @@ use super::doors::{Door, ExecLine, door};
 use super::hand_over;
 use super::interactive;
 use super::options::resolved;
+use super::socket_proxy;
 use crate::catalog::CatalogCache;
-use crate::connection::{BriefCodex, UpstreamCommand};
+use crate::connection::{BriefCodex, UpstreamCommand, control_socket};
 use crate::loadouts::{
     Launch, LaunchCarriers, Loadouts, Recorded, Selected, catalog_for, read_params,
 };
@@ -60,6 +61,18 @@ pub(super) fn run(codex: Option<PathBuf>, line: LaunchLine) -> Result<ExitCode> 
         runtime.shutdown_background();
         return Ok(code);
     }
+    if let Door::Proxy(socket) = &found {
+        let socket = socket
+            .clone()
+            .unwrap_or_else(|| control_socket(&paths::codex_home()));
+        let run = socket_proxy::run(command, &socket, loadouts.clone(), launch);
+        if let Some(code) = runtime.block_on(run)? {
+            loadouts.empty_root_pool();
+            runtime.shutdown_background();
+            return Ok(code);
+        }
+        return hand_over::run(codex, &arguments);
+    }
     let with_loadout = runtime.block_on(there.line(&found))?;
     loadouts.empty_root_pool();
     loadouts.hand_over()?;
@@ -77,7 +90,7 @@ impl Doors<'_> {
     /// The line that Codex is to run in the place of this one. `None`: this one.
     async fn line(&self, door: &Door) -> Result<Option<Vec<OsString>>> {
         match door {
-            Door::None | Door::Interactive(..) => Ok(None),
+            Door::None | Door::Interactive(..) | Door::Proxy(_) => Ok(None),
             Door::New(verb) => match self.chosen(Path::new(".")).await? {
                 Some(selected) => Err(no_way(verb, &selected).into()),
                 None => Ok(None),
