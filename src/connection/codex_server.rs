@@ -10,6 +10,7 @@ use std::time::Duration;
 use codex_loadout_protocol::{ErrorKind, LoadoutError};
 use tokio::process::{Child, Command};
 
+use super::address::UpstreamAddress;
 use super::child::CodexCommand;
 use super::socket_file;
 use super::upstream_socket::{Connection, connect_unix};
@@ -91,6 +92,12 @@ impl CodexServer {
             _ends_with_us: ends_with_us,
             _folder: folder,
         })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> UpstreamAddress {
+        UpstreamAddress::Unix(Some(self.socket.clone()))
     }
 
     /// Opens a connection of its own for a host.

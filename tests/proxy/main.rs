@@ -26,6 +26,7 @@ mod gemini;
 mod goals;
 mod hooks;
 mod hosts;
+mod hosts_table;
 mod independence;
 mod launch_line;
 mod limits;
