@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use super::codex_line::{VALUE_OPTIONS, first_word};
+use super::daemon;
 
 /// Verbs that come to no thread (Codex 0.169). Any word that is no verb is a prompt.
 const NO_THREADS: [&str; 22] = [
@@ -63,6 +64,8 @@ pub(super) enum Door {
     ExecResume(ExecLine),
     /// To the terminal interface: options of Codex's config, and the folder that is named.
     Interactive(Vec<OsString>, Option<PathBuf>),
+    /// To the daemon: the verb, and options of Codex's config.
+    Daemon(String, Vec<OsString>),
     /// To a Codex that listens at this socket, or at its usual one.
     Proxy(Option<PathBuf>),
     /// To threads that are started there, which can't be given a loadout; the verb, for people.
@@ -188,7 +191,7 @@ pub(super) fn door(arguments: &[OsString]) -> Door {
         Some("app-server") => {
             let tool = rest.iter().find(|word| !is_option(word));
             match tool.and_then(|tool| tool.to_str()) {
-                Some("daemon") => Door::New("`codex app-server daemon`"),
+                Some("daemon") => daemon_verb(arguments, rest),
                 Some("proxy") => Door::Proxy(socket(rest)),
                 _ => Door::None,
             }
@@ -200,6 +203,16 @@ pub(super) fn door(arguments: &[OsString]) -> Door {
         Some("remote-control") => Door::New("`codex remote-control`"),
         Some(verb) if NO_THREADS.contains(&verb) => Door::None,
         _ => interactive(arguments),
+    }
+}
+
+/// What the daemon is to do; what it does with remote control is for a Codex without us.
+fn daemon_verb(arguments: &[OsString], rest: &[OsString]) -> Door {
+    let mut words = rest.iter().filter(|word| !is_option(word)).skip(1);
+    let verb = words.find_map(|word| word.to_str().filter(|word| daemon::is_ours(Some(word))));
+    match verb {
+        Some(verb) => Door::Daemon(verb.to_owned(), config_options(arguments.iter())),
+        None => Door::New("`codex app-server daemon`"),
     }
 }
 
@@ -303,6 +316,14 @@ mod tests {
             ("app-server generate-ts --out x", Door::None),
             (
                 "app-server daemon start",
+                Door::Daemon("start".to_owned(), vec![]),
+            ),
+            (
+                "app-server -c a=b daemon -c c=d restart",
+                Door::Daemon("restart".to_owned(), words("-c a=b -c c=d")),
+            ),
+            (
+                "app-server daemon enable-remote-control",
                 Door::New("`codex app-server daemon`"),
             ),
             ("app-server proxy --sock x", Door::Proxy(Some("x".into()))),
