@@ -23,6 +23,7 @@ mod root_pool;
 mod snapshots;
 mod state;
 mod thread_root;
+mod tools;
 mod trial;
 mod user_bindings;
 

@@ -10,7 +10,7 @@ use crate::lowering::{
     CodexFeatures, Files, held_against_policy, large_list, lower, skill_list, untested,
 };
 use crate::messages::initialize::CodexVersion;
-use crate::resolver::{self, Plan};
+use crate::resolver::{self, Plan, RequestServers};
 
 impl Loadouts {
     /// What a start would give, without keeping anything.
@@ -23,7 +23,8 @@ impl Loadouts {
         catalog: &Catalog,
         version: CodexVersion,
     ) -> Result<Receipt, LoadoutError> {
-        let mut plan = resolver::resolve(selection, catalog)?;
+        let beside = RequestServers::new();
+        let mut plan = resolver::resolve_knowing(selection, catalog, &beside, &self.tools_seen)?;
         // A plan that this Codex has no levers for is refused here as it would be at a start.
         let lowered = lower(&plan, catalog, CodexFeatures::of(version), Files::default())?;
         let managed = held_against_policy(&plan, catalog, &lowered)?;

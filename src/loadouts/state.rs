@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::digests::Digests;
 use super::root_pool::RootPool;
+use super::tools::ToolsSeen;
 use crate::materializer::{RootId, Store};
 use crate::paths::{self, check_private, private_folder};
 use crate::records::Records;
@@ -23,6 +24,7 @@ pub(crate) struct Loadouts {
     /// When anything of it was last used.
     used_at: StdMutex<Instant>,
     pub(super) digests: Digests,
+    pub(super) tools_seen: ToolsSeen,
     pub(super) root_pool: RootPool,
 }
 
@@ -44,8 +46,15 @@ impl Loadouts {
             records: Mutex::default(),
             used_at: StdMutex::new(Instant::now()),
             digests: Digests::default(),
+            tools_seen: ToolsSeen::default(),
             root_pool: RootPool::default(),
         }
+    }
+
+    /// The tools that MCP servers have.
+    #[must_use]
+    pub(crate) fn tools_seen(&self) -> &ToolsSeen {
+        &self.tools_seen
     }
 
     /// The store, made if there is none, or if somebody has removed it.

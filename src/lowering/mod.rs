@@ -36,6 +36,7 @@ pub(crate) use own_threads::{trial_request, without_servers};
 pub(crate) use policy::held_against_policy;
 pub(crate) use policy_meaning::{PolicyMeaning, policy_meaning};
 pub(crate) use selected_roots::{ROOT_ID, roots_json};
+pub(crate) use server_definition::shows_all_tools;
 pub(crate) use skill_list::{developer_instructions, large_list, list_for_history, skill_list};
 
 #[cfg(test)]
