@@ -5,10 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::connection::{CodexCommand, UpstreamCommand, exit_code, host_stdio};
+use crate::connection::{
+    CodexCommand, FrameReader, UpstreamCommand, exit_code, host_stdio, write_lines,
+};
 use crate::loadouts::{LaunchCarriers, Loadouts};
 use crate::profiles::LaunchLine;
-use crate::session::request_handlers::RequestHandlers;
+use crate::session::{CodexProcess, Door};
 use crate::{paths, session};
 
 /// Stands between the host on stdio and Codex until Codex ends; the exit code is Codex's.
@@ -27,13 +29,18 @@ pub(super) fn run(codex: Option<PathBuf>, line: LaunchLine) -> Result<ExitCode> 
         // It ends with the runtime.
         tokio::spawn(loadouts.clone().collect_now_and_then());
         let (input, output) = host_stdio();
-        let kept = loadouts.clone();
         let codex = CodexCommand {
             command: command.clone(),
             arguments: arguments.clone(),
         };
-        let handlers = |rpc| RequestHandlers::new(kept, rpc, codex, launch);
-        let status = session::run(input, output, upstream, handlers).await?;
+        let process = CodexProcess::new(loadouts.clone(), codex, launch);
+        let (writer, written) = write_lines(output);
+        let host = Door {
+            reader: FrameReader::lines(input),
+            writer,
+            written,
+        };
+        let status = session::run(process, host, upstream).await?;
         Ok::<_, anyhow::Error>(status)
     })?;
     loadouts.empty_root_pool();

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use super::invocation::{VALUE_OPTIONS, first_word};
+use super::codex_line::{VALUE_OPTIONS, first_word};
 
 /// Verbs that come to no thread (Codex 0.169). Any word that is no verb is a prompt.
 const NO_THREADS: [&str; 22] = [

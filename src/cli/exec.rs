@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 
 use super::doors::{Door, ExecLine, door};
 use super::hand_over;
-use super::verbs::resolved;
+use super::options::resolved;
 use crate::catalog::CatalogCache;
 use crate::connection::{BriefCodex, UpstreamCommand};
 use crate::loadouts::{

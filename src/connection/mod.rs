@@ -10,11 +10,13 @@ mod frame_writer;
 mod reentry;
 mod rpc_client;
 mod stdio;
+mod web_socket;
 
 pub use brief::BriefCodex;
 pub use child::{CODEX_VARIABLE, CodexCommand, Upstream, UpstreamCommand, exit_code};
 pub use frame_reader::FrameReader;
-pub use frame_writer::{FrameWriter, write_frames};
+pub use frame_writer::{FrameWriter, write_lines};
 pub use reentry::Start;
 pub use rpc_client::{RpcClient, RpcError};
 pub use stdio::host_stdio;
+pub use web_socket::{LONGEST_MESSAGE, write_web_socket};

@@ -1,8 +1,11 @@
-//! One host's connection from its first byte to Codex's exit: the loop that
+//! One Codex process and its hosts, from the first byte to Codex's exit: the loop that
 //! feeds the router and carries out its effects.
 //!
 //! The loop itself never waits for anything but the next event. Work that takes
-//! time ([`request_handlers`]) goes on beside it and comes back as an event.
+//! time (`jobs`, [`request_handlers`]) goes on beside it and comes back as an event.
+//!
+//! `process` is what hosts share, `host_session` what each has to itself, `subscribers` how all that have a thread
+//! open leave it and come back.
 //!
 //! `opening` and `forks` are what a start, resume or fork becomes, `settling` what
 //! is made durable of its answer, `fork_split` how a fork gets another loadout. `turns`
@@ -14,8 +17,11 @@
 mod connection;
 mod fork_split;
 mod forks;
+mod host_session;
+mod jobs;
 mod odd_params;
 mod opening;
+mod process;
 mod questions;
 mod rebind;
 mod reload;
@@ -25,8 +31,12 @@ mod server_tools;
 mod servers_reload;
 mod settling;
 mod showing;
+mod signals;
+mod subscribers;
 mod thread_locks;
 mod turns;
 mod update;
 
 pub(crate) use connection::run;
+pub(crate) use host_session::Door;
+pub(crate) use process::CodexProcess;

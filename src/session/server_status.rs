@@ -10,11 +10,9 @@ use bytes::Bytes;
 use codex_loadout_protocol::receipt::Warning;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 use super::reload::notice;
 use super::request_handlers::RequestHandlers;
-use crate::connection::RpcError;
 use crate::lowering::CodexFeatures;
 use crate::resolver::Scope;
 use crate::wire::Frame;
@@ -128,10 +126,9 @@ impl RequestHandlers {
             .with_hint("`codex-loadout doctor` shows what holds on this Codex.")
             .with_items(vec![ErrorItem::named(server)]);
         tracing::error!(%error, "the thread is unloaded");
-        let named = json!({ "threadId": thread });
-        let unloaded: Result<Value, RpcError> = self.rpc.ask("thread/unsubscribe", &named).await;
-        if let Err(error) = unloaded {
-            tracing::error!(%error, thread, "not unloaded");
+        match self.leave(thread).await {
+            Ok(subscribers) => self.tell_closed(&subscribers, thread),
+            Err(error) => tracing::error!(%error, thread, "not unloaded"),
         }
         // Should it live on, it is told everything anew before its next turn.
         self.applied.change(thread, |applied| applied.config = None);

@@ -28,7 +28,7 @@ fn transcript(script: &str) -> String {
         .filter(|line| !line.is_empty())
     {
         if let Some(thread) = line.strip_prefix("thread ") {
-            let number = actor.of_host.claimed + 1;
+            let number = actor.claimed() + 1;
             actor.thread(number, thread);
             continue;
         }
