@@ -23,8 +23,8 @@ impl Loadouts {
         catalog: &Catalog,
         version: CodexVersion,
     ) -> Result<Receipt, LoadoutError> {
-        let (beside, known) = (RequestServers::new(), self.tools_seen());
-        let mut plan = resolver::resolve_knowing(selection, catalog, &beside, known)?;
+        let beside = RequestServers::new();
+        let mut plan = resolver::resolve_knowing(selection, catalog, &beside, &self.tools_seen)?;
         // A plan that this Codex has no levers for is refused here as it would be at a start.
         let lowered = lower(&plan, catalog, CodexFeatures::of(version), Files::default())?;
         let managed = held_against_policy(&plan, catalog, &lowered)?;

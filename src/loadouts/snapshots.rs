@@ -32,8 +32,7 @@ impl Loadouts {
         catalog: &Catalog,
         request: &RequestServers,
     ) -> Result<(Plan, Digest), LoadoutError> {
-        let known = self.tools_seen();
-        let mut plan = resolver::resolve_knowing(selection, catalog, request, known)?;
+        let mut plan = resolver::resolve_knowing(selection, catalog, request, &self.tools_seen)?;
         if let Some(store) = self.open_store()
             && let Some(_publishing) = store.try_publish()
             && self.digests.fill_known(&mut plan, Some(store))

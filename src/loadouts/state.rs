@@ -24,7 +24,7 @@ pub(crate) struct Loadouts {
     /// When anything of it was last used.
     used_at: StdMutex<Instant>,
     pub(super) digests: Digests,
-    tools_seen: ToolsSeen,
+    pub(super) tools_seen: ToolsSeen,
     pub(super) root_pool: RootPool,
 }
 
@@ -49,6 +49,12 @@ impl Loadouts {
             tools_seen: ToolsSeen::default(),
             root_pool: RootPool::default(),
         }
+    }
+
+    /// The tools that MCP servers have.
+    #[must_use]
+    pub(crate) fn tools_seen(&self) -> &ToolsSeen {
+        &self.tools_seen
     }
 
     /// The store, made if there is none, or if somebody has removed it.
@@ -135,12 +141,6 @@ impl Loadouts {
     /// `conversionFailed` if the system refuses.
     pub(crate) fn hand_over(&self) -> Result<(), LoadoutError> {
         Ok(self.store.get().map_or(Ok(()), Store::hand_over)?)
-    }
-
-    /// The tools that MCP servers have.
-    #[must_use]
-    pub(crate) fn tools_seen(&self) -> &ToolsSeen {
-        &self.tools_seen
     }
 
     /// The state folder.

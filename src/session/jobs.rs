@@ -105,8 +105,8 @@ pub(super) fn job(handlers: &Arc<RequestHandlers>, effect: Effect<Carried>) -> O
         | Effect::ToUpstream(_)
         | Effect::Late { .. }
         | Effect::SettingsAsked { .. }
-        | Effect::Settings { .. }
         | Effect::ServersListed { .. }
+        | Effect::Settings { .. }
         | Effect::Answered { .. }
         | Effect::CatalogMayHaveChanged => return None,
     })

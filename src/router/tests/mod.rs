@@ -23,8 +23,8 @@ const HOST: HostId = HostId(1);
 struct Script {
     hosts: Hosts<()>,
     threads: Threads<()>,
-    /// Requests that are worked on, by number.
-    worked_on: HashMap<u64, Request<()>>,
+    /// Requests that are worked on, by host and number.
+    worked_on: HashMap<(HostId, u64), Request<()>>,
     /// Whose the next event is.
     at: HostId,
 }
@@ -54,16 +54,33 @@ impl Script {
         let hello = format!(
             r#"{{"id":0,"method":"initialize","params":{{"capabilities":{{"experimentalApi":{experimental}}}}}}}"#
         );
-        assert_eq!(self.host(&hello), [format!("to Codex: {hello}")]);
+        let of = match self.at {
+            HOST => String::new(),
+            HostId(number) => format!("{number}: "),
+        };
+        assert_eq!(self.host(&hello), [format!("{of}to Codex: {hello}")]);
         let answer =
             r#"{"id":0,"result":{"userAgent":"lab/0.169.0 (Linux)","codexHome":"/h/.codex"}}"#;
         assert_eq!(
             self.codex(answer),
             [
-                "connected to 0.169.0".to_owned(),
-                format!("to host: {answer}")
+                format!("{of}connected to 0.169.0"),
+                format!("{of}to host: {answer}")
             ]
         );
+    }
+
+    /// Another host, that goes on when Codex ends.
+    fn join(&mut self) -> Vec<String> {
+        self.hosts
+            .add(Host::new(self.at, OWN_IDS).that_outlives_codex());
+        self.initialize(true);
+        Vec::new()
+    }
+
+    fn leave(&mut self) -> Vec<String> {
+        self.hosts.remove(self.at, &mut self.threads);
+        Vec::new()
     }
 
     /// One event, and what comes of it.
@@ -90,12 +107,12 @@ impl Script {
 
     fn work_on(&mut self, request: Request<()>) -> u64 {
         let number = request.number;
-        self.worked_on.insert(number, request);
+        self.worked_on.insert((request.host, number), request);
         number
     }
 
     fn worked_on(&mut self, number: u64) -> Request<()> {
-        self.worked_on.remove(&number).unwrap()
+        self.worked_on.remove(&(self.at, number)).unwrap()
     }
 
     fn host(&mut self, text: &str) -> Vec<String> {
