@@ -210,6 +210,11 @@ impl<A> Threads<A> {
         states.filter_map(|state| state.applied.as_mut())
     }
 
+    /// Codex has ended: none is loaded any more.
+    pub(crate) fn lose_all(&mut self) {
+        *self = Self::default();
+    }
+
     /// Whether any thread has a loadout.
     #[must_use]
     pub(crate) fn any_has_loadout(&self) -> bool {

@@ -28,26 +28,35 @@ pub(super) fn run(codex: Option<PathBuf>, line: LaunchLine) -> Result<ExitCode> 
         let upstream = command.start(&arguments)?;
         // It ends with the runtime.
         tokio::spawn(loadouts.clone().collect_now_and_then());
-        let (input, output) = host_stdio();
         let codex = CodexCommand {
             command: command.clone(),
             arguments: arguments.clone(),
         };
         let process = CodexProcess::new(loadouts.clone(), codex, launch);
-        let (writer, written) = write_lines(output);
-        let host = Door {
-            reader: FrameReader::lines(input),
-            writer,
-            written,
-        };
-        let status = session::run(process, host, upstream).await?;
+        let status = session::run(process, stdio_door(), upstream).await?;
         Ok::<_, anyhow::Error>(status)
     })?;
     loadouts.empty_root_pool();
     // A read of stdin that never ends must not keep the process.
     runtime.shutdown_background();
+    Ok(ended_like(status))
+}
+
+/// The host that has started this program.
+pub(super) fn stdio_door() -> Door {
+    let (input, output) = host_stdio();
+    let (writer, written) = write_lines(output);
+    Door {
+        reader: FrameReader::lines(input),
+        writer,
+        written,
+    }
+}
+
+/// What says that this ended as another process has.
+pub(super) fn ended_like(status: std::process::ExitStatus) -> ExitCode {
     end_by_the_same_signal(status);
-    Ok(ExitCode::from(exit_code(status)))
+    ExitCode::from(exit_code(status))
 }
 
 /// Ends this process by the signal that ended Codex, if one did: whoever waits for it sees what it would see of Codex.

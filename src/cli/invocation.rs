@@ -33,6 +33,21 @@ pub(super) const OWN_VERBS: [&str; 18] = [
 /// Those of them that ask a Codex, or write down where it is.
 const ASK_CODEX: [&str; 6] = ["list", "resolve", "prove", "doctor", "shim", "version"];
 
+/// Options of `codex app-server` that say where hosts come in and who may (Codex 0.169), and of ours, that say where
+/// Codex is. Each has a value.
+const DOOR_OPTIONS: [&str; 10] = [
+    "--listen",
+    "--upstream",
+    "--upstream-token-env",
+    "--ws-auth",
+    "--ws-token-file",
+    "--ws-token-sha256",
+    "--ws-shared-secret-file",
+    "--ws-issuer",
+    "--ws-audience",
+    "--ws-max-clock-skew-seconds",
+];
+
 /// Subcommands of `codex app-server` that serve nobody (Codex 0.169).
 const APP_SERVER_TOOLS: [&str; 5] = [
     "daemon",
@@ -65,8 +80,15 @@ pub(super) enum Invocation {
     RunHook,
     /// Be the server that the doctor's checks give a thread.
     ProbeServer,
-    /// `app-server` with a listener that the proxy can't stand in front of.
-    UnsupportedListener(String),
+    /// Stand between hosts that come by sockets and this `codex app-server`, or one that runs already.
+    Serve {
+        /// `--codex PATH`.
+        codex: Option<PathBuf>,
+        /// Codex's arguments, `app-server` included, without what is said of sockets.
+        arguments: Vec<OsString>,
+        /// What is said of sockets, each option and its value a word.
+        doors: Vec<OsString>,
+    },
 }
 
 /// By which name this program was called.
@@ -157,26 +179,42 @@ fn with_codex(mut arguments: Vec<OsString>, codex: Option<PathBuf>) -> Vec<OsStr
 
 fn app_server(codex: Option<PathBuf>, arguments: &[OsString], at: usize) -> Invocation {
     let mut codex = codex;
-    let mut listener = None;
     let mut passed = arguments[..=at].to_vec();
+    // What Codex gets where hosts come by sockets: what is said of those is ours.
+    let mut behind_sockets = passed.clone();
+    let mut doors = Vec::new();
     let mut rest = arguments[at + 1..].iter();
-    let mut serves = true;
-    while let Some(word) = rest.next() {
+    let (mut serves, mut has_socket) = (true, false);
+    'words: while let Some(word) = rest.next() {
         if let Some(value) = option_value("--codex", word, &mut rest) {
             codex = Some(PathBuf::from(value));
             continue;
         }
-        if let Some(value) = option_value("--listen", word, &mut rest) {
-            passed.extend([OsString::from("--listen"), value.to_owned()]);
-            listener = Some(value.to_string_lossy().into_owned());
-            continue;
+        for option in DOOR_OPTIONS {
+            if let Some(value) = option_value(option, word, &mut rest) {
+                has_socket |= match option {
+                    "--listen" => value != "stdio://" && value != "off",
+                    "--upstream" => true,
+                    _ => false,
+                };
+                let said = [OsString::from(option), value.to_owned()];
+                doors.extend(said.clone());
+                passed.extend(said);
+                continue 'words;
+            }
         }
         let help = word == "--help" || word == "-h";
         serves &= !help && !APP_SERVER_TOOLS.iter().any(|tool| word == tool);
-        passed.push(word.clone());
+        let mut said = vec![word.clone()];
         if VALUE_OPTIONS.iter().any(|option| word == option) {
-            passed.extend(rest.next().cloned());
+            said.extend(rest.next().cloned());
         }
+        if word == "--stdio" {
+            doors.extend(["--listen".into(), "stdio://".into()]);
+        } else {
+            behind_sockets.extend(said.clone());
+        }
+        passed.extend(said);
     }
     if !serves {
         return Invocation::HandOver {
@@ -184,11 +222,15 @@ fn app_server(codex: Option<PathBuf>, arguments: &[OsString], at: usize) -> Invo
             arguments: passed,
         };
     }
-    match listener.as_deref() {
-        None | Some("stdio://" | "off") => Invocation::Proxy {
+    match has_socket {
+        true => Invocation::Serve {
+            codex,
+            arguments: behind_sockets,
+            doors,
+        },
+        false => Invocation::Proxy {
             codex,
             arguments: passed,
         },
-        Some(other) => Invocation::UnsupportedListener(other.to_owned()),
     }
 }

@@ -104,15 +104,30 @@ fn what_we_call_ourselves_by_is_ours() {
 }
 
 #[test]
-fn a_listener_that_would_bypass_the_proxy_is_refused() {
-    for line in [
-        "app-server --listen unix:///s",
-        "app-server --listen=ws://127.0.0.1:1",
+fn what_is_said_of_sockets_is_ours_and_the_rest_is_codexs() {
+    for (line, arguments, doors) in [
+        (
+            "app-server --listen unix:///s -c a=b --ws-auth=capability-token",
+            "app-server -c a=b",
+            "--listen unix:///s --ws-auth capability-token",
+        ),
+        (
+            "-c a=b app-server --stdio --listen=ws://127.0.0.1:1 --enable x",
+            "-c a=b app-server --enable x",
+            "--listen stdio:// --listen ws://127.0.0.1:1",
+        ),
+        (
+            "app-server --upstream unix://",
+            "app-server",
+            "--upstream unix://",
+        ),
     ] {
-        assert!(
-            matches!(invocation(line), Invocation::UnsupportedListener(_)),
-            "{line}"
-        );
+        let serve = Invocation::Serve {
+            codex: None,
+            arguments: words(arguments),
+            doors: words(doors),
+        };
+        assert_eq!(invocation(line), serve, "{line}");
     }
 }
 

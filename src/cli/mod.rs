@@ -12,6 +12,7 @@ mod doors;
 mod exec;
 mod gc;
 mod hand_over;
+mod interactive;
 mod invocation;
 #[cfg(test)]
 mod invocation_tests;
@@ -25,6 +26,7 @@ mod resolve;
 mod run;
 mod schema;
 mod selection_file;
+mod serve;
 mod shell;
 mod shim;
 mod terminal;

@@ -13,7 +13,7 @@ use super::invocation::{self, Invocation};
 use super::terminal::{print, say_error};
 use super::{
     app_server, audit, binding, convert, doctor, exec, gc, list, profile, prove, resolve, schema,
-    shell, shim, threads, trust, version,
+    serve, shell, shim, threads, trust, version,
 };
 use crate::doctor::server;
 use crate::hook_adapter;
@@ -25,7 +25,7 @@ const LOG_VARIABLE: &str = "CODEX_LOADOUT_LOG";
 /// Refused or failed.
 const FAILED: u8 = 1;
 /// The command line is wrong.
-const USAGE: u8 = 2;
+pub(super) const USAGE: u8 = 2;
 
 /// The whole program.
 #[must_use]
@@ -51,13 +51,11 @@ pub fn main() -> ExitCode {
             .map(|()| ExitCode::SUCCESS)
             .map_err(Into::into),
         Invocation::RunHook => Ok(hook_adapter::run(arguments.get(1..).unwrap_or_default())),
-        Invocation::UnsupportedListener(listener) => {
-            say_error(&format!(
-                "`--listen {listener}` is not supported: hosts there would reach Codex past codex-loadout"
-            ));
-            say_error("hint: leave `--listen` out and speak on stdin and stdout");
-            return ExitCode::from(USAGE);
-        }
+        Invocation::Serve {
+            codex,
+            arguments,
+            doors,
+        } => serve::run(codex, LaunchLine { arguments, ..line }, &doors),
         Invocation::Own(arguments) => own(arguments),
     };
     done.unwrap_or_else(|error| {

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use futures_util::stream::BoxStream;
 use futures_util::{FutureExt, Stream, StreamExt};
 use tokio::io::AsyncRead;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_tungstenite::tungstenite::{self, Message};
 use tokio_util::codec::FramedRead;
 
@@ -16,6 +17,8 @@ use crate::wire::{Frame, LineCodec, READ_SIZE};
 /// Where messages come in.
 pub struct FrameReader {
     messages: BoxStream<'static, io::Result<Bytes>>,
+    /// A host's place among those that a listener takes.
+    _place: Option<OwnedSemaphorePermit>,
 }
 
 impl fmt::Debug for FrameReader {
@@ -32,6 +35,7 @@ impl FrameReader {
         let lines = FramedRead::with_capacity(reader, LineCodec::default(), READ_SIZE);
         Self {
             messages: lines.boxed(),
+            _place: None,
         }
     }
 
@@ -49,7 +53,14 @@ impl FrameReader {
         });
         Self {
             messages: texts.boxed(),
+            _place: None,
         }
+    }
+
+    /// Gives the place back when it is dropped.
+    pub(super) fn at_place(mut self, place: OwnedSemaphorePermit) -> Self {
+        self._place = Some(place);
+        self
     }
 
     /// The messages that are there, once there is one, and of those as many as one read gives; `None` at the end

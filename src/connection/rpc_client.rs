@@ -158,6 +158,11 @@ impl RpcClient {
         read_answer(method, &answer)
     }
 
+    /// Tells Codex something that has no answer.
+    pub fn say(&self, notification: Bytes) {
+        self.writer.send(notification);
+    }
+
     /// Codex answered the request with this number.
     pub fn answered(&self, number: u64, answer: Frame) {
         self.is_stuck.store(false, Ordering::Relaxed);

@@ -23,7 +23,7 @@ const PIECE: usize = 8 << 20;
 
 /// Settings of one side: a host's messages are held to Codex's limits. Codex holds its own to none, and a
 /// host on stdio would get them whole.
-fn settings(role: Role) -> WebSocketConfig {
+pub(super) fn settings(role: Role) -> WebSocketConfig {
     let settings = WebSocketConfig::default().read_buffer_size(READ_SIZE);
     match role {
         Role::Server => settings.max_message_size(Some(LONGEST_MESSAGE)),
@@ -31,15 +31,25 @@ fn settings(role: Role) -> WebSocketConfig {
     }
 }
 
-/// Takes both ends of a stream on which the handshake is done.
+/// Takes both ends of a stream on which the handshake is done; `read` was read behind it already.
 pub(super) async fn web_socket<S>(
     stream: S,
+    read: Bytes,
     role: Role,
 ) -> (FrameReader, FrameWriter, JoinHandle<()>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let socket = WebSocketStream::from_raw_socket(stream, role, Some(settings(role))).await;
+    let settings = Some(settings(role));
+    let socket = WebSocketStream::from_partially_read(stream, read.into(), role, settings).await;
+    split(socket)
+}
+
+/// Takes both ends of a WebSocket.
+pub(super) fn split<S>(socket: WebSocketStream<S>) -> (FrameReader, FrameWriter, JoinHandle<()>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let (sink, frames) = socket.split();
     let (writer, written) = write_web_socket(sink);
     (FrameReader::web_socket(frames), writer, written)
@@ -105,7 +115,7 @@ mod tests {
             Role::Client => Role::Server,
         };
         let far = WebSocketStream::from_raw_socket(far, far_role, Some(settings(far_role))).await;
-        let (reader, writer, _) = web_socket(near, role).await;
+        let (reader, writer, _) = web_socket(near, Bytes::new(), role).await;
         (far, reader, writer)
     }
 
@@ -130,10 +140,10 @@ mod tests {
                     Role::Server => Role::Client,
                     Role::Client => Role::Server,
                 };
-                let (mut unread, writer, _) = web_socket(near, from).await;
+                let (mut unread, writer, _) = web_socket(near, Bytes::new(), from).await;
                 // What is not read answers no close.
                 tokio::spawn(async move { while unread.next().await.is_some() {} });
-                (web_socket(far, to).await.0, writer)
+                (web_socket(far, Bytes::new(), to).await.0, writer)
             }
         };
         for message in messages {

@@ -20,7 +20,7 @@ const AT_REST_WITHIN: Duration = Duration::from_secs(30);
 pub(super) struct Draining<P> {
     pub(super) request: Request<P>,
     /// What hosts have sent since and would begin something on them.
-    held: VecDeque<Waiting>,
+    pub(super) held: VecDeque<Waiting>,
 }
 
 impl<P: Default, A> Router<'_, P, A> {

@@ -2,12 +2,14 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use bytes::Bytes;
+
 use super::Router;
 use super::draining::Draining;
 use super::effect::Effect;
 use super::request::Request;
 use crate::threads::{HostId, Threads};
-use crate::wire::Id;
+use crate::wire::{Frame, Id};
 
 /// One host on one Codex.
 #[derive(Debug)]
@@ -78,6 +80,17 @@ pub(super) struct Outlives {
     pub(super) unanswered: HashMap<Id, bool>,
     /// The threads that it has open.
     pub(super) open: BTreeSet<String>,
+    /// How it introduced itself.
+    pub(super) greeting: Option<Greeting>,
+}
+
+/// How a host introduced itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Greeting {
+    /// Its `initialize`.
+    pub by_host: Frame,
+    /// As it went to Codex.
+    pub sent: Bytes,
 }
 
 /// All hosts of a Codex process, and what waits for threads that any of them may have a turn on.
@@ -122,6 +135,12 @@ impl<P> Hosts<P> {
         });
         self.all.push(host);
         Some(outcome)
+    }
+
+    /// How a host that outlives Codex introduced itself, if it has.
+    pub(crate) fn greeting(&self, host: HostId) -> Option<Greeting> {
+        let host = self.all.iter().find(|known| known.id == host)?;
+        host.outlives.as_ref()?.greeting.clone()
     }
 
     /// A host has left, and nothing of it is under way.

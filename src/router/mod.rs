@@ -36,7 +36,7 @@ mod request;
 mod routing;
 
 pub(crate) use effect::{Effect, Prepared, Rebound, Settled};
-pub(crate) use host::{Host, Hosts};
+pub(crate) use host::{Greeting, Host, Hosts};
 pub(crate) use refusals::internal_error;
 pub(crate) use request::{Request, RequestKind};
 
@@ -62,6 +62,11 @@ impl<P, A> Router<'_, P, A> {
     /// What is known of the host from elsewhere.
     pub(crate) fn introduce_host(&mut self, introduce: impl FnOnce(&mut Host<P>)) {
         introduce(self.host);
+    }
+
+    /// Whether the host goes on when Codex ends.
+    pub(crate) fn outlives_codex(&self) -> bool {
+        self.host.outlives.is_some()
     }
 
     /// Has something done for the host.

@@ -7,6 +7,7 @@ use codex_loadout_protocol::selection::FIELD;
 
 use super::Router;
 use super::effect::{Effect, Prepared, Rebound};
+use super::host::Greeting;
 use super::refusals::{
     Busy, busy_error, experimental_error, list_of_params_error, misplaced_error,
     not_initialized_error, unreadable_error,
@@ -88,6 +89,12 @@ impl<P: Default, A> Router<'_, P, A> {
                     request = asking;
                 }
                 self.is_to_be_answered(&frame);
+                if let Some(outlives) = &mut self.host.outlives {
+                    outlives.greeting.get_or_insert_with(|| Greeting {
+                        by_host: frame,
+                        sent: request.clone(),
+                    });
+                }
                 self.push(Effect::ToUpstream(request));
             }
             thread::START

@@ -26,7 +26,7 @@ use crate::threads::HostId;
 use crate::wire::Frame;
 
 /// What is left to be written to a host when all is over is waited for this long: it may not read any more.
-const WRITTEN_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
+pub(super) const WRITTEN_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
 
 /// Stands between one host and a Codex on pipes until the Codex has ended.
 ///
@@ -49,7 +49,8 @@ pub(crate) async fn run(
         written,
     };
     let mut session = Session::new(process);
-    let written = session.add(host, codex);
+    let id = session.next_id();
+    session.add(id, host, codex, EndsWith::Codex);
     let mut signals = Signals::new()?;
     while !session.hosts.is_empty() {
         tokio::select! {
@@ -59,7 +60,7 @@ pub(crate) async fn run(
     }
     // The writer may be stuck on a host that does not read: Codex's end is what counts.
     let status = wait(&mut child, &mut signals).await?;
-    let _ = tokio::time::timeout(WRITTEN_WITHIN, written).await;
+    session.all_written().await;
     Ok(status)
 }
 
@@ -72,22 +73,35 @@ async fn wait(child: &mut Child, signals: &mut Signals) -> std::io::Result<ExitS
     }
 }
 
+/// What a host's connection ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EndsWith {
+    /// Its Codex, as without us.
+    Codex,
+    /// Its own end: when its Codex ends, it is told, and goes on with the next.
+    Itself,
+}
+
 /// The hosts of one Codex process.
-struct Session {
-    process: Arc<CodexProcess>,
-    of_router: Hosts<Carried>,
-    hosts: BTreeMap<HostId, HostSession>,
+pub(super) struct Session {
+    pub(super) process: Arc<CodexProcess>,
+    pub(super) of_router: Hosts<Carried>,
+    pub(super) hosts: BTreeMap<HostId, HostSession>,
     /// How many hosts there have been.
     count: u64,
-    reading: FuturesUnordered<Reading>,
+    pub(super) reading: FuturesUnordered<Reading>,
     /// Work under way, and for which host. It is done right here, so that nothing has to be woken for it.
-    jobs: FuturesUnordered<BoxFuture<'static, (HostId, Done)>>,
+    pub(super) jobs: FuturesUnordered<BoxFuture<'static, (HostId, Done)>>,
     /// Requests that wait for something, and until when.
     waiting: FuturesUnordered<BoxFuture<'static, (HostId, u64)>>,
+    /// End when everything was written to hosts that are no more.
+    written: FuturesUnordered<JoinHandle<()>>,
+    /// Hosts that have lost their connection to Codex and may get another.
+    pub(super) lost: Vec<HostId>,
 }
 
 impl Session {
-    fn new(process: Arc<CodexProcess>) -> Self {
+    pub(super) fn new(process: Arc<CodexProcess>) -> Self {
         Self {
             process,
             of_router: Hosts::default(),
@@ -96,23 +110,33 @@ impl Session {
             reading: FuturesUnordered::new(),
             jobs: FuturesUnordered::new(),
             waiting: FuturesUnordered::new(),
+            written: FuturesUnordered::new(),
+            lost: Vec::new(),
         }
     }
 
-    /// One more host. Gives what ends when everything was written to it.
-    fn add(&mut self, host: Door, codex: Door) -> JoinHandle<()> {
+    /// What the next host is called.
+    pub(super) fn next_id(&mut self) -> HostId {
         self.count += 1;
-        let id = HostId(self.count);
-        let session = HostSession::new(id, &self.process, host.writer, codex.writer);
-        self.of_router.add(Host::new(id, &session.own_ids));
+        HostId(self.count)
+    }
+
+    /// One more host.
+    pub(super) fn add(&mut self, id: HostId, host: Door, codex: Door, ends_with: EndsWith) {
+        let process = &self.process;
+        let session = HostSession::new(id, process, host.writer, host.written, codex.writer);
+        let of_router = Host::new(id, &session.own_ids);
+        self.of_router.add(match ends_with {
+            EndsWith::Codex => of_router,
+            EndsWith::Itself => of_router.that_outlives_codex(),
+        });
         self.reading.push(session.read(Side::Host, host.reader));
         self.reading.push(session.read(Side::Codex, codex.reader));
         self.hosts.insert(id, session);
-        host.written
     }
 
     /// Waits for the next event, and deals with it.
-    async fn next(&mut self) {
+    pub(super) async fn next(&mut self) {
         let host = tokio::select! {
             Some(arrived) = self.reading.next() => match arrived {
                 Some(arrived) => self.on_arrived(arrived),
@@ -123,21 +147,33 @@ impl Session {
                 self.route(host, |router| router.on_late(number));
                 host
             }
+            Some(_) = self.written.next() => return,
             else => return std::future::pending().await,
         };
         self.look_after(host);
     }
 
-    fn on_arrived(&mut self, arrived: Arrived) -> HostId {
-        let Arrived {
-            host,
-            side,
-            reader,
-            frames,
-        } = arrived;
+    pub(super) fn on_arrived(&mut self, arrived: Arrived) -> HostId {
+        let host = arrived.host;
         let Some(session) = self.hosts.get_mut(&host) else {
             return host;
         };
+        match (arrived.side, &mut session.away) {
+            (Side::Host, Some(away)) if arrived.frames.is_some() => {
+                away.arrived = Some(arrived);
+                return host;
+            }
+            (Side::Codex, _) if arrived.connection != session.connection || !session.codex_open => {
+                return host;
+            }
+            _ => {}
+        }
+        let Arrived {
+            side,
+            reader,
+            frames,
+            ..
+        } = arrived;
         let handlers = session.handlers.clone();
         match (side, frames) {
             (Side::Host, Some(frames)) => self.route(host, |router| {
@@ -155,8 +191,7 @@ impl Session {
                 return host;
             }
             (Side::Codex, None) => {
-                session.codex_open = false;
-                session.rpc.upstream_gone();
+                session.lose_codex();
                 self.process.detach(host);
                 return host;
             }
@@ -168,16 +203,23 @@ impl Session {
     }
 
     fn on_done(&mut self, host: HostId, done: Done) -> HostId {
-        self.route(host, |router| done.tell(router));
         if let Some(session) = self.hosts.get_mut(&host) {
             session.jobs -= 1;
+        }
+        match done {
+            Done::Greeted => self.go_on(host),
+            done => self.route(host, |router| done.tell(router)),
         }
         host
     }
 
     /// Ends what has come to an end for a host.
     fn look_after(&mut self, host: HostId) {
-        let mut all_forwarded = false;
+        let (mut nothing_waits, mut outlives) = (false, false);
+        self.route(host, |router| {
+            nothing_waits = router.all_forwarded();
+            outlives = router.outlives_codex();
+        });
         let Some(session) = self.hosts.get_mut(&host) else {
             return;
         };
@@ -185,24 +227,36 @@ impl Session {
             // A host that takes nothing more is gone, whatever it may still send.
             session.host_open = false;
         }
-        if !session.host_open && session.codex_open {
-            self.route(host, |router| all_forwarded = router.all_forwarded());
-        }
-        let Some(session) = self.hosts.get_mut(&host) else {
-            return;
-        };
-        if all_forwarded {
+        if session.codex_open && !session.host_open && nothing_waits {
             session.codex.close();
         }
-        if !session.codex_open && session.jobs == 0 {
+        if session.codex_open || session.jobs > 0 {
+            return;
+        }
+        match &mut session.away {
+            // It may get another connection.
+            Some(away) if outlives && session.host_open => {
+                if !std::mem::replace(&mut away.is_known, true) {
+                    self.lost.push(host);
+                }
+            }
+            _ => self.end(host),
+        }
+    }
+
+    /// A host has no Codex any more, and gets none.
+    pub(super) fn end(&mut self, host: HostId) {
+        let is_without = self.hosts.get(&host).is_some_and(|it| !it.codex_open);
+        if is_without {
             self.route(host, |router| router.on_upstream_gone());
             self.remove(host);
         }
     }
 
     fn remove(&mut self, host: HostId) {
-        if let Some(session) = self.hosts.remove(&host) {
+        if let Some(mut session) = self.hosts.remove(&host) {
             session.host.close();
+            self.written.extend(session.host_written.take());
         }
         let process = self.process.clone();
         process
@@ -210,8 +264,14 @@ impl Session {
             .with_threads(|threads| self.of_router.remove(host, threads));
     }
 
+    /// Waits until hosts that are no more were told everything, if they listen.
+    pub(super) async fn all_written(mut self) {
+        let written = async { while self.written.next().await.is_some() {} };
+        let _ = tokio::time::timeout(WRITTEN_WITHIN, written).await;
+    }
+
     /// Takes events of a host through the router, and carries out what comes of them.
-    fn route(
+    pub(super) fn route(
         &mut self,
         host: HostId,
         events: impl FnOnce(&mut Router<'_, Carried, AppliedConfig>),
@@ -231,7 +291,7 @@ impl Session {
         };
         match effect {
             Effect::ToHost(frame) => session.host.send(frame),
-            Effect::ToUpstream(frame) => session.codex.send(frame),
+            Effect::ToUpstream(frame) => session.send_to_codex(frame),
             Effect::Answered { number, response } => session.rpc.answered(number, response),
             Effect::SettingsAsked { thread, frame } => {
                 session.handlers.settings_asked(&thread, &frame);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::task::JoinHandle;
@@ -35,6 +36,8 @@ pub(super) enum Side {
 pub(super) struct Arrived {
     pub(super) host: HostId,
     pub(super) side: Side,
+    /// Of which of the host's connections to Codex, where they come from there.
+    pub(super) connection: u32,
     pub(super) reader: FrameReader,
     pub(super) frames: Option<Vec<Frame>>,
 }
@@ -48,9 +51,14 @@ pub(super) struct HostSession {
     /// How ids of our own requests begin on its connection to Codex.
     pub(super) own_ids: String,
     pub(super) host: FrameWriter,
+    pub(super) host_written: Option<JoinHandle<()>>,
     pub(super) host_open: bool,
     pub(super) codex: FrameWriter,
     pub(super) codex_open: bool,
+    /// Which of its connections to Codex this one is.
+    pub(super) connection: u32,
+    /// What it has said while Codex was away.
+    pub(super) away: Option<Away>,
     pub(super) handlers: Arc<RequestHandlers>,
     pub(super) rpc: Arc<RpcClient>,
     /// How much is worked on for it.
@@ -59,34 +67,71 @@ pub(super) struct HostSession {
     left: CancellationToken,
 }
 
+/// What waits until a host is connected to Codex again.
+#[derive(Default)]
+pub(super) struct Away {
+    /// Whether the loop has seen that its connection has ended.
+    pub(super) is_known: bool,
+    /// What goes to Codex then, first.
+    pub(super) to_codex: Vec<Bytes>,
+    /// What came from the host, and is not looked at before.
+    pub(super) arrived: Option<Arrived>,
+}
+
 impl HostSession {
     /// A host and its connection to Codex, neither of which is read yet.
     pub(super) fn new(
         id: HostId,
         process: &Arc<CodexProcess>,
         host: FrameWriter,
+        host_written: JoinHandle<()>,
         codex: FrameWriter,
     ) -> Self {
         let own_ids = format!("codex-loadout/{}/", uuid::Uuid::new_v4().simple());
-        let rpc = Arc::new(RpcClient::new(own_ids.clone(), codex.clone()));
-        let handlers = RequestHandlers::new(process.clone(), id, rpc.clone(), host.clone());
+        let (rpc, handlers) = handlers(process, id, &own_ids, &host, &codex);
         Self {
             id,
             own_ids,
             host,
+            host_written: Some(host_written),
             host_open: true,
             codex,
             codex_open: true,
-            handlers: Arc::new(handlers),
+            connection: 0,
+            away: None,
+            handlers,
             rpc,
             jobs: 0,
             left: CancellationToken::new(),
         }
     }
 
+    /// Its connection to Codex has ended, or Codex has.
+    pub(super) fn lose_codex(&mut self) {
+        self.codex_open = false;
+        self.rpc.upstream_gone();
+        self.away.get_or_insert_default();
+    }
+
+    /// It has another connection to Codex.
+    pub(super) fn has_codex(&mut self, process: &Arc<CodexProcess>, codex: FrameWriter) {
+        (self.rpc, self.handlers) = handlers(process, self.id, &self.own_ids, &self.host, &codex);
+        self.codex = codex;
+        self.codex_open = true;
+        self.connection += 1;
+    }
+
+    /// Sends to Codex, once it is there.
+    pub(super) fn send_to_codex(&mut self, frame: Bytes) {
+        match &mut self.away {
+            Some(away) => away.to_codex.push(frame),
+            None => self.codex.send(frame),
+        }
+    }
+
     /// Waits for messages of one side once the other side takes them.
     pub(super) fn read(&self, side: Side, mut reader: FrameReader) -> Reading {
-        let host = self.id;
+        let (host, connection) = (self.id, self.connection);
         let takes = match side {
             Side::Host => self.codex.clone(),
             Side::Codex => self.host.clone(),
@@ -99,6 +144,7 @@ impl HostSession {
             Arrived {
                 host,
                 side,
+                connection,
                 reader,
                 frames,
             }
@@ -106,6 +152,18 @@ impl HostSession {
         let left = self.left.clone();
         async move { left.run_until_cancelled(arrived).await }.boxed()
     }
+}
+
+fn handlers(
+    process: &Arc<CodexProcess>,
+    id: HostId,
+    own_ids: &str,
+    host: &FrameWriter,
+    codex: &FrameWriter,
+) -> (Arc<RpcClient>, Arc<RequestHandlers>) {
+    let rpc = Arc::new(RpcClient::new(own_ids.to_owned(), codex.clone()));
+    let handlers = RequestHandlers::new(process.clone(), id, rpc.clone(), host.clone());
+    (rpc, Arc::new(handlers))
 }
 
 impl Drop for HostSession {

@@ -11,7 +11,7 @@ use tracing::{Instrument, Span};
 use super::request_handlers::{Carried, Request, RequestHandlers};
 use crate::loadouts::AppliedConfig;
 use crate::messages::thread;
-use crate::router::{Effect, Prepared, Rebound, Router, Settled, internal_error};
+use crate::router::{Effect, Greeting, Prepared, Rebound, Router, Settled, internal_error};
 use crate::wire::Frame;
 
 /// Work that is done, on its way back to the router.
@@ -26,6 +26,8 @@ pub(super) enum Done {
     Rebound(Request, Rebound),
     Adopted(Vec<String>),
     Noticed(Option<Bytes>),
+    /// Codex knows the host again.
+    Greeted,
     Nothing,
 }
 
@@ -43,7 +45,7 @@ impl Done {
             Self::Rebound(request, rebound) => router.on_rebound(request, rebound),
             Self::Adopted(children) => router.on_adopted(&children),
             Self::Noticed(Some(notice)) => router.on_notice(notice),
-            Self::Noticed(None) | Self::Nothing => {}
+            Self::Noticed(None) | Self::Greeted | Self::Nothing => {}
         }
     }
 }
@@ -110,6 +112,20 @@ pub(super) fn job(handlers: &Arc<RequestHandlers>, effect: Effect<Carried>) -> O
         | Effect::Answered { .. }
         | Effect::CatalogMayHaveChanged => return None,
     })
+}
+
+/// Tells a Codex that runs again who the host is, as the host told the one before; what it says then, the host has
+/// heard.
+pub(super) fn greet(handlers: Arc<RequestHandlers>, greeting: Greeting) -> Job {
+    work_on(
+        async move {
+            if let Err(error) = handlers.greet(&greeting).await {
+                tracing::warn!(%error, "Codex does not know the host again");
+            }
+            Done::Greeted
+        },
+        || Done::Greeted,
+    )
 }
 
 fn prepare(handlers: Arc<RequestHandlers>, mut request: Request) -> Job {

@@ -297,6 +297,8 @@ impl RequestHandlers {
         }
         params.insert("threadId".to_owned(), json!(thread));
         params.insert("cwd".to_owned(), json!(applied.cwd));
+        // Nobody reads them, and Codex warns the host of what it did not ask for.
+        params.insert("excludeTurns".to_owned(), json!(true));
         match serde_json::from_str(&config) {
             Ok(config) => params.insert("config".to_owned(), config),
             Err(_) => params.remove("config"),

@@ -14,14 +14,14 @@ use super::rebind::Rebind;
 use super::subscribers::Subscribers;
 use super::thread_locks::ThreadLock;
 use crate::catalog::CatalogCache;
-use crate::connection::{FrameWriter, RpcClient};
+use crate::connection::{FrameWriter, RpcClient, RpcError};
 use crate::control::{Context, Control};
 use crate::crash_point::crash_point;
 use crate::loadouts::{AppliedConfig, AppliedConfigs, LaunchCarriers, Loadouts};
 use crate::messages::initialize::{self, UpstreamInfo};
 use crate::messages::thread;
 use crate::records::{Happening, LoadoutRecord, ThreadRecord};
-use crate::router::{self, Prepared, RequestKind};
+use crate::router::{self, Greeting, Prepared, RequestKind};
 use crate::threads::HostId;
 use crate::wire::{Frame, answer_frame};
 
@@ -169,6 +169,19 @@ impl RequestHandlers {
         let experimental = may_be_carried || initialize::wants_experimental_api(initialize);
         let _ = self.experimental.set(experimental);
         may_be_carried
+    }
+
+    /// Tells a Codex that runs again who the host is.
+    pub(super) async fn greet(&self, greeting: &Greeting) -> Result<(), RpcError> {
+        self.introduced(&greeting.by_host);
+        let sent = serde_json::from_slice::<Value>(&greeting.sent).unwrap_or_default();
+        let answer: initialize::Answer = self.rpc.ask(initialize::METHOD, &sent["params"]).await?;
+        if let Some(info) = answer.info() {
+            self.connected(info);
+        }
+        self.rpc
+            .say(Bytes::from_static(b"{\"method\":\"initialized\"}"));
+        Ok(())
     }
 
     /// Whether a start that says nothing may get a loadout all the same.

@@ -14,6 +14,8 @@ mod crash;
 #[cfg(target_os = "linux")]
 mod disk;
 mod documentation;
+#[cfg(unix)]
+mod doors;
 mod drift;
 mod drop_in;
 mod exec;
