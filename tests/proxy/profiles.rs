@@ -434,3 +434,52 @@ async fn methods_write_what_verbs_show() {
     assert!(schema["properties"]["mcp_servers"].is_object());
     host.shutdown().await.unwrap();
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_is_told_of_what_the_user_wrote() {
+    let stage = profiled().await;
+    let file = stage.home.path().join("mine.toml");
+    let file = file.to_str().unwrap();
+    for (text, arguments, told) in [
+        (
+            "skils = []\n",
+            &["profile", "write", "mine", file][..],
+            "mine.toml`, line 1: `skils` is no member of a profile",
+        ),
+        (
+            "skills = []\nextends = [\"revew\"]\n",
+            &["profile", "write", "mine", file],
+            "mine.toml`, line 2: there is no profile `revew`",
+        ),
+        (
+            "",
+            &["trust", "project", "/no/such/folder"],
+            "hint: Name the folder of a project",
+        ),
+        (
+            "",
+            &["shim", "/proc/none"],
+            "hint: Name a folder that you may write to",
+        ),
+    ] {
+        std::fs::write(file, text).unwrap();
+        let output = stage.verb(arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
+        let is_told = stderr.contains(told) && !stderr.contains(".codex-loadout/profiles/mine");
+        assert!(is_told, "{arguments:?}: {stderr}");
+    }
+    // What a project has and nobody trusts is told with what lets it count.
+    let theirs = stage.home.project().join(".codex-loadout/profiles");
+    std::fs::create_dir_all(&theirs).unwrap();
+    std::fs::write(theirs.join("team.toml"), "skills = []\n").unwrap();
+    let cwd = stage.home.project().to_string_lossy().into_owned();
+    let output = stage.verb(&["resolve", "-p", "team", "--cwd", &cwd]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let hint = stderr.split("`codex-loadout ").nth(1).unwrap_or_default();
+    let hint = hint.split('`').next().unwrap_or_default();
+    let line: Vec<&str> = hint.split(' ').collect();
+    assert!(stage.verb(&line).status.success(), "{stderr}");
+    let output = stage.verb(&["resolve", "-p", "team", "--cwd", &cwd]);
+    assert!(output.status.success());
+}
