@@ -29,6 +29,8 @@ mod hooks;
 mod hosts;
 mod hosts_table;
 mod independence;
+#[cfg(unix)]
+mod interface;
 mod launch_line;
 mod limits;
 mod load;
