@@ -20,6 +20,11 @@ mod discovery;
 
 mod paths;
 
+mod word_list;
+
+#[cfg(test)]
+mod test_table;
+
 pub mod options;
 
 pub mod names;

@@ -9,29 +9,12 @@ use super::description;
 use crate::context::Context;
 use crate::frontmatter::{Document, Field, Header};
 use crate::report::{Code, Finding, Location};
+use crate::word_list::is_listed;
 
 /// Keys that have a meaning of their own: all others are kept as metadata.
-const UNDERSTOOD: &[&str] = &[
-    "agent",
-    "allowed-tools",
-    "argument-hint",
-    "arguments",
-    "background",
-    "context",
-    "description",
-    "disable-model-invocation",
-    "disallowed-tools",
-    "effort",
-    "hooks",
-    "instructions",
-    "metadata",
-    "model",
-    "name",
-    "paths",
-    "shell",
-    "user-invocable",
-    "when_to_use",
-];
+const UNDERSTOOD: &str = "
+    agent allowed-tools argument-hint arguments background context description disable-model-invocation
+    disallowed-tools effort hooks instructions metadata model name paths shell user-invocable when_to_use";
 
 /// What frontmatter becomes.
 #[derive(Debug, Default)]
@@ -264,7 +247,7 @@ impl Work<'_> {
             }
         }
         for (key, Field { value, .. }) in self.header.iter() {
-            if !UNDERSTOOD.contains(&key) {
+            if !is_listed(key, UNDERSTOOD) {
                 keep(&mut prepared.metadata, key, value);
             }
         }

@@ -197,21 +197,13 @@ fn frontmatter_of_a_skill() {
 
 #[test]
 fn instructions_and_body_are_one_text() {
-    let said = "The user's argument text, also written `<arguments>` below";
+    let said = "`<arguments>` below is what the user wrote";
     for (instructions, body, expected) in [
-        (
-            "Take $ARGUMENTS.",
-            "Use $ARGUMENTS.",
-            "Take the user's argument text.",
-        ),
-        (
-            "Take care.",
-            "Use $ARGUMENTS.",
-            "Use the user's argument text.",
-        ),
+        ("Take $ARGUMENTS.", "Use $ARGUMENTS.", "Take <arguments>."),
+        ("Take care.", "Use $ARGUMENTS.", "Use <arguments>."),
         // They count alike.
-        ("Take $1.", "Use $0.", "Take the user's second argument."),
-        ("Take $2.", "Use $1.", "Take the user's second argument."),
+        ("Take $1.", "Use $0.", "Take <second argument>."),
+        ("Take $2.", "Use $1.", "Take <second argument>."),
     ] {
         let header = format!("description: d\nargument-hint: a b\ninstructions: {instructions}");
         let (text, codes, _) = skill(&header, body);

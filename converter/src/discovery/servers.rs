@@ -114,11 +114,16 @@ impl Finder<'_> {
                 }
                 continue;
             }
+            let mut definition = definition.clone();
+            // Those of Agent Plugins start in the plugin's folder, others in the project's.
+            if json.file == PORTABLE_FILES[1] && definition.get("cwd").is_none() {
+                definition["cwd"] = Value::from("${PLUGIN_ROOT}");
+            }
             let server = ServerSource {
                 name: name.clone(),
                 file: json.file.clone(),
                 line,
-                definition: definition.clone(),
+                definition,
             };
             self.server(server);
         }

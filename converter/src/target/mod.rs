@@ -144,6 +144,8 @@ const ONLY_CLAUDES: &[ToolWords] = &[
     ToolWords::unavailable("TaskUpdate"),
     ToolWords::unavailable("TaskList"),
     ToolWords::unavailable("TaskGet"),
+    ToolWords::unavailable("TaskOutput"),
+    ToolWords::unavailable("TaskStop"),
     ToolWords::unavailable("TeamCreate"),
     ToolWords::unavailable("TeamDelete"),
     ToolWords::unavailable("SendMessage"),

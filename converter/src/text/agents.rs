@@ -9,6 +9,7 @@ use super::scan::Place;
 use super::words;
 use super::work::Work;
 use crate::report::Code;
+use crate::word_list::is_listed;
 
 /// The argument of Claude's tool that names an agent.
 const KEY: &str = "subagent_type";
@@ -27,25 +28,8 @@ const FOREIGN: &[&str] = &[
 ];
 
 /// Languages in which `Agent(prompt=…)` is somebody's program.
-const PROGRAMS: &[&str] = &[
-    "c#",
-    "cpp",
-    "csharp",
-    "go",
-    "java",
-    "javascript",
-    "js",
-    "jsx",
-    "kotlin",
-    "py",
-    "python",
-    "ruby",
-    "rust",
-    "swift",
-    "ts",
-    "tsx",
-    "typescript",
-];
+const PROGRAMS: &str = "
+    c# cpp csharp go java javascript js jsx kotlin py python ruby rust swift ts tsx typescript";
 
 /// What an agent is called after its name.
 const NOUNS: &[&str] = &[
@@ -192,7 +176,7 @@ fn is_call(work: &mut Work<'_>, at: usize, call: &Call) -> bool {
     let is_program = match work.place(at) {
         Place::Block(index) => {
             let language = work.scan.blocks[index].language.as_deref();
-            language.is_some_and(|language| PROGRAMS.contains(&language))
+            language.is_some_and(|language| is_listed(language, PROGRAMS))
         }
         _ => false,
     };
@@ -252,11 +236,7 @@ fn addressed(work: &mut Work<'_>) {
         }
         if let Some(agent) = work.context.agent(written) {
             let around = work.with_ticks(at..name.end);
-            let lead = words::lead(body, around.start, 4).to_ascii_lowercase();
-            let the = if lead == "the " { "" } else { "the " };
-            let noun = noun(body, around.end).map_or(" agent", |_| "");
-            let said = format!("{the}`{}`{noun}", agent.role);
-            let said = words::capitalized(&said, words::begins_sentence(body, around.start));
+            let said = format!("`{}`", agent.role);
             work.notes.spawns = true;
             work.replace(around, &said);
         } else if written.contains(':') {

@@ -44,24 +44,14 @@ pub(super) fn run(work: &mut Work<'_>) {
             work.replace(range, expansions.arguments);
             continue;
         }
-        let around = work.with_ticks(range.clone());
-        let in_words = match work.place(at) {
-            Place::Prose => !is_part(body, &range),
-            _ => around != range,
-        };
-        if in_words {
-            let the = words::lead(body, around.start, 4) == "the ";
-            let said = said(work.text.role, meaning);
-            let said = if the {
-                said.strip_prefix("the ").unwrap_or(&said).to_owned()
-            } else {
-                words::capitalized(&said, words::begins_sentence(body, around.start))
-            };
-            let said = words::set_off(body, &around, &said);
-            work.replace(around, &said);
-        } else {
-            work.replace(range, &placeholder(work.text.role, meaning));
+        let mut named = placeholder(work.text.role, meaning);
+        // At the beginning of a line it would be the tag of a block of HTML.
+        if work.place(at) == Place::Prose
+            && words::is_marker(&body[work.scan.line(at).start..range.start])
+        {
+            named = work.as_code(&range, &named);
         }
+        work.replace(range, &named);
         describe(work, at, meaning);
     }
     if let Some(at) = work.positions.unsure() {
@@ -81,11 +71,11 @@ fn with_quotes(body: &str, range: Range<usize>) -> Range<usize> {
     }
 }
 
-/// The words for the arguments that a `$` stands for, as part of a sentence.
-pub(super) fn in_words(work: &mut Work<'_>, at: usize) -> Option<String> {
+/// What names the arguments that a `$` stands for.
+pub(super) fn named_at(work: &mut Work<'_>, at: usize) -> Option<String> {
     let (_, meaning) = meaning_at(work, at)?;
     describe(work, at, meaning);
-    Some(said(work.text.role, meaning))
+    Some(placeholder(work.text.role, meaning))
 }
 
 /// Says at the top what the arguments are, and notes it.
@@ -98,7 +88,7 @@ fn describe(work: &mut Work<'_>, at: usize, meaning: Meaning<'_>) {
     work.find_first(
         at,
         Code::ArgumentsDescribed,
-        "arguments are not put into the text: it says in words where they are meant",
+        "arguments are not put into the text: it names them where they are meant",
     );
     let is_first = work.body()[at..].starts_with("$1");
     if matches!(meaning, Meaning::Position(_)) && is_first && !work.positions.counts_from_zero() {
@@ -200,33 +190,9 @@ fn assigns(script: &str, name: &str) -> bool {
     })
 }
 
-/// Whether an argument is part of a path, an option or a quotation, where words would not be understood.
-fn is_part(body: &str, range: &Range<usize>) -> bool {
-    let before = words::before(body, range.start);
-    let mut rest = body[range.end..].chars();
-    let (after, next) = (rest.next(), rest.next());
-    let joins = |c: char| words::is_word(c) || "/-=#~<{[".contains(c);
-    before.is_some_and(|c| joins(c) || c == '.')
-        || after.is_some_and(|c| words::is_word(c) || "/-=>}]".contains(c))
-        || after == Some('.') && next.is_some_and(words::is_word)
-        || before.is_some_and(|c| "\"'“`".contains(c))
-}
-
 const ORDINALS: [&str; 10] = [
     "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
 ];
-
-fn said(role: Role<'_>, meaning: Meaning<'_>) -> String {
-    match meaning {
-        Meaning::All if matches!(role, Role::Agent) => "the text of your task".to_owned(),
-        Meaning::All => "the user's argument text".to_owned(),
-        Meaning::Position(number) => match ORDINALS.get(number) {
-            Some(ordinal) => format!("the user's {ordinal} argument"),
-            None => format!("the user's argument {}", number + 1),
-        },
-        Meaning::Name(name) => format!("the user's argument `{name}`"),
-    }
-}
 
 fn placeholder(role: Role<'_>, meaning: Meaning<'_>) -> String {
     match meaning {

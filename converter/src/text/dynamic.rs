@@ -39,27 +39,6 @@ fn span(work: &mut Work<'_>, index: usize) {
     let span = &work.scan.spans[index];
     let bang = span.range.start - 1;
     let ticks = span.content.end..span.range.end;
-    let line = work.scan.line(span.range.start);
-    let rest = if span.range.end < line.end {
-        words::tail(body, span.range.end, (line.end - span.range.end).min(80))
-    } else {
-        ""
-    };
-    let end = &body[ticks.clone()];
-    let begins = words::begins_sentence(body, bang);
-    let ends = rest.trim().is_empty();
-    let (first, last) = match (begins, ends) {
-        (true, true) => ("Run ", " first and use its output."),
-        (true, false) => ("Run ", " first and use its output"),
-        (false, true) => ("run ", " first and use its output"),
-        (false, false) => ("(run ", " first and use its output)"),
-    };
-    let last = if work.scan.in_table(bang) {
-        last.trim_end_matches('.')
-    } else {
-        last
-    };
-    let last = format!("{end}{last}");
     if let Some(expansions) = work.expansions()
         && Expansions::is_balanced(&body[span.content.clone()])
     {
@@ -71,8 +50,9 @@ fn span(work: &mut Work<'_>, index: usize) {
         return;
     }
     if work.edits.is_free(bang..bang + 1) && work.edits.is_free(ticks.clone()) {
-        work.replace(bang..bang + 1, first);
-        work.replace(ticks, &last);
+        let end = &body[ticks.clone()];
+        work.replace(bang..bang + 1, "(run ");
+        work.replace(ticks, &format!("{end} first and use its output)"));
         deferred(work, bang);
     }
 }

@@ -76,7 +76,9 @@ fn is_path(c: char) -> bool {
 fn known_call<'t>(work: &Work<'_>, text: &'t str, at: usize) -> Option<&'t str> {
     references::names(text, at).into_iter().find_map(|name| {
         let (plugin, skill) = text[name.clone()].split_once(':')?;
-        let known = work.is_skill(plugin, skill) && !words::goes_on(text, name.end);
+        let known = work.is_skill(plugin, skill)
+            && !words::goes_on(text, name.end)
+            && !references::is_family(text, Place::Prose, name.end);
         let written = &text[at..name.end];
         let own = references::call(work, plugin, skill).is_some_and(|call| call == written);
         (known && !own).then_some(written)

@@ -3,8 +3,10 @@
 use std::ops::Range;
 
 use super::arguments;
-use super::file_names::{PathKind, is_package, kind, looks_like_file, without_text_after};
-use super::reads;
+use super::file_names::{
+    PathKind, is_in_every_project, is_package, kind, looks_like_file, without_text_after,
+};
+use super::reads::is_text;
 use super::scan::Place;
 use super::variables::variable_at;
 use super::words;
@@ -57,6 +59,16 @@ pub(super) fn run(work: &mut Work<'_>) {
                 }
                 let named = work.as_code(&range, &format!("{path}{part}"));
                 let is_of_user = path.starts_with(['~', '/']);
+                if body[written.path.clone()] == *path
+                    && !path.contains('/')
+                    && is_text(&path)
+                    && !is_in_every_project(&path)
+                {
+                    let message = format!(
+                        "`{path}` is taken for a file of the user's project: the plugin has none of that name"
+                    );
+                    work.find_first(at, Code::IncludeOfProject, message);
+                }
                 put(
                     work,
                     range,
@@ -64,8 +76,8 @@ pub(super) fn run(work: &mut Work<'_>) {
                     if is_of_user { "" } else { " of the project" },
                 );
             }
-            Target::Argument(words) => {
-                put(work, range, &format!("the file named by {words}"), "");
+            Target::Argument(argument) => {
+                put(work, range, &format!("the file named by {argument}"), "");
             }
             Target::Pattern => pattern(work, at, written.path),
             Target::MaybeMissing => {
@@ -99,9 +111,7 @@ fn expanded(work: &Work<'_>, path: &str, part: &str) -> Option<String> {
 fn whole_text(work: &Work<'_>, path: &str) -> Option<String> {
     work.expansions()?;
     let file = work.context.source.tree.get(path)?;
-    let body = naming::text(&file.bytes)
-        .ok()
-        .filter(|_| reads::is_text(path))?;
+    let body = naming::text(&file.bytes).ok().filter(|_| is_text(path))?;
     let text = Text {
         body,
         file: path,
@@ -248,12 +258,12 @@ fn target(work: &mut Work<'_>, at: usize, whole: &Written, place: Place) -> Opti
     if written.is_empty() || is_general {
         return None;
     }
-    let goes_on = goes_on(body, whole.end);
+    let goes_on = goes_on(body, at, whole.end);
     if written.starts_with('$') && variable_at(body, token.start).is_none() {
         if goes_on || place != Place::Prose {
             return None;
         }
-        return arguments::in_words(work, token.start).map(Target::Argument);
+        return arguments::named_at(work, token.start).map(Target::Argument);
     }
     let in_span = match place {
         Place::Span(index) => {
@@ -341,12 +351,17 @@ fn is_sentence_end(body: &str, at: usize) -> bool {
         .is_some_and(|rest| !rest.starts_with(['.', '…']))
 }
 
-/// Whether what follows belongs to the path, so that it is not the path of a file yet.
-fn goes_on(body: &str, end: usize) -> bool {
+/// Whether what follows the path after an `@` belongs to it, so that it is not the path of a file yet.
+fn goes_on(body: &str, at: usize, end: usize) -> bool {
     let mut rest = body[end..].chars();
     match rest.next() {
         Some('(' | '{' | '<' | '[' | '$') => true,
-        Some('*') => rest.next().is_some_and(|c| c.is_alphanumeric() || c == '.'),
+        // `docs/*`, `src/**/*.ts`; in `*@docs/*` it ends what is emphasized.
+        Some('*') => {
+            let next = rest.find(|c| *c != '*');
+            next.is_some_and(|c| c.is_alphanumeric() || matches!(c, '.' | '/'))
+                || body[..end].ends_with('/') && words::before(body, at) != Some('*')
+        }
         Some(':') => rest.next().is_some_and(|c| !c.is_whitespace() && c != '*'),
         _ => false,
     }
@@ -372,14 +387,14 @@ fn beside(work: &Work<'_>, written: &str) -> Option<String> {
         .filter_map(|root| join(root, written))
         .find(|path| {
             tree.get(path).is_some() && path != work.text.file
-                || is_folder(written) && tree.has_folder(path)
+                || may_be_folder(written) && tree.has_folder(path)
         })
 }
 
-/// Whether a path is written as that of a folder; `./` is the user's project.
-fn is_folder(written: &str) -> bool {
+/// Whether a path can be that of a folder of the plugin; `./` is the user's project, and a word alone may be anything.
+fn may_be_folder(written: &str) -> bool {
     let names_one = written.split('/').any(|part| !matches!(part, "" | "."));
-    written.ends_with('/') && !written.starts_with('/') && names_one
+    written.contains('/') && !written.starts_with('/') && names_one
 }
 
 /// Whether a path that is not there can only be meant as one beside the skill.
@@ -422,7 +437,7 @@ fn plugin_file(work: &mut Work<'_>, range: Range<usize>, path: &str, part: &str)
     if !work.edits.is_free(range.clone()) {
         return;
     }
-    if reads::is_text(path) && path != work.text.file {
+    if is_text(path) && path != work.text.file {
         work.reads.insert(path.to_owned());
     }
     if part.is_empty()

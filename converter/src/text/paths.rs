@@ -1,21 +1,13 @@
 //! Paths in backticks: written anew where the text or what it names has moved, or where a path is seen from
 //! the plugin's root, which a reader of a skill is not told. In plain words, only those that would lead nowhere now.
 
+use super::file_names::is_in_every_project;
 use super::links::decoded;
 use super::reads::is_text;
 use super::scan::Place;
 use super::work::Work;
 use crate::discovery::{ancestors, skill_file};
 use crate::paths::{folder_of, join, relative};
-
-/// Files that every project has: by their bare name the user's own are meant.
-const PROJECT_FILES: [&str; 5] = [
-    "README.md",
-    "CHANGELOG.md",
-    "CONTRIBUTING.md",
-    "CLAUDE.md",
-    "AGENTS.md",
-];
 
 /// Folders whose names say that they are a plugin's.
 const PARTS: [&str; 3] = ["skills/", "commands/", "agents/"];
@@ -85,7 +77,7 @@ fn named(work: &Work<'_>, written: &str) -> Option<String> {
     let is_path = names_one
         && !written.contains(|c: char| c.is_whitespace() || "$<>{}*[]|:,;()\"'`".contains(c))
         && !written.starts_with(['/', '~', '-', '@', '#'])
-        && (written.contains('/') || is_text(written) && !PROJECT_FILES.contains(&written));
+        && (written.contains('/') || is_text(written) && !is_in_every_project(written));
     if !is_path {
         return None;
     }

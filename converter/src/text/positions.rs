@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::scan::{Place, Scan};
 use super::words;
+use crate::word_list::is_listed;
 
 /// How a text uses single arguments.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -101,16 +102,13 @@ fn is_run_first(language: &Option<String>) -> bool {
 }
 
 /// Words that an amount of money follows.
-const BEFORE_MONEY: &[&str] = &[
-    "about", "at", "cost", "costs", "over", "paid", "pay", "pays", "price", "priced", "save",
-    "saves", "spend", "spent", "than", "under", "up", "worth",
-];
+const BEFORE_MONEY: &str = "
+    about at cost costs over paid pay pays price priced save saves spend spent than under up worth";
 
 /// Words that follow an amount of money.
-const AFTER_MONEY: &[&str] = &[
-    "a", "an", "billion", "bill", "bills", "coupon", "discount", "each", "fee", "gift", "million",
-    "off", "per", "thousand", "trillion", "monthly", "yearly", "annually", "USD",
-];
+const AFTER_MONEY: &str = "
+    a an billion bill bills coupon discount each fee gift million off per thousand trillion monthly yearly annually
+    USD";
 
 /// A single digit after a `$` that can be an argument's number.
 pub(super) fn at(body: &str, at: usize) -> Option<(Range<usize>, usize)> {
@@ -163,7 +161,7 @@ fn is_money(body: &str, at: usize) -> bool {
         .split(|c: char| !c.is_alphanumeric())
         .next()
         .unwrap_or_default();
-    BEFORE_MONEY.contains(&before.to_ascii_lowercase().as_str()) || AFTER_MONEY.contains(&after)
+    is_listed(before.to_ascii_lowercase().as_str(), BEFORE_MONEY) || is_listed(after, AFTER_MONEY)
 }
 
 /// Whether Claude's replacement is meant at this place: in prose, in commands, in examples – not in programs.

@@ -7,58 +7,18 @@ use super::scan::Place;
 use super::words;
 use super::work::Work;
 use crate::report::Code;
+use crate::word_list::is_listed;
 
 /// Claude Code's own commands: also where a plugin has one of the same name, the short form may mean them.
-const BUILT_IN: &[&str] = &[
-    "add-dir",
-    "agents",
-    "bug",
-    "clear",
-    "compact",
-    "config",
-    "context",
-    "cost",
-    "doctor",
-    "exit",
-    "export",
-    "help",
-    "hooks",
-    "ide",
-    "init",
-    "login",
-    "logout",
-    "mcp",
-    "memory",
-    "model",
-    "permissions",
-    "plugin",
-    "plugins",
-    "quit",
-    "resume",
-    "rewind",
-    "skills",
-    "terminal-setup",
-    "tasks",
-    "theme",
-    "usage",
-    "vim",
-];
+const BUILT_IN: &str = "
+    add-dir agents bug clear compact config context cost doctor exit export help hooks ide init login logout mcp
+    memory model permissions plugin plugins quit resume rewind skills terminal-setup tasks theme usage vim";
 
 /// What comes after the colon of a mounted volume, not of a plugin.
 const VOLUME_MODES: &[&str] = &["ro", "rw", "z", "Z", "cached", "delegated"];
 
 /// What a `/name` is where the word after it says so.
-const NOT_COMMANDS: &[&str] = &[
-    "directory",
-    "endpoint",
-    "endpoints",
-    "folder",
-    "page",
-    "path",
-    "route",
-    "routes",
-    "url",
-];
+const NOT_COMMANDS: &str = "directory endpoint endpoints folder page path route routes url";
 
 /// Rewrites all calls outside of blocks of code.
 pub(super) fn run(work: &mut Work<'_>) {
@@ -158,12 +118,12 @@ fn full_name(work: &mut Work<'_>, at: usize) -> bool {
 }
 
 fn slash(work: &mut Work<'_>, at: usize) {
-    if full_name(work, at) {
-        return;
-    }
     let body = work.body();
     let own_name = work.context.plugin.name.as_str();
     let [long, name] = names(body, at);
+    if is_family(body, work.place(at), name.end) || full_name(work, at) {
+        return;
+    }
     let name = match &body[long.clone()] {
         written if work.is_skill(own_name, written) => long,
         _ => name,
@@ -182,19 +142,19 @@ fn slash(work: &mut Work<'_>, at: usize) {
         }
         return;
     }
-    let is_other = BUILT_IN.contains(&written) || is_address(body, &range);
+    let is_other = is_listed(written, BUILT_IN) || is_address(body, &range);
     let is_port = next == Some(':') && body[name.end + 1..].starts_with(words::is_name);
-    if !is_other && !is_port && !is_family(work, at, name.end) {
+    if !is_other && !is_port {
         own(work, range, written);
     }
 }
 
 /// Whether all commands that begin with a name are meant: `/tools:*`, or `/tools:` as code.
-fn is_family(work: &Work<'_>, at: usize, end: usize) -> bool {
-    let Some(rest) = work.body()[end..].strip_prefix(':') else {
+pub(super) fn is_family(body: &str, place: Place, end: usize) -> bool {
+    let Some(rest) = body[end..].strip_prefix(':') else {
         return false;
     };
-    let is_code = matches!(work.place(at), Place::Span(_));
+    let is_code = matches!(place, Place::Span(_));
     is_code && rest.starts_with('`') || rest.starts_with(['*', '<', '{', '[', '…', '.'])
 }
 
@@ -222,7 +182,7 @@ fn is_address(body: &str, range: &Range<usize>) -> bool {
         "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD" | "OPTIONS"
     ) || [before, after]
         .iter()
-        .any(|word| NOT_COMMANDS.contains(&word.to_ascii_lowercase().as_str()))
+        .any(|word| is_listed(word.to_ascii_lowercase().as_str(), NOT_COMMANDS))
 }
 
 impl Work<'_> {

@@ -158,8 +158,9 @@ fn piece(inside: &str) -> Option<Piece> {
         None => (inside, None),
     };
     match name {
-        "CLAUDE_PLUGIN_ROOT" => Some(Piece::Root),
-        "CLAUDE_PLUGIN_DATA" => Some(Piece::Data),
+        // Agent Plugins, and Codex, leave out whose they are.
+        "CLAUDE_PLUGIN_ROOT" | "PLUGIN_ROOT" => Some(Piece::Root),
+        "CLAUDE_PLUGIN_DATA" | "PLUGIN_DATA" => Some(Piece::Data),
         "CLAUDE_PROJECT_DIR" => Some(Piece::Project),
         _ => is_variable(name).then(|| Piece::Variable {
             name: name.to_owned(),
@@ -196,6 +197,10 @@ mod tests {
             ("a", vec![literal("a")]),
             ("${CLAUDE_PLUGIN_ROOT}/x", vec![Piece::Root, literal("/x")]),
             ("${CLAUDE_PLUGIN_ROOT:-.}", vec![Piece::Root]),
+            (
+                "${PLUGIN_ROOT}${PLUGIN_DATA}",
+                vec![Piece::Root, Piece::Data],
+            ),
             (
                 "a${B}c",
                 vec![literal("a"), variable("B", None), literal("c")],

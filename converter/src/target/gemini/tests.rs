@@ -91,7 +91,7 @@ fn what_the_cli_puts_into_commands() {
 }
 
 #[test]
-fn single_arguments_are_said_in_words() {
+fn single_arguments_are_named() {
     let conversion = converted(&[(
         "commands/a.md",
         "---\ndescription: d\nargument-hint: <a> <b>\n---\nMove $1 to $2.\n",
@@ -100,7 +100,7 @@ fn single_arguments_are_said_in_words() {
     let prompt = file["prompt"].as_str().unwrap();
     assert!(prompt.contains("\n---\n{{args}}\n---\n"), "{prompt}");
     assert!(
-        prompt.contains("Move the user's first argument to the user's second argument."),
+        prompt.contains("Move <first argument> to <second argument>."),
         "{prompt}"
     );
 }

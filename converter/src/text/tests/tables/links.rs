@@ -8,25 +8,13 @@ fn links() {
     let world = World::small();
     check(
         |body| world.skill(body),
-        &[
-            (
-                "[a](reference.md#x) [b](<two words.md>) [c](two%20words.md)",
-                "[a](reference.md#x) [b](<two words.md>) [c](two%20words.md)",
-                &[],
-            ),
-            ("[a](none.md)", "[a](none.md)", &["dangling-link"]),
-            (
-                "[a](../../../x.md)",
-                "[a](../../../x.md)",
-                &["dangling-link"],
-            ),
-            (
-                "[a](https://x.y/z.md) [b](#top) [c](URL) [d]({name}.md) [e](mailto:a@b.c) [f](/x.md)",
-                "[a](https://x.y/z.md) [b](#top) [c](URL) [d]({name}.md) [e](mailto:a@b.c) [f](/x.md)",
-                &[],
-            ),
-            ("`[a](none.md)`", "`[a](none.md)`", &[]),
-        ],
+        r"
+            [a](reference.md#x) [b](<two words.md>) [c](two%20words.md)
+            [a](none.md) ⇒ = ⇒ dangling-link
+            [a](../../../x.md) ⇒ = ⇒ dangling-link
+            [a](https://x.y/z.md) [b](#top) [c](URL) [d]({name}.md) [e](mailto:a@b.c) [f](/x.md)
+            `[a](none.md)`
+        ",
     );
     let moved = |body: &str| world.command(body).body;
     for (before, after) in [
