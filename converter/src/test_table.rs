@@ -1,6 +1,8 @@
 //! Tables of tests, a case a line: cells are set apart by `⇒`, `\n` in one is the end of a line, and a line that begins
 //! with `//` says something of those below it.
 
+use serde_json::Value;
+
 /// The rows of a table; cells that are left out at the end of a row are empty.
 pub(crate) fn rows<const N: usize>(table: &str) -> impl Iterator<Item = [String; N]> {
     let lines = table.lines().map(str::trim);
@@ -21,4 +23,17 @@ fn unescaped(cell: &str) -> String {
         .iter()
         .fold(text, |text, (written, meant)| text.replace(written, meant));
     text.replace('\u{0}', "\\")
+}
+
+/// A cell that is JSON; an empty one is `null`.
+pub(crate) fn json(cell: &str) -> Value {
+    match cell {
+        "" => Value::Null,
+        cell => serde_json::from_str(cell).unwrap_or_else(|error| panic!("{error}: {cell}")),
+    }
+}
+
+/// The words of a cell.
+pub(crate) fn words(cell: &str) -> Vec<&str> {
+    cell.split_ascii_whitespace().collect()
 }

@@ -235,41 +235,41 @@ fn is_script(code: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_table::rows;
 
     #[test]
     fn money_patterns_and_programs_are_no_arguments() {
         let seen = |body: &str, declared| Positions::of(body, &Scan::of(body), declared);
         // What each digit means where the text takes no arguments, and where it says that it does.
-        for (body, alone, declared) in [
-            ("Review $1 now", "", "1"),
-            ("`gh issue view $1`", "", "1"),
-            ("fix #$1 and $2", "12", "12"),
-            ("!`gh pr view $1`", "1", "1"),
-            ("```!\ngh pr view $1\n```", "1", "1"),
-            ("Do $ARGUMENTS, $1 first", "1", "1"),
-            ("replace it by `$1, $2`", "", "12"),
-            ("`s/(a)(b)/$2$1/`", "", ""),
-            ("costs $1 more", "", ""),
-            ("$5 and $2", "", ""),
-            ("from $1 to $2, for $9", "", "12"),
-            (
-                "| Free | $0 | 100 |\n|---|---|---|\n| Small | $9 | 5 |",
-                "",
-                "0",
-            ),
-            ("So far it is $0\nand stays so, with a $5 strap", "", "0"),
-            ("a $1 coupon", "", ""),
-            ("$1,500 and $1.5M, $1k, $10, US$1, $0-$50", "", ""),
-            ("$1/month, \\$1", "", ""),
-            ("`awk '{print $1}'`", "", ""),
-            ("`SELECT * FROM t WHERE id = $1`", "", ""),
-            ("```bash\ngh pr view $1\n```", "", ""),
-            ("```sh\nf() {\n echo $1\n}\n```", "", ""),
-        ] {
-            for (positions, means) in [(seen(body, false), alone), (seen(body, true), declared)] {
+        for [body, alone, declared] in rows(
+            r"
+                Review $1 now ⇒  ⇒ 1
+                `gh issue view $1` ⇒  ⇒ 1
+                fix #$1 and $2 ⇒ 12 ⇒ 12
+                !`gh pr view $1` ⇒ 1 ⇒ 1
+                ```!\ngh pr view $1\n``` ⇒ 1 ⇒ 1
+                Do $ARGUMENTS, $1 first ⇒ 1 ⇒ 1
+                replace it by `$1, $2` ⇒  ⇒ 12
+                `s/(a)(b)/$2$1/`
+                costs $1 more
+                $5 and $2
+                from $1 to $2, for $9 ⇒  ⇒ 12
+                | Free | $0 | 100 |\n|---|---|---|\n| Small | $9 | 5 | ⇒  ⇒ 0
+                So far it is $0\nand stays so, with a $5 strap ⇒  ⇒ 0
+                a $1 coupon
+                $1,500 and $1.5M, $1k, $10, US$1, $0-$50
+                $1/month, \\$1
+                `awk '{print $1}'`
+                `SELECT * FROM t WHERE id = $1`
+                ```bash\ngh pr view $1\n```
+                ```sh\nf() {\n echo $1\n}\n```
+            ",
+        ) {
+            for (positions, means) in [(seen(&body, false), &alone), (seen(&body, true), &declared)]
+            {
                 let digits = (0..10).filter(|number| positions.means(*number));
                 let found: String = digits.map(|number| number.to_string()).collect();
-                assert_eq!(found, means, "{body}");
+                assert_eq!(found, *means, "{body}");
             }
         }
         assert!(seen("from $0 to $1", true).counts_from_zero());

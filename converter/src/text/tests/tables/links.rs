@@ -1,6 +1,7 @@
 //! Links.
 
 use super::check;
+use crate::test_table::rows;
 use crate::text::tests::world::World;
 
 #[test]
@@ -17,20 +18,16 @@ fn links() {
         ",
     );
     let moved = |body: &str| world.command(body).body;
-    for (before, after) in [
-        (
-            "[g](../docs/guide.md#a \"t\")",
-            "[g](../../docs/guide.md#a \"t\")",
-        ),
-        (
-            "[g][r]\n\n[r]: ../docs/guide.md",
-            "[g][r]\n\n[r]: ../../docs/guide.md",
-        ),
-        ("[p](git/push.md)", "[p](../../commands/git/push.md)"),
-        ("[d](../docs/)", "[d](../../docs/)"),
-        ("![i](../scripts/run.sh)", "![i](../../scripts/run.sh)"),
-    ] {
-        assert_eq!(moved(before), after);
+    for [before, after] in rows(
+        r#"
+            [g](../docs/guide.md#a "t") ⇒ [g](../../docs/guide.md#a "t")
+            [g][r]\n\n[r]: ../docs/guide.md ⇒ [g][r]\n\n[r]: ../../docs/guide.md
+            [p](git/push.md) ⇒ [p](../../commands/git/push.md)
+            [d](../docs/) ⇒ [d](../../docs/)
+            ![i](../scripts/run.sh) ⇒ ![i](../../scripts/run.sh)
+        "#,
+    ) {
+        assert_eq!(moved(&before), after);
     }
     assert_eq!(
         world.skill("[i](../../commands/idea.md)").body,
