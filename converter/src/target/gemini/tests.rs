@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::Gemini;
 use crate::discovery::CLAUDE_MANIFEST;
 use crate::discovery::tests::tree;
+use crate::test_table::rows;
 use crate::{BundleRoot, Conversion, Options, Source, convert};
 
 fn converted(files: &[(&str, &str)]) -> Conversion {
@@ -36,38 +37,20 @@ fn codes(conversion: &Conversion) -> Vec<&'static str> {
 
 #[test]
 fn what_the_cli_puts_into_commands() {
-    for (body, prompt, found) in [
-        ("Do $ARGUMENTS.", "Do {{args}}.", vec![]),
-        ("Do `$ARGUMENTS`.", "Do `{{args}}`.", vec![]),
-        (
-            "Log: !`git log \"$ARGUMENTS\"`.",
-            "Log: !{git log {{args}}}.",
-            vec![],
-        ),
-        (
-            "```!\ngit log\ngit diff\n```",
-            "!{\ngit log\ngit diff\n}",
-            vec![],
-        ),
-        ("See @src/a.rs.", "See @{src/a.rs}.", vec![]),
-        ("See @~/.bashrc now.", "See `~/.bashrc` now.", vec![]),
-        ("@${CLAUDE_PLUGIN_ROOT}/rules.md", "Be brief.", vec![]),
-        (
-            "Mind ${CLAUDE_PLUGIN_ROOT}/rules.md.",
-            "Mind ~/.gemini/extensions/p/rules.md.",
-            vec![],
-        ),
-        (
-            "Reset to `@{u}`, not !{x} nor {{args}}.",
-            "Reset to `@ {u}`, not ! {x} nor { {args}}.",
-            vec!["expansion-set-apart"; 3],
-        ),
-        (
-            "Use `/p:b`, /p:s and mcp__plugin_p_d_b__q.",
-            "Use `/p:b`, /s and mcp_d-b_q.",
-            vec![],
-        ),
-    ] {
+    for [body, prompt, found] in rows(
+        r#"
+            Do $ARGUMENTS. ⇒ Do {{args}}.
+            Do `$ARGUMENTS`. ⇒ Do `{{args}}`.
+            Log: !`git log "$ARGUMENTS"`. ⇒ Log: !{git log {{args}}}.
+            ```!\ngit log\ngit diff\n``` ⇒ !{\ngit log\ngit diff\n}
+            See @src/a.rs. ⇒ See @{src/a.rs}.
+            See @~/.bashrc now. ⇒ See `~/.bashrc` now.
+            @${CLAUDE_PLUGIN_ROOT}/rules.md ⇒ Be brief.
+            Mind ${CLAUDE_PLUGIN_ROOT}/rules.md. ⇒ Mind ~/.gemini/extensions/p/rules.md.
+            Reset to `@{u}`, not !{x} nor {{args}}. ⇒ Reset to `@ {u}`, not ! {x} nor { {args}}. ⇒ expansion-set-apart expansion-set-apart expansion-set-apart
+            Use `/p:b`, /p:s and mcp__plugin_p_d_b__q. ⇒ Use `/p:b`, /s and mcp_d-b_q.
+        "#,
+    ) {
         let command = format!("---\ndescription: d\n---\n{body}\n");
         let conversion = converted(&[
             ("commands/a.md", &command),
@@ -86,7 +69,7 @@ fn what_the_cli_puts_into_commands() {
             .into_iter()
             .filter(|code| *code != "mcp-renamed")
             .collect();
-        assert_eq!(codes, found, "{body}");
+        assert_eq!(codes.join(" "), found, "{body}");
     }
 }
 
