@@ -25,6 +25,13 @@ fn unescaped(cell: &str) -> String {
     text.replace('\u{0}', "\\")
 }
 
+/// All cells of a table that has no rows.
+pub(crate) fn cells(table: &str) -> impl Iterator<Item = String> {
+    let lines = table.lines().map(str::trim);
+    let filled = lines.filter(|line| !line.is_empty());
+    filled.flat_map(|line| line.split('⇒').map(|cell| unescaped(cell.trim())))
+}
+
 /// A cell that is JSON; an empty one is `null`.
 pub(crate) fn json(cell: &str) -> Value {
     match cell {

@@ -1,6 +1,5 @@
 //! Whole texts, in and out.
 
-mod corpora;
 mod gate;
 mod paths;
 mod properties;
