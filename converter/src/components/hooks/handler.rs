@@ -177,7 +177,8 @@ fn run(draft: &mut Draft<'_, '_>, reach: Option<Reach>) -> Result<Handler, Vec<F
     {
         check_condition(draft, condition, reach.as_ref())?;
     }
-    let (line, settings) = command::with_settings(&line);
+    let (line, mut settings) = command::with_settings(&line);
+    settings.retain(|name| !context.is_asked_for(name));
     if !settings.is_empty() {
         let message = format!(
             "Claude Code asks the user for a setting; here `{}` has to be in {}'s environment.",

@@ -1,6 +1,6 @@
 //! Variables in a server's definition.
 
-use super::super::shell;
+use super::super::{settings, shell};
 
 /// A part of a text of a definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,10 +147,8 @@ fn push_literal(pieces: &mut Vec<Piece>, literal: &mut String) {
 fn piece(inside: &str) -> Option<Piece> {
     if let Some(key) = inside.strip_prefix("user_config.") {
         let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        let name: String = key.to_ascii_uppercase().replace('-', "_");
         return (!key.is_empty() && key.chars().all(is_word)).then(|| Piece::UserConfig {
-            // The name Claude Code gives it in the environment of a plugin's processes.
-            name: format!("CLAUDE_PLUGIN_OPTION_{name}"),
+            name: settings::variable(key),
         });
     }
     let (name, default) = match inside.split_once(":-") {

@@ -104,6 +104,10 @@ impl Layout for Codex {
         None
     }
 
+    fn asks_for_settings(&self) -> bool {
+        false
+    }
+
     fn has_turn_limit(&self) -> bool {
         false
     }

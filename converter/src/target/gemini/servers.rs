@@ -91,7 +91,8 @@ fn stdio(draft: &mut Draft<'_, '_>) -> Result<(), Finding> {
         .collect();
     for name in read {
         let is_kept_back = SECRET.iter().any(|word| name.contains(word));
-        if is_kept_back && !env.iter().any(|(own, _)| *own == name) {
+        let is_setting = draft.context.is_asked_for(&name);
+        if (is_kept_back || is_setting) && !env.iter().any(|(own, _)| *own == name) {
             let value = format!("${{{name}:-}}");
             env.push((name, value));
         }
@@ -121,7 +122,12 @@ fn http(draft: &mut Draft<'_, '_>) -> Result<(), Finding> {
     }
     let text = Text::of(url);
     let is_address = url.starts_with("http://") || url.starts_with("https://");
-    if !is_address && !matches!(text.pieces.first(), Some(Piece::Variable { .. })) {
+    if !is_address
+        && !matches!(
+            text.pieces.first(),
+            Some(Piece::Variable { .. } | Piece::UserConfig { .. })
+        )
+    {
         return Err(draft.finding(Code::McpMalformed, "Its `url` is no web address."));
     }
     let url = said(draft, &text);
@@ -161,7 +167,7 @@ fn http(draft: &mut Draft<'_, '_>) -> Result<(), Finding> {
     Ok(())
 }
 
-/// A text with the Gemini CLI's own variables; what the user is asked for in Claude Code has to be in the environment.
+/// A text with the Gemini CLI's own variables; those of settings are put in by it, too.
 fn said(draft: &mut Draft<'_, '_>, text: &Text) -> String {
     let context = draft.context;
     let mut said = String::new();
@@ -179,10 +185,12 @@ fn said(draft: &mut Draft<'_, '_>, text: &Text) -> String {
                 said.push_str(&format!("${{{name}{}}}", default.unwrap_or_default()));
             }
             Piece::UserConfig { name } => {
-                draft.say(
-                    Code::EnvVarUnset,
-                    format!("Claude Code asks the user for a setting; here `{name}` has to be in the environment."),
-                );
+                if !context.is_asked_for(name) {
+                    draft.say(
+                        Code::EnvVarUnset,
+                        format!("No setting is declared that Gemini could ask the user for: `{name}` has to be in the environment."),
+                    );
+                }
                 said.push_str(&format!("${{{name}}}"));
             }
         }

@@ -15,8 +15,10 @@ fn converted(files: &[(&str, &str)]) -> Conversion {
         folder: "p".to_owned(),
         ..Source::default()
     };
-    let manifest = TreeFile::plain("{\"name\": \"p\", \"version\": \"1.0\"}");
-    source.tree.insert(CLAUDE_MANIFEST, manifest);
+    if source.tree.get(CLAUDE_MANIFEST).is_none() {
+        let manifest = TreeFile::plain("{\"name\": \"p\", \"version\": \"1.0\"}");
+        source.tree.insert(CLAUDE_MANIFEST, manifest);
+    }
     let conversion = convert(&source, &Options::default(), &Gemini).unwrap();
     assert_eq!(conversion.report.failures, []);
     assert_eq!(conversion.report.digest, Some(conversion.bundle.digest()));
@@ -211,6 +213,46 @@ fn hooks_run_through_the_adapter() {
     );
     assert!(conversion.bundle.get("hooks/gemini-adapter.mjs").is_some());
     assert!(codes(&conversion).contains(&"hook-event-unsupported"));
+}
+
+#[test]
+fn what_claude_asks_the_user_for_is_asked_for() {
+    let conversion = converted(&[
+        (
+            ".claude-plugin/plugin.json",
+            r#"{"name": "p", "version": "1", "userConfig": {"api-key": {"type": "string", "title": "API key", "description": "Yours", "sensitive": true},
+                "site": {}}, "mcpServers": {"s": {"command": "x", "args": ["${user_config.site}"], "env": {"K": "${user_config.api-key}"}},
+                "t": {"command": "node", "args": ["${CLAUDE_PLUGIN_ROOT}/t.js"]}},
+                "hooks": {"SessionStart": [{"hooks": [{"type": "command", "command": "echo ${user_config.site}"}]}]}}"#,
+        ),
+        ("t.js", "process.env.CLAUDE_PLUGIN_OPTION_SITE"),
+    ]);
+    let manifest: Value =
+        serde_json::from_str(&text(&conversion, "gemini-extension.json")).unwrap();
+    assert_eq!(
+        manifest["settings"],
+        json!([
+            {"name": "API key", "description": "Yours", "envVar": "CLAUDE_PLUGIN_OPTION_API_KEY", "sensitive": true},
+            {"name": "site", "description": "site", "envVar": "CLAUDE_PLUGIN_OPTION_SITE", "sensitive": false},
+        ])
+    );
+    let servers = &manifest["mcpServers"];
+    assert_eq!(
+        servers["s"]["args"],
+        json!(["${CLAUDE_PLUGIN_OPTION_SITE}"])
+    );
+    assert_eq!(servers["s"]["env"]["K"], "${CLAUDE_PLUGIN_OPTION_API_KEY}");
+    assert_eq!(
+        servers["t"]["env"]["CLAUDE_PLUGIN_OPTION_SITE"],
+        "${CLAUDE_PLUGIN_OPTION_SITE:-}"
+    );
+    let summary = conversion.report.summary;
+    assert_eq!(
+        (summary.lossy, summary.dropped),
+        (0, 0),
+        "{}",
+        conversion.report
+    );
 }
 
 #[test]
