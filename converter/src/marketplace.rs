@@ -35,12 +35,12 @@ pub struct Entry {
     /// The entry itself.
     pub entry: Map<String, Value>,
     /// Where its files are.
-    pub place: Place,
+    pub availability: Availability,
 }
 
 /// Where the files of a plugin are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum Availability {
     /// In this folder of the marketplace; empty for its root.
     Here(String),
     /// Not here.
@@ -99,7 +99,7 @@ impl Marketplace {
     /// What is to be converted for an entry; `None` if its files are not here.
     #[must_use]
     pub fn source(&self, tree: &Tree, entry: &Entry) -> Option<Source> {
-        let Place::Here(folder) = &entry.place else {
+        let Availability::Here(folder) = &entry.availability else {
             return None;
         };
         let skip = if folder.is_empty() {
@@ -126,16 +126,16 @@ fn entry(tree: &Tree, root: &str, value: &Value, index: usize, location: Locatio
         .get("name")
         .and_then(Value::as_str)
         .map_or_else(|| format!("#{}", index + 1), str::to_owned);
-    let place = place(tree, root, &name, map.get("source"));
+    let availability = availability(tree, root, &name, map.get("source"));
     Entry {
         name,
         location,
         entry: map,
-        place,
+        availability,
     }
 }
 
-fn place(tree: &Tree, root: &str, name: &str, source: Option<&Value>) -> Place {
+fn availability(tree: &Tree, root: &str, name: &str, source: Option<&Value>) -> Availability {
     match source {
         Some(Value::String(path)) => local(tree, root, path),
         Some(Value::Object(source)) => {
@@ -148,7 +148,7 @@ fn place(tree: &Tree, root: &str, name: &str, source: Option<&Value>) -> Place {
         }
         // A bare entry means the folder of its name.
         None => local(tree, root, name),
-        Some(_) => Place::Elsewhere {
+        Some(_) => Availability::Elsewhere {
             kind: "path".to_owned(),
             reason: "its `source` is neither a path nor a map".to_owned(),
         },
@@ -156,18 +156,18 @@ fn place(tree: &Tree, root: &str, name: &str, source: Option<&Value>) -> Place {
 }
 
 /// A source that has to be fetched; `url` may also be a path of this tree, as in files written for Codex.
-fn remote(tree: &Tree, root: &str, kind: &str, url: Option<&str>) -> Place {
+fn remote(tree: &Tree, root: &str, kind: &str, url: Option<&str>) -> Availability {
     if let Some(path) = url.filter(|url| url.starts_with("./")) {
         return local(tree, root, path);
     }
-    Place::Elsewhere {
+    Availability::Elsewhere {
         kind: kind.to_owned(),
         reason: format!("its files are not here: they come by `{kind}`"),
     }
 }
 
-fn local(tree: &Tree, root: &str, path: &str) -> Place {
-    let elsewhere = |reason: String| Place::Elsewhere {
+fn local(tree: &Tree, root: &str, path: &str) -> Availability {
+    let elsewhere = |reason: String| Availability::Elsewhere {
         kind: "path".to_owned(),
         reason,
     };
@@ -188,7 +188,7 @@ fn local(tree: &Tree, root: &str, path: &str) -> Place {
     };
     candidates.into_iter().find(is_there).map_or_else(
         || elsewhere(format!("the folder `{path}` is not there")),
-        Place::Here,
+        Availability::Here,
     )
 }
 
@@ -244,9 +244,9 @@ mod tests {
                 "plugins": [{"name": "p", "source": table::json(&source)}],
             }));
             let market = Marketplace::read(&tree, "f").unwrap().unwrap();
-            let place = match &market.entries[0].place {
-                Place::Here(folder) => format!("at {folder}").trim().to_owned(),
-                Place::Elsewhere { kind, .. } => kind.clone(),
+            let place = match &market.entries[0].availability {
+                Availability::Here(folder) => format!("at {folder}").trim().to_owned(),
+                Availability::Elsewhere { kind, .. } => kind.clone(),
             };
             assert_eq!(place, expected, "{root} {source}");
             assert_eq!(
@@ -265,7 +265,10 @@ mod tests {
         let source = market.source(&tree, &market.entries[0]).unwrap();
         let paths: Vec<&str> = source.tree.iter().map(|(path, _)| path).collect();
         assert_eq!(paths, ["commands/x.md"]);
-        assert_eq!(market.entries[1].place, Place::Here("b".to_owned()));
+        assert_eq!(
+            market.entries[1].availability,
+            Availability::Here("b".to_owned())
+        );
     }
 
     #[test]

@@ -61,16 +61,16 @@ pub(super) fn prepare(
         findings: document.findings(files.source),
         ..Prepared::default()
     };
-    let work = Work {
+    let draft = HeaderDraft {
         header: &document.header,
         files,
         context,
     };
-    work.description(fallback, &mut prepared);
-    work.preface(&mut prepared);
-    work.losses(&mut prepared);
-    work.fork(&mut prepared);
-    work.metadata(&mut prepared);
+    draft.description(fallback, &mut prepared);
+    draft.preface(&mut prepared);
+    draft.losses(&mut prepared);
+    draft.fork(&mut prepared);
+    draft.metadata(&mut prepared);
     let instructions = document.header.text("instructions");
     prepared.instructions = instructions.map(|text| (text, document.header.line("instructions")));
     prepared.arguments = arguments(&document.header);
@@ -80,13 +80,13 @@ pub(super) fn prepare(
     prepared
 }
 
-struct Work<'a> {
+struct HeaderDraft<'a> {
     header: &'a Header,
     files: Files<'a>,
     context: &'a Context<'a>,
 }
 
-impl Work<'_> {
+impl HeaderDraft<'_> {
     fn at(&self, key: &str) -> Location {
         Location::new(self.files.source, self.header.line(key))
     }

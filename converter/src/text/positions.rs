@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::scan::{Place, Scan};
+use super::scan::{Markup, Scan};
 use super::words;
 use crate::word_list::is_listed;
 
@@ -38,11 +38,11 @@ impl Positions {
                 continue;
             };
             let (is_evidence, is_run_first) = match scan.place(dollar) {
-                Place::Block(index) => {
+                Markup::Block(index) => {
                     let is_run = is_run_first(&scan.blocks[index].language);
                     (is_run, is_run)
                 }
-                Place::Span(index) => (true, is_run_span(body, scan.spans[index].range.start)),
+                Markup::Span(index) => (true, is_run_span(body, scan.spans[index].range.start)),
                 _ => (true, false),
             };
             if is_evidence && is_replaced(body, scan, dollar) {
@@ -168,8 +168,8 @@ fn is_money(body: &str, at: usize) -> bool {
 pub(super) fn is_replaced(body: &str, scan: &Scan, at: usize) -> bool {
     let line = scan.line(at);
     match scan.place(at) {
-        Place::Prose | Place::Link => true,
-        Place::Span(index) => {
+        Markup::Prose | Markup::Link => true,
+        Markup::Span(index) => {
             let span = &scan.spans[index].content;
             !is_program(
                 words::lead(body, at, 200),
@@ -177,7 +177,7 @@ pub(super) fn is_replaced(body: &str, scan: &Scan, at: usize) -> bool {
                 at - span.start,
             )
         }
-        Place::Block(index) => {
+        Markup::Block(index) => {
             let block = &scan.blocks[index];
             let code = &body[block.range.clone()];
             match block.language.as_deref() {

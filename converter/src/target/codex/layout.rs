@@ -124,7 +124,7 @@ impl Layout for Codex {
             model_reasoning_effort: agent.effort,
             developer_instructions: &agent.instructions,
         };
-        // Texts can always be written; were it otherwise, the gates would refuse the empty file.
+        // Texts can always be written; were it otherwise, the checks would refuse the empty file.
         toml::to_string_pretty(&role).unwrap_or_default()
     }
 

@@ -7,7 +7,7 @@
 use serde_json::{Map, Value, json};
 
 use super::FOLDER;
-use crate::components::servers::definition::{Draft, Transport};
+use crate::components::servers::definition::{ServerDraft, Transport};
 use crate::components::servers::variables::{Piece, Text};
 use crate::components::servers::{reads, texts};
 use crate::report::{Code, Finding};
@@ -31,7 +31,10 @@ const SECRET: [&str; 10] = [
     "CERT",
 ];
 
-pub(super) fn convert(draft: &mut Draft<'_, '_>, transport: Transport) -> Result<(), Finding> {
+pub(super) fn convert(
+    draft: &mut ServerDraft<'_, '_>,
+    transport: Transport,
+) -> Result<(), Finding> {
     match transport {
         Transport::Stdio => stdio(draft)?,
         Transport::Http => http(draft)?,
@@ -58,7 +61,7 @@ pub(super) fn convert(draft: &mut Draft<'_, '_>, transport: Transport) -> Result
     Ok(())
 }
 
-fn stdio(draft: &mut Draft<'_, '_>) -> Result<(), Finding> {
+fn stdio(draft: &mut ServerDraft<'_, '_>) -> Result<(), Finding> {
     let command = match draft.source.get("command").and_then(Value::as_str) {
         Some(command) if !command.trim().is_empty() => Text::of(command),
         _ => return Err(draft.finding(Code::McpMalformed, "Its `command` is not a text.")),
@@ -105,7 +108,7 @@ fn stdio(draft: &mut Draft<'_, '_>) -> Result<(), Finding> {
     Ok(())
 }
 
-fn http(draft: &mut Draft<'_, '_>) -> Result<(), Finding> {
+fn http(draft: &mut ServerDraft<'_, '_>) -> Result<(), Finding> {
     let Some(url) = draft
         .source
         .get("url")
@@ -168,7 +171,7 @@ fn http(draft: &mut Draft<'_, '_>) -> Result<(), Finding> {
 }
 
 /// A text with the Gemini CLI's own variables; those of settings are put in by it, too.
-fn said(draft: &mut Draft<'_, '_>, text: &Text) -> String {
+fn said(draft: &mut ServerDraft<'_, '_>, text: &Text) -> String {
     let context = draft.context;
     let mut said = String::new();
     for piece in &text.pieces {

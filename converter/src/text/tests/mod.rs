@@ -1,6 +1,6 @@
 //! Whole texts, in and out.
 
-mod gate;
+mod leftovers;
 mod paths;
 mod properties;
 mod tables;
