@@ -7,12 +7,74 @@ use std::sync::Arc;
 
 use crate::wire::Frame;
 
-/// Why the host hears nothing of a thread.
+/// One host of a Codex process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct HostId(pub(crate) u64);
+
+/// A frame that waits, and the host that sent it or is to get it.
+pub(crate) type Waiting = (HostId, Frame);
+
+/// The turns of a thread. Each host that has it open is told of them at a moment of its own, so that one is told
+/// of a turn's end when another has begun the next. A turn whose id is not known is `""`.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    /// Requests that Codex may begin one for, and has not answered yet.
+    asked_for: usize,
+    under_way: Option<String>,
+    ended: Option<String>,
+}
+
+impl Turns {
+    /// Whether one is under way, or about to be.
+    #[must_use]
+    pub(crate) fn are_under_way(&self) -> bool {
+        self.asked_for > 0 || self.under_way.is_some()
+    }
+
+    /// A request that begins one goes to Codex.
+    pub(crate) fn ask(&mut self) {
+        self.asked_for += 1;
+    }
+
+    /// Codex has answered such a request, with the turn's id unless it refused; or will not answer it any more.
+    pub(crate) fn answered(&mut self, turn: Option<String>) {
+        self.asked_for = self.asked_for.saturating_sub(1);
+        if let Some(turn) = turn {
+            self.started(turn);
+        }
+    }
+
+    /// A host was told that one has begun.
+    pub(crate) fn started(&mut self, turn: String) {
+        if !self.has_ended(&turn) {
+            self.under_way = Some(turn);
+        }
+    }
+
+    /// A host was told that one has ended.
+    pub(crate) fn completed(&mut self, turn: String) {
+        if !self.has_ended(&turn) {
+            self.under_way = None;
+            self.ended = Some(turn);
+        }
+    }
+
+    /// The thread is no longer loaded.
+    pub(crate) fn end(&mut self) {
+        *self = Self::default();
+    }
+
+    fn has_ended(&self, turn: &str) -> bool {
+        !turn.is_empty() && self.ended.as_deref() == Some(turn)
+    }
+}
+
+/// Why hosts hear nothing of a thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Muted {
     /// It is unloaded and loaded again with another config. A turn that Codex begins on it is heard of.
     WhileRebound,
-    /// It is a fork that is split from its source, and no thread of the host's yet.
+    /// It is a fork that is split from its source, and no thread of any host's yet.
     WhileSplit,
     /// It was a fork that could not be split. Its end may be told later.
     ForGood,
@@ -25,21 +87,21 @@ pub(crate) struct ThreadState<A> {
     pub has_loadout: bool,
     /// What Codex was sent for it; `None` where Codex has not loaded it with a loadout.
     pub applied: Option<Arc<A>>,
-    /// Whether a turn is under way, or about to be.
-    pub has_turn: bool,
-    /// Whether the host hears nothing of it for the moment.
+    /// Its turns.
+    pub turns: Turns,
+    /// Whether hosts hear nothing of it for the moment.
     pub muted: Option<Muted>,
     /// Whether it is a fork without a loadout: its source may have one, and did not spawn it.
     pub is_native_fork: bool,
-    /// What the host has sent on it and Codex does not get yet.
-    from_host: Option<VecDeque<Frame>>,
-    /// What Codex has said of it and the host does not get yet.
+    /// What hosts have sent on it and Codex does not get yet.
+    from_hosts: Option<VecDeque<Waiting>>,
+    /// What Codex has said of it and hosts do not get yet.
     unrevealed: Option<Unrevealed>,
 }
 
 #[derive(Debug, Default)]
 struct Unrevealed {
-    frames: VecDeque<Frame>,
+    frames: VecDeque<Waiting>,
     /// Whether it is known to be a thread whose loadout is not on disk yet, and not only suspected.
     is_certain: bool,
 }
@@ -49,10 +111,10 @@ impl<A> Default for ThreadState<A> {
         Self {
             has_loadout: false,
             applied: None,
-            has_turn: false,
+            turns: Turns::default(),
             muted: None,
             is_native_fork: false,
-            from_host: None,
+            from_hosts: None,
             unrevealed: None,
         }
     }
@@ -61,8 +123,8 @@ impl<A> Default for ThreadState<A> {
 impl<A> ThreadState<A> {
     /// Whether nothing is known of it that one never heard of would not have.
     fn is_nothing(&self) -> bool {
-        let flags = self.has_loadout || self.has_turn || self.is_native_fork;
-        let queues = self.from_host.is_some() || self.unrevealed.is_some();
+        let flags = self.has_loadout || self.turns.are_under_way() || self.is_native_fork;
+        let queues = self.from_hosts.is_some() || self.unrevealed.is_some();
         !flags && !queues && self.applied.is_none() && self.muted.is_none()
     }
 }
@@ -72,8 +134,6 @@ impl<A> ThreadState<A> {
 pub(crate) struct Threads<A> {
     states: HashMap<String, ThreadState<A>>,
     counts: Counts,
-    /// Bytes of what the host has sent and waits.
-    held_bytes: usize,
 }
 
 /// How many threads have what is asked at every frame: where none has, no frame has to be looked into.
@@ -88,14 +148,14 @@ struct Counts {
 impl Counts {
     fn add<A>(&mut self, state: &ThreadState<A>) {
         self.with_loadout += usize::from(state.has_loadout);
-        self.held += usize::from(state.from_host.is_some());
+        self.held += usize::from(state.from_hosts.is_some());
         self.hidden += usize::from(state.unrevealed.is_some());
         self.muted += usize::from(state.muted.is_some());
     }
 
     fn subtract<A>(&mut self, state: &ThreadState<A>) {
         self.with_loadout -= usize::from(state.has_loadout);
-        self.held -= usize::from(state.from_host.is_some());
+        self.held -= usize::from(state.from_hosts.is_some());
         self.hidden -= usize::from(state.unrevealed.is_some());
         self.muted -= usize::from(state.muted.is_some());
     }
@@ -106,7 +166,6 @@ impl<A> Default for Threads<A> {
         Self {
             states: HashMap::new(),
             counts: Counts::default(),
-            held_bytes: 0,
         }
     }
 }
@@ -151,13 +210,18 @@ impl<A> Threads<A> {
         states.filter_map(|state| state.applied.as_mut())
     }
 
+    /// Codex has ended: none is loaded any more.
+    pub(crate) fn lose_all(&mut self) {
+        *self = Self::default();
+    }
+
     /// Whether any thread has a loadout.
     #[must_use]
     pub(crate) fn any_has_loadout(&self) -> bool {
         self.counts.with_loadout > 0
     }
 
-    /// Whether what the host sends on any thread waits.
+    /// Whether what hosts send on any thread waits.
     #[must_use]
     pub(crate) fn any_is_held(&self) -> bool {
         self.counts.held > 0
@@ -169,54 +233,49 @@ impl<A> Threads<A> {
         self.counts.hidden > 0
     }
 
-    /// Whether the host hears nothing of any thread.
+    /// Whether hosts hear nothing of any thread.
     #[must_use]
     pub(crate) fn any_is_muted(&self) -> bool {
         self.counts.muted > 0
     }
 
-    /// Whether what the host sends on a thread waits.
+    /// Whether what hosts send on a thread waits.
     #[must_use]
     pub(crate) fn is_held(&self, thread: &str) -> bool {
-        self.is(thread, |state| state.from_host.is_some())
+        self.is(thread, |state| state.from_hosts.is_some())
     }
 
-    /// What the host sends on a thread waits from here on. Holding a held one changes nothing.
+    /// What hosts send on a thread waits from here on. Holding a held one changes nothing.
     pub(crate) fn hold(&mut self, thread: &str) {
         self.change(thread, |state| {
-            state.from_host.get_or_insert_default();
+            state.from_hosts.get_or_insert_default();
         });
     }
 
-    /// Takes a frame of the host's if those on its thread wait.
+    /// Takes a frame of a host's if those on its thread wait.
     ///
     /// # Errors
     /// The frame, where they do not.
-    pub(crate) fn hold_frame(&mut self, thread: &str, frame: Frame) -> Result<(), Frame> {
+    pub(crate) fn hold_frame(
+        &mut self,
+        thread: &str,
+        host: HostId,
+        frame: Frame,
+    ) -> Result<(), Frame> {
         let state = self.states.get_mut(thread);
-        match state.and_then(|state| state.from_host.as_mut()) {
+        match state.and_then(|state| state.from_hosts.as_mut()) {
             Some(waiting) => {
-                self.held_bytes += frame.bytes().len();
-                waiting.push_back(frame);
+                waiting.push_back((host, frame));
                 Ok(())
             }
             None => Err(frame),
         }
     }
 
-    /// Bytes of all that the host has sent and that waits.
-    #[must_use]
-    pub(crate) fn held_bytes(&self) -> usize {
-        self.held_bytes
-    }
-
-    /// What the host sends on a thread waits no longer; gives what waited, in order.
-    pub(crate) fn release(&mut self, thread: &str) -> VecDeque<Frame> {
-        let waiting = self.change(thread, |state| state.from_host.take());
-        let waiting = waiting.unwrap_or_default();
-        let bytes: usize = waiting.iter().map(|frame| frame.bytes().len()).sum();
-        self.held_bytes -= bytes;
-        waiting
+    /// What hosts send on a thread waits no longer; gives what waited, in order.
+    pub(crate) fn release(&mut self, thread: &str) -> VecDeque<Waiting> {
+        let waiting = self.change(thread, |state| state.from_hosts.take());
+        waiting.unwrap_or_default()
     }
 
     /// What Codex says of a thread waits from here on, since it may be, or is, one whose loadout is not on disk.
@@ -237,11 +296,16 @@ impl<A> Threads<A> {
     ///
     /// # Errors
     /// The frame, where they do not.
-    pub(crate) fn hide_frame(&mut self, thread: &str, frame: Frame) -> Result<(), Frame> {
+    pub(crate) fn hide_frame(
+        &mut self,
+        thread: &str,
+        host: HostId,
+        frame: Frame,
+    ) -> Result<(), Frame> {
         let state = self.states.get_mut(thread);
         match state.and_then(|state| state.unrevealed.as_mut()) {
             Some(unrevealed) => {
-                unrevealed.frames.push_back(frame);
+                unrevealed.frames.push_back((host, frame));
                 Ok(())
             }
             None => Err(frame),
@@ -256,7 +320,7 @@ impl<A> Threads<A> {
     }
 
     /// What Codex says of a thread waits no longer; gives what waited, in order.
-    pub(crate) fn reveal(&mut self, thread: &str) -> VecDeque<Frame> {
+    pub(crate) fn reveal(&mut self, thread: &str) -> VecDeque<Waiting> {
         let unrevealed = self.change(thread, |state| state.unrevealed.take());
         unrevealed.map_or_else(VecDeque::new, |unrevealed| unrevealed.frames)
     }
@@ -282,28 +346,30 @@ mod tests {
     use super::*;
     use bytes::Bytes;
 
+    const HOST: HostId = HostId(1);
+
     #[test]
     fn frames_wait_in_order_and_what_nothing_is_known_of_takes_no_room() {
         let frame = |text: &'static str| Frame::parse(Bytes::from_static(text.as_bytes()));
         let mut threads = Threads::<()>::default();
-        assert!(threads.hold_frame("t", frame("1")).is_err());
+        assert!(threads.hold_frame("t", HOST, frame("1")).is_err());
         threads.hold("t");
         threads.hold("t");
-        assert!(threads.hold_frame("t", frame("1")).is_ok());
-        assert!(threads.hold_frame("t", frame("2")).is_ok());
+        assert!(threads.hold_frame("t", HOST, frame("1")).is_ok());
+        assert!(threads.hold_frame("t", HOST, frame("2")).is_ok());
         threads.hide("t", false);
         threads.hide("u", true);
         assert_eq!(threads.hidden(true), ["t"]);
         assert_eq!(threads.hidden(false), ["t", "u"]);
-        assert!(threads.hide_frame("t", frame("3")).is_ok());
+        assert!(threads.hide_frame("t", HOST, frame("3")).is_ok());
         assert_eq!(threads.hidden_frames("t"), 1);
-        let texts = |frames: VecDeque<Frame>| {
+        let texts = |frames: VecDeque<Waiting>| {
             let frames = frames.into_iter();
-            frames.map(Frame::into_bytes).collect::<Vec<_>>()
+            frames
+                .map(|(_, frame)| frame.into_bytes())
+                .collect::<Vec<_>>()
         };
-        assert_eq!(threads.held_bytes(), 2);
         assert_eq!(texts(threads.release("t")), ["1", "2"]);
-        assert_eq!(threads.held_bytes(), 0);
         assert_eq!(texts(threads.reveal("t")), ["3"]);
         threads.reveal("u");
         assert!(!threads.any_is_held() && !threads.any_is_hidden());
@@ -313,5 +379,30 @@ mod tests {
         threads.change("t", |state| *state = ThreadState::default());
         assert!(!threads.any_has_loadout() && !threads.any_is_muted());
         assert_eq!(threads.iter().count(), 0);
+    }
+
+    #[test]
+    fn the_end_of_a_turn_that_another_host_hears_late_ends_no_other_turn() {
+        let mut turns = Turns::default();
+        turns.ask();
+        assert!(turns.are_under_way());
+        turns.answered(Some("1".to_owned()));
+        turns.started("1".to_owned());
+        turns.completed("1".to_owned());
+        assert!(!turns.are_under_way());
+        turns.ask();
+        turns.answered(Some("2".to_owned()));
+        for late in ["1", "1"] {
+            turns.started(late.to_owned());
+            turns.completed(late.to_owned());
+            turns.started("2".to_owned());
+        }
+        assert!(turns.are_under_way());
+        turns.completed("2".to_owned());
+        turns.started("2".to_owned());
+        assert!(!turns.are_under_way());
+        turns.ask();
+        turns.answered(None);
+        assert!(!turns.are_under_way());
     }
 }

@@ -24,7 +24,7 @@ pub struct Receipt {
     pub mcp_servers: Vec<McpServerReceipt>,
     /// Agents (Codex: roles) outside those plugins.
     pub agents: Vec<AgentReceipt>,
-    /// Hooks of the chosen plugins, and whether they run.
+    /// Hooks of the thread's plugins and those of the user's own that stay, and whether they run.
     pub hooks: Vec<HookReceipt>,
     /// How many of the user's own capabilities the thread does not get.
     pub excluded: Excluded,
@@ -109,7 +109,7 @@ pub struct AgentReceipt {
     pub digest: String,
 }
 
-/// One hook of a chosen plugin, or one of the user's own that stays.
+/// One hook of a plugin of the thread's, or one of the user's own that stays.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HookReceipt {

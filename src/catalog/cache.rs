@@ -224,13 +224,13 @@ async fn with_newcomers(catalog: Catalog, skills: Vec<PathBuf>) -> Catalog {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connection::write_frames;
+    use crate::connection::write_lines;
     use futures_util::future::join_all;
 
     #[tokio::test(start_paused = true)]
     async fn those_who_wait_for_a_codex_that_does_not_answer_wait_together() {
         let (near, _far) = tokio::io::duplex(1024 * 1024);
-        let rpc = RpcClient::new("own/".to_owned(), write_frames(near).0);
+        let rpc = RpcClient::new("own/".to_owned(), write_lines(near).0);
         let home = tempfile::tempdir().unwrap();
         let cache = CatalogCache::default();
         let begin = tokio::time::Instant::now();

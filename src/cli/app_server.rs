@@ -5,10 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::connection::{CodexCommand, UpstreamCommand, exit_code, host_stdio};
+use crate::connection::{
+    CodexCommand, FrameReader, UpstreamCommand, exit_code, host_stdio, write_lines,
+};
 use crate::loadouts::{LaunchCarriers, Loadouts};
 use crate::profiles::LaunchLine;
-use crate::session::request_handlers::RequestHandlers;
+use crate::session::{CodexProcess, Door};
 use crate::{paths, session};
 
 /// Stands between the host on stdio and Codex until Codex ends; the exit code is Codex's.
@@ -26,21 +28,35 @@ pub(super) fn run(codex: Option<PathBuf>, line: LaunchLine) -> Result<ExitCode> 
         let upstream = command.start(&arguments)?;
         // It ends with the runtime.
         tokio::spawn(loadouts.clone().collect_now_and_then());
-        let (input, output) = host_stdio();
-        let kept = loadouts.clone();
         let codex = CodexCommand {
             command: command.clone(),
             arguments: arguments.clone(),
         };
-        let handlers = |rpc| RequestHandlers::new(kept, rpc, codex, launch);
-        let status = session::run(input, output, upstream, handlers).await?;
+        let process = CodexProcess::new(loadouts.clone(), codex, launch);
+        let status = session::run(process, stdio_door(), upstream).await?;
         Ok::<_, anyhow::Error>(status)
     })?;
     loadouts.empty_root_pool();
     // A read of stdin that never ends must not keep the process.
     runtime.shutdown_background();
+    Ok(ended_like(status))
+}
+
+/// The host that has started this program.
+pub(super) fn stdio_door() -> Door {
+    let (input, output) = host_stdio();
+    let (writer, written) = write_lines(output);
+    Door {
+        reader: FrameReader::lines(input),
+        writer,
+        written,
+    }
+}
+
+/// What says that this ended as another process has.
+pub(super) fn ended_like(status: std::process::ExitStatus) -> ExitCode {
     end_by_the_same_signal(status);
-    Ok(ExitCode::from(exit_code(status)))
+    ExitCode::from(exit_code(status))
 }
 
 /// Ends this process by the signal that ended Codex, if one did: whoever waits for it sees what it would see of Codex.

@@ -3,13 +3,25 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::Result;
+use clap::Args;
 use codex_loadout_protocol::audit::{AuditEntry, CapabilityAuditListParams, MAX_LIMIT};
 use codex_loadout_protocol::method::Page;
 
-use super::arguments::Audit;
-use super::table::columns;
-use super::verbs::pretty;
+use super::options::Output;
+use super::print::{columns, pretty};
 use crate::loadouts::Loadouts;
+
+#[derive(Debug, Args)]
+pub(super) struct Audit {
+    /// Only what happened to this thread
+    #[arg(long, value_name = "THREAD")]
+    pub(super) thread: Option<String>,
+    /// Only what happened since: `2h`, `7days`, `2026-11-21`, `2026-11-21T10:00:00Z`
+    #[arg(long, value_name = "TIME", value_parser = unix_time)]
+    pub(super) since: Option<i64>,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
 
 pub(super) async fn audit(arguments: Audit) -> Result<String> {
     let loadouts = Loadouts::of_this_user()?;
@@ -54,7 +66,7 @@ fn row(entry: &AuditEntry) -> Vec<String> {
 ///
 /// # Errors
 /// What can be written instead.
-pub(super) fn unix_time(text: &str) -> Result<i64, String> {
+fn unix_time(text: &str) -> Result<i64, String> {
     moment(text, SystemTime::now())
 }
 

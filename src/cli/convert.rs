@@ -1,22 +1,101 @@
 //! `codex-loadout convert`.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use clap::{Args, ValueEnum};
 use codex_loadout_converter::Report;
 use codex_loadout_converter::options::Aliases;
 use codex_loadout_converter::report::Summary;
+use codex_loadout_converter::target::{Codex, Gemini, Target};
 use codex_loadout_protocol::{ErrorKind, LoadoutError};
 use serde::Serialize;
 
-use super::arguments::{Convert, Platform, ReportForm};
-use super::run::say_error;
-use super::verbs::pretty;
+use super::options::Output;
+use super::print::pretty;
+use super::terminal::say_error;
 use crate::connection::UpstreamCommand;
 use crate::conversion::{
     Converted, Missing, Outcome, Request, Verified, convert_all, verify, verify_with_gemini,
 };
+
+#[derive(Debug, Args)]
+pub(super) struct Convert {
+    /// A plugin's folder, a marketplace's (all its plugins), or a folder of skills
+    #[arg(value_name = "PLUGIN")]
+    pub(super) plugin: PathBuf,
+    /// Where the bundles go: DIR/<plugin> each
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: PathBuf,
+    /// How to print what became of each part
+    #[arg(long, value_name = "FORM", value_enum, default_value_t)]
+    pub(super) report: ReportForm,
+    /// Replace earlier bundles of the same plugins; what is none is never touched
+    #[arg(long)]
+    pub(super) force: bool,
+    /// Let a warning fail its plugin
+    ///
+    /// A warning is what the report lists as lossy or dropped: a part that is less than it was, or may
+    /// be. Its notes, of what is only written in another way, are none.
+    #[arg(long)]
+    pub(super) strict: bool,
+    /// A TOML file with other names for skills: `[plugins.NAME.skills]`, then `old = "new"`
+    #[arg(long, value_name = "FILE")]
+    pub(super) aliases: Option<PathBuf>,
+    /// What the bundles are for
+    #[arg(long, value_name = "PLATFORM", value_enum, default_value_t)]
+    pub(super) target: Platform,
+    /// Load each bundle in a throwaway home, and look for every skill, agent and MCP server
+    ///
+    /// Takes the installed Codex, with a model endpoint on loopback, or the installed Gemini CLI. MCP
+    /// servers are not run: for Codex, others that do nothing stand in their places, under their names.
+    #[arg(long)]
+    pub(super) verify: bool,
+    /// The Codex for `--verify` [default: $CODEX_LOADOUT_CODEX, then `codex` on PATH]
+    #[arg(long, value_name = "PATH", requires = "verify")]
+    pub(super) codex: Option<PathBuf>,
+    /// The Gemini CLI for `--verify` [default: `gemini` on PATH]
+    #[arg(
+        long,
+        value_name = "PATH",
+        requires = "verify",
+        default_value = "gemini",
+        hide_default_value = true
+    )]
+    pub(super) gemini: PathBuf,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+/// What a plugin can be converted for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Platform {
+    /// Bundles of Codex
+    #[default]
+    Codex,
+    /// Extensions of the Gemini CLI
+    Gemini,
+}
+
+impl Platform {
+    pub(super) fn target(self) -> &'static dyn Target {
+        match self {
+            Self::Codex => &Codex,
+            Self::Gemini => &Gemini,
+        }
+    }
+}
+
+/// How to print a report.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReportForm {
+    /// For people
+    #[default]
+    Text,
+    /// For programs, as `--json`
+    Json,
+}
 
 /// What is printed for programs.
 #[derive(Debug, Serialize)]

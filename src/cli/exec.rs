@@ -18,7 +18,8 @@ use serde_json::{Map, Value, json};
 
 use super::doors::{Door, ExecLine, door};
 use super::hand_over;
-use super::verbs::resolved;
+use super::interactive;
+use super::options::resolved;
 use crate::catalog::CatalogCache;
 use crate::connection::{BriefCodex, UpstreamCommand};
 use crate::loadouts::{
@@ -44,14 +45,22 @@ pub(super) fn run(codex: Option<PathBuf>, line: LaunchLine) -> Result<ExitCode> 
         .enable_all()
         .build()?;
     let command = UpstreamCommand::find(codex.clone())?;
-    let with_loadout = runtime.block_on(async {
-        let there = Doors {
-            loadouts: &loadouts,
-            launch: &launch,
-            command: &command,
-        };
-        there.line(&found).await
-    })?;
+    let there = Doors {
+        loadouts: &loadouts,
+        launch: &launch,
+        command: &command,
+    };
+    if let Door::Interactive(config, cwd) = &found
+        && runtime.block_on(there.concerns_interface(cwd.as_deref()))?
+    {
+        let config = config.clone();
+        let run = interactive::run(command, &arguments, config, loadouts.clone(), launch);
+        let code = runtime.block_on(run)?;
+        loadouts.empty_root_pool();
+        runtime.shutdown_background();
+        return Ok(code);
+    }
+    let with_loadout = runtime.block_on(there.line(&found))?;
     loadouts.empty_root_pool();
     loadouts.hand_over()?;
     drop(runtime);
@@ -68,7 +77,7 @@ impl Doors<'_> {
     /// The line that Codex is to run in the place of this one. `None`: this one.
     async fn line(&self, door: &Door) -> Result<Option<Vec<OsString>>> {
         match door {
-            Door::None => Ok(None),
+            Door::None | Door::Interactive(..) => Ok(None),
             Door::New(verb) => match self.chosen(Path::new(".")).await? {
                 Some(selected) => Err(no_way(verb, &selected).into()),
                 None => Ok(None),
@@ -93,6 +102,18 @@ impl Doors<'_> {
                 }
             }
         }
+    }
+
+    /// Whether the terminal interface may come to a thread with a loadout: one holds for those that it starts, or there
+    /// are some that it may open.
+    async fn concerns_interface(&self, cwd: Option<&Path>) -> Result<bool> {
+        if self.chosen(cwd.unwrap_or(Path::new("."))).await?.is_some() {
+            return Ok(true);
+        }
+        Ok(match self.loadouts.existing_records().await? {
+            Some(records) => !records.threads().await?.is_empty(),
+            None => false,
+        })
     }
 
     /// What holds for a thread that is started in a folder.

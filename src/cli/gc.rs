@@ -3,11 +3,23 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use clap::Args;
 
-use super::arguments::Gc;
-use super::table::columns;
-use super::verbs::pretty;
+use super::options::Output;
+use super::print::{columns, pretty};
 use crate::loadouts::{Collected, Loadouts};
+
+#[derive(Debug, Args)]
+pub(super) struct Gc {
+    /// Only tell what would go
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// How old rows of the audit become: `30days`, `1year`
+    #[arg(long, value_name = "AGE", value_parser = age, default_value = "90days")]
+    pub(super) audit_age: Duration,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
 
 pub(super) async fn gc(arguments: Gc) -> Result<String> {
     let loadouts = Loadouts::of_this_user()?;
@@ -68,7 +80,7 @@ fn readable(bytes: u64) -> String {
 ///
 /// # Errors
 /// What can be written instead.
-pub(super) fn age(text: &str) -> Result<Duration, String> {
+fn age(text: &str) -> Result<Duration, String> {
     humantime::parse_duration(text).map_err(|_| "try `30days` or `1year`".to_owned())
 }
 

@@ -2,21 +2,36 @@
 
 mod app_server;
 mod arguments;
+mod ask;
 mod audit;
+mod binding;
+mod codex_line;
 mod convert;
+mod doctor;
 mod doors;
 mod exec;
 mod gc;
 mod hand_over;
+mod interactive;
 mod invocation;
-mod profiles;
+#[cfg(test)]
+mod invocation_tests;
+mod list;
+mod options;
+mod print;
+mod profile;
+mod prove;
+mod receipt;
+mod resolve;
 mod run;
 mod schema;
 mod selection_file;
+mod serve;
 mod shell;
 mod shim;
-mod table;
 mod terminal;
-mod verbs;
+mod threads;
+mod trust;
+mod version;
 
 pub use run::main;

@@ -1,18 +1,20 @@
 //! Reads the command line, runs what it asks for, says what went wrong.
 
 use std::ffi::OsString;
-use std::io::Write;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
 use codex_loadout_protocol::LoadoutError;
 
-use super::arguments::{Arguments, Verb, Version};
-use super::invocation::{self, Invocation, VALUE_OPTIONS};
-use super::terminal::printable;
-use super::{app_server, audit, convert, exec, gc, profiles, schema, shell, shim, verbs};
-use crate::connection::UpstreamCommand;
+use super::arguments::{Arguments, Verb};
+use super::codex_line::VALUE_OPTIONS;
+use super::invocation::{self, Invocation};
+use super::terminal::{print, say_error};
+use super::{
+    app_server, audit, binding, convert, doctor, exec, gc, list, profile, prove, resolve, schema,
+    serve, shell, shim, threads, trust, version,
+};
 use crate::doctor::server;
 use crate::hook_adapter;
 use crate::profiles::{LaunchLine, read_launch_line, read_reference};
@@ -23,7 +25,7 @@ const LOG_VARIABLE: &str = "CODEX_LOADOUT_LOG";
 /// Refused or failed.
 const FAILED: u8 = 1;
 /// The command line is wrong.
-const USAGE: u8 = 2;
+pub(super) const USAGE: u8 = 2;
 
 /// The whole program.
 #[must_use]
@@ -49,13 +51,11 @@ pub fn main() -> ExitCode {
             .map(|()| ExitCode::SUCCESS)
             .map_err(Into::into),
         Invocation::RunHook => Ok(hook_adapter::run(arguments.get(1..).unwrap_or_default())),
-        Invocation::UnsupportedListener(listener) => {
-            say_error(&format!(
-                "`--listen {listener}` is not supported: hosts there would reach Codex past codex-loadout"
-            ));
-            say_error("hint: leave `--listen` out and speak on stdin and stdout");
-            return ExitCode::from(USAGE);
-        }
+        Invocation::Serve {
+            codex,
+            arguments,
+            doors,
+        } => serve::run(codex, LaunchLine { arguments, ..line }, &doors),
         Invocation::Own(arguments) => own(arguments),
     };
     done.unwrap_or_else(|error| {
@@ -93,15 +93,15 @@ fn own(arguments: Vec<OsString>) -> Result<ExitCode> {
         .build()?;
     let (text, code) = runtime.block_on(async {
         let text = match verb {
-            Verb::Version(arguments) => version(&arguments),
-            Verb::List(arguments) => verbs::list(arguments).await,
-            Verb::Resolve(arguments) => verbs::resolve(arguments).await,
-            Verb::Profile(verb) => profiles::profile(verb).await,
-            Verb::Binding(verb) => profiles::binding(verb).await,
-            Verb::Trust(verb) => profiles::trust(verb).await,
+            Verb::Version(arguments) => version::version(&arguments),
+            Verb::List(arguments) => list::list(arguments).await,
+            Verb::Resolve(arguments) => resolve::resolve(arguments).await,
+            Verb::Profile(verb) => profile::profile(verb).await,
+            Verb::Binding(verb) => binding::binding(verb).await,
+            Verb::Trust(verb) => trust::trust(verb).await,
             Verb::Shim(arguments) => shim::shim(&arguments),
-            Verb::Threads(arguments) => verbs::threads(arguments).await,
-            Verb::Show(arguments) => verbs::show(arguments).await,
+            Verb::Threads(arguments) => threads::threads(arguments).await,
+            Verb::Show(arguments) => threads::show(arguments).await,
             Verb::Audit(arguments) => audit::audit(arguments).await,
             Verb::Gc(arguments) => gc::gc(arguments).await,
             Verb::Schema(arguments) => schema::schema(&arguments),
@@ -117,9 +117,9 @@ fn own(arguments: Vec<OsString>) -> Result<ExitCode> {
                 };
                 app_server::run(arguments.codex, line).map(|_| String::new())
             }
-            Verb::Doctor(arguments) => return Ok(judged(verbs::doctor(arguments).await?)),
+            Verb::Doctor(arguments) => return Ok(judged(doctor::doctor(arguments).await?)),
             Verb::Convert(arguments) => return Ok(judged(convert::run(arguments).await?)),
-            Verb::Prove(arguments) => return Ok(judged(verbs::prove(arguments).await?)),
+            Verb::Prove(arguments) => return Ok(judged(prove::prove(arguments).await?)),
         };
         Ok::<_, anyhow::Error>((text?, ExitCode::SUCCESS))
     })?;
@@ -135,31 +135,6 @@ fn judged((text, holds): (String, bool)) -> (String, ExitCode) {
         ExitCode::from(FAILED)
     };
     (text, code)
-}
-
-fn version(arguments: &Version) -> Result<String> {
-    let own = env!("CARGO_PKG_VERSION");
-    let command = UpstreamCommand::find(arguments.codex.clone())?;
-    let output = Command::new(&command.path)
-        .arg("--version")
-        .output()
-        .map_err(|error| command.not_runnable(&error))?;
-    let line = String::from_utf8_lossy(&output.stdout);
-    let (line, path) = (line.trim(), command.path.display());
-    if arguments.json {
-        let codex = serde_json::json!({ "version": line, "path": path.to_string() });
-        let told = serde_json::json!({ "version": own, "codex": codex });
-        return Ok(format!("{told:#}\n"));
-    }
-    Ok(format!("codex-loadout {own}\n{line} at {path}\n"))
-}
-
-/// All that is printed goes through here. A reader that has seen enough is no failure.
-fn print(text: &str) -> Result<()> {
-    match std::io::stdout().write_all(printable(text).as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
-    }
 }
 
 /// The error, what to do about it, and the names that would do.
@@ -187,10 +162,4 @@ fn explain(error: &anyhow::Error) {
     if !refusal.hint.is_empty() {
         say_error(&format!("hint: {}", refusal.hint));
     }
-}
-
-/// All that is said on stderr goes through here.
-pub(super) fn say_error(line: &str) {
-    // Nobody is left to tell if stderr is closed.
-    let _ = writeln!(std::io::stderr(), "{}", printable(line));
 }

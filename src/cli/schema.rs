@@ -3,12 +3,22 @@
 use std::collections::BTreeMap;
 
 use anyhow::Result;
+use clap::Args;
 use codex_loadout_protocol::schema::all;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use serde_json::value::RawValue;
 
-use super::arguments::Schema;
-use super::verbs::pretty;
+use super::options::Output;
+use super::print::pretty;
+
+#[derive(Debug, Args)]
+pub(super) struct Schema {
+    /// One type alone, such as `CapabilitySelection`; `selection` is that, and `profile` a profile's file
+    #[arg(value_name = "TYPE")]
+    pub(super) name: Option<String>,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
 
 /// The schema is JSON for whoever asks.
 pub(super) fn schema(arguments: &Schema) -> Result<String> {

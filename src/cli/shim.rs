@@ -4,10 +4,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use clap::Args;
 use serde_json::json;
 
-use super::arguments::Shim;
-use super::verbs::pretty;
+use super::options::Output;
+use super::print::pretty;
 use crate::connection::UpstreamCommand;
 
 /// The word by which a shim says that it is called as `codex`.
@@ -15,6 +16,21 @@ pub(super) const STAND_IN: &str = "loadout-stand-in";
 
 /// Where npm's package has Codex's programs, for hosts that look there (0.144 to 0.169, and SDKs before).
 const IN_PACKAGE: [&str; 2] = ["bin/codex", "codex/codex"];
+
+#[derive(Debug, Args)]
+pub(super) struct Shim {
+    /// Where to write it
+    #[arg(value_name = "DIR")]
+    pub(super) folder: PathBuf,
+    /// Write `node_modules/@openai/codex`, for hosts that want the root of an SDK
+    #[arg(long)]
+    pub(super) npm: bool,
+    /// The real Codex [default: $CODEX_LOADOUT_CODEX, then `codex` on PATH]
+    #[arg(long, value_name = "PATH")]
+    pub(super) codex: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
 
 pub(super) fn shim(arguments: &Shim) -> Result<String> {
     let command = UpstreamCommand::find(arguments.codex.clone())?;

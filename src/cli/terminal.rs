@@ -1,6 +1,9 @@
 //! What is printed is text: names of others can't make the terminal do anything.
 
 use std::borrow::Cow;
+use std::io::Write;
+
+use anyhow::Result;
 
 /// A text in which everything that a terminal would obey is written out. Lines stay lines; JSON stays what it is,
 /// since it may write any character that way.
@@ -31,6 +34,20 @@ fn written_out(text: &str, is_obeyed: impl Fn(char) -> bool) -> Cow<'_, str> {
 fn is_obeyed(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+/// All that is printed goes through here. A reader that has seen enough is no failure.
+pub(super) fn print(text: &str) -> Result<()> {
+    match std::io::stdout().write_all(printable(text).as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// All that is said on stderr goes through here.
+pub(super) fn say_error(line: &str) {
+    // Nobody is left to tell if stderr is closed.
+    let _ = writeln!(std::io::stderr(), "{}", printable(line));
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use tokio::process::Child;
 
 use super::child::{Upstream, UpstreamCommand};
 use super::frame_reader::FrameReader;
-use super::frame_writer::{FrameWriter, write_frames};
+use super::frame_writer::{FrameWriter, write_lines};
 use super::rpc_client::RpcClient;
 use crate::messages::initialize::{self, UpstreamInfo};
 use crate::wire::{Frame, FrameKind};
@@ -41,10 +41,10 @@ impl BriefCodex {
             stdin,
             stdout,
         } = command.start(arguments)?;
-        let (writer, _) = write_frames(stdin);
+        let (writer, _) = write_lines(stdin);
         let rpc = Arc::new(RpcClient::new(OWN_IDS.to_owned(), writer.clone()));
         let said = Arc::<Mutex<Vec<Frame>>>::default();
-        let mut reader = FrameReader::new(stdout);
+        let mut reader = FrameReader::lines(stdout);
         let (answers, heard) = (rpc.clone(), said.clone());
         tokio::spawn(async move {
             while let Some(batch) = reader.next().await {

@@ -1,4 +1,4 @@
-//! Writing messages as lines: a queue that takes what it must and says when it is full.
+//! Writing messages: a queue that takes what it must and says when it is full.
 //!
 //! # Why a full queue does not make the sender wait
 //! Both directions run through one loop. If the loop waited for a slow host, it
@@ -8,6 +8,7 @@
 //! ([`FrameWriter::has_room`]), and goes on with the other one. What is queued beyond
 //! the limit is at most one batch and our own few frames.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -85,12 +86,30 @@ fn line_length(frame: &Bytes) -> usize {
     frame.len() + 1
 }
 
-/// Starts writing what is sent to the outbox. The task ends, closing the writer, when all clones of
+/// How messages are written to one kind of door.
+pub(super) trait BatchWriter: Send + 'static {
+    /// Writes and flushes the messages of the batch, and takes them out of it. `size` is their size as lines.
+    fn write(
+        &mut self,
+        batch: &mut Vec<Bytes>,
+        size: usize,
+    ) -> impl Future<Output = io::Result<()>> + Send;
+
+    /// Nothing more comes.
+    fn end(&mut self) -> impl Future<Output = ()> + Send;
+}
+
+/// Starts writing what is sent as lines. The task ends, closing the writer, when all clones of
 /// the outbox are gone or it was closed, and everything was written; or when the peer is gone.
-pub fn write_frames<W>(mut writer: W) -> (FrameWriter, JoinHandle<()>)
+pub fn write_lines<W>(writer: W) -> (FrameWriter, JoinHandle<()>)
 where
     W: AsyncWrite + Unpin + Send + 'static,
 {
+    write_queue(Lines(writer))
+}
+
+/// Starts writing what is sent, batch by batch.
+pub(super) fn write_queue(mut writer: impl BatchWriter) -> (FrameWriter, JoinHandle<()>) {
     let (sender, mut receiver) = mpsc::unbounded_channel();
     let level = Arc::new(Level::default());
     let outbox = FrameWriter {
@@ -115,40 +134,44 @@ where
                     next = receiver.try_recv().ok();
                 }
             }
-            if let Err(error) = write_batch(&mut writer, &batch, size).await {
+            if let Err(error) = writer.write(&mut batch, size).await {
                 tracing::debug!(%error, "peer takes nothing more");
                 level.closed.store(true, Ordering::Release);
                 level.drained.notify_waiters();
-                return;
+                break;
             }
-            batch.clear();
             level.queued.fetch_sub(size, Ordering::AcqRel);
             level.drained.notify_waiters();
         }
-        let _ = writer.shutdown().await;
+        writer.end().await;
     });
     (outbox, task)
 }
 
-/// Writes messages together where they are small: a system call costs more than a copy.
-async fn write_batch<W>(writer: &mut W, batch: &[Bytes], size: usize) -> std::io::Result<()>
-where
-    W: AsyncWrite + Unpin,
-{
-    if size < 2 * WRITE_SIZE {
-        let mut lines = BytesMut::with_capacity(size);
-        for frame in batch {
-            lines.put_slice(frame);
-            lines.put_u8(b'\n');
+struct Lines<W>(W);
+
+impl<W: AsyncWrite + Unpin + Send + 'static> BatchWriter for Lines<W> {
+    /// Puts messages together where they are small: a system call costs more than a copy.
+    async fn write(&mut self, batch: &mut Vec<Bytes>, size: usize) -> io::Result<()> {
+        if size < 2 * WRITE_SIZE {
+            let mut lines = BytesMut::with_capacity(size);
+            for frame in batch.drain(..) {
+                lines.put_slice(&frame);
+                lines.put_u8(b'\n');
+            }
+            self.0.write_all_buf(&mut lines).await?;
+        } else {
+            for frame in batch.drain(..) {
+                let mut line = frame.chain(&b"\n"[..]);
+                self.0.write_all_buf(&mut line).await?;
+            }
         }
-        writer.write_all_buf(&mut lines).await?;
-    } else {
-        for frame in batch {
-            let mut line = frame.clone().chain(&b"\n"[..]);
-            writer.write_all_buf(&mut line).await?;
-        }
+        self.0.flush().await
     }
-    writer.flush().await
+
+    async fn end(&mut self) {
+        let _ = self.0.shutdown().await;
+    }
 }
 
 #[cfg(test)]
@@ -159,7 +182,7 @@ mod tests {
     #[tokio::test]
     async fn a_slow_reader_fills_the_queue_and_gets_everything_in_order() {
         let (near, mut far) = tokio::io::duplex(1000);
-        let (outbox, task) = write_frames(near);
+        let (outbox, task) = write_lines(near);
         let mut expected = Vec::new();
         let mut frames = 0;
         while outbox.has_room() {
@@ -184,7 +207,7 @@ mod tests {
     async fn a_peer_that_is_gone_leaves_room() {
         let (near, far) = tokio::io::duplex(10);
         drop(far);
-        let (outbox, task) = write_frames(near);
+        let (outbox, task) = write_lines(near);
         outbox.send(Bytes::from(vec![0; 2 * LIMIT]));
         task.await.unwrap();
         assert!(outbox.is_closed() && outbox.has_room());

@@ -3,18 +3,38 @@
 //! Every queue is bounded by bytes or batches. Nothing here waits for one side
 //! while it keeps the other from being read: see [`FrameWriter`].
 
+mod address;
 mod brief;
 mod child;
+#[cfg(unix)]
+mod codex_server;
 mod frame_reader;
 mod frame_writer;
+mod http_door;
+mod listener;
 mod reentry;
 mod rpc_client;
+#[cfg(unix)]
+mod socket_file;
 mod stdio;
+mod upstream_socket;
+mod web_socket;
+mod web_socket_auth;
 
+pub use address::{AddressError, ListenAddress, UpstreamAddress, control_socket};
 pub use brief::BriefCodex;
 pub use child::{CODEX_VARIABLE, CodexCommand, Upstream, UpstreamCommand, exit_code};
+#[cfg(unix)]
+pub use codex_server::CodexServer;
 pub use frame_reader::FrameReader;
-pub use frame_writer::{FrameWriter, write_frames};
+pub use frame_writer::{FrameWriter, write_lines};
+pub use http_door::{Page, Pages};
+pub use listener::{Accepted, Listener};
 pub use reentry::Start;
 pub use rpc_client::{RpcClient, RpcError};
 pub use stdio::host_stdio;
+pub use upstream_socket::{Connection, bearer_token, connect, is_codex_loadout};
+pub use web_socket::{LONGEST_MESSAGE, write_web_socket};
+pub use web_socket_auth::{
+    WebSocketAuth, WebSocketAuthError, WebSocketAuthFlags, WebSocketAuthMode,
+};

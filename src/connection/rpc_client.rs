@@ -158,6 +158,11 @@ impl RpcClient {
         read_answer(method, &answer)
     }
 
+    /// Tells Codex something that has no answer.
+    pub fn say(&self, notification: Bytes) {
+        self.writer.send(notification);
+    }
+
     /// Codex answered the request with this number.
     pub fn answered(&self, number: u64, answer: Frame) {
         self.is_stuck.store(false, Ordering::Relaxed);
@@ -214,16 +219,16 @@ fn read_answer<T: DeserializeOwned>(method: &'static str, answer: &Frame) -> Res
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connection::{FrameReader, write_frames};
+    use crate::connection::{FrameReader, write_lines};
 
     #[tokio::test(start_paused = true)]
     async fn an_overloaded_codex_is_asked_again_and_a_refusal_is_one() {
         let (near, far) = tokio::io::duplex(4096);
-        let (writer, _) = write_frames(near);
+        let (writer, _) = write_lines(near);
         let rpc = std::sync::Arc::new(RpcClient::new("own/".to_owned(), writer));
         let answering = rpc.clone();
         tokio::spawn(async move {
-            let mut reader = FrameReader::new(far);
+            let mut reader = FrameReader::lines(far);
             let mut number = 0;
             while let Some(frames) = reader.next().await {
                 for _ in frames {
@@ -252,7 +257,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_codex_that_is_stuck_is_not_waited_for_again_and_again() {
         let (near, _far) = tokio::io::duplex(4096);
-        let (writer, _) = write_frames(near);
+        let (writer, _) = write_lines(near);
         let rpc = RpcClient::new("own/".to_owned(), writer);
         let params = serde_json::json!({});
         let waited = async || {

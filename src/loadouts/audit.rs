@@ -12,7 +12,7 @@ use codex_loadout_protocol::LoadoutError;
 use codex_loadout_protocol::audit::{AuditEntry, AuditEvent, CapabilityAuditListParams};
 use codex_loadout_protocol::method::Page;
 
-use super::keeper::Loadouts;
+use super::state::Loadouts;
 use crate::records::Happening;
 
 impl Loadouts {

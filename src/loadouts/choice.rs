@@ -7,7 +7,7 @@ use codex_loadout_protocol::binding::{Carrier, Decision, Rule};
 use codex_loadout_protocol::receipt::Warning;
 use codex_loadout_protocol::{CapabilitySelection, LoadoutError};
 
-use super::keeper::{Loadouts, blocking};
+use super::state::{Loadouts, blocking};
 use crate::profiles::folders::{self, ProfileFolders};
 use crate::profiles::{
     Expanded, LaunchLine, Reference, Requested, Shelf, Surroundings, decide, expand, merge, parse,

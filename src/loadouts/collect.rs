@@ -14,8 +14,8 @@ use std::time::{Duration, SystemTime};
 use codex_loadout_protocol::{ErrorKind, LoadoutError};
 use serde::Serialize;
 
-use super::keeper::{Loadouts, blocking, unix_now};
-use super::launch::is_our_root;
+use super::state::{Loadouts, blocking, unix_now};
+use super::thread_root::is_our_root;
 use crate::materializer::{Store, Swept, size};
 use crate::paths::{check_private, codex_home, private_file};
 use crate::records::session_file::{self, SessionMeta};

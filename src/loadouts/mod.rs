@@ -9,24 +9,35 @@ mod audit;
 mod choice;
 mod collect;
 mod digests;
-mod keeper;
+mod draft;
 mod launch;
+mod lowered;
 mod naming;
 mod profiles;
+mod receipts;
 mod recorded_list;
 mod recovery;
+mod request_params;
 mod root_assignment;
 mod root_pool;
+mod snapshots;
+mod state;
+mod thread_root;
+mod tools;
+mod trial;
 mod user_bindings;
 
 pub(crate) use applied::{AppliedConfig, AppliedConfigs};
 pub(crate) use choice::{Chosen, LaunchCarriers, Selected, read_referenced, read_selection};
 pub(crate) use collect::Collected;
-pub(crate) use keeper::Loadouts;
-pub(crate) use launch::{
-    INSTRUCTIONS, Inherited, Launch, Trial, check_environments, cwd_of, instructions,
-    is_prediction, merge_config, read_params, request_servers, resumable_params,
-};
+pub(crate) use draft::Inherited;
+pub(crate) use launch::{Launch, instructions};
 pub(crate) use naming::catalog_for;
 pub(crate) use recovery::Recorded;
+pub(crate) use request_params::{
+    INSTRUCTIONS, check_environments, cwd_of, is_prediction, merge_config, read_params,
+    request_servers, resumable_params,
+};
 pub(crate) use root_assignment::RootAssignment;
+pub(crate) use state::Loadouts;
+pub(crate) use trial::Trial;

@@ -9,7 +9,7 @@ use codex_loadout_protocol::profile::{
 use codex_loadout_protocol::selection::ProfileNames;
 use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
 
-use super::keeper::{Loadouts, blocking};
+use super::state::{Loadouts, blocking};
 use crate::profiles::folders::{self, ProfileFolders, schema_of_user};
 use crate::profiles::{
     Found, ProfileFile, SCHEMA_LINE, Shelf, expand, is_profile_name, parse, print, unknown_profile,

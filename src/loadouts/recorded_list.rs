@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use codex_loadout_protocol::selection::SkillListing;
 
-use super::keeper::Loadouts;
+use super::state::Loadouts;
 use crate::bundle::BundleContent;
 use crate::catalog::{is_mention_only, read_skill_header};
 use crate::resolver::{ListedSkill, Plan};

@@ -7,10 +7,10 @@ use codex_loadout_protocol::method::{ThreadCapabilityListParams, ThreadLoadout};
 use codex_loadout_protocol::receipt::Warning;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError, Receipt};
 
-use super::keeper::{Loadouts, lost};
 use super::root_assignment::session_meta;
+use super::state::{Loadouts, lost};
 use crate::records::root_file::Purpose;
-use crate::records::{Lineage, LoadoutRecord, SelectionsError, ThreadRecord, root_file, rootless};
+use crate::records::{Lineage, LoadoutRecord, RecordsError, ThreadRecord, root_file, rootless};
 
 /// The code of the warning that a record was made again.
 const RECOVERED: &str = "recovered";
@@ -60,7 +60,7 @@ impl Loadouts {
             Ok(Some(records)) => match records.thread(thread_id).await {
                 Ok(Some(record)) => return Ok(Recorded::Loadout(Box::new(record))),
                 Ok(None) => return self.recover(thread_id, codex_home).await,
-                Err(error @ SelectionsError::Unreadable { .. }) => return Err(error.into()),
+                Err(error @ RecordsError::Unreadable { .. }) => return Err(error.into()),
                 Err(error) => error.into(),
             },
             Err(error) => error,

@@ -7,11 +7,12 @@
 //! lead no thread anywhere.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use codex_loadout_protocol::LoadoutError;
 
-use super::keeper::{mounts, parse_root};
+use super::snapshots::mounts;
+use super::state::{Loadouts, blocking, parse_root};
 use crate::materializer::Store;
 use crate::records::{LoadoutRecord, root_file};
 
@@ -62,6 +63,35 @@ impl RootPool {
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<LoadoutRecord>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Loadouts {
+    /// Makes roots ready for the next threads with a loadout like this one.
+    pub(crate) async fn fill_root_pool(self: &Arc<Self>, model: LoadoutRecord) {
+        let loadouts = self.clone();
+        let made = blocking(move || loadouts.root_pool.restock(loadouts.store()?, &model)).await;
+        if let Err(error) = made {
+            tracing::debug!(%error, "the next thread's root is made when it comes");
+        }
+    }
+
+    /// Removes the roots that were made ready and not used. Blocking.
+    pub(crate) fn empty_root_pool(&self) {
+        if let Some(store) = self.open_store() {
+            self.root_pool.clear(store);
+        }
+    }
+
+    /// Removes the root of a thread that was never made.
+    pub(crate) async fn discard(self: &Arc<Self>, loadout: LoadoutRecord) {
+        let loadouts = self.clone();
+        let removed = blocking(move || {
+            remove(loadouts.store()?, &loadout);
+            Ok(())
+        });
+        // What could not be removed was said.
+        let _ = removed.await;
     }
 }
 

@@ -7,7 +7,7 @@ use codex_loadout_protocol::binding::{BindingScope, CapabilityBinding};
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 
 use super::choice::real;
-use super::keeper::Loadouts;
+use super::state::Loadouts;
 
 impl Loadouts {
     /// All bindings, the narrowest first.

@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use codex_loadout_converter::target::hook_trust::{SESSION_SOURCE, hook_hash, hook_key};
+use codex_loadout_protocol::selection::HookPolicy;
 use serde_json::{Map, Value, json};
 
+use super::lower::Lowering;
 use super::server_definition::name_place;
 use crate::bundle::{KEPT_AT, PROGRAM_AT};
 use crate::resolver::PlannedHook;
@@ -13,12 +15,41 @@ use crate::resolver::PlannedHook;
 /// What Codex exports to a plugin's own hooks, and not to those of a thread.
 const ROOT_VARIABLES: [&str; 2] = ["PLUGIN_ROOT", "CLAUDE_PLUGIN_ROOT"];
 
+impl Lowering<'_> {
+    /// Hooks of snapshots that run: trusted when they were chosen, and not distrusted since.
+    pub(super) fn active_hooks(&self) -> impl Iterator<Item = &PlannedHook> {
+        let hooks = self.plan.plugin_hooks.iter();
+        let on = self.plan.hooks == HookPolicy::Trusted;
+        hooks.filter(move |hook| on && hook.is_trusted_in(self.catalog))
+    }
+
+    /// Those hooks, with the trust that lets them run.
+    pub(super) fn hooks(&mut self) {
+        let placed = self.active_hooks().map(|hook| {
+            let place = (self.files.snapshot)(hook.bundle);
+            (hook, place.to_string_lossy().into_owned())
+        });
+        let behind = of_launch_line(&self.catalog.launch_line);
+        let hooks = for_config(placed, self.files.program, &behind);
+        for (event, groups) in hooks {
+            match groups {
+                Value::Object(state) => {
+                    for (key, trust) in state {
+                        self.set(&["hooks", &event, &key], trust);
+                    }
+                }
+                groups => self.set(&["hooks", &event], groups),
+            }
+        }
+    }
+}
+
 /// `config.hooks` of a thread: each hook, and that it may run. Codex 0.144 to 0.169 compare a hook's
 /// trust with a hash of its definition; so both can be given at once, at start, resume and fork.
 ///
 /// `hooks` come with the place of their plugin's snapshot. `behind` says how many groups the launch line has of
 /// each event: ours come behind them.
-pub(super) fn for_config<'a>(
+fn for_config<'a>(
     hooks: impl Iterator<Item = (&'a PlannedHook, String)>,
     program: &Path,
     behind: &BTreeMap<String, usize>,

@@ -6,7 +6,7 @@ use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use serde_json::{Map, Value};
 
 use super::dotted;
-use super::lower::Lowered;
+use super::lowered::Lowered;
 use crate::resolver::RequestServers;
 use crate::wire::{EditError, RawObject};
 

@@ -6,7 +6,7 @@ use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use serde_json::{Map, Value};
 
 use super::hooks::hook_events;
-use super::lower::Lowered;
+use super::lowered::Lowered;
 use crate::catalog::{Catalog, Policy};
 use crate::resolver::Plan;
 

@@ -57,6 +57,13 @@ pub(super) fn for_config(definition: &Map<String, Value>, snapshot: &Path) -> Ma
     entry
 }
 
+/// Whether a server that is run by this definition shows all the tools that a thread could be given of it.
+#[must_use]
+pub(crate) fn shows_all_tools(definition: &Map<String, Value>) -> bool {
+    let only = definition.get("enabled_tools");
+    only.is_none_or(Value::is_null)
+}
+
 /// Lets what was converted name the place that its bundle is kept at.
 pub(super) fn name_place(value: &mut Value, place: &str) {
     match value {

@@ -7,6 +7,8 @@ pub mod catalog;
 pub mod experimental;
 pub mod initialize;
 pub mod mentions;
+pub mod notices;
+pub mod servers;
 pub mod thread;
 
 #[cfg(test)]

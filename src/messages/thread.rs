@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use bytes::Bytes;
 use codex_loadout_protocol::selection::{CONFIG_KEYS, FIELD, TASK_KEYS};
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -23,6 +24,8 @@ pub const DELETED: &str = "thread/deleted";
 
 /// Codex says that a thread is no longer loaded.
 pub const CLOSED: &str = "thread/closed";
+/// The host hears of a thread no longer.
+pub const UNSUBSCRIBE: &str = "thread/unsubscribe";
 /// Changes what a thread is set to, its folder among it.
 pub const SETTINGS_UPDATE: &str = "thread/settings/update";
 /// Codex says how far one of a thread's MCP servers has come.
@@ -217,6 +220,30 @@ pub fn named_in_result(response: &Frame) -> Option<String> {
     Some(message.result.thread.id.into_owned())
 }
 
+/// What Codex says of a thread that is no longer loaded.
+#[must_use]
+pub fn closed(thread: &str) -> Bytes {
+    let closed = serde_json::json!({ "method": CLOSED, "params": { "threadId": thread } });
+    Bytes::from(closed.to_string())
+}
+
+/// The turn that an answer or a notification of Codex's names: `result.turn.id` or `params.turn.id`.
+#[must_use]
+pub fn turn_of(frame: &Frame) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Message<'a> {
+        #[serde(borrow, alias = "params")]
+        result: WithTurn<'a>,
+    }
+    #[derive(Deserialize)]
+    struct WithTurn<'a> {
+        #[serde(borrow)]
+        turn: Thread<'a>,
+    }
+    let message: Message<'_> = serde_json::from_slice(frame.bytes()).ok()?;
+    Some(message.result.turn.id.into_owned())
+}
+
 /// How the selection field stands in a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presence {
@@ -366,5 +393,11 @@ mod tests {
             named_in_result(&frame(r#"{"id":1,"error":{"code":-1}}"#)),
             None
         );
+        for named in [
+            r#"{"id":1,"result":{"turn":{"id":"u","items":[]}}}"#,
+            r#"{"method":"turn/started","params":{"threadId":"t","turn":{"id":"u"}}}"#,
+        ] {
+            assert_eq!(turn_of(&frame(named)).as_deref(), Some("u"));
+        }
     }
 }

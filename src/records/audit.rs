@@ -10,7 +10,7 @@ use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
-use super::error::SelectionsError;
+use super::error::RecordsError;
 use super::record::ThreadRecord;
 use super::store::Records;
 
@@ -91,8 +91,8 @@ impl Records {
     /// Writes down what happened where there is no record to write with it.
     ///
     /// # Errors
-    /// [`SelectionsError::Database`].
-    pub async fn note(&self, happening: &Happening) -> Result<(), SelectionsError> {
+    /// [`RecordsError::Database`].
+    pub async fn note(&self, happening: &Happening) -> Result<(), RecordsError> {
         let mut write = self.database.write().await?;
         add(&mut write, happening).await?;
         Ok(write.commit().await?)
@@ -101,11 +101,11 @@ impl Records {
     /// A page of the audit, the oldest first.
     ///
     /// # Errors
-    /// [`SelectionsError::Database`].
+    /// [`RecordsError::Database`].
     pub async fn audit(
         &self,
         wanted: &CapabilityAuditListParams,
-    ) -> Result<Page<AuditEntry>, SelectionsError> {
+    ) -> Result<Page<AuditEntry>, RecordsError> {
         let limit = wanted.limit.unwrap_or(LIMIT).clamp(1, MAX_LIMIT);
         let rows = sqlx::query(
             "SELECT id, at, event, thread_id, digest, cause, error FROM audit
@@ -140,7 +140,7 @@ impl Records {
 pub(super) async fn add(
     connection: &mut SqliteConnection,
     happening: &Happening,
-) -> Result<(), SelectionsError> {
+) -> Result<(), RecordsError> {
     let id = Uuid::now_v7();
     let seconds = id.get_timestamp().map_or(0, |time| time.to_unix().0);
     sqlx::query(
@@ -158,7 +158,7 @@ pub(super) async fn add(
     Ok(())
 }
 
-fn entry(row: &SqliteRow) -> Result<AuditEntry, SelectionsError> {
+fn entry(row: &SqliteRow) -> Result<AuditEntry, RecordsError> {
     let id: String = row.try_get("id")?;
     let error: Option<String> = row.try_get("error")?;
     Ok(AuditEntry {
@@ -178,8 +178,8 @@ fn word<T: Serialize>(value: &T) -> String {
     value.as_str().unwrap_or_default().to_owned()
 }
 
-fn read_word<T: DeserializeOwned>(id: &str, word: String) -> Result<T, SelectionsError> {
-    serde_json::from_value(word.into()).map_err(|error| SelectionsError::Unreadable {
+fn read_word<T: DeserializeOwned>(id: &str, word: String) -> Result<T, RecordsError> {
+    serde_json::from_value(word.into()).map_err(|error| RecordsError::Unreadable {
         id: id.to_owned(),
         reason: error.to_string(),
     })
@@ -201,54 +201,48 @@ mod tests {
     #[tokio::test]
     async fn pages_follow_one_another_and_filters_count() {
         let home = tempfile::tempdir().unwrap();
-        let selections = Records::open(home.path()).await.unwrap();
+        let records = Records::open(home.path()).await.unwrap();
         for number in 0..5 {
             let happening = Happening::new(AuditEvent::Rebind, number.to_string())
                 .to_thread(if number % 2 == 0 { "even" } else { "odd" });
-            selections.note(&happening).await.unwrap();
+            records.note(&happening).await.unwrap();
         }
         let causes = |page: &Page<AuditEntry>| -> String {
             page.data.iter().map(|entry| entry.cause.as_str()).collect()
         };
-        let first = selections.audit(&wanted(None, None, 3)).await.unwrap();
+        let first = records.audit(&wanted(None, None, 3)).await.unwrap();
         assert_eq!(causes(&first), "012");
         let mut rest = wanted(None, None, 2);
         rest.cursor = first.next_cursor;
-        let rest = selections.audit(&rest).await.unwrap();
+        let rest = records.audit(&rest).await.unwrap();
         assert_eq!((causes(&rest).as_str(), rest.next_cursor), ("34", None));
-        let even = selections
-            .audit(&wanted(None, Some("even"), 9))
-            .await
-            .unwrap();
+        let even = records.audit(&wanted(None, Some("even"), 9)).await.unwrap();
         assert_eq!(causes(&even), "024");
         let at = first.data[0].at;
         for (since, found) in [(at, 5), (at + 3600, 0)] {
-            let page = selections
-                .audit(&wanted(Some(since), None, 9))
-                .await
-                .unwrap();
+            let page = records.audit(&wanted(Some(since), None, 9)).await.unwrap();
             assert_eq!(page.data.len(), found, "{since}");
         }
         // An entry of a kind that only a newer version knows spoils no page.
-        let mut write = selections.database.write().await.unwrap();
+        let mut write = records.database.write().await.unwrap();
         sqlx::query("UPDATE audit SET event = 'newer' WHERE cause = '1'")
             .execute(&mut *write)
             .await
             .unwrap();
         write.commit().await.unwrap();
-        let page = selections.audit(&wanted(None, None, 9)).await.unwrap();
+        let page = records.audit(&wanted(None, None, 9)).await.unwrap();
         assert_eq!(causes(&page), "0234");
     }
 
     #[tokio::test]
     async fn what_a_host_sent_makes_no_large_row() {
         let home = tempfile::tempdir().unwrap();
-        let selections = Records::open(home.path()).await.unwrap();
+        let records = Records::open(home.path()).await.unwrap();
         let long = "x".repeat(1_000_000);
         let error = LoadoutError::new(ErrorKind::UnknownCapability, format!("no {long}"));
         let refusal = Happening::refusal(&long, &error).to_thread(&long);
-        selections.note(&refusal).await.unwrap();
-        let page = selections.audit(&wanted(None, None, 9)).await.unwrap();
+        records.note(&refusal).await.unwrap();
+        let page = records.audit(&wanted(None, None, 9)).await.unwrap();
         let row = serde_json::to_string(&page.data[0]).unwrap();
         assert!(row.len() < 3000, "{}", row.len());
     }

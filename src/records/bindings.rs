@@ -14,7 +14,7 @@ use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use super::audit::{Happening, add};
-use super::error::SelectionsError;
+use super::error::RecordsError;
 use super::store::Records;
 use crate::paths::private_file;
 
@@ -42,8 +42,8 @@ impl Records {
     /// All bindings, the narrowest first.
     ///
     /// # Errors
-    /// [`SelectionsError`] if they can't be read.
-    pub async fn bindings(&self) -> Result<Vec<CapabilityBinding>, SelectionsError> {
+    /// [`RecordsError`] if they can't be read.
+    pub async fn bindings(&self) -> Result<Vec<CapabilityBinding>, RecordsError> {
         let all = "SELECT scope, key, profile FROM bindings ORDER BY scope, key";
         let rows = sqlx::query(all).fetch_all(self.database.reader()).await?;
         let mut bindings = rows.iter().map(binding).collect::<Result<Vec<_>, _>>()?;
@@ -54,8 +54,8 @@ impl Records {
     /// Writes a binding; one of the same scope and key is replaced.
     ///
     /// # Errors
-    /// [`SelectionsError`] if it can't be written.
-    pub async fn put_binding(&self, binding: &CapabilityBinding) -> Result<(), SelectionsError> {
+    /// [`RecordsError`] if it can't be written.
+    pub async fn put_binding(&self, binding: &CapabilityBinding) -> Result<(), RecordsError> {
         self.mark_bound()?;
         let profile = serde_json::to_string(&binding.profile).unwrap_or_default();
         let mut write = self.database.write().await?;
@@ -77,12 +77,12 @@ impl Records {
     /// Removes a binding; tells whether it was there.
     ///
     /// # Errors
-    /// [`SelectionsError`] if it can't be removed.
+    /// [`RecordsError`] if it can't be removed.
     pub async fn delete_binding(
         &self,
         scope: BindingScope,
         key: &str,
-    ) -> Result<bool, SelectionsError> {
+    ) -> Result<bool, RecordsError> {
         let mut write = self.database.write().await?;
         let done = sqlx::query("DELETE FROM bindings WHERE scope = $1 AND key = $2")
             .bind(scope.as_str())
@@ -103,15 +103,15 @@ impl Records {
     /// The file is made anew if it is missing and there are bindings.
     ///
     /// # Errors
-    /// [`SelectionsError`] if the bindings can't be read, or the file can't be made.
-    pub(super) async fn check_marker(&self) -> Result<(), SelectionsError> {
+    /// [`RecordsError`] if the bindings can't be read, or the file can't be made.
+    pub(super) async fn check_marker(&self) -> Result<(), RecordsError> {
         if !may_be_bound(self.state_home()) && !self.bindings().await?.is_empty() {
             self.mark_bound()?;
         }
         Ok(())
     }
 
-    fn mark_bound(&self) -> Result<(), SelectionsError> {
+    fn mark_bound(&self) -> Result<(), RecordsError> {
         let marked = private_file(&marker(self.state_home()));
         Ok(marked.map(|_| ()).map_err(sqlx::Error::Io)?)
     }
@@ -119,8 +119,8 @@ impl Records {
     /// Whether the user trusts a project.
     ///
     /// # Errors
-    /// [`SelectionsError::Database`].
-    pub async fn is_trusted(&self, folder: &Path) -> Result<bool, SelectionsError> {
+    /// [`RecordsError::Database`].
+    pub async fn is_trusted(&self, folder: &Path) -> Result<bool, RecordsError> {
         let found = sqlx::query("SELECT folder FROM trusted_projects WHERE folder = $1")
             .bind(folder.to_string_lossy())
             .fetch_optional(self.database.reader())
@@ -131,8 +131,8 @@ impl Records {
     /// The projects that the user trusts.
     ///
     /// # Errors
-    /// [`SelectionsError::Database`].
-    pub async fn trusted_projects(&self) -> Result<Vec<String>, SelectionsError> {
+    /// [`RecordsError::Database`].
+    pub async fn trusted_projects(&self) -> Result<Vec<String>, RecordsError> {
         let all = "SELECT folder FROM trusted_projects ORDER BY folder";
         Ok(sqlx::query_scalar(all)
             .fetch_all(self.database.reader())
@@ -142,8 +142,8 @@ impl Records {
     /// Lets the profiles of a project count, or no longer, and says so in the audit.
     ///
     /// # Errors
-    /// [`SelectionsError::Database`].
-    pub async fn trust_project(&self, folder: &Path, trusts: bool) -> Result<(), SelectionsError> {
+    /// [`RecordsError::Database`].
+    pub async fn trust_project(&self, folder: &Path, trusts: bool) -> Result<(), RecordsError> {
         let folder = folder.to_string_lossy();
         let mut write = self.database.write().await?;
         sqlx::query("DELETE FROM trusted_projects WHERE folder = $1")
@@ -174,11 +174,11 @@ fn now() -> i64 {
         .unwrap_or_default()
 }
 
-fn binding(row: &SqliteRow) -> Result<CapabilityBinding, SelectionsError> {
+fn binding(row: &SqliteRow) -> Result<CapabilityBinding, RecordsError> {
     let scope: String = row.try_get("scope")?;
     let key: String = row.try_get("key")?;
     let profile: String = row.try_get("profile")?;
-    let unreadable = |reason: String| SelectionsError::Unreadable {
+    let unreadable = |reason: String| RecordsError::Unreadable {
         id: format!("{scope} {key}"),
         reason,
     };
@@ -208,27 +208,27 @@ mod tests {
     #[tokio::test]
     async fn bindings_are_kept_and_a_file_says_that_there_are_some() {
         let home = tempfile::tempdir().unwrap();
-        let selections = Records::open(home.path()).await.unwrap();
+        let records = Records::open(home.path()).await.unwrap();
         assert!(!may_be_bound(home.path()));
         let of_user = binding(BindingScope::Default, "", "a");
         let of_task = binding(BindingScope::Task, "42", "b");
         for one in [&of_user, &of_task] {
-            selections.put_binding(one).await.unwrap();
+            records.put_binding(one).await.unwrap();
         }
         let of_user = binding(BindingScope::Default, "", "c");
-        selections.put_binding(&of_user).await.unwrap();
-        assert_eq!(selections.bindings().await.unwrap(), [of_task, of_user]);
+        records.put_binding(&of_user).await.unwrap();
+        assert_eq!(records.bindings().await.unwrap(), [of_task, of_user]);
         assert!(may_be_bound(home.path()));
         // Who opens the records looks whether the file is right.
         std::fs::remove_file(marker(home.path())).unwrap();
-        let selections = Records::open(home.path()).await.unwrap();
+        let records = Records::open(home.path()).await.unwrap();
         assert!(may_be_bound(home.path()));
         for (scope, key, was_there) in [
             (BindingScope::Task, "42", true),
             (BindingScope::Task, "42", false),
             (BindingScope::Default, "", true),
         ] {
-            let deleted = selections.delete_binding(scope, key).await.unwrap();
+            let deleted = records.delete_binding(scope, key).await.unwrap();
             assert_eq!(deleted, was_there);
         }
         assert!(!may_be_bound(home.path()));
@@ -237,12 +237,12 @@ mod tests {
     #[tokio::test]
     async fn trust_in_a_project_is_given_and_taken_back() {
         let home = tempfile::tempdir().unwrap();
-        let selections = Records::open(home.path()).await.unwrap();
+        let records = Records::open(home.path()).await.unwrap();
         let folder = Path::new("/work/shop");
         for trusts in [true, true, false] {
-            selections.trust_project(folder, trusts).await.unwrap();
-            assert_eq!(selections.is_trusted(folder).await.unwrap(), trusts);
-            let listed = selections.trusted_projects().await.unwrap();
+            records.trust_project(folder, trusts).await.unwrap();
+            assert_eq!(records.is_trusted(folder).await.unwrap(), trusts);
+            let listed = records.trusted_projects().await.unwrap();
             assert_eq!(listed.len(), usize::from(trusts));
         }
     }

@@ -8,7 +8,7 @@ use super::root_file::RootFileError;
 
 /// A record can't be read or written.
 #[derive(Debug, thiserror::Error)]
-pub enum SelectionsError {
+pub enum RecordsError {
     /// The database can't be opened or brought up to date.
     #[error("the records in `{path}` can't be opened: {reason}")]
     Unopenable {
@@ -37,22 +37,22 @@ impl From<RootFileError> for LoadoutError {
     }
 }
 
-impl From<SelectionsError> for LoadoutError {
-    fn from(error: SelectionsError) -> Self {
+impl From<RecordsError> for LoadoutError {
+    fn from(error: RecordsError) -> Self {
         let hint = match &error {
-            SelectionsError::Unopenable { .. } => {
+            RecordsError::Unopenable { .. } => {
                 "Check that the file can be read and written, or move it away: what Codex's session files name is recovered."
             }
-            SelectionsError::Database(_) => {
+            RecordsError::Database(_) => {
                 "Check that the disk of CODEX_LOADOUT_HOME has space and can be written."
             }
-            SelectionsError::Unreadable { .. } => {
+            RecordsError::Unreadable { .. } => {
                 "It may be from a newer codex-loadout: use that one, or send a new `capabilitySelection`."
             }
         };
         let items = match &error {
-            SelectionsError::Unreadable { id, .. } => vec![ErrorItem::named(id)],
-            SelectionsError::Unopenable { .. } | SelectionsError::Database(_) => Vec::new(),
+            RecordsError::Unreadable { id, .. } => vec![ErrorItem::named(id)],
+            RecordsError::Unopenable { .. } | RecordsError::Database(_) => Vec::new(),
         };
         Self::new(ErrorKind::LoadoutLost, error.to_string())
             .with_hint(hint)

@@ -48,25 +48,25 @@ async fn whatever_fails_twice_in_whatever_way_what_is_acknowledged_is_there_for_
     for first in FAULTS {
         for second in FAULTS {
             let home = tempfile::tempdir().unwrap();
-            let selections = Records::open(home.path()).await.unwrap();
+            let records = Records::open(home.path()).await.unwrap();
             let mut other = somebody_else(home.path()).await;
             other.execute(dangling).await.unwrap();
             let put = async |thread: &str| {
                 let record = record(thread);
-                selections.put_thread(&record, AuditEvent::Start, "t").await
+                records.put_thread(&record, AuditEvent::Start, "t").await
             };
             put("before").await.unwrap();
             for fault in [first, second] {
                 other.execute(fault).await.unwrap();
                 put("refused").await.unwrap_err();
                 // Reading goes on.
-                assert!(selections.thread("before").await.unwrap().is_some());
+                assert!(records.thread("before").await.unwrap().is_some());
                 // Locked out: what was begun holds the database still.
                 let mended = other.execute("DROP TRIGGER fault").await;
                 mended.unwrap_or_else(|error| panic!("{first}\n{second}\n{error}"));
             }
             put("after").await.unwrap();
-            selections.drop_loadout("before", "t").await.unwrap();
+            records.drop_loadout("before", "t").await.unwrap();
             let threads: Vec<String> = sqlx::query_scalar("SELECT thread_id FROM threads")
                 .fetch_all(&mut other)
                 .await

@@ -18,12 +18,15 @@ pub mod rootless;
 pub mod session_file;
 pub mod session_root;
 mod store;
+#[cfg(test)]
+mod store_tests;
+mod threads;
 mod unfinished;
 pub mod writer_lock;
 
 pub use audit::Happening;
 pub use bindings::may_be_bound;
-pub use error::SelectionsError;
+pub use error::RecordsError;
 pub use needed::{BegunFork, LoadoutNeeds, NeededByRecords};
 #[cfg(test)]
 pub(crate) use record::tests as record_tests;

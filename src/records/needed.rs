@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use sqlx::Row;
 
-use super::error::SelectionsError;
-use super::store::{Records, decode};
+use super::error::RecordsError;
+use super::store::Records;
+use super::threads::decode;
 use crate::bundle::Digest;
 
 /// Records that are read at once.
@@ -84,8 +85,8 @@ impl Records {
     /// What all records need.
     ///
     /// # Errors
-    /// [`SelectionsError`], also for a single record that can't be read: what it needs is not known.
-    pub async fn needed(&self) -> Result<NeededByRecords, SelectionsError> {
+    /// [`RecordsError`], also for a single record that can't be read: what it needs is not known.
+    pub async fn needed(&self) -> Result<NeededByRecords, RecordsError> {
         let mut needed = NeededByRecords::default();
         let roots: Vec<String> =
             sqlx::query_scalar("SELECT root FROM threads WHERE root IS NOT NULL")
@@ -109,9 +110,9 @@ impl Records {
                     let needs: Needs = decode(row)?;
                     Ok((row.try_get("id")?, needs.loadout))
                 });
-                read.collect::<Result<Vec<(String, LoadoutNeeds)>, SelectionsError>>()
+                read.collect::<Result<Vec<(String, LoadoutNeeds)>, RecordsError>>()
             });
-            let read = read.await.map_err(|error| SelectionsError::Unreadable {
+            let read = read.await.map_err(|error| RecordsError::Unreadable {
                 id: last.clone(),
                 reason: error.to_string(),
             })?;
@@ -125,8 +126,8 @@ impl Records {
     /// The forks that were begun, and of which nobody has said that they are there.
     ///
     /// # Errors
-    /// [`SelectionsError::Database`].
-    pub async fn begun_forks(&self) -> Result<Vec<BegunFork>, SelectionsError> {
+    /// [`RecordsError::Database`].
+    pub async fn begun_forks(&self) -> Result<Vec<BegunFork>, RecordsError> {
         let begun = sqlx::query_as("SELECT root, source, mark FROM forking ORDER BY mark");
         Ok(begun.fetch_all(self.database.reader()).await?)
     }
@@ -135,8 +136,8 @@ impl Records {
     /// is.
     ///
     /// # Errors
-    /// [`SelectionsError::Database`].
-    pub async fn old_audit_rows(&self, moment: i64) -> Result<u64, SelectionsError> {
+    /// [`RecordsError::Database`].
+    pub async fn old_audit_rows(&self, moment: i64) -> Result<u64, RecordsError> {
         let count: i64 = sqlx::query_scalar(&format!("SELECT COUNT(*) FROM ({OLD_ROWS}) AS old"))
             .bind(moment)
             .fetch_one(self.database.reader())
@@ -147,8 +148,8 @@ impl Records {
     /// Removes them; tells how many.
     ///
     /// # Errors
-    /// [`SelectionsError::Database`].
-    pub async fn remove_old_audit_rows(&self, moment: i64) -> Result<u64, SelectionsError> {
+    /// [`RecordsError::Database`].
+    pub async fn remove_old_audit_rows(&self, moment: i64) -> Result<u64, RecordsError> {
         let delete = format!("DELETE FROM audit WHERE id IN ({OLD_ROWS} LIMIT $2)");
         let mut all = 0;
         loop {
@@ -188,24 +189,24 @@ mod tests {
     #[tokio::test]
     async fn old_rows_go_and_the_newest_of_a_recorded_thread_stays() {
         let home = tempfile::tempdir().unwrap();
-        let selections = Records::open(home.path()).await.unwrap();
+        let records = Records::open(home.path()).await.unwrap();
         let start = AuditEvent::Start;
         for thread in ["kept", "gone"] {
             let record = record(thread);
-            let put = selections.put_thread(&record, start, thread);
+            let put = records.put_thread(&record, start, thread);
             put.await.unwrap();
             let resume = Happening::new(AuditEvent::Resume, format!("{thread} again"));
-            selections.note(&resume.to_thread(thread)).await.unwrap();
+            records.note(&resume.to_thread(thread)).await.unwrap();
         }
         let refusal = Happening::new(AuditEvent::Refusal, "of nobody");
-        selections.note(&refusal).await.unwrap();
-        selections.delete_thread("gone").await.unwrap();
-        assert_eq!(selections.remove_old_audit_rows(1000).await.unwrap(), 0);
+        records.note(&refusal).await.unwrap();
+        records.delete_thread("gone").await.unwrap();
+        assert_eq!(records.remove_old_audit_rows(1000).await.unwrap(), 0);
         let far = i64::MAX;
-        assert_eq!(selections.old_audit_rows(far).await.unwrap(), 4);
-        assert_eq!(selections.remove_old_audit_rows(far).await.unwrap(), 4);
+        assert_eq!(records.old_audit_rows(far).await.unwrap(), 4);
+        assert_eq!(records.remove_old_audit_rows(far).await.unwrap(), 4);
         let all = CapabilityAuditListParams::default();
-        let left = selections.audit(&all).await.unwrap().data;
+        let left = records.audit(&all).await.unwrap().data;
         let causes: Vec<&str> = left.iter().map(|entry| entry.cause.as_str()).collect();
         assert_eq!(causes, ["kept again"]);
     }
@@ -213,7 +214,7 @@ mod tests {
     #[tokio::test]
     async fn what_records_need_is_read_as_it_is_written() {
         let home = tempfile::tempdir().unwrap();
-        let selections = Records::open(home.path()).await.unwrap();
+        let records = Records::open(home.path()).await.unwrap();
         let digest = Digest::of_parts([]);
         let mut record = record("t");
         let bundle = serde_json::json!({ "stored": true, "mount": "m", "source": "/s", "digest": digest,
@@ -223,18 +224,18 @@ mod tests {
         not_stored.stored = false;
         not_stored.digest = Some(Digest::of_parts([b"x".as_slice()]));
         record.loadout.plan.bundles = vec![bundle, not_stored];
-        let put = selections.put_thread(&record, AuditEvent::Start, "test");
+        let put = records.put_thread(&record, AuditEvent::Start, "test");
         put.await.unwrap();
-        let needed = selections.needed().await.unwrap();
+        let needed = records.needed().await.unwrap();
         assert_eq!(needed.roots, ["root".to_owned()].into());
         assert_eq!(needed.trees, [digest].into());
         assert_eq!(needed.codex_homes, [PathBuf::from("/home/.codex")].into());
         // Of one that can't be read, nothing is known.
-        let mut write = selections.database.write().await.unwrap();
+        let mut write = records.database.write().await.unwrap();
         let newer = "UPDATE threads SET format = 2";
         let done = sqlx::query(newer).execute(&mut *write).await;
         done.unwrap();
         write.commit().await.unwrap();
-        assert!(selections.needed().await.is_err());
+        assert!(records.needed().await.is_err());
     }
 }

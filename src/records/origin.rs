@@ -2,16 +2,17 @@
 
 use sqlx::Row;
 
-use super::error::SelectionsError;
+use super::error::RecordsError;
 use super::record::{Lineage, ThreadRecord};
-use super::store::{Records, decode};
+use super::store::Records;
+use super::threads::decode;
 
 impl Records {
     /// What these threads spawned, and so on; the earlier ones first.
     ///
     /// # Errors
-    /// [`SelectionsError::Database`].
-    pub async fn spawned_by(&self, threads: &[String]) -> Result<Vec<String>, SelectionsError> {
+    /// [`RecordsError::Database`].
+    pub async fn spawned_by(&self, threads: &[String]) -> Result<Vec<String>, RecordsError> {
         let mut found = Vec::new();
         for thread in threads {
             let spawned: Vec<String> = sqlx::query_scalar(
@@ -37,7 +38,7 @@ impl Records {
     }
 
     /// Threads that were recorded by a version that wrote their origin into the record alone.
-    pub(super) async fn fill_in_origins(&self) -> Result<(), SelectionsError> {
+    pub(super) async fn fill_in_origins(&self) -> Result<(), RecordsError> {
         let rows = sqlx::query(
             "SELECT thread_id AS id, format, record FROM threads WHERE lineage IS NULL",
         )
@@ -77,7 +78,7 @@ mod tests {
     #[tokio::test]
     async fn what_was_spawned_is_found_however_deep_and_by_whatever_version_recorded() {
         let home = tempfile::tempdir().unwrap();
-        let selections = Records::open(home.path()).await.unwrap();
+        let records = Records::open(home.path()).await.unwrap();
         for (thread, lineage, from) in [
             ("p", Lineage::Started, None),
             ("p1", Lineage::Spawned, Some("p")),
@@ -92,7 +93,7 @@ mod tests {
                 inherited_from: from.map(str::to_owned),
                 loadout: loadout(1),
             };
-            let put = selections.put_thread(&record, AuditEvent::Start, "test");
+            let put = records.put_thread(&record, AuditEvent::Start, "test");
             put.await.unwrap();
         }
         let all: [(&[&str], &[&str]); 4] = [
@@ -101,16 +102,16 @@ mod tests {
             (&["loop"], &[]),
             (&["none"], &[]),
         ];
-        let check = async |selections: &Records| {
+        let check = async |records: &Records| {
             for (threads, spawned) in all {
                 let threads: Vec<String> = threads.iter().map(|&id| id.to_owned()).collect();
-                let found = selections.spawned_by(&threads).await.unwrap();
+                let found = records.spawned_by(&threads).await.unwrap();
                 assert_eq!(found, spawned, "{threads:?}");
             }
         };
-        check(&selections).await;
+        check(&records).await;
         // As an earlier version left them, and one that nobody can read.
-        let mut write = selections.database.write().await.unwrap();
+        let mut write = records.database.write().await.unwrap();
         for earlier in [
             "UPDATE threads SET lineage = NULL, inherited_from = NULL",
             "INSERT INTO threads (thread_id, recorded_at, format, record) VALUES ('newer', 1, 2, '{}')",

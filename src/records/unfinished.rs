@@ -5,7 +5,7 @@ use std::time::Duration;
 use sqlx::Row;
 use uuid::Uuid;
 
-use super::error::SelectionsError;
+use super::error::RecordsError;
 use super::store::Records;
 
 /// Codex makes a fork in milliseconds; a thread made later than this is another one.
@@ -15,8 +15,8 @@ impl Records {
     /// Notes that a thread is about to be in Codex's archive for a moment.
     ///
     /// # Errors
-    /// [`SelectionsError::Database`].
-    pub async fn begin_unloading(&self, thread_id: &str) -> Result<(), SelectionsError> {
+    /// [`RecordsError::Database`].
+    pub async fn begin_unloading(&self, thread_id: &str) -> Result<(), RecordsError> {
         let mut write = self.database.write().await?;
         sqlx::query(
             "INSERT INTO unloading (thread_id) VALUES ($1) ON CONFLICT (thread_id) DO NOTHING",
@@ -30,8 +30,8 @@ impl Records {
     /// The thread is back.
     ///
     /// # Errors
-    /// [`SelectionsError::Database`].
-    pub async fn end_unloading(&self, thread_id: &str) -> Result<(), SelectionsError> {
+    /// [`RecordsError::Database`].
+    pub async fn end_unloading(&self, thread_id: &str) -> Result<(), RecordsError> {
         let mut write = self.database.write().await?;
         sqlx::query("DELETE FROM unloading WHERE thread_id = $1")
             .bind(thread_id)
@@ -43,8 +43,8 @@ impl Records {
     /// Threads that somebody who did not live to do it should have brought back.
     ///
     /// # Errors
-    /// [`SelectionsError::Database`].
-    pub async fn unloading(&self) -> Result<Vec<String>, SelectionsError> {
+    /// [`RecordsError::Database`].
+    pub async fn unloading(&self) -> Result<Vec<String>, RecordsError> {
         let threads = sqlx::query_scalar("SELECT thread_id FROM unloading ORDER BY thread_id");
         Ok(threads.fetch_all(self.database.reader()).await?)
     }
@@ -53,13 +53,13 @@ impl Records {
     /// source's. `mark` is a UUID v7 made just now.
     ///
     /// # Errors
-    /// [`SelectionsError::Database`].
+    /// [`RecordsError::Database`].
     pub async fn begin_forking(
         &self,
         root: &str,
         source: &str,
         mark: &str,
-    ) -> Result<(), SelectionsError> {
+    ) -> Result<(), RecordsError> {
         let mut write = self.database.write().await?;
         sqlx::query("INSERT INTO forking (root, source, mark) VALUES ($1, $2, $3)")
             .bind(root)
@@ -73,8 +73,8 @@ impl Records {
     /// The fork has its root, or will not be.
     ///
     /// # Errors
-    /// [`SelectionsError::Database`].
-    pub async fn end_forking(&self, root: &str) -> Result<(), SelectionsError> {
+    /// [`RecordsError::Database`].
+    pub async fn end_forking(&self, root: &str) -> Result<(), RecordsError> {
         let mut write = self.database.write().await?;
         sqlx::query("DELETE FROM forking WHERE root = $1")
             .bind(root)
@@ -86,12 +86,12 @@ impl Records {
     /// The root that this fork was to get from somebody who did not live to give it.
     ///
     /// # Errors
-    /// [`SelectionsError::Database`].
+    /// [`RecordsError::Database`].
     pub async fn unfinished_fork(
         &self,
         source: &str,
         fork: &str,
-    ) -> Result<Option<String>, SelectionsError> {
+    ) -> Result<Option<String>, RecordsError> {
         let rows =
             sqlx::query("SELECT root, mark FROM forking WHERE source = $1 ORDER BY mark DESC")
                 .bind(source)
@@ -128,12 +128,12 @@ mod tests {
     #[tokio::test]
     async fn a_fork_is_known_by_its_source_and_its_time() {
         let home = tempfile::tempdir().unwrap();
-        let selections = Records::open(home.path()).await.unwrap();
+        let records = Records::open(home.path()).await.unwrap();
         let mark = "01a1fd83-1794-7723-ab89-1b61196c0ec1";
         let soon = "01a1fd83-2121-7f73-9eba-452a26d472e2";
         let late = "01a1fd85-2121-7f73-9eba-452a26d472e2";
         let early = "01a1fd83-1793-7f73-9eba-452a26d472e2";
-        selections.begin_forking("r", "s", mark).await.unwrap();
+        records.begin_forking("r", "s", mark).await.unwrap();
         for (source, fork, root) in [
             ("s", soon, Some("r")),
             ("s", mark, Some("r")),
@@ -142,10 +142,10 @@ mod tests {
             ("s", "no-uuid", None),
             ("other", soon, None),
         ] {
-            let found = selections.unfinished_fork(source, fork).await.unwrap();
+            let found = records.unfinished_fork(source, fork).await.unwrap();
             assert_eq!(found.as_deref(), root, "{source} {fork}");
         }
-        selections.end_forking("r").await.unwrap();
-        assert_eq!(selections.unfinished_fork("s", soon).await.unwrap(), None);
+        records.end_forking("r").await.unwrap();
+        assert_eq!(records.unfinished_fork("s", soon).await.unwrap(), None);
     }
 }

@@ -5,6 +5,7 @@
 
 mod bundles;
 mod conversions;
+mod known_tools;
 mod listing;
 mod names;
 mod plan;
@@ -14,13 +15,14 @@ mod resolve;
 mod skill_list;
 mod validate;
 
+pub(crate) use known_tools::{KnownTools, RunAs};
 pub(crate) use listing::capabilities;
 pub(crate) use plan::{
     Bundle, ListedSkill, Plan, PlannedHook, PlannedPlugin, PlannedServer, RequestServers, Scope,
     ServerOrigin,
 };
 pub(crate) use receipt::{hooks, receipt};
-pub(crate) use resolve::{resolve, resolve_beside};
+pub(crate) use resolve::{resolve, resolve_beside, resolve_knowing};
 
 #[cfg(test)]
 mod converted_tests;

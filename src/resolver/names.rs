@@ -1,8 +1,10 @@
 //! From what a host wrote to what there is: exact ids, bare names, and what to
 //! write instead where neither fits.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use codex_loadout_protocol::alike::alike;
 use codex_loadout_protocol::error::MAX_ITEMS;
@@ -23,6 +25,11 @@ pub(super) enum NameError<'a> {
         what: &'static str,
         name: String,
         suggest: Suggest<'a>,
+    },
+    UnknownTool {
+        server: String,
+        name: String,
+        has: Arc<BTreeSet<String>>,
     },
     Ambiguous {
         what: &'static str,
@@ -53,6 +60,19 @@ impl<'a> NameError<'a> {
         }
     }
 
+    /// A tool that a server is known not to have.
+    pub(super) fn unknown_tool(
+        server: &FoundServer<'_>,
+        tool: &str,
+        has: &Arc<BTreeSet<String>>,
+    ) -> Self {
+        Self::UnknownTool {
+            server: server.name().to_owned(),
+            name: tool.to_owned(),
+            has: has.clone(),
+        }
+    }
+
     fn ambiguous(what: &'static str, name: &str, mut candidates: Vec<String>) -> Self {
         candidates.sort();
         Self::Ambiguous {
@@ -73,6 +93,8 @@ pub(super) fn report(problems: Vec<NameError<'_>>) -> Result<(), LoadoutError> {
     let mut sentences = Vec::new();
     let is_blocked = |problem: &NameError<'_>| matches!(problem, NameError::Blocked { .. });
     let all_are_blocked = problems.iter().all(is_blocked);
+    let is_tool = |problem: &NameError<'_>| matches!(problem, NameError::UnknownTool { .. });
+    let all_are_tools = problems.iter().all(is_tool);
     for problem in problems {
         match problem {
             NameError::Blocked { id, why } => {
@@ -88,6 +110,14 @@ pub(super) fn report(problems: Vec<NameError<'_>>) -> Result<(), LoadoutError> {
                 if unknown.len() < MAX_ITEMS {
                     sentences.push(format!("there is no {what} `{}`", item.name));
                     item.did_you_mean = suggest(&item.name);
+                }
+                unknown.push(item);
+            }
+            NameError::UnknownTool { server, name, has } => {
+                let mut item = ErrorItem::named(name);
+                if unknown.len() < MAX_ITEMS {
+                    sentences.push(format!("MCP server `{server}` has no tool `{}`", item.name));
+                    item.did_you_mean = alike(&item.name, has.iter().map(String::as_str));
                 }
                 unknown.push(item);
             }
@@ -116,7 +146,9 @@ pub(super) fn report(problems: Vec<NameError<'_>>) -> Result<(), LoadoutError> {
             unknown.push(item);
         }
         let suggested = unknown.iter().any(|item| !item.did_you_mean.is_empty());
-        let hint = if suggested {
+        let hint = if all_are_tools {
+            "Use a name that Codex's `mcpServerStatus/list` shows for the server; one that it got a moment ago counts once a thread has started with all of its tools."
+        } else if suggested {
             "Use one of the suggested names; `capability/list` (or `codex-loadout list`) shows all there are."
         } else {
             "`capability/list` (or `codex-loadout list`) shows everything that can be selected in this folder."
@@ -386,6 +418,14 @@ pub(super) enum FoundServer<'a> {
     Request(&'a str),
     Config(&'a str),
     OfPlugin(&'a InstalledPlugin, &'a str),
+}
+
+impl FoundServer<'_> {
+    fn name(&self) -> &str {
+        match self {
+            Self::Request(name) | Self::Config(name) | Self::OfPlugin(_, name) => name,
+        }
+    }
 }
 
 /// A server by its name, or by `plugin:server`, `plugin@marketplace:server`, `config:server`. The request's own

@@ -109,7 +109,8 @@ fn source(planned: &PlannedPlugin, catalog: &Catalog) -> &'static str {
 /// Codex's word for what its launch line says, which holds in every thread.
 const OF_LAUNCH_LINE: &str = "sessionFlags";
 
-/// The hooks of chosen plugins, by what is trusted in this catalog; and the user's own, where they stay.
+/// The hooks of chosen plugins, by what is trusted in this catalog; and where they stay, the user's own and those of
+/// plugins that Codex itself loads.
 #[must_use]
 pub(crate) fn hooks(plan: &Plan, catalog: &Catalog) -> Vec<HookReceipt> {
     let hooks = plan.plugin_hooks.iter().map(|hook| {
@@ -131,7 +132,19 @@ pub(crate) fn hooks(plan: &Plan, catalog: &Catalog) -> Vec<HookReceipt> {
             trusted: hook.trusted,
             active: hook.trusted,
         });
-    hooks.chain(own).collect()
+    let of_codex = plan.plugins.iter().filter(|planned| planned.native);
+    let of_plugins = of_codex.flat_map(|planned| {
+        let mut installed = catalog.plugins.iter();
+        let plugin = installed.find(|plugin| plugin.id == planned.id);
+        let hooks = plugin.into_iter().flat_map(|plugin| &plugin.native.hooks);
+        hooks.map(|hook| HookReceipt {
+            event: hook.event.clone(),
+            source: planned.id.clone(),
+            trusted: hook.trusted,
+            active: hook.trusted,
+        })
+    });
+    hooks.chain(of_plugins).chain(own).collect()
 }
 
 /// Those outside the chosen plugins, sorted by name.

@@ -9,6 +9,7 @@ use codex_loadout_protocol::selection::{
 };
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 
+use super::known_tools::{KnownTools, NothingKnown, RunAs};
 use super::names::{self, FoundServer, FoundSkill, NameError};
 use super::plan::{Plan, RequestServers};
 use super::validate::{check_apps, check_names};
@@ -38,11 +39,25 @@ pub(crate) fn resolve_beside(
     catalog: &Catalog,
     request: &RequestServers,
 ) -> Result<Plan, LoadoutError> {
+    resolve_knowing(selection, catalog, request, &NothingKnown)
+}
+
+/// The same where tools of servers are known: one that a server does not have is a wrong name.
+///
+/// # Errors
+/// As [`resolve`].
+pub(crate) fn resolve_knowing(
+    selection: &CapabilitySelection,
+    catalog: &Catalog,
+    request: &RequestServers,
+    known_tools: &dyn KnownTools,
+) -> Result<Plan, LoadoutError> {
     check_names(selection)?;
     let mut resolver = Resolver::new(selection, catalog, request)?;
     resolver.choose_skills()?;
     resolver.choose_agents();
     let servers = resolver.find_servers();
+    resolver.check_tools(&servers, known_tools);
     names::report(resolver.problems_with_apps())?;
     check_apps(selection)?;
     resolver.choose_servers(servers)?;
@@ -317,6 +332,38 @@ impl<'a> Resolver<'a> {
             }
         }
         found
+    }
+
+    /// The tools that servers are cut to, where it is known what there is.
+    fn check_tools(
+        &mut self,
+        found: &[(FoundServer<'a>, &'a McpServerChoice)],
+        known: &dyn KnownTools,
+    ) {
+        let of_plugins = self.chosen.values().flat_map(|chosen| {
+            let choices = chosen.servers.iter().flatten();
+            choices.map(|choice| {
+                let server = FoundServer::OfPlugin(chosen.plugin, &choice.name);
+                (server, choice.tools.as_deref())
+            })
+        });
+        let named = found.iter();
+        let named = named.map(|(server, choice)| (*server, choice.tools.as_deref()));
+        let mut problems = Vec::new();
+        for (server, tools) in named.chain(of_plugins) {
+            let native =
+                matches!(server, FoundServer::OfPlugin(plugin, _) if self.is_native(plugin));
+            let has = tools.filter(|tools| !tools.is_empty()).and_then(|_| {
+                let run_as = RunAs::of_found(&server, native, self.catalog, self.request)?;
+                known.tools_of(&run_as)
+            });
+            let Some(has) = has else { continue };
+            let mut tools: Vec<&String> = tools.into_iter().flatten().collect();
+            tools.retain(|tool| !has.contains(*tool));
+            let missing = tools.into_iter();
+            problems.extend(missing.map(|tool| NameError::unknown_tool(&server, tool, &has)));
+        }
+        self.problems.extend(problems);
     }
 
     /// All wrong names. Where there are others, connectors are among them: none can be chosen yet.

@@ -52,6 +52,13 @@ pub(crate) enum Effect<P> {
         /// The notification.
         frame: Frame,
     },
+    /// Codex told the host which servers there are, for this thread or for all.
+    ServersListed {
+        /// The thread.
+        thread: Option<String>,
+        /// The answer.
+        answer: Frame,
+    },
     /// A turn of a thread with a loadout has ended.
     TurnEnded {
         /// The thread.

@@ -10,7 +10,7 @@ use super::refusals::{gone_error, unheard_error};
 use super::request::Request;
 use crate::messages::experimental::{self, Heard};
 use crate::messages::{announcement, catalog, initialize, thread};
-use crate::threads::Muted;
+use crate::threads::{HostId, Muted, Waiting};
 use crate::wire::{Frame, FrameKind, Id};
 
 impl<P: Default, A> Router<'_, P, A> {
@@ -23,7 +23,7 @@ impl<P: Default, A> Router<'_, P, A> {
                     self.on_message(frame);
                 }
             }
-            FrameKind::Malformed => self.effects.push(Effect::ToHost(frame.into_bytes())),
+            FrameKind::Malformed => self.push(Effect::ToHost(frame.into_bytes())),
         }
     }
 
@@ -38,7 +38,7 @@ impl<P: Default, A> Router<'_, P, A> {
             Heard::Nothing => None,
             Heard::Unanswered => {
                 let answer = unheard_error(&frame.id());
-                self.effects.push(Effect::ToUpstream(answer));
+                self.push(Effect::ToUpstream(answer));
                 None
             }
         }
@@ -46,46 +46,58 @@ impl<P: Default, A> Router<'_, P, A> {
 
     fn on_answer(&mut self, frame: Frame) {
         if let Some(number) = self.host.own_number(frame.id_json()) {
-            self.effects.push(Effect::Answered {
+            self.push(Effect::Answered {
                 number,
                 response: frame,
             });
             return;
         }
         let host = &mut *self.host;
-        let is_expected =
-            host.initialize.is_some() || !host.forwarded.is_empty() || !host.beginning.is_empty();
+        let is_expected = host.initialize.is_some()
+            || !host.forwarded.is_empty()
+            || !host.beginning.is_empty()
+            || !host.listing.is_empty()
+            || host.outlives.is_some();
         if !is_expected {
-            self.effects.push(Effect::ToHost(frame.into_bytes()));
+            self.push(Effect::ToHost(frame.into_bytes()));
             return;
         }
         let id = frame.id();
+        host.has_answer(&id, &frame);
         if let Some(thread) = host.beginning.remove(&id) {
-            if thread::is_refused(&frame) {
-                self.threads.change(&thread, |it| it.has_turn = false);
-                self.effects.push(Effect::ToHost(frame.into_bytes()));
+            let turn = match thread::is_refused(&frame) {
+                true => None,
+                false => Some(thread::turn_of(&frame).unwrap_or_default()),
+            };
+            let begun = turn.is_some();
+            self.threads.change(&thread, |it| it.turns.answered(turn));
+            self.push(Effect::ToHost(frame.into_bytes()));
+            if !begun {
                 self.go_on_where_drained();
-                return;
             }
+            return;
         } else if host.initialize.as_ref() == Some(&id) {
             host.initialize = None;
             if let Some(info) = initialize::upstream_info(&frame) {
-                self.effects.push(Effect::Connected(info));
+                self.push(Effect::Connected(info));
             }
+        } else if let Some(thread) = host.listing.remove(&id) {
+            let answer = frame.clone();
+            self.push(Effect::ServersListed { thread, answer });
         } else if let Some(mut request) = host.forwarded.remove(&id) {
             request.answered = thread::named_in_result(&frame);
             if let (Some(thread), true) = (&request.answered, request.kind.makes_a_thread()) {
                 self.threads.hide(thread, true);
                 request.before_answer = self.threads.hidden_frames(thread);
             }
-            self.effects.push(Effect::Settle {
+            self.push(Effect::Settle {
                 request,
                 response: frame,
             });
             self.reveal_others();
             return;
         }
-        self.effects.push(Effect::ToHost(frame.into_bytes()));
+        self.push(Effect::ToHost(frame.into_bytes()));
     }
 
     /// Once no request that makes a thread is on its way, a thread that was hidden on suspicion is one that somebody
@@ -107,7 +119,7 @@ impl<P: Default, A> Router<'_, P, A> {
             self.threads
                 .change(thread, |it| it.muted = Some(Muted::WhileSplit));
         }
-        self.effects.push(Effect::Split(request));
+        self.push(Effect::Split(request));
     }
 
     /// A claimed request's answer is durable, and this is what the host gets.
@@ -124,7 +136,7 @@ impl<P: Default, A> Router<'_, P, A> {
 
     fn settled(&mut self, request: &Request<P>, answer: Bytes, settled: Settled) {
         let Some(thread) = &request.answered else {
-            self.effects.push(Effect::ToHost(answer));
+            self.push(Effect::ToHost(answer));
             return;
         };
         let makes_a_thread = request.kind.makes_a_thread();
@@ -139,17 +151,18 @@ impl<P: Default, A> Router<'_, P, A> {
                 Settled::Hidden => {}
             }
         });
-        if settled == Settled::Hidden {
-            self.threads.reveal(thread);
+        match settled {
+            Settled::Hidden => drop(self.threads.reveal(thread)),
+            Settled::Loadout | Settled::Native => self.host.opens(thread),
         }
         if settled == Settled::Hidden || !makes_a_thread {
-            self.effects.push(Effect::ToHost(answer));
+            self.push(Effect::ToHost(answer));
             return;
         }
         let mut waiting = self.threads.reveal(thread);
         let after = waiting.split_off(request.before_answer.min(waiting.len()));
         self.pass_on(waiting);
-        self.effects.push(Effect::ToHost(answer));
+        self.push(Effect::ToHost(answer));
         self.pass_on(after);
     }
 
@@ -158,7 +171,7 @@ impl<P: Default, A> Router<'_, P, A> {
             && let Some(thread) = self.loaded_named_in(&frame)
         {
             let frame = frame.clone();
-            self.effects.push(Effect::ServerStatus { thread, frame });
+            self.push(Effect::ServerStatus { thread, frame });
         }
         if self.threads.any_is_muted() && self.is_unheard(&frame) && !self.is_loud(&frame) {
             self.forget_deleted(&frame);
@@ -171,7 +184,7 @@ impl<P: Default, A> Router<'_, P, A> {
                     if making && self.may_be_new(&thread) {
                         self.threads.hide(&thread, false);
                     }
-                    match self.threads.hide_frame(&thread, frame) {
+                    match self.threads.hide_frame(&thread, self.host.id, frame) {
                         Ok(()) => return,
                         Err(frame) => frame,
                     }
@@ -182,13 +195,13 @@ impl<P: Default, A> Router<'_, P, A> {
             frame
         };
         if catalog::is_changed_by(frame.method()) {
-            self.effects.push(Effect::CatalogMayHaveChanged);
+            self.push(Effect::CatalogMayHaveChanged);
         }
         self.follow(&frame);
         self.forget_deleted(&frame);
         if frame.method() == thread::DELETED {
             if let Some(thread) = thread::named_in_params(&frame) {
-                self.effects.push(Effect::Forget { thread });
+                self.push(Effect::Forget { thread });
             }
         } else if self.threads.any_has_loadout()
             && let Some(announcement) = announcement::read(&frame)
@@ -197,7 +210,7 @@ impl<P: Default, A> Router<'_, P, A> {
             return;
         }
         let ended = frame.method() == thread::TURN_COMPLETED;
-        self.effects.push(Effect::ToHost(frame.into_bytes()));
+        self.push(Effect::ToHost(frame.into_bytes()));
         if ended {
             self.go_on_where_drained();
         }
@@ -208,18 +221,25 @@ impl<P: Default, A> Router<'_, P, A> {
         if frame.method() == thread::DELETED
             && let Some(thread) = thread::named_in_params(frame)
         {
+            // It is told to every host, at a moment of its own.
+            let is_alone = self.others.is_empty();
             self.threads.change(&thread, |it| {
                 it.is_native_fork = false;
-                it.muted = None;
+                if is_alone || it.muted != Some(Muted::ForGood) {
+                    it.muted = None;
+                }
             });
         }
     }
 
-    /// Something is to be told about a thread, to a host that uses what is ours.
+    /// Something is to be told about a thread, to each host that uses what is ours: as Codex tells all of them how
+    /// a thread is.
     pub(crate) fn on_notice(&mut self, notice: Bytes) {
-        if self.host.uses_extension {
-            self.effects.push(Effect::ToHost(notice));
-        }
+        let told = self.all_hosts().filter(|host| host.uses_extension);
+        let told: Vec<HostId> = told.map(|host| host.id).collect();
+        let effects = told.into_iter();
+        let effects = effects.map(|host| (host, Effect::ToHost(notice.clone())));
+        self.effects.extend(effects);
     }
 
     /// Whether Codex has begun a turn by itself on a thread that is bound anew, just before or as soon as it
@@ -270,22 +290,24 @@ impl<P: Default, A> Router<'_, P, A> {
         match method {
             thread::TURN_STARTED => {
                 if self.host.hears_turns {
-                    self.threads.change(&thread, |it| it.has_turn = true);
+                    let turn = thread::turn_of(frame).unwrap_or_default();
+                    self.threads.change(&thread, |it| it.turns.started(turn));
                 }
             }
             thread::TURN_COMPLETED => {
-                self.threads.change(&thread, |it| it.has_turn = false);
+                let turn = thread::turn_of(frame).unwrap_or_default();
+                self.threads.change(&thread, |it| it.turns.completed(turn));
                 if self.host.hears_servers {
-                    self.effects.push(Effect::TurnEnded { thread });
+                    self.push(Effect::TurnEnded { thread });
                 }
             }
-            thread::SETTINGS_UPDATED => self.effects.push(Effect::Settings {
+            thread::SETTINGS_UPDATED => self.push(Effect::Settings {
                 thread,
                 frame: frame.clone(),
             }),
             _ => self.threads.change(&thread, |it| {
                 it.has_loadout = false;
-                it.has_turn = false;
+                it.turns.end();
                 it.applied = None;
             }),
         }
@@ -293,18 +315,21 @@ impl<P: Default, A> Router<'_, P, A> {
 
     /// Whether a request that makes a thread is on its way, and not for too long.
     fn is_making(&self) -> bool {
-        let mut forwarded = self.host.forwarded.values();
+        let mut forwarded = self.all_hosts().flat_map(|host| host.forwarded.values());
         forwarded.any(|claimed| claimed.kind.makes_a_thread() && !claimed.mark.is_empty())
     }
 
     /// Thread ids are UUIDs v7: their text sorts by the time they were made.
     fn may_be_new(&self, thread: &str) -> bool {
         !self.has_loadout(thread)
-            && self.host.forwarded.values().any(|claimed| {
-                claimed.kind.makes_a_thread()
-                    && thread.len() == claimed.mark.len()
-                    && thread > claimed.mark.as_str()
-            })
+            && self
+                .all_hosts()
+                .flat_map(|host| host.forwarded.values())
+                .any(|claimed| {
+                    claimed.kind.makes_a_thread()
+                        && thread.len() == claimed.mark.len()
+                        && thread > claimed.mark.as_str()
+                })
     }
 
     /// Holds the frame that announces new children of a thread with a loadout.
@@ -312,27 +337,29 @@ impl<P: Default, A> Router<'_, P, A> {
         if !self.has_loadout(&found.parent) {
             return false;
         }
-        let children: Vec<String> = found
+        let (hidden, known): (Vec<String>, Vec<String>) = found
             .children
             .into_iter()
-            .filter(|child| {
-                !self
-                    .threads
-                    .is(child, |it| it.has_loadout || it.is_native_fork)
-            })
-            .collect();
-        let Some(first) = children.first() else {
-            return false;
-        };
+            .filter(|child| !self.threads.is(child, |it| it.is_native_fork))
+            .partition(|child| !self.has_loadout(child));
+        let children = hidden;
         for child in &children {
             self.threads.hide(child, true);
             self.threads.change(child, |it| it.has_loadout = true);
         }
-        let held = self.threads.hide_frame(first, frame.clone()).is_ok();
-        self.effects.push(Effect::Adopt {
-            parent: found.parent,
-            children,
-        });
+        // Another host may have heard of them first.
+        let mut waited_for = children.iter().chain(&known);
+        let Some(child) = waited_for.find(|child| self.threads.is_hidden(child)) else {
+            return false;
+        };
+        let host = self.host.id;
+        let held = self.threads.hide_frame(child, host, frame.clone()).is_ok();
+        if !children.is_empty() {
+            self.push(Effect::Adopt {
+                parent: found.parent,
+                children,
+            });
+        }
         held
     }
 
@@ -345,14 +372,14 @@ impl<P: Default, A> Router<'_, P, A> {
     }
 
     /// Sends on what waited, as if it came now: it may announce more.
-    fn pass_on(&mut self, waiting: VecDeque<Frame>) {
-        for frame in waiting {
-            self.on_message(frame);
+    fn pass_on(&mut self, waiting: VecDeque<Waiting>) {
+        for (host, frame) in waiting {
+            self.with_host(host, |router| router.on_message(frame));
         }
     }
 
-    /// Codex is gone and our own work is done: every claimed request that Codex still had gets its one
-    /// answer. What it had unclaimed goes unanswered, as it would without us.
+    /// Codex is gone and our own work is done: every claimed request of the host's that Codex still had gets its
+    /// one answer. What it had unclaimed goes unanswered, as it would without us, where the host ends with Codex.
     pub(crate) fn on_upstream_gone(&mut self) {
         let forwarded = self.host.forwarded.drain();
         let mut lost: Vec<(u64, Id)> = forwarded
@@ -360,13 +387,17 @@ impl<P: Default, A> Router<'_, P, A> {
             .collect();
         lost.sort_by_key(|(number, _)| *number);
         for (_, id) in lost {
-            self.effects.push(Effect::ToHost(gone_error(&id)));
+            self.host.under_way.remove(&id);
+            self.push(Effect::ToHost(gone_error(&id)));
         }
         // What waited on suspicion waits for nobody now.
         for thread in self.threads.hidden(false) {
-            let waiting = self.threads.reveal(&thread);
-            let frames = waiting.into_iter().map(Frame::into_bytes);
-            self.effects.extend(frames.map(Effect::ToHost));
+            for (host, frame) in self.threads.reveal(&thread) {
+                self.with_host(host, |router| {
+                    router.push(Effect::ToHost(frame.into_bytes()))
+                });
+            }
         }
+        self.tell_what_is_gone();
     }
 }

@@ -1,14 +1,21 @@
 //! What belongs to one host: what it asked for, and its requests that are under way.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
+use bytes::Bytes;
+
+use super::Router;
 use super::draining::Draining;
+use super::effect::Effect;
 use super::request::Request;
-use crate::wire::Id;
+use crate::threads::{HostId, Threads};
+use crate::wire::{Frame, Id};
 
 /// One host on one Codex.
 #[derive(Debug)]
 pub(crate) struct Host<P> {
+    /// Which it is.
+    pub(super) id: HostId,
     /// How the JSON text of our own ids begins.
     pub(super) own_ids: String,
     /// Whether it has said `initialize`.
@@ -33,21 +40,127 @@ pub(crate) struct Host<P> {
     pub(super) claimed: u64,
     /// How many claimed requests are worked on and may still go to Codex.
     pub(super) worked_on: usize,
-    /// Requests that wait until threads are at rest, the oldest first.
-    pub(super) draining: Vec<Draining<P>>,
+    /// What it has sent and Codex does not get yet.
+    pub(super) held: Held,
     /// Claimed requests that Codex has.
     pub(super) forwarded: HashMap<Id, Request<P>>,
     /// Claimed requests that have no answer yet, and how many bytes are kept of each.
     pub(super) under_way: HashMap<Id, usize>,
     /// Requests that begin a turn and that Codex has not answered yet, with their thread.
     pub(super) beginning: HashMap<Id, String>,
+    /// Its questions for servers that Codex has not answered yet, with their thread.
+    pub(super) listing: HashMap<Id, Option<String>>,
+    /// What is kept so that it can be told when Codex ends and it goes on; `None` where it ends with Codex.
+    pub(super) outlives: Option<Outlives>,
+}
+
+/// How much of what a host has sent waits.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    pub(super) frames: usize,
+    pub(super) bytes: usize,
+}
+
+impl Held {
+    pub(super) fn add(&mut self, bytes: usize) {
+        self.frames += 1;
+        self.bytes += bytes;
+    }
+
+    pub(super) fn remove(&mut self, bytes: usize) {
+        self.frames -= 1;
+        self.bytes -= bytes;
+    }
+}
+
+/// What a host has to be told when Codex ends and it goes on.
+#[derive(Debug, Default)]
+pub(super) struct Outlives {
+    /// Its requests without an answer, and whether they open a thread.
+    pub(super) unanswered: HashMap<Id, bool>,
+    /// The threads that it has open.
+    pub(super) open: BTreeSet<String>,
+    /// How it introduced itself.
+    pub(super) greeting: Option<Greeting>,
+}
+
+/// How a host introduced itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Greeting {
+    /// Its `initialize`.
+    pub by_host: Frame,
+    /// As it went to Codex.
+    pub sent: Bytes,
+}
+
+/// All hosts of a Codex process, and what waits for threads that any of them may have a turn on.
+#[derive(Debug)]
+pub(crate) struct Hosts<P> {
+    all: Vec<Host<P>>,
+    /// Requests that wait until threads are at rest, the oldest first.
+    draining: Vec<Draining<P>>,
+}
+
+impl<P> Default for Hosts<P> {
+    fn default() -> Self {
+        Self {
+            all: Vec::new(),
+            draining: Vec::new(),
+        }
+    }
+}
+
+impl<P> Hosts<P> {
+    /// One more.
+    pub(crate) fn add(&mut self, host: Host<P>) {
+        self.all.push(host);
+    }
+
+    /// Takes events that are about one host through the router. Nothing happens where it has left.
+    pub(crate) fn route<A, T>(
+        &mut self,
+        host: HostId,
+        threads: &mut Threads<A>,
+        effects: &mut Vec<(HostId, Effect<P>)>,
+        events: impl FnOnce(&mut Router<'_, P, A>) -> T,
+    ) -> Option<T> {
+        let at = self.all.iter().position(|known| known.id == host)?;
+        let mut host = self.all.swap_remove(at);
+        let outcome = events(&mut Router {
+            host: &mut host,
+            others: &mut self.all,
+            draining: &mut self.draining,
+            threads,
+            effects,
+        });
+        self.all.push(host);
+        Some(outcome)
+    }
+
+    /// How a host that outlives Codex introduced itself, if it has.
+    pub(crate) fn greeting(&self, host: HostId) -> Option<Greeting> {
+        let host = self.all.iter().find(|known| known.id == host)?;
+        host.outlives.as_ref()?.greeting.clone()
+    }
+
+    /// A host has left, and nothing of it is under way.
+    pub(crate) fn remove<A>(&mut self, host: HostId, threads: &mut Threads<A>) {
+        let Some(at) = self.all.iter().position(|known| known.id == host) else {
+            return;
+        };
+        let host = self.all.swap_remove(at);
+        for thread in host.beginning.into_values() {
+            threads.change(&thread, |it| it.turns.answered(None));
+        }
+    }
 }
 
 impl<P> Host<P> {
     /// A new host. `own_ids` begins every id of our own requests, and nothing a host would ever use.
     #[must_use]
-    pub(crate) fn new(own_ids: &str) -> Self {
+    pub(crate) fn new(id: HostId, own_ids: &str) -> Self {
         Self {
+            id,
             own_ids: format!("\"{own_ids}"),
             greeted: false,
             experimental: false,
@@ -60,11 +173,20 @@ impl<P> Host<P> {
             initialize: None,
             claimed: 0,
             worked_on: 0,
-            draining: Vec::new(),
+            held: Held::default(),
             forwarded: HashMap::new(),
             under_way: HashMap::new(),
             beginning: HashMap::new(),
+            listing: HashMap::new(),
+            outlives: None,
         }
+    }
+
+    /// It goes on when Codex ends: it is told then what has become of its requests and threads.
+    #[must_use]
+    pub(crate) fn that_outlives_codex(mut self) -> Self {
+        self.outlives = Some(Outlives::default());
+        self
     }
 
     /// Whether a loadout may come by another way than the field, which takes the experimental API of Codex. It counts

@@ -26,7 +26,7 @@ impl<P: Default, A> Router<'_, P, A> {
         let id = frame.id();
         let is_taken = host.under_way.contains_key(&id) || host.beginning.contains_key(&id);
         if is_taken {
-            self.effects.push(Effect::ToHost(taken_id_error(&id)));
+            self.push(Effect::ToHost(taken_id_error(&id)));
         }
         is_taken
     }
@@ -35,7 +35,7 @@ impl<P: Default, A> Router<'_, P, A> {
     pub(super) fn may_begin(&mut self, frame: &Frame) -> bool {
         if self.host.under_way.len() >= CLAIMED || !self.has_room(frame) {
             let answer = overloaded_error(&frame.id());
-            self.effects.push(Effect::ToHost(answer));
+            self.push(Effect::ToHost(answer));
             return false;
         }
         let kept = frame.bytes().len();
@@ -54,7 +54,7 @@ impl<P: Default, A> Router<'_, P, A> {
         if self.has_room(frame) {
             return false;
         }
-        self.effects.push(match frame.kind() {
+        self.push(match frame.kind() {
             FrameKind::Request => Effect::ToHost(overloaded_error(&frame.id())),
             _ => Effect::ToUpstream(frame.bytes().clone()),
         });
@@ -62,10 +62,8 @@ impl<P: Default, A> Router<'_, P, A> {
     }
 
     fn has_room(&self, frame: &Frame) -> bool {
-        let draining = self.host.draining.iter();
-        let held: usize = draining.map(|draining| draining.held_bytes()).sum();
         let claimed: usize = self.host.under_way.values().sum();
-        let kept = held + claimed + self.threads.held_bytes();
+        let kept = self.host.held.bytes + claimed;
         kept == 0 || kept + frame.bytes().len() <= BYTES
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! # Ordering
 //! Frames keep their order in both directions, with two exceptions, each for one
-//! thread only; all other threads flow meanwhile.
+//! thread only; all other threads flow meanwhile. A thread may be open at many hosts: what waits, waits for all of
+//! them.
 //!
-//! 1. **Held.** While a claimed request on a thread (resume, fork, a turn) is being prepared, the host's later
-//!    frames on that thread wait behind it. They go on when the request goes to Codex: from there on, Codex
+//! 1. **Held.** While a claimed request on a thread (resume, fork, a turn) is being prepared, later
+//!    frames on that thread wait behind it, whichever host sends them. They go on when the request goes to Codex: from there on, Codex
 //!    orders. One that gives the thread another loadout holds them until that is in effect.
 //! 2. **Hidden.** What Codex says about a thread that the host has not seen yet waits until that thread's loadout
 //!    is on disk. Codex may speak of a new thread before it answers the request that made it; so while such a
@@ -29,26 +30,70 @@ mod effect;
 mod from_codex;
 mod host;
 mod limits;
+mod outlives;
 mod refusals;
 mod request;
 mod routing;
 
 pub(crate) use effect::{Effect, Prepared, Rebound, Settled};
-pub(crate) use host::Host;
+pub(crate) use host::{Greeting, Host, Hosts};
 pub(crate) use refusals::internal_error;
 pub(crate) use request::{Request, RequestKind};
 
-use crate::threads::Threads;
+use crate::threads::{HostId, Threads};
+use draining::Draining;
 
 /// One event's way through the router: what it changes, and what comes of it.
 #[derive(Debug)]
 pub(crate) struct Router<'a, P, A> {
     /// The host that the event is about.
-    pub host: &'a mut Host<P>,
+    host: &'a mut Host<P>,
+    /// The other hosts of this Codex process.
+    others: &'a mut Vec<Host<P>>,
+    /// Requests that wait until threads are at rest, the oldest first.
+    draining: &'a mut Vec<Draining<P>>,
     /// What is true of threads, whoever is connected.
-    pub threads: &'a mut Threads<A>,
-    /// What is to be done, in order.
-    pub effects: &'a mut Vec<Effect<P>>,
+    threads: &'a mut Threads<A>,
+    /// What is to be done, in order, and for which host.
+    effects: &'a mut Vec<(HostId, Effect<P>)>,
+}
+
+impl<P, A> Router<'_, P, A> {
+    /// What is known of the host from elsewhere.
+    pub(crate) fn introduce_host(&mut self, introduce: impl FnOnce(&mut Host<P>)) {
+        introduce(self.host);
+    }
+
+    /// Whether the host goes on when Codex ends.
+    pub(crate) fn outlives_codex(&self) -> bool {
+        self.host.outlives.is_some()
+    }
+
+    /// Has something done for the host.
+    fn push(&mut self, effect: Effect<P>) {
+        self.effects.push((self.host.id, effect));
+    }
+
+    /// Goes on with another host. Nothing happens where it has left.
+    fn with_host(&mut self, host: HostId, work: impl FnOnce(&mut Self)) {
+        if host == self.host.id {
+            return work(self);
+        }
+        // It is looked for by its id each time: its place may have another one now.
+        let place = |router: &Self| router.others.iter().position(|other| other.id == host);
+        let Some(at) = place(self) else { return };
+        let before = self.host.id;
+        std::mem::swap(self.host, &mut self.others[at]);
+        work(self);
+        if let Some(at) = self.others.iter().position(|other| other.id == before) {
+            std::mem::swap(self.host, &mut self.others[at]);
+        }
+    }
+
+    /// This host and all others.
+    fn all_hosts(&self) -> impl Iterator<Item = &Host<P>> {
+        std::iter::once(&*self.host).chain(self.others.iter())
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! A request of the host's that is claimed, from then on until its answer.
 
+use crate::threads::HostId;
 use crate::wire::Frame;
 
 /// Which request was claimed.
@@ -38,6 +39,8 @@ pub(crate) struct Request<P> {
     pub frame: Frame,
     /// What those who work on it keep with it; nothing to the router.
     pub payload: P,
+    /// Whose it is.
+    pub(super) host: HostId,
     /// Counts the requests of one host.
     pub(super) number: u64,
     /// The thread on which the host's frames wait until this one goes on.
@@ -53,6 +56,12 @@ pub(crate) struct Request<P> {
 }
 
 impl<P> Request<P> {
+    /// Whose it is.
+    #[must_use]
+    pub(crate) fn host(&self) -> HostId {
+        self.host
+    }
+
     /// The thread that Codex's answer names, once it is there.
     #[must_use]
     pub(crate) fn answered_thread(&self) -> Option<String> {
@@ -61,8 +70,15 @@ impl<P> Request<P> {
 }
 
 impl<P: Default> Request<P> {
-    pub(super) fn new(number: u64, kind: RequestKind, frame: Frame, holds: Option<String>) -> Self {
+    pub(super) fn new(
+        host: HostId,
+        number: u64,
+        kind: RequestKind,
+        frame: Frame,
+        holds: Option<String>,
+    ) -> Self {
         Self {
+            host,
             kind,
             frame,
             payload: P::default(),

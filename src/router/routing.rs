@@ -7,24 +7,29 @@ use codex_loadout_protocol::selection::FIELD;
 
 use super::Router;
 use super::effect::{Effect, Prepared, Rebound};
+use super::host::Greeting;
 use super::refusals::{
     Busy, busy_error, experimental_error, list_of_params_error, misplaced_error,
     not_initialized_error, unreadable_error,
 };
 use super::request::{Request, RequestKind};
 use crate::messages::thread::{self, Presence};
-use crate::messages::{catalog, experimental, initialize};
-use crate::threads::Muted;
+use crate::messages::{catalog, experimental, initialize, servers};
+use crate::threads::{Muted, Waiting};
 use crate::wire::{Frame, FrameKind, is_read_by_codex};
 
 /// What Codex says of new threads waits this long for the answer to a request that makes one.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
+/// Questions for servers whose answers are looked at.
+const LISTED_AT_ONCE: usize = 64;
 
 impl<P: Default, A> Router<'_, P, A> {
-    /// Whether no request of the host's still has to go to Codex.
+    /// Whether nothing of the host's still has to go to Codex.
     #[must_use]
     pub(crate) fn all_forwarded(&self) -> bool {
-        self.host.worked_on == 0 && self.host.draining.is_empty() && !self.threads.any_is_held()
+        let id = self.host.id;
+        let waits = self.draining.iter().any(|it| it.request.host == id);
+        self.host.worked_on == 0 && self.host.held.frames == 0 && !waits
     }
 
     /// The host sent a frame.
@@ -38,14 +43,17 @@ impl<P: Default, A> Router<'_, P, A> {
         };
         let frame = match held {
             Some(_) if self.cannot_wait(&frame) => return,
-            Some(thread) => match self.threads.hold_frame(&thread, frame) {
-                Ok(()) => return,
-                Err(frame) => frame,
-            },
+            Some(thread) => {
+                let bytes = frame.bytes().len();
+                match self.threads.hold_frame(&thread, self.host.id, frame) {
+                    Ok(()) => return self.host.held.add(bytes),
+                    Err(frame) => frame,
+                }
+            }
             None => frame,
         };
         if frame.kind() != FrameKind::Request {
-            self.effects.push(Effect::ToUpstream(frame.into_bytes()));
+            self.push(Effect::ToUpstream(frame.into_bytes()));
             return;
         }
         let frame = match self.hold_while_draining(frame) {
@@ -56,11 +64,11 @@ impl<P: Default, A> Router<'_, P, A> {
             && let Some(asked) = experimental::asked_for(&frame)
         {
             let refused = experimental_error(&frame.id(), &asked);
-            self.effects.push(Effect::ToHost(refused));
+            self.push(Effect::ToHost(refused));
             return;
         }
         if let Some(refused) = misplaced_error(&frame) {
-            self.effects.push(Effect::ToHost(refused));
+            self.push(Effect::ToHost(refused));
             return;
         }
         match frame.method() {
@@ -80,7 +88,14 @@ impl<P: Default, A> Router<'_, P, A> {
                     self.host.hides_experimental = true;
                     request = asking;
                 }
-                self.effects.push(Effect::ToUpstream(request));
+                self.is_to_be_answered(&frame);
+                if let Some(outlives) = &mut self.host.outlives {
+                    outlives.greeting.get_or_insert_with(|| Greeting {
+                        by_host: frame,
+                        sent: request.clone(),
+                    });
+                }
+                self.push(Effect::ToUpstream(request));
             }
             thread::START
                 if self.host.may_be_chosen
@@ -98,8 +113,7 @@ impl<P: Default, A> Router<'_, P, A> {
                 && thread::has_list_of_params(&frame)
                 && self.threads.any_has_loadout() =>
             {
-                self.effects
-                    .push(Effect::ToHost(list_of_params_error(&frame.id())));
+                self.push(Effect::ToHost(list_of_params_error(&frame.id())));
             }
             turn if thread::gives_to_read(turn) && self.loaded_named_in(&frame).is_some() => {
                 self.claim(RequestKind::Turn, frame);
@@ -111,7 +125,7 @@ impl<P: Default, A> Router<'_, P, A> {
                 self.claim(RequestKind::Turn, frame);
             }
             reload if catalog::reloads_servers(reload) && self.threads.any_has_loadout() => {
-                self.effects.push(Effect::CatalogMayHaveChanged);
+                self.push(Effect::CatalogMayHaveChanged);
                 self.claim(RequestKind::ServersReload, frame);
             }
             other => {
@@ -119,12 +133,17 @@ impl<P: Default, A> Router<'_, P, A> {
                     && let Some(thread) = self.loaded_named_in(&frame)
                 {
                     let frame = frame.clone();
-                    self.effects.push(Effect::SettingsAsked { thread, frame });
+                    self.push(Effect::SettingsAsked { thread, frame });
                 }
                 if catalog::is_changed_by(other) {
-                    self.effects.push(Effect::CatalogMayHaveChanged);
+                    self.push(Effect::CatalogMayHaveChanged);
                 }
-                self.effects.push(Effect::ToUpstream(frame.into_bytes()));
+                if other == servers::LIST && self.host.listing.len() < LISTED_AT_ONCE {
+                    let thread = thread::named_in_params(&frame);
+                    self.host.listing.insert(frame.id(), thread);
+                }
+                self.is_to_be_answered(&frame);
+                self.push(Effect::ToUpstream(frame.into_bytes()));
             }
         }
     }
@@ -143,10 +162,10 @@ impl<P: Default, A> Router<'_, P, A> {
                 | RequestKind::Turn
                 | RequestKind::ServersReload => false,
             };
-            self.effects.push(match ours {
+            self.push(match ours {
                 true if is_read => Effect::ToHost(not_initialized_error(&frame.id())),
                 true => Effect::ToHost(unreadable_error(&frame.id())),
-                false => Effect::ToUpstream(frame.into_bytes()),
+                false => Effect::ToUpstream(frame.bytes().clone()),
             });
             return;
         }
@@ -165,7 +184,7 @@ impl<P: Default, A> Router<'_, P, A> {
         if !self.host.experimental && changes {
             let asked = format!("{}.{FIELD}", frame.method());
             let refused = experimental_error(&frame.id(), &asked);
-            self.effects.push(Effect::ToHost(refused));
+            self.push(Effect::ToHost(refused));
             return;
         }
         if !self.may_begin(&frame) {
@@ -184,8 +203,8 @@ impl<P: Default, A> Router<'_, P, A> {
         }
         self.host.claimed += 1;
         self.host.worked_on += 1;
-        let request = Request::new(self.host.claimed, kind, frame, holds);
-        self.effects.push(Effect::Prepare(request));
+        let request = Request::new(self.host.id, self.host.claimed, kind, frame, holds);
+        self.push(Effect::Prepare(request));
     }
 
     /// It is worked out what becomes of a claimed request.
@@ -197,7 +216,7 @@ impl<P: Default, A> Router<'_, P, A> {
         };
         let busy = threads.iter().find(|thread| {
             let by_others = self.threads.is_held(thread) && request.holds.as_ref() != Some(*thread);
-            by_others || self.threads.is(thread, |it| it.has_turn)
+            by_others || self.threads.is(thread, |it| it.turns.are_under_way())
         });
         let busy = busy.cloned();
         request.rebinds = threads;
@@ -215,7 +234,7 @@ impl<P: Default, A> Router<'_, P, A> {
                 .change(thread, |it| it.muted = Some(Muted::WhileRebound));
         }
         self.host.worked_on += 1;
-        self.effects.push(Effect::Rebind(request));
+        self.push(Effect::Rebind(request));
     }
 
     /// Threads were bound anew, or could not be.
@@ -231,9 +250,8 @@ impl<P: Default, A> Router<'_, P, A> {
         for thread in &rebound.dropped {
             self.threads.change(thread, |it| it.has_loadout = false);
         }
-        if self.host.uses_extension {
-            let notices = rebound.notices.into_iter().map(Effect::ToHost);
-            self.effects.extend(notices);
+        for notice in rebound.notices {
+            self.on_notice(notice);
         }
         let own = request.holds.clone();
         self.proceed(request, rebound.then);
@@ -256,21 +274,22 @@ impl<P: Default, A> Router<'_, P, A> {
                 let begins = thread::begins_turn(request.frame.method());
                 if let (true, Some(thread)) = (begins && self.host.hears_turns, &held) {
                     // From here on Codex may begin it at any moment.
-                    self.threads.change(thread, |it| it.has_turn = true);
+                    self.threads.change(thread, |it| it.turns.ask());
                     let id = request.frame.id();
                     self.host.beginning.insert(id, thread.clone());
                 }
-                self.effects.push(Effect::ToUpstream(bytes));
+                self.is_to_be_answered(&request.frame);
+                self.push(Effect::ToUpstream(bytes));
             }
             Prepared::Forward {
                 request: bytes,
                 mark,
                 holds,
             } => {
-                self.effects.push(Effect::ToUpstream(bytes));
+                self.push(Effect::ToUpstream(bytes));
                 request.mark = mark;
                 if request.kind.makes_a_thread() {
-                    self.effects.push(Effect::Late {
+                    self.push(Effect::Late {
                         number: request.number,
                         after: ANSWERED_WITHIN,
                     });
@@ -282,11 +301,11 @@ impl<P: Default, A> Router<'_, P, A> {
                 }
                 self.host.forwarded.insert(request.frame.id(), request);
             }
-            Prepared::Reply(answer) => self.effects.push(Effect::ToHost(answer)),
+            Prepared::Reply(answer) => self.push(Effect::ToHost(answer)),
             // Asked for once already: what it found then still holds.
             Prepared::Rebind { .. } => {
                 let answer = busy_error(&request.frame.id(), "", Busy::Elsewhere);
-                self.effects.push(Effect::ToHost(answer));
+                self.push(Effect::ToHost(answer));
             }
         }
         if let Some(thread) = held {
@@ -294,10 +313,18 @@ impl<P: Default, A> Router<'_, P, A> {
         }
     }
 
-    /// What the host has sent on a thread waits no longer.
+    /// A frame has waited long enough.
+    pub(super) fn go_on_with(&mut self, (host, frame): Waiting) {
+        self.with_host(host, |router| {
+            router.host.held.remove(frame.bytes().len());
+            router.on_host(frame);
+        });
+    }
+
+    /// What hosts have sent on a thread waits no longer.
     pub(super) fn release(&mut self, thread: &str) {
-        for frame in self.threads.release(thread) {
-            self.on_host(frame);
+        for waiting in self.threads.release(thread) {
+            self.go_on_with(waiting);
         }
         self.go_on_where_drained();
     }

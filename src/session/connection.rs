@@ -1,424 +1,335 @@
-//! The loop.
+//! The loop: all hosts of one Codex process.
+//!
+//! It never waits for anything but the next event. Events go through the router one after the other, so that what
+//! is true of a thread has one order, whichever hosts have it open.
 
-use std::panic::AssertUnwindSafe;
+use std::collections::BTreeMap;
 use std::process::ExitStatus;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::process::Child;
-use tracing::{Instrument, Span};
+use tokio::task::JoinHandle;
 
-use super::request_handlers::{Carried, Request, RequestHandlers};
-use crate::connection::{FrameReader, FrameWriter, RpcClient, Upstream, write_frames};
+use super::host_session::{Arrived, Door, HostSession, Reading, Side};
+use super::jobs::{Done, job};
+use super::process::CodexProcess;
+use super::request_handlers::{Carried, RequestHandlers};
+use super::signals::{Signals, forward};
+use crate::connection::{FrameReader, Upstream, write_lines};
 use crate::loadouts::AppliedConfig;
 use crate::messages::{initialize, thread};
-use crate::router::{Effect, Host, Prepared, Rebound, Router, Settled, internal_error};
+use crate::router::{Effect, Host, Hosts, Router};
+use crate::threads::HostId;
 use crate::wire::Frame;
 
-/// Work that is done, on its way back to the router.
-enum Done {
-    Prepared(Request, Prepared),
-    Settled {
-        request: Request,
-        answer: Bytes,
-        settled: Settled,
-    },
-    Made(Request),
-    Rebound(Request, Rebound),
-    Adopted(Vec<String>),
-    Noticed(Option<Bytes>),
-    Nothing,
-}
+/// What is left to be written to a host when all is over is waited for this long: it may not read any more.
+pub(super) const WRITTEN_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// Stands between a host and a Codex until the Codex has ended.
+/// Stands between one host and a Codex on pipes until the Codex has ended.
 ///
 /// # Errors
 /// What the system says when the end of Codex can't be waited for.
-pub(crate) async fn run<R, W>(
-    host_input: R,
-    host_output: W,
+pub(crate) async fn run(
+    process: Arc<CodexProcess>,
+    host: Door,
     upstream: Upstream,
-    handlers: impl FnOnce(Arc<RpcClient>) -> RequestHandlers,
-) -> std::io::Result<ExitStatus>
-where
-    R: AsyncRead + Unpin + Send + 'static,
-    W: AsyncWrite + Unpin + Send + 'static,
-{
+) -> std::io::Result<ExitStatus> {
     let Upstream {
         mut child,
         stdin,
         stdout,
     } = upstream;
-    let (host, host_written) = write_frames(host_output);
-    let (codex, _) = write_frames(stdin);
-    let own_ids = format!("codex-loadout/{}/", uuid::Uuid::new_v4().simple());
-    let rpc = Arc::new(RpcClient::new(own_ids.clone(), codex.clone()));
-    let mut session = Session {
-        of_host: Host::new(&own_ids),
-        host,
-        codex,
-        handlers: Arc::new(handlers(rpc.clone())),
-        rpc,
-        jobs: FuturesUnordered::new(),
-        waiting: FuturesUnordered::new(),
+    let (writer, written) = write_lines(stdin);
+    let codex = Door {
+        reader: FrameReader::lines(stdout),
+        writer,
+        written,
     };
-    let mut from_host = FrameReader::new(host_input);
-    let mut from_codex = FrameReader::new(stdout);
-    let mut host_open = true;
-    let mut codex_open = true;
+    let mut session = Session::new(process);
+    let id = session.next_id();
+    session.add(id, host, codex, EndsWith::Codex);
     let mut signals = Signals::new()?;
-    while codex_open || !session.jobs.is_empty() {
-        let codex_has_room = session.codex.has_room();
-        let host_has_room = session.host.has_room();
+    while !session.hosts.is_empty() {
         tokio::select! {
-            batch = from_host.next(), if host_open && codex_has_room => match batch {
-                Some(frames) => session.on_host(frames),
-                None => host_open = false,
-            },
-            batch = from_codex.next(), if codex_open && host_has_room => match batch {
-                Some(frames) => session.on_codex(frames),
-                None => {
-                    codex_open = false;
-                    session.rpc.upstream_gone();
-                }
-            },
-            Some(done) = session.jobs.next(), if !session.jobs.is_empty() => session.on_done(done),
-            Some(number) = session.waiting.next(), if !session.waiting.is_empty() => session.on_late(number),
-            () = session.codex.room(), if !codex_has_room => {}
-            () = session.host.room(), if !host_has_room => {}
-            signal = signals.next() => signals::forward(&child, signal),
-        }
-        if session.host.is_closed() {
-            // A host that takes nothing more is gone, whatever it may still send.
-            host_open = false;
-        }
-        if !host_open && session.all_forwarded() {
-            session.codex.close();
+            () = session.next() => {}
+            signal = signals.next() => forward(child.id(), signal),
         }
     }
-    session.finish();
     // The writer may be stuck on a host that does not read: Codex's end is what counts.
     let status = wait(&mut child, &mut signals).await?;
-    let _ = tokio::time::timeout(std::time::Duration::from_secs(5), host_written).await;
+    session.all_written().await;
     Ok(status)
-}
-
-/// What the router has to know from elsewhere before it sees this frame.
-fn look_around(handlers: &RequestHandlers, host: &mut Host<Carried>, frame: &Frame) {
-    match frame.method() {
-        initialize::METHOD => host.set_may_be_carried(handlers.introduced(frame)),
-        thread::START => host.set_may_be_chosen(handlers.may_be_chosen()),
-        _ => {}
-    }
 }
 
 async fn wait(child: &mut Child, signals: &mut Signals) -> std::io::Result<ExitStatus> {
     loop {
         tokio::select! {
             status = child.wait() => return status,
-            signal = signals.next() => signals::forward_to(child.id(), signal),
+            signal = signals.next() => forward(child.id(), signal),
         }
     }
 }
 
-struct Session {
-    of_host: Host<Carried>,
-    host: FrameWriter,
-    codex: FrameWriter,
-    handlers: Arc<RequestHandlers>,
-    rpc: Arc<RpcClient>,
-    /// Work under way. It is done right here, so that nothing has to be woken for it.
-    jobs: FuturesUnordered<BoxFuture<'static, Done>>,
+/// What a host's connection ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EndsWith {
+    /// Its Codex, as without us.
+    Codex,
+    /// Its own end: when its Codex ends, it is told, and goes on with the next.
+    Itself,
+}
+
+/// The hosts of one Codex process.
+pub(super) struct Session {
+    pub(super) process: Arc<CodexProcess>,
+    pub(super) of_router: Hosts<Carried>,
+    pub(super) hosts: BTreeMap<HostId, HostSession>,
+    /// How many hosts there have been.
+    count: u64,
+    pub(super) reading: FuturesUnordered<Reading>,
+    /// Work under way, and for which host. It is done right here, so that nothing has to be woken for it.
+    pub(super) jobs: FuturesUnordered<BoxFuture<'static, (HostId, Done)>>,
     /// Requests that wait for something, and until when.
-    waiting: FuturesUnordered<BoxFuture<'static, u64>>,
+    waiting: FuturesUnordered<BoxFuture<'static, (HostId, u64)>>,
+    /// End when everything was written to hosts that are no more.
+    written: FuturesUnordered<JoinHandle<()>>,
+    /// Hosts that have lost their connection to Codex and may get another.
+    pub(super) lost: Vec<HostId>,
 }
 
 impl Session {
-    fn on_host(&mut self, frames: Vec<Frame>) {
-        let handlers = self.handlers.clone();
-        self.route(|router| {
-            for frame in frames {
-                look_around(&handlers, router.host, &frame);
-                router.on_host(frame);
-            }
-        });
-    }
-
-    fn on_codex(&mut self, frames: Vec<Frame>) {
-        self.route(|router| {
-            frames
-                .into_iter()
-                .for_each(|frame| router.on_upstream(frame))
-        });
-    }
-
-    fn on_late(&mut self, number: u64) {
-        self.route(|router| router.on_late(number));
-    }
-
-    fn on_done(&mut self, done: Done) {
-        self.route(|router| match done {
-            Done::Prepared(request, prepared) => router.on_prepared(request, prepared),
-            Done::Settled {
-                request,
-                answer,
-                settled,
-            } => router.on_settled(request, answer, settled),
-            Done::Made(request) => router.on_made(request),
-            Done::Rebound(request, rebound) => router.on_rebound(request, rebound),
-            Done::Adopted(children) => router.on_adopted(&children),
-            Done::Noticed(Some(notice)) => router.on_notice(notice),
-            Done::Noticed(None) | Done::Nothing => {}
-        });
-    }
-
-    fn all_forwarded(&mut self) -> bool {
-        let mut all = false;
-        self.route(|router| all = router.all_forwarded());
-        all
-    }
-
-    /// Takes events through the router, and carries out what comes of them.
-    fn route(&mut self, events: impl FnOnce(&mut Router<'_, Carried, AppliedConfig>)) {
-        let mut effects = Vec::new();
-        self.handlers.applied.with_threads(|threads| {
-            events(&mut Router {
-                host: &mut self.of_host,
-                threads,
-                effects: &mut effects,
-            });
-        });
-        self.carry_out(effects);
-    }
-
-    fn carry_out(&mut self, effects: Vec<Effect<Carried>>) {
-        for effect in effects {
-            match effect {
-                Effect::ToHost(frame) => self.host.send(frame),
-                Effect::ToUpstream(frame) => self.codex.send(frame),
-                Effect::Prepare(request) => self.prepare(request),
-                Effect::Settle { request, response } => self.settle(request, response),
-                Effect::Split(request) => self.split(request),
-                Effect::Rebind(request) => self.rebind(request),
-                Effect::Abandoned(request) => self.work_on(
-                    |handlers| async move {
-                        handlers.abandon(request).await;
-                        Done::Nothing
-                    },
-                    || Done::Nothing,
-                ),
-                Effect::Late { number, after } => {
-                    let late = tokio::time::sleep(after).map(move |()| number);
-                    self.waiting.push(late.boxed());
-                }
-                Effect::Adopt { parent, children } => {
-                    let named = children.clone();
-                    self.work_on(
-                        |handlers| async move {
-                            handlers.adopt(&parent, &children).await;
-                            Done::Adopted(children)
-                        },
-                        || Done::Adopted(named),
-                    );
-                }
-                Effect::Forget { thread } => self.work_on(
-                    |handlers| async move {
-                        handlers.forget(&thread).await;
-                        Done::Nothing
-                    },
-                    || Done::Nothing,
-                ),
-                Effect::SettingsAsked { thread, frame } => {
-                    self.handlers.settings_asked(&thread, &frame);
-                }
-                Effect::ServerStatus { thread, frame } => self.work_on(
-                    |handlers| async move { Done::Noticed(handlers.server_status(&thread, &frame).await) },
-                    || Done::Noticed(None),
-                ),
-                Effect::TurnEnded { thread } => self.work_on(
-                    |handlers| async move { Done::Noticed(handlers.missing_servers(&thread).await) },
-                    || Done::Noticed(None),
-                ),
-                Effect::Settings { thread, frame } => self.handlers.settings_of(&thread, &frame),
-                Effect::Answered { number, response } => self.rpc.answered(number, response),
-                Effect::CatalogMayHaveChanged => self.handlers.catalog_may_have_changed(),
-                Effect::Connected(info) => {
-                    self.handlers.connected(info);
-                    self.work_on(
-                        |handlers| async move {
-                            handlers.bring_back_leftovers().await;
-                            Done::Nothing
-                        },
-                        || Done::Nothing,
-                    );
-                }
-            }
+    pub(super) fn new(process: Arc<CodexProcess>) -> Self {
+        Self {
+            process,
+            of_router: Hosts::default(),
+            hosts: BTreeMap::new(),
+            count: 0,
+            reading: FuturesUnordered::new(),
+            jobs: FuturesUnordered::new(),
+            waiting: FuturesUnordered::new(),
+            written: FuturesUnordered::new(),
+            lost: Vec::new(),
         }
     }
 
-    fn prepare(&self, mut request: Request) {
-        let (handlers, span) = (self.handlers.clone(), span("prepare", &request));
-        let job = async move {
-            let prepared = unless_it_panics(handlers.prepare(&mut request).boxed()).await;
-            let prepared = prepared.unwrap_or_else(|| failed(&request));
-            Done::Prepared(request, prepared)
-        };
-        self.push(job.instrument(span));
+    /// What the next host is called.
+    pub(super) fn next_id(&mut self) -> HostId {
+        self.count += 1;
+        HostId(self.count)
     }
 
-    fn settle(&self, mut request: Request, response: Frame) {
-        let (handlers, span) = (self.handlers.clone(), span("settle", &request));
-        let job = async move {
-            match unless_it_panics(handlers.settle(&mut request, response).boxed()).await {
-                Some(None) => Done::Made(request),
-                outcome => settled(request, outcome.flatten()),
+    /// One more host.
+    pub(super) fn add(&mut self, id: HostId, host: Door, codex: Door, ends_with: EndsWith) {
+        let process = &self.process;
+        let session = HostSession::new(id, process, host.writer, host.written, codex.writer);
+        let of_router = Host::new(id, &session.own_ids);
+        self.of_router.add(match ends_with {
+            EndsWith::Codex => of_router,
+            EndsWith::Itself => of_router.that_outlives_codex(),
+        });
+        self.reading.push(session.read(Side::Host, host.reader));
+        self.reading.push(session.read(Side::Codex, codex.reader));
+        self.hosts.insert(id, session);
+    }
+
+    /// Waits for the next event, and deals with it.
+    pub(super) async fn next(&mut self) {
+        let host = tokio::select! {
+            Some(arrived) = self.reading.next() => match arrived {
+                Some(arrived) => self.on_arrived(arrived),
+                None => return,
+            },
+            Some((host, done)) = self.jobs.next() => self.on_done(host, done),
+            Some((host, number)) = self.waiting.next() => {
+                self.route(host, |router| router.on_late(number));
+                host
             }
+            Some(_) = self.written.next() => return,
+            else => return std::future::pending().await,
         };
-        self.push(job.instrument(span));
+        self.look_after(host);
     }
 
-    fn split(&self, mut request: Request) {
-        let (handlers, span) = (self.handlers.clone(), span("split", &request));
-        let job = async move {
-            let outcome = unless_it_panics(handlers.split_fork(&mut request).boxed()).await;
-            settled(request, outcome)
+    pub(super) fn on_arrived(&mut self, arrived: Arrived) -> HostId {
+        let host = arrived.host;
+        let Some(session) = self.hosts.get_mut(&host) else {
+            return host;
         };
-        self.push(job.instrument(span));
+        match (arrived.side, &mut session.away) {
+            (Side::Host, Some(away)) if arrived.frames.is_some() => {
+                away.arrived = Some(arrived);
+                return host;
+            }
+            (Side::Codex, _) if arrived.connection != session.connection || !session.codex_open => {
+                return host;
+            }
+            _ => {}
+        }
+        let Arrived {
+            side,
+            reader,
+            frames,
+            ..
+        } = arrived;
+        let handlers = session.handlers.clone();
+        match (side, frames) {
+            (Side::Host, Some(frames)) => self.route(host, |router| {
+                for frame in frames {
+                    look_around(&handlers, router, &frame);
+                    router.on_host(frame);
+                }
+            }),
+            (Side::Codex, Some(frames)) => self.route(host, |router| {
+                let frames = frames.into_iter();
+                frames.for_each(|frame| router.on_upstream(frame));
+            }),
+            (Side::Host, None) => {
+                session.host_open = false;
+                return host;
+            }
+            (Side::Codex, None) => {
+                session.lose_codex();
+                self.process.detach(host);
+                return host;
+            }
+        }
+        if let Some(session) = self.hosts.get(&host) {
+            self.reading.push(session.read(side, reader));
+        }
+        host
     }
 
-    fn rebind(&self, mut request: Request) {
-        let (handlers, span) = (self.handlers.clone(), span("rebind", &request));
-        let job = async move {
-            let rebound = unless_it_panics(handlers.rebind(&mut request)).await;
-            let rebound = rebound.unwrap_or_else(|| Rebound::only(failed(&request)));
-            Done::Rebound(request, rebound)
-        };
-        self.push(job.instrument(span));
+    fn on_done(&mut self, host: HostId, done: Done) -> HostId {
+        if let Some(session) = self.hosts.get_mut(&host) {
+            session.jobs -= 1;
+        }
+        match done {
+            Done::Greeted => self.go_on(host),
+            done => self.route(host, |router| done.tell(router)),
+        }
+        host
     }
 
-    /// Starts work that is for no request, and says what comes of it should it panic.
-    fn work_on<F: Future<Output = Done> + Send + 'static>(
-        &self,
-        job: impl FnOnce(Arc<RequestHandlers>) -> F,
-        panicked: impl FnOnce() -> Done + Send + 'static,
+    /// Ends what has come to an end for a host.
+    fn look_after(&mut self, host: HostId) {
+        let (mut nothing_waits, mut outlives) = (false, false);
+        self.route(host, |router| {
+            nothing_waits = router.all_forwarded();
+            outlives = router.outlives_codex();
+        });
+        let Some(session) = self.hosts.get_mut(&host) else {
+            return;
+        };
+        if session.host.is_closed() {
+            // A host that takes nothing more is gone, whatever it may still send.
+            session.host_open = false;
+        }
+        if session.codex_open && !session.host_open && nothing_waits {
+            session.codex.close();
+        }
+        if session.codex_open || session.jobs > 0 {
+            return;
+        }
+        match &mut session.away {
+            // It may get another connection.
+            Some(away) if outlives && session.host_open => {
+                if !std::mem::replace(&mut away.is_known, true) {
+                    self.lost.push(host);
+                }
+            }
+            _ => self.end(host),
+        }
+    }
+
+    /// A host has no Codex any more, and gets none.
+    pub(super) fn end(&mut self, host: HostId) {
+        let is_without = self.hosts.get(&host).is_some_and(|it| !it.codex_open);
+        if is_without {
+            self.route(host, |router| router.on_upstream_gone());
+            self.remove(host);
+        }
+    }
+
+    fn remove(&mut self, host: HostId) {
+        if let Some(mut session) = self.hosts.remove(&host) {
+            session.host.close();
+            self.written.extend(session.host_written.take());
+        }
+        let process = self.process.clone();
+        process
+            .applied
+            .with_threads(|threads| self.of_router.remove(host, threads));
+    }
+
+    /// Waits until hosts that are no more were told everything, if they listen.
+    pub(super) async fn all_written(mut self) {
+        let written = async { while self.written.next().await.is_some() {} };
+        let _ = tokio::time::timeout(WRITTEN_WITHIN, written).await;
+    }
+
+    /// Takes events of a host through the router, and carries out what comes of them.
+    pub(super) fn route(
+        &mut self,
+        host: HostId,
+        events: impl FnOnce(&mut Router<'_, Carried, AppliedConfig>),
     ) {
-        let job = job(self.handlers.clone());
-        self.push(async { unless_it_panics(job).await.unwrap_or_else(panicked) });
-    }
-
-    fn push(&self, job: impl Future<Output = Done> + Send + 'static) {
-        self.jobs.push(job.boxed());
-    }
-
-    fn finish(&mut self) {
-        self.route(|router| router.on_upstream_gone());
-        self.host.close();
-    }
-}
-
-/// What is logged of work on a request says which request and thread it is for; never what they say.
-fn span(stage: &'static str, request: &Request) -> Span {
-    let frame = &request.frame;
-    let thread = || thread::named_in_params(frame).or_else(|| request.answered_thread());
-    tracing::debug_span!(
-        "request",
-        stage,
-        method = frame.method(),
-        id = frame.id_json(),
-        thread = thread()
-    )
-}
-
-/// Should work panic, no host waits for ever and no other thread's traffic ends.
-async fn unless_it_panics<T>(work: impl Future<Output = T>) -> Option<T> {
-    AssertUnwindSafe(work).catch_unwind().await.ok()
-}
-
-fn failed(request: &Request) -> Prepared {
-    Prepared::Reply(internal_error(&request.frame.id()))
-}
-
-/// What is settled; `None` where that failed: the thread may have a loadout, and is taken for one that has.
-fn settled(request: Request, outcome: Option<(Bytes, Settled)>) -> Done {
-    let failed = || (internal_error(&request.frame.id()), Settled::Loadout);
-    let (answer, settled) = outcome.unwrap_or_else(failed);
-    Done::Settled {
-        request,
-        answer,
-        settled,
-    }
-}
-
-use signals::Signals;
-
-/// Signals that ask the proxy to end are for Codex: it ends in its own way, and we after it.
-#[cfg(unix)]
-mod signals {
-    use rustix::process::{Pid, Signal, kill_process};
-    use tokio::process::Child;
-    use tokio::signal::unix::{self, SignalKind};
-
-    pub(super) struct Signals {
-        terminate: unix::Signal,
-        interrupt: unix::Signal,
-        hang_up: unix::Signal,
-    }
-
-    impl Signals {
-        pub(super) fn new() -> std::io::Result<Self> {
-            Ok(Self {
-                terminate: unix::signal(SignalKind::terminate())?,
-                interrupt: unix::signal(SignalKind::interrupt())?,
-                hang_up: unix::signal(SignalKind::hangup())?,
-            })
+        let mut effects = Vec::new();
+        self.process.applied.with_threads(|threads| {
+            self.of_router.route(host, threads, &mut effects, events);
+        });
+        for (host, effect) in effects {
+            self.carry_out(host, effect);
         }
+    }
 
-        pub(super) async fn next(&mut self) -> Signal {
-            tokio::select! {
-                _ = self.terminate.recv() => Signal::TERM,
-                _ = self.interrupt.recv() => Signal::INT,
-                _ = self.hang_up.recv() => Signal::HUP,
+    fn carry_out(&mut self, host: HostId, effect: Effect<Carried>) {
+        let Some(session) = self.hosts.get_mut(&host) else {
+            return;
+        };
+        match effect {
+            Effect::ToHost(frame) => session.host.send(frame),
+            Effect::ToUpstream(frame) => session.send_to_codex(frame),
+            Effect::Answered { number, response } => session.rpc.answered(number, response),
+            Effect::SettingsAsked { thread, frame } => {
+                session.handlers.settings_asked(&thread, &frame);
+            }
+            Effect::ServersListed { thread, answer } => {
+                session.handlers.servers_listed(thread, answer);
+            }
+            Effect::Settings { thread, frame } => session.handlers.settings_of(&thread, &frame),
+            Effect::CatalogMayHaveChanged => session.handlers.catalog_may_have_changed(),
+            Effect::Late { number, after } => {
+                let late = tokio::time::sleep(after).map(move |()| (host, number));
+                self.waiting.push(late.boxed());
+            }
+            work => {
+                if let Some(job) = job(&session.handlers, work) {
+                    session.jobs += 1;
+                    self.jobs.push(job.map(move |done| (host, done)).boxed());
+                }
             }
         }
     }
-
-    pub(super) fn forward(child: &Child, signal: Signal) {
-        forward_to(child.id(), signal);
-    }
-
-    pub(super) fn forward_to(id: Option<u32>, signal: Signal) {
-        let pid = id
-            .and_then(|id| i32::try_from(id).ok())
-            .and_then(Pid::from_raw);
-        if let Some(pid) = pid
-            && let Err(error) = kill_process(pid, signal)
-        {
-            tracing::debug!(%error, "Codex takes no signal");
-        }
-    }
 }
 
-#[cfg(not(unix))]
-mod signals {
-    use tokio::process::Child;
-
-    pub(super) struct Signals;
-
-    impl Signals {
-        pub(super) fn new() -> std::io::Result<Self> {
-            Ok(Self)
+/// What the router has to know from elsewhere before it sees this frame of the host's.
+fn look_around(
+    handlers: &RequestHandlers,
+    router: &mut Router<'_, Carried, AppliedConfig>,
+    frame: &Frame,
+) {
+    match frame.method() {
+        initialize::METHOD => {
+            let may_be = handlers.introduced(frame);
+            router.introduce_host(|host| host.set_may_be_carried(may_be));
         }
-
-        pub(super) async fn next(&mut self) {
-            std::future::pending::<()>().await;
+        thread::START => {
+            let may_be = handlers.may_be_chosen();
+            router.introduce_host(|host| host.set_may_be_chosen(may_be));
         }
+        _ => {}
     }
-
-    pub(super) fn forward(_: &Child, (): ()) {}
-
-    pub(super) fn forward_to(_: Option<u32>, (): ()) {}
 }

@@ -117,8 +117,8 @@ impl RequestHandlers {
         let upstream = self.upstream().await?;
         crash_point("fork: before unload");
         let unload = [thread.to_owned()];
-        let (_, unloaded) = self.unload_all(&unload, &[], &upstream).await;
-        unloaded?;
+        let (unloaded, done) = self.unload_all(&unload, &[], &upstream).await;
+        done?;
         crash_point("fork: after unload");
         let home = &upstream.codex_home;
         self.loadouts.give_root(thread, home, &root).await?;
@@ -161,7 +161,7 @@ impl RequestHandlers {
         };
         // The host hears of it by the answer.
         let mut unheard = Rebound::only(Prepared::Reply(Bytes::new()));
-        self.load(told, &upstream, &mut unheard).await?;
+        self.load(told, &unloaded, &upstream, &mut unheard).await?;
         Ok(record)
     }
 

@@ -39,7 +39,7 @@ impl RequestHandlers {
         let Some(source) = source_thread(&params).await? else {
             return Ok(Prepared::Pass(frame.bytes().clone()));
         };
-        carried.lock = Some(self.locks.lock(&source).await);
+        carried.lock = Some(self.process.locks.lock(&source).await);
         let recorded = self
             .loadouts
             .recorded(&source, &upstream.codex_home)

@@ -75,7 +75,7 @@ impl RequestHandlers {
         let Some(thread_id) = source_thread(&params).await? else {
             return Ok(Prepared::Pass(frame.bytes().clone()));
         };
-        carried.lock = Some(self.locks.lock(&thread_id).await);
+        carried.lock = Some(self.process.locks.lock(&thread_id).await);
         let recorded = self
             .loadouts
             .recorded(&thread_id, &upstream.codex_home)

@@ -34,6 +34,7 @@ impl RequestHandlers {
         upstream: &UpstreamInfo,
         cwd: &Path,
     ) -> Result<Arc<Catalog>, LoadoutError> {
+        self.learn_listed(upstream).await;
         let home = &upstream.codex_home;
         catalog_for(selected, &self.catalogs, &self.rpc, home, cwd).await
     }

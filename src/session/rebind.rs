@@ -10,10 +10,10 @@ use bytes::Bytes;
 use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::method::{THREAD_CAPABILITY_UPDATE, ThreadCapabilityUpdateResult};
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError, Receipt};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::reload::notice;
-use super::request_handlers::{Carried, Pending, Request, RequestHandlers, Stage};
+use super::reload::{Unloaded, notice};
+use super::request_handlers::{Carried, Left, Pending, Request, RequestHandlers, Stage};
 use crate::bundle::Digest;
 use crate::connection::RpcError;
 use crate::crash_point::crash_point;
@@ -166,6 +166,10 @@ impl RequestHandlers {
         crash_point("rebind: after unload");
         let mut rebound = Rebound::only(Prepared::Reply(Bytes::new()));
         let mut load = rebind.load;
+        let changed = rebind
+            .change
+            .as_ref()
+            .map(|change| change.thread().to_owned());
         if let Some(change) = rebind.change {
             let thread = change.thread().to_owned();
             let new_root = change.new_root().map(str::to_owned);
@@ -189,6 +193,16 @@ impl RequestHandlers {
             .await;
         done = done.and(loaded);
         crash_point("rebind: after load");
+        if let Then::Forward(bytes, _) = &rebind.then {
+            // The request itself loads it, for its host alone.
+            let left = changed.and_then(|thread| self.left(&unloaded, thread, bytes));
+            if done.is_err()
+                && let Some(left) = &left
+            {
+                self.tell_closed(&left.hosts, &left.thread);
+            }
+            request.payload.left = left;
+        }
         done?;
         rebound.then = match rebind.then {
             Then::Turn(thread) => {
@@ -209,6 +223,21 @@ impl RequestHandlers {
             }
         };
         Ok(rebound)
+    }
+
+    /// The other hosts that have left a thread for a request that loads it.
+    fn left(&self, unloaded: &Unloaded, thread: String, request: &Bytes) -> Option<Left> {
+        #[derive(serde::Deserialize)]
+        struct Message {
+            params: Map<String, Value>,
+        }
+        let hosts = Self::without(unloaded.subscribers(&thread), self.id);
+        let Message { params } = serde_json::from_slice(request).ok()?;
+        (!hosts.is_empty()).then_some(Left {
+            thread,
+            hosts,
+            params,
+        })
     }
 
     /// Something may have changed again while the threads were loaded.
@@ -263,14 +292,14 @@ impl RequestHandlers {
     async fn load_all(
         &self,
         load: Vec<DesiredConfig>,
-        unloaded: &[String],
+        unloaded: &Unloaded,
         upstream: &UpstreamInfo,
         rebound: &mut Rebound,
     ) -> Result<(), LoadoutError> {
         let mut done = Ok(());
         for told in load {
-            if unloaded.contains(&told.thread) {
-                let loaded = self.load(told, upstream, rebound).await;
+            if unloaded.has(&told.thread) {
+                let loaded = self.load(told, unloaded, upstream, rebound).await;
                 done = done.and(loaded);
             }
         }

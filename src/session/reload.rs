@@ -1,6 +1,6 @@
 //! A thread out of Codex and in again, its history and settings as they were.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -10,13 +10,16 @@ use codex_loadout_protocol::method::{THREAD_CAPABILITY_UPDATED, ThreadCapability
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError, Receipt};
 use serde_json::{Map, Value, json};
 
+use super::process::Attached;
 use super::rebind::DesiredConfig;
 use super::request_handlers::RequestHandlers;
-use crate::connection::RpcError;
+use super::subscribers::Subscribers;
+use crate::connection::{RpcClient, RpcError};
 use crate::crash_point::crash_point;
 use crate::loadouts::{AppliedConfig, INSTRUCTIONS, instructions, merge_config};
 use crate::lowering::CodexFeatures;
 use crate::messages::initialize::UpstreamInfo;
+use crate::messages::thread;
 use crate::records::{Happening, ThreadRecord, session_file, writer_lock};
 use crate::resolver;
 use crate::router::Rebound;
@@ -29,6 +32,21 @@ const AGAIN_AFTER: Duration = Duration::from_millis(20);
 const GIVE_UP_AFTER: Duration = Duration::from_millis(200);
 /// How often to look whether it has.
 const LOOK_EVERY: Duration = Duration::from_millis(1);
+
+/// Threads that Codex has let go of.
+#[derive(Debug, Default)]
+pub(super) struct Unloaded(BTreeMap<String, Subscribers>);
+
+impl Unloaded {
+    pub(super) fn has(&self, thread: &str) -> bool {
+        self.0.contains_key(thread)
+    }
+
+    /// The hosts that had a thread open.
+    pub(super) fn subscribers(&self, thread: &str) -> &[Arc<Attached>] {
+        self.0.get(thread).map_or(&[], Vec::as_slice)
+    }
+}
 
 /// Threads that are unloaded with one of them.
 #[derive(Debug, Default)]
@@ -97,8 +115,8 @@ impl RequestHandlers {
         unload: &[String],
         along: &[String],
         upstream: &UpstreamInfo,
-    ) -> (Vec<String>, Result<(), LoadoutError>) {
-        let mut unloaded = Vec::new();
+    ) -> (Unloaded, Result<(), LoadoutError>) {
+        let mut unloaded = Unloaded::default();
         let mut archived = false;
         if let Err(error) = self.note_along(along).await {
             return (unloaded, Err(error));
@@ -112,10 +130,10 @@ impl RequestHandlers {
                     self.through_the_archive(thread).await
                 }
             };
-            if done.is_err() {
-                return (unloaded, done);
-            }
-            unloaded.push(thread.clone());
+            match done {
+                Ok(subscribers) => unloaded.0.insert(thread.clone(), subscribers),
+                Err(error) => return (unloaded, Err(error)),
+            };
         }
         let back = match archived {
             true => {
@@ -149,31 +167,34 @@ impl RequestHandlers {
         found.unwrap_or(false)
     }
 
-    async fn unsubscribe(&self, thread: &str) -> Result<(), LoadoutError> {
-        let named = json!({ "threadId": thread });
-        let _: Value = self.rpc.ask("thread/unsubscribe", &named).await?;
-        self.wait_until_unloaded(thread).await
+    async fn unsubscribe(&self, thread: &str) -> Result<Subscribers, LoadoutError> {
+        let subscribers = self.leave(thread).await?;
+        self.wait_until_unloaded(thread, &subscribers).await?;
+        Ok(subscribers)
     }
 
     /// Archiving unloads, and writes down. It is noted, so that nobody finds the thread in the archive
     /// after a crash.
-    async fn through_the_archive(&self, thread: &str) -> Result<(), LoadoutError> {
+    async fn through_the_archive(&self, thread: &str) -> Result<Subscribers, LoadoutError> {
         let named = json!({ "threadId": thread });
         let records = self.loadouts.records().await?;
         records.begin_unloading(thread).await?;
+        let others = self.others_leave(thread).await;
         let archived: Result<Value, RpcError> = self.rpc.ask("thread/archive", &named).await;
         crash_point("rebind: in the archive");
         let back: Result<Value, RpcError> = self.rpc.ask("thread/unarchive", &named).await;
         records.end_unloading(thread).await?;
         if let Err(error) = archived {
             tracing::debug!(%error, thread, "not unloaded");
+            self.come_back(&others, &named_alone(thread)).await;
             return Err(cannot_unload(thread));
         }
         if let Err(error) = back {
             // 0.144 says so of a thread without a turn, and has it back all the same.
             tracing::debug!(%error, thread, "unarchived with an error");
         }
-        self.wait_until_unloaded(thread).await
+        self.wait_until_unloaded(thread, &others).await?;
+        Ok(self.itself().into_iter().chain(others).collect())
     }
 
     /// Codex before 0.169 archives with a thread all that it ever spawned, and brings back none of it.
@@ -190,13 +211,16 @@ impl RequestHandlers {
         Ok(along)
     }
 
-    async fn wait_until_unloaded(&self, thread: &str) -> Result<(), LoadoutError> {
+    async fn wait_until_unloaded(
+        &self,
+        thread: &str,
+        subscribers: &[Arc<Attached>],
+    ) -> Result<(), LoadoutError> {
         let deadline = Instant::now() + UNLOADED_WITHIN;
         while self.is_loaded(thread).await? {
             if Instant::now() > deadline {
-                // So that the host goes on hearing of it.
-                let named = json!({ "threadId": thread });
-                let _: Result<Value, RpcError> = self.rpc.ask("thread/resume", &named).await;
+                // So that they go on hearing of it.
+                self.come_back(subscribers, &named_alone(thread)).await;
                 return Err(LoadoutError::new(
                     ErrorKind::ThreadBusy,
                     format!("thread `{thread}` is kept loaded by another connection"),
@@ -213,9 +237,31 @@ impl RequestHandlers {
     pub(super) async fn load(
         &self,
         told: DesiredConfig,
+        unloaded: &Unloaded,
         upstream: &UpstreamInfo,
         rebound: &mut Rebound,
     ) -> Result<(), LoadoutError> {
+        let thread = told.thread.clone();
+        let subscribers = unloaded.subscribers(&thread);
+        let loaded = self.load_for(told, subscribers, upstream, rebound).await;
+        if loaded.is_err() {
+            self.tell_closed(subscribers, &thread);
+        }
+        loaded
+    }
+
+    async fn load_for(
+        &self,
+        told: DesiredConfig,
+        subscribers: &[Arc<Attached>],
+        upstream: &UpstreamInfo,
+        rebound: &mut Rebound,
+    ) -> Result<(), LoadoutError> {
+        // It may be that only others have it open.
+        let (rpc, others) = match subscribers {
+            [first, others @ ..] => (&first.rpc, others),
+            [] => (&self.rpc, subscribers),
+        };
         let DesiredConfig {
             thread,
             mut applied,
@@ -251,6 +297,8 @@ impl RequestHandlers {
         }
         params.insert("threadId".to_owned(), json!(thread));
         params.insert("cwd".to_owned(), json!(applied.cwd));
+        // Nobody reads them, and Codex warns the host of what it did not ask for.
+        params.insert("excludeTurns".to_owned(), json!(true));
         match serde_json::from_str(&config) {
             Ok(config) => params.insert("config".to_owned(), config),
             Err(_) => params.remove("config"),
@@ -260,16 +308,17 @@ impl RequestHandlers {
             applied.servers_heard = Some(BTreeSet::new());
             self.applied.set(&thread, applied.clone());
         }
-        if let Err(error) = self.resume_by_ourselves(params).await {
+        if let Err(error) = resume_with(rpc, &params).await {
             self.applied.remove(&thread);
             return Err(error.into());
         }
         if let Some(settings) = applied.settings.as_ref().and_then(Value::as_object) {
             let settings = settings_to_send(&thread, settings);
-            let _: Value = self.rpc.ask("thread/settings/update", &settings).await?;
+            let _: Value = rpc.ask("thread/settings/update", &settings).await?;
         }
         // What Codex has to say about it was said before it answers this.
-        self.is_loaded(&thread).await?;
+        let _: Value = rpc.ask("thread/loaded/list", &json!({})).await?;
+        self.come_back(others, &params).await;
         tracing::debug!(thread, version = %upstream.version, "bound anew");
         if let Some(lowered) = lowered {
             if applied.loadout.list_is_due {
@@ -322,21 +371,6 @@ impl RequestHandlers {
         notice(thread, Some(receipt))
     }
 
-    /// A config file that is just being written makes Codex refuse for a moment.
-    async fn resume_by_ourselves(&self, params: Map<String, Value>) -> Result<Value, RpcError> {
-        let params = Value::Object(params);
-        let mut wait = AGAIN_AFTER;
-        loop {
-            match self.rpc.ask("thread/resume", &params).await {
-                Err(RpcError::Refused { .. }) if wait < GIVE_UP_AFTER => {
-                    tokio::time::sleep(wait).await;
-                    wait *= 2;
-                }
-                answer => return answer,
-            }
-        }
-    }
-
     /// Brings back from Codex's archive what somebody put there to unload it, and did not live to.
     pub(crate) async fn bring_back_leftovers(&self) {
         let brought = async {
@@ -371,6 +405,25 @@ impl RequestHandlers {
         let loaded: Loaded = self.rpc.ask("thread/loaded/list", &json!({})).await?;
         Ok(loaded.data.iter().any(|id| id == thread))
     }
+}
+
+/// A config file that is just being written makes Codex refuse for a moment.
+async fn resume_with(rpc: &RpcClient, params: &Map<String, Value>) -> Result<Value, RpcError> {
+    let params = Value::Object(params.clone());
+    let mut wait = AGAIN_AFTER;
+    loop {
+        match rpc.ask(thread::RESUME, &params).await {
+            Err(RpcError::Refused { .. }) if wait < GIVE_UP_AFTER => {
+                tokio::time::sleep(wait).await;
+                wait *= 2;
+            }
+            answer => return answer,
+        }
+    }
+}
+
+fn named_alone(thread: &str) -> Map<String, Value> {
+    Map::from_iter([("threadId".to_owned(), json!(thread))])
 }
 
 /// What of a thread's settings `thread/settings/update` takes back (Codex 0.144 to 0.169).

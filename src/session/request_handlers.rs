@@ -5,21 +5,24 @@ use std::sync::{Arc, Mutex, OnceLock};
 use bytes::Bytes;
 use codex_loadout_protocol::LoadoutError;
 use codex_loadout_protocol::audit::AuditEvent;
+use serde_json::{Map, Value};
 use tokio::sync::watch;
-use tokio::task::AbortHandle;
 
 use super::fork_split::{ForkSplit, MadeFork};
+use super::process::{Attached, CodexProcess};
 use super::rebind::Rebind;
-use super::thread_locks::{ThreadLock, ThreadLocks};
+use super::subscribers::Subscribers;
+use super::thread_locks::ThreadLock;
 use crate::catalog::CatalogCache;
-use crate::connection::{CodexCommand, RpcClient};
+use crate::connection::{FrameWriter, RpcClient, RpcError};
 use crate::control::{Context, Control};
 use crate::crash_point::crash_point;
 use crate::loadouts::{AppliedConfig, AppliedConfigs, LaunchCarriers, Loadouts};
 use crate::messages::initialize::{self, UpstreamInfo};
 use crate::messages::thread;
 use crate::records::{Happening, LoadoutRecord, ThreadRecord};
-use crate::router::{self, Prepared, RequestKind};
+use crate::router::{self, Greeting, Prepared, RequestKind};
+use crate::threads::HostId;
 use crate::wire::{Frame, answer_frame};
 
 /// What a claimed request carries with it from one stage to the next, until it is answered.
@@ -29,6 +32,17 @@ pub(crate) struct Carried {
     pub(super) lock: Option<ThreadLock>,
     /// What is to be done for it next.
     pub(super) stage: Stage,
+    /// Other hosts that have left its thread, and come back once the request has loaded it.
+    pub(super) left: Option<Left>,
+}
+
+/// Hosts that have left a thread for a request.
+#[derive(Debug)]
+pub(super) struct Left {
+    pub(super) thread: String,
+    pub(super) hosts: Subscribers,
+    /// What the request opens it with.
+    pub(super) params: Map<String, Value>,
 }
 
 /// What is to be done next for a claimed request.
@@ -48,9 +62,15 @@ pub(super) enum Stage {
 /// A claimed request and what it carries.
 pub(super) type Request = router::Request<Carried>;
 
-/// Handles the claimed requests of one connection.
+/// Handles the claimed requests of one host.
 #[derive(Debug)]
 pub(crate) struct RequestHandlers {
+    /// The host.
+    pub(super) id: HostId,
+    /// What it shares with others.
+    pub(super) process: Arc<CodexProcess>,
+    /// Where it hears what is said past the router.
+    writer: FrameWriter,
     pub(super) loadouts: Arc<Loadouts>,
     pub(super) rpc: Arc<RpcClient>,
     pub(super) catalogs: Arc<CatalogCache>,
@@ -58,14 +78,14 @@ pub(crate) struct RequestHandlers {
     pub(super) control: Control,
     /// What the loaded threads were told.
     pub(super) applied: Arc<AppliedConfigs>,
-    pub(super) locks: ThreadLocks,
-    pub(super) getting_ready: Mutex<Option<AbortHandle>>,
     /// What is said of all threads of this process.
     pub(super) launch: Arc<LaunchCarriers>,
     /// What the host calls itself.
     pub(super) host: Arc<OnceLock<String>>,
     /// Whether Codex was asked for its experimental API: a thread's root takes it.
     pub(super) experimental: OnceLock<bool>,
+    /// What Codex has told the host of servers lately, with the thread that it was asked for.
+    pub(super) listed: Mutex<Vec<(Option<String>, Frame)>>,
 }
 
 /// What is made durable when Codex has said yes, and what the thread was told.
@@ -100,18 +120,17 @@ impl Pending {
 }
 
 impl RequestHandlers {
-    /// The handlers of a connection that asks Codex through `rpc`.
+    /// The handlers of a host whose connection to Codex `rpc` asks on.
     #[must_use]
     pub(crate) fn new(
-        loadouts: Arc<Loadouts>,
+        process: Arc<CodexProcess>,
+        id: HostId,
         rpc: Arc<RpcClient>,
-        codex: CodexCommand,
-        launch: LaunchCarriers,
+        writer: FrameWriter,
     ) -> Self {
         let (upstream, watching) = watch::channel(None);
-        let catalogs = Arc::<CatalogCache>::default();
-        let applied = Arc::<AppliedConfigs>::default();
-        let launch = Arc::new(launch);
+        let (loadouts, catalogs) = (process.loadouts.clone(), process.catalogs.clone());
+        let (applied, launch) = (process.applied.clone(), process.launch.clone());
         let host = Arc::<OnceLock<String>>::default();
         let control = Control::new(Context {
             loadouts: loadouts.clone(),
@@ -120,21 +139,23 @@ impl RequestHandlers {
             applied: applied.clone(),
             upstream: watching,
             launch: launch.clone(),
-            codex,
+            codex: process.codex.clone(),
             host: host.clone(),
         });
         Self {
+            id,
+            process,
+            writer,
             loadouts,
             rpc,
             catalogs,
             upstream,
             control,
             applied,
-            locks: ThreadLocks::default(),
-            getting_ready: Mutex::default(),
             launch,
             host,
             experimental: OnceLock::new(),
+            listed: Mutex::default(),
         }
     }
 
@@ -150,6 +171,19 @@ impl RequestHandlers {
         may_be_carried
     }
 
+    /// Tells a Codex that runs again who the host is.
+    pub(super) async fn greet(&self, greeting: &Greeting) -> Result<(), RpcError> {
+        self.introduced(&greeting.by_host);
+        let sent = serde_json::from_slice::<Value>(&greeting.sent).unwrap_or_default();
+        let answer: initialize::Answer = self.rpc.ask(initialize::METHOD, &sent["params"]).await?;
+        if let Some(info) = answer.info() {
+            self.connected(info);
+        }
+        self.rpc
+            .say(Bytes::from_static(b"{\"method\":\"initialized\"}"));
+        Ok(())
+    }
+
     /// Whether a start that says nothing may get a loadout all the same.
     #[must_use]
     pub(crate) fn may_be_chosen(&self) -> bool {
@@ -158,6 +192,11 @@ impl RequestHandlers {
 
     /// Codex answered `initialize`.
     pub(crate) fn connected(&self, info: UpstreamInfo) {
+        self.process.attach(Attached {
+            id: self.id,
+            rpc: self.rpc.clone(),
+            writer: self.writer.clone(),
+        });
         self.upstream.send_replace(Some(info));
     }
 

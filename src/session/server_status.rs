@@ -10,11 +10,9 @@ use bytes::Bytes;
 use codex_loadout_protocol::receipt::Warning;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 use super::reload::notice;
 use super::request_handlers::RequestHandlers;
-use crate::connection::RpcError;
 use crate::lowering::CodexFeatures;
 use crate::resolver::Scope;
 use crate::wire::Frame;
@@ -57,10 +55,7 @@ impl RequestHandlers {
                 );
                 Some(Warning::new("serverFailed", message))
             }
-            "ready" => {
-                let tools = server.tools.as_deref().unwrap_or_default();
-                self.missing_tools(thread, &server.name, tools).await
-            }
+            "ready" => self.look_at_tools(thread, &server.name).await,
             _ => None,
         };
         self.warn(thread, warning?).await
@@ -89,34 +84,6 @@ impl RequestHandlers {
         let message = format!("Codex did not start MCP server `{}`", missing.join("`, `"));
         self.warn(thread, Warning::new("serverNotStarted", message))
             .await
-    }
-
-    /// Of the tools that a server is cut to, those that it does not have.
-    async fn missing_tools(&self, thread: &str, server: &str, tools: &[String]) -> Option<Warning> {
-        let upstream = self.upstream().await.ok()?;
-        if tools.is_empty() || !CodexFeatures::of(upstream.version).tells_of_one_server {
-            return None;
-        }
-        // The whole inventory, from the connection that the thread has.
-        let question =
-            json!({ "threadId": thread, "serverName": server, "detail": "toolsAndAuthOnly" });
-        let answer: Result<Value, RpcError> = self.rpc.ask("mcpServerStatus/list", &question).await;
-        let answer = answer.ok()?;
-        let statuses = answer["data"].as_array()?;
-        let status = statuses.iter().find(|status| status["name"] == server)?;
-        let has = status["tools"].as_object()?;
-        let missing: Vec<&str> = tools
-            .iter()
-            .filter(|tool| !has.contains_key(*tool))
-            .map(String::as_str)
-            .collect();
-        (!missing.is_empty()).then(|| {
-            let message = format!(
-                "MCP server `{server}` has no tool `{}`",
-                missing.join("`, `")
-            );
-            Warning::new("toolMissing", message)
-        })
     }
 
     /// Puts a warning into the receipt in force.
@@ -159,10 +126,9 @@ impl RequestHandlers {
             .with_hint("`codex-loadout doctor` shows what holds on this Codex.")
             .with_items(vec![ErrorItem::named(server)]);
         tracing::error!(%error, "the thread is unloaded");
-        let named = json!({ "threadId": thread });
-        let unloaded: Result<Value, RpcError> = self.rpc.ask("thread/unsubscribe", &named).await;
-        if let Err(error) = unloaded {
-            tracing::error!(%error, thread, "not unloaded");
+        match self.leave(thread).await {
+            Ok(subscribers) => self.tell_closed(&subscribers, thread),
+            Err(error) => tracing::error!(%error, thread, "not unloaded"),
         }
         // Should it live on, it is told everything anew before its next turn.
         self.applied.change(thread, |applied| applied.config = None);

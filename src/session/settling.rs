@@ -31,6 +31,22 @@ impl RequestHandlers {
         request: &mut Request,
         response: Frame,
     ) -> Option<(Bytes, Settled)> {
+        let is_loaded = thread::named_in_result(&response).is_some();
+        let outcome = self.record_answer(request, response).await;
+        if let Some(left) = request.payload.left.take() {
+            match is_loaded {
+                true => self.come_back(&left.hosts, &left.params).await,
+                false => self.tell_closed(&left.hosts, &left.thread),
+            }
+        }
+        outcome
+    }
+
+    async fn record_answer(
+        &self,
+        request: &mut Request,
+        response: Frame,
+    ) -> Option<(Bytes, Settled)> {
         let Stage::Pending(pending) = std::mem::take(&mut request.payload.stage) else {
             return Some((response.into_bytes(), Settled::Native));
         };
@@ -69,7 +85,10 @@ impl RequestHandlers {
                 tracing::error!(%error, thread_id, "a loadout could not be recorded");
                 let thread = Some(thread_id.clone());
                 self.note_refusal(RECORDING, thread, &error).await;
-                // A thread whose loadout is not on disk is never shown to the host.
+                // A thread whose loadout is not on disk is never shown to a host.
+                if let Some(left) = request.payload.left.take() {
+                    self.tell_closed(&left.hosts, &left.thread);
+                }
                 let unload = json!({ "threadId": thread_id });
                 let _: Result<serde_json::Value, _> =
                     self.rpc.ask("thread/unsubscribe", &unload).await;
@@ -171,6 +190,7 @@ impl RequestHandlers {
             loadouts.fill_root_pool(model).await;
         });
         let before = self
+            .process
             .getting_ready
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -182,7 +202,7 @@ impl RequestHandlers {
 
     /// Records the loadouts of spawned threads.
     pub(crate) async fn adopt(&self, parent: &str, children: &[String]) {
-        let _lock = self.locks.lock(parent).await;
+        let _lock = self.process.locks.lock(parent).await;
         crash_point("spawn: before record");
         let adopted = async {
             let records = self.loadouts.records().await?;

@@ -29,7 +29,7 @@ impl RequestHandlers {
             thread_id,
             capability_selection: selection,
         } = read_update(&params)?;
-        carried.lock = Some(self.locks.lock(&thread_id).await);
+        carried.lock = Some(self.process.locks.lock(&thread_id).await);
         let upstream = self.upstream().await?;
         let recorded = self
             .loadouts

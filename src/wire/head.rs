@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 /// A request id as its JSON text: Codex's are strings or i64, and what a host
 /// wrote must come back to it letter by letter.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Id(Box<str>);
 
 impl Id {

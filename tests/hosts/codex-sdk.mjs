@@ -1,9 +1,10 @@
 // npm @openai/codex-sdk, unchanged: `codex exec --experimental-json`, and `exec resume` for the second turn.
 //
-//   node codex-sdk.mjs CODEX FOLDER PROFILE
+//   node codex-sdk.mjs CODEX FOLDER PROFILE      (CODEX `-`: the package that it finds beside itself)
 import { Codex } from "@openai/codex-sdk";
 
-const [codexPathOverride, workingDirectory, profile] = process.argv.slice(2);
+const [codexPath, workingDirectory, profile] = process.argv.slice(2);
+const codexPathOverride = codexPath === "-" ? undefined : codexPath;
 const codex = new Codex({ codexPathOverride, config: { capability_selection: { profile } } });
 const options = { workingDirectory, skipGitRepoCheck: true };
 const thread = codex.startThread(options);

@@ -13,5 +13,10 @@ with Codex(CodexConfig(codex_bin=codex_bin, cwd=folder)) as codex:
     thread.run("What can you do?")
     fork = codex.thread_fork(thread.id)
     fork.run("And now?")
-    print(thread.id)
-    print(fork.id)
+line = ("capability_selection.profile=review",)
+with Codex(CodexConfig(codex_bin=codex_bin, cwd=folder, config_overrides=line)) as codex:
+    codex.thread_resume(thread.id).run("And then?")
+    other = codex.thread_start(cwd=folder)
+    other.run("What can you do?")
+for one in (thread, fork, other):
+    print(one.id)

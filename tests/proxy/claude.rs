@@ -453,6 +453,40 @@ async fn hooks_run_when_they_are_asked_for_and_trusted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn hooks_of_plugins_that_codex_loads_are_in_the_receipt() {
+    let stage = stage_with_hooks().await;
+    let of_plugin = |receipt: &Value| -> Vec<(bool, bool)> {
+        let hooks = receipt["hooks"].as_array().unwrap().iter();
+        hooks
+            .filter(|hook| hook["source"] == "forge@internal")
+            .map(|hook| (hook["trusted"] == true, hook["active"] == true))
+            .collect()
+    };
+    let stays = [
+        json!({ "mode": "restrict", "skills": [] }),
+        json!({ "mode": "extend" }),
+    ];
+    let host = stage.host().await;
+    for selection in &stays {
+        let (receipt, runs, _) = words(&stage, &host, selection.clone()).await;
+        assert!(!runs, "{selection}");
+        assert_eq!(of_plugin(&receipt), [(false, false); 2], "{receipt}");
+    }
+    assert!(host.shutdown().await.unwrap().success());
+
+    trust_hooks(&stage).await;
+    let host = stage.host().await;
+    for selection in &stays {
+        let (receipt, runs, _) = words(&stage, &host, selection.clone()).await;
+        assert!(runs, "{selection}");
+        assert_eq!(of_plugin(&receipt), [(true, true); 2], "{receipt}");
+    }
+    let without = json!({ "mode": "restrict", "plugins": ["github"] });
+    let (receipt, runs, _) = words(&stage, &host, without).await;
+    assert_eq!((of_plugin(&receipt), runs), (Vec::new(), false));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_hook_stays_with_its_thread() {
     let stage = stage_with_hooks().await;
     trust_hooks(&stage).await;

@@ -1,8 +1,9 @@
 //! Hosts from npm and PyPI, unchanged and pinned, each with a profile; what counts is what their models were sent.
 
 use std::path::Path;
+use std::process::Command;
 
-use lab::Promise;
+use lab::{Home, Promise};
 
 use crate::stage::{PROXY, Stage};
 
@@ -13,17 +14,20 @@ async fn stage() -> Stage {
     stage
 }
 
+/// A host in the user's project.
+fn host(home: &Home, program: &str, arguments: &[&Path]) -> Command {
+    let arguments: Vec<&str> = arguments.iter().map(|it| it.to_str().unwrap()).collect();
+    let mut command = home.command(Path::new(program), &arguments);
+    command.current_dir(home.project());
+    command.env("CODEX_LOADOUT_CODEX", home.codex());
+    command
+}
+
 /// Runs a host and gives the lines that it prints.
-fn run(stage: &Stage, program: &str, arguments: &[&str], python: Option<&Path>) -> Vec<String> {
-    let mut command = stage.home.command(Path::new(program), arguments);
-    command.current_dir(stage.home.project());
-    command.env("CODEX_LOADOUT_CODEX", stage.home.codex());
-    if let Some(packages) = python {
-        command.env("PYTHONPATH", packages);
-    }
-    let output = command.output().unwrap();
+fn run(host: &mut Command) -> Vec<String> {
+    let output = host.output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{program}: {said}");
+    assert!(output.status.success(), "{host:?}: {said}");
     let text = String::from_utf8(output.stdout).unwrap();
     text.lines().map(str::to_owned).collect()
 }
@@ -41,18 +45,31 @@ fn check(stage: &Stage, thread: &str, turns: usize, promise: &Promise) {
     }
 }
 
+/// Runs a verb that has to succeed.
+fn done(stage: &Stage, arguments: &[&str]) {
+    let output = stage.verb(arguments);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{arguments:?}: {said}");
+}
+
+fn review() -> Promise {
+    Promise::of_skills(&["repo-review"])
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn ai_sdk_provider_by_a_profile_in_its_config_with_a_server_of_its_own() {
     let stage = stage().await;
     let script = lab::npm_hosts().unwrap().join("ai-sdk.mjs");
-    let project = stage.home.project();
+    let (project, server) = (stage.home.project(), stage.home.path().join("lab/mcp.mjs"));
     let log = stage.home.path().join("own.log");
-    let server = stage.home.path().join("lab/mcp.mjs");
     let arguments = [&script, Path::new(PROXY), &project, &server, &log];
-    let arguments = arguments.map(|it| it.to_str().unwrap());
-    let threads = run(&stage, "node", &arguments, None);
-    let promise = Promise::of_skills(&["repo-review"]).server("own", &["own_tool"]);
-    check(&stage, &threads[0], 2, &promise);
+    let threads = run(&mut host(&stage.home, "node", &arguments));
+    check(
+        &stage,
+        &threads[0],
+        2,
+        &review().server("own", &["own_tool"]),
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -61,18 +78,12 @@ async fn codex_sdk_by_a_profile_in_its_config_over_two_turns() {
     let script = lab::npm_hosts().unwrap().join("codex-sdk.mjs");
     let project = stage.home.project();
     let arguments = [&script, Path::new(PROXY), &project, Path::new("review")];
-    let arguments = arguments.map(|it| it.to_str().unwrap());
-    let threads = run(&stage, "node", &arguments, None);
-    check(
-        &stage,
-        &threads[0],
-        2,
-        &Promise::of_skills(&["repo-review"]),
-    );
+    let threads = run(&mut host(&stage.home, "node", &arguments));
+    check(&stage, &threads[0], 2, &review());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn openai_codex_for_python_by_a_profile_in_its_config() {
+async fn openai_codex_for_python_by_a_profile_in_its_config_and_on_the_launch_line() {
     let Some(hosts) = lab::python_hosts().unwrap() else {
         eprintln!("SKIPPED: there is no python3 with pip");
         return;
@@ -80,10 +91,77 @@ async fn openai_codex_for_python_by_a_profile_in_its_config() {
     let stage = stage().await;
     let script = hosts.join("openai_codex_sdk.py");
     let project = stage.home.project();
-    let arguments = [&script, Path::new(PROXY), &project];
-    let arguments = arguments.map(|it| it.to_str().unwrap());
-    let threads = run(&stage, "python3", &arguments, Some(&hosts.join("python")));
-    for thread in &threads {
-        check(&stage, thread, 1, &Promise::of_skills(&["repo-review"]));
+    let mut python = host(
+        &stage.home,
+        "python3",
+        &[&script, Path::new(PROXY), &project],
+    );
+    let threads = run(python.env("PYTHONPATH", hosts.join("python")));
+    // Started and resumed, forked, started.
+    for (thread, turns) in threads.iter().zip([2, 1, 1]) {
+        check(&stage, thread, turns, &review());
     }
+    assert_eq!(threads.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn happy_by_a_shim_and_a_binding_to_its_name_with_a_server_of_its_own() {
+    let stage = stage().await;
+    let shim = stage.home.path().join("shim");
+    done(&stage, &["shim", shim.to_str().unwrap()]);
+    done(
+        &stage,
+        &["binding", "write", "review", "--host", "happy-codex"],
+    );
+    let script = lab::happy().unwrap().join("happy.mjs");
+    let (project, server) = (stage.home.project(), stage.home.path().join("lab/mcp.mjs"));
+    let log = stage.home.path().join("own.log");
+    let mut happy = host(&stage.home, "node", &[&script, &project, &server, &log]);
+    let path = std::env::var("PATH").unwrap();
+    happy.env("PATH", format!("{}:{path}", shim.display()));
+    let threads = run(happy.env_remove("CODEX_LOADOUT_CODEX"));
+    // Started and resumed, forked.
+    let promise = review().server("happy", &["change_title"]);
+    for (thread, turns) in threads.iter().zip([2, 1]) {
+        check(&stage, thread, turns, &promise);
+    }
+    assert_eq!(threads.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_root_of_an_sdk_by_a_shim_and_a_binding_to_the_folder() {
+    let stage = stage().await;
+    let root = stage.home.path().join("sdk");
+    done(&stage, &["shim", root.to_str().unwrap(), "--npm"]);
+    let (project, server) = (stage.home.project(), stage.home.path().join("lab/mcp.mjs"));
+    let bound = ["binding", "write", "review", "--project"];
+    done(&stage, &[&bound[..], &[project.to_str().unwrap()]].concat());
+    let log = stage.home.path().join("own.log");
+    let hosts = lab::npm_hosts().unwrap();
+    let arguments = [&hosts.join("sdk-root.mjs"), &root, &project, &server, &log];
+    let arguments = arguments.map(AsRef::as_ref);
+    let threads = run(&mut host(&stage.home, "node", &arguments));
+    check(
+        &stage,
+        &threads[0],
+        2,
+        &review().server("own", &["own_tool"]),
+    );
+
+    // OpenAI's own SDK finds it in the place of npm's package, too.
+    let sdk = root.join("node_modules/@openai/codex-sdk");
+    let installed = hosts.join("node_modules/@openai/codex-sdk");
+    let mut copy = Command::new("cp");
+    assert!(
+        copy.arg("-R")
+            .args([&installed, &sdk])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let script = root.join("codex-sdk.mjs");
+    std::fs::copy(hosts.join("codex-sdk.mjs"), &script).unwrap();
+    let arguments = [&script, Path::new("-"), &project, Path::new("review")];
+    let threads = run(&mut host(&stage.home, "node", &arguments));
+    check(&stage, &threads[0], 2, &review());
 }

@@ -15,6 +15,8 @@ mod crash;
 #[cfg(target_os = "linux")]
 mod disk;
 mod documentation;
+#[cfg(unix)]
+mod doors;
 mod drift;
 mod drop_in;
 mod exec;
@@ -25,6 +27,7 @@ mod gemini;
 mod goals;
 mod hooks;
 mod hosts;
+mod hosts_table;
 mod independence;
 mod launch_line;
 mod limits;

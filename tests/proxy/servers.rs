@@ -1,6 +1,6 @@
 //! What Codex says of a thread's servers, held against its receipt.
 
-use lab::{HomeBuilder, Promise};
+use lab::{Client, HomeBuilder, Promise, RequestError, RpcError};
 use serde_json::{Value, json};
 
 use crate::stage::{NOTES_TOOLS, Stage, id_of, warnings};
@@ -34,10 +34,77 @@ async fn a_server_that_does_not_start_and_a_tool_that_is_not_there_are_said() {
     let read = host.request("thread/capability/read", named).await.unwrap();
     let told = read["capabilitySelection"]["warnings"].to_string();
     assert!(
-        told.contains("`team-notes` has no tool `serch_notes`"),
+        told.contains(
+            "`team-notes` has no tool `serch_notes`; it has `search_notes`, `write_note`"
+        ),
         "{told}"
     );
     assert_eq!(read["capabilitySelection"]["digest"], receipt["digest"]);
+}
+
+/// Asks for what a selection would give until its tools are known; gives the refusal.
+async fn refused_once_known(host: &Client, selection: &Value) -> RpcError {
+    let ask = async || {
+        let asked = json!({ "capabilitySelection": selection });
+        host.request("capability/resolve", asked).await
+    };
+    let refused = async {
+        loop {
+            match ask().await {
+                Ok(_) => tokio::task::yield_now().await,
+                Err(RequestError::Refused(refused)) => return refused,
+                Err(other) => panic!("{other}"),
+            }
+        }
+    };
+    let within = std::time::Duration::from_secs(30);
+    tokio::time::timeout(within, refused).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tool_that_a_server_is_known_not_to_have_is_refused() {
+    let stage = Stage::standard().await;
+    let notes = json!({ "mcpServers": [{ "name": "team-notes", "tools": ["serch_notes"] }] });
+    let github = json!({ "name": "github", "tools": ["read_dif", "comment"] });
+    let no_search =
+        json!({ "name": "serch_notes", "didYouMean": ["search_notes"], "candidates": [] });
+    let no_diff = json!({ "name": "read_dif", "didYouMean": ["read_diff"], "candidates": [] });
+
+    // The host has asked Codex which servers there are. All wrong names are told at once.
+    let host = stage.host().await;
+    host.request("mcpServerStatus/list", json!({}))
+        .await
+        .unwrap();
+    let of_plugin = json!({ "id": "github@internal", "mcpServers": [github] });
+    let selection = json!({ "plugins": [of_plugin], "skills": ["repo-reveiw"] });
+    let refused = stage.refused(&host, selection).await;
+    assert_eq!(refused.data["kind"], "unknownCapability");
+    assert_eq!(refused.data["items"][1], no_diff);
+    assert_eq!(
+        refused.message,
+        "there is no skill `repo-reveiw`; MCP server `github` has no tool `read_dif`"
+    );
+    let refused = stage.refused(&host, notes.clone()).await;
+    assert_eq!(refused.data["items"], json!([no_search]));
+    let hint = refused.data["hint"].as_str().unwrap();
+    assert!(hint.contains("`mcpServerStatus/list`"), "{hint}");
+    host.shutdown().await.unwrap();
+
+    // A thread has run them: one as it is, one cut to a tool that it does not have, which is a warning.
+    let host = stage.host().await;
+    let whole = json!({ "plugins": ["github@internal"] });
+    stage.start(&host, whole).await;
+    stage.start(&host, notes.clone()).await;
+    let github = json!({ "mcpServers": [github] });
+    let refused = refused_once_known(&host, &github).await;
+    assert_eq!(refused.data["items"], json!([no_diff]));
+    let refused = refused_once_known(&host, &notes).await;
+    assert_eq!(refused.data["items"], json!([no_search]));
+    let right = json!({ "mcpServers": [{ "name": "github", "tools": ["read_diff"] }] });
+    let (thread, _) = stage.start(&host, right).await;
+    let promise = Promise::default().server("github", &["read_diff"]);
+    stage.check(&host, &thread, &promise).await;
+    host.shutdown().await.unwrap();
 }
 
 /// A server that a host defines in its request, as ai-sdk and happy do.

@@ -101,6 +101,31 @@ async fn a_shim_has_the_layout_of_npms_package() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_way_to_read_codexs_version_reads_it() {
+    let stage = Stage::standard().await;
+    let probes = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hosts/version-probes.mjs");
+    let shim = shim(&stage, &["--npm"]).join("node_modules/@openai/codex/bin/codex.js");
+    let (codex, shim) = (stage.home.codex().to_str().unwrap(), shim.to_str().unwrap());
+    for program in [
+        &[codex, "--version"][..],
+        &[PROXY, "--version"],
+        &[PROXY, "-V"],
+        &[PROXY, "--codex", codex, "--version"],
+        &["node", shim, "--version"],
+    ] {
+        let line = [&[probes.to_str().unwrap(), lab::DEFAULT_VERSION], program].concat();
+        let mut node = stage.home.command(Path::new("node"), &line);
+        node.env("CODEX_LOADOUT_CODEX", codex);
+        let (code, told, said) = seen(node.output().unwrap());
+        assert_eq!(
+            (code, told.as_str()),
+            (Some(0), "13 probes\n"),
+            "{program:?}: {said}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_script_that_finds_itself_is_stopped_at_the_first_turn() {
     let stage = Stage::standard().await;
     let folder = stage.home.path().join("bin");

@@ -1,8 +1,6 @@
 //! Loadouts that come by another way than the field.
 
-use super::{OWN_IDS, Prepared, Script, bytes};
-use crate::router::Host;
-use crate::threads::Threads;
+use super::{Prepared, Script, bytes};
 
 const START: &str = r#"{"id":1,"method":"thread/start","params":{ "cwd" : "/p" }}"#;
 
@@ -17,7 +15,7 @@ fn a_start_is_looked_at_where_something_may_be_said_of_it() {
     let by_config = r#"{"id":2,"method":"thread/start","params":{"config":{"capability_selection.profile":"a"}}}"#;
     let claimed = [format!("prepare 1 Start: {by_config}")];
     assert_eq!(script.host(by_config), claimed);
-    script.of_host.set_may_be_chosen(true);
+    script.event(|router| router.introduce_host(|host| host.set_may_be_chosen(true)));
     assert_eq!(script.host(START), [format!("prepare 2 Start: {START}")]);
     // Nothing is said of it after all: it goes on as it came.
     assert_eq!(
@@ -28,12 +26,8 @@ fn a_start_is_looked_at_where_something_may_be_said_of_it() {
 
 #[test]
 fn what_only_we_asked_for_is_kept_from_the_host() {
-    let mut script = Script {
-        of_host: Host::new(OWN_IDS),
-        threads: Threads::default(),
-        worked_on: std::collections::HashMap::new(),
-    };
-    script.of_host.set_may_be_carried(true);
+    let mut script = Script::default();
+    script.event(|router| router.introduce_host(|host| host.set_may_be_carried(true)));
     let hello = |experimental: &str| {
         format!(
             r#"{{"id":0,"method":"initialize","params":{{"capabilities":{{{experimental}}}}}}}"#
@@ -70,11 +64,7 @@ fn nothing_is_asked_for_where_no_loadout_can_come() {
 
 #[test]
 fn before_initialize_what_is_ours_is_answered_as_codex_answers() {
-    let mut script = Script {
-        of_host: Host::new(OWN_IDS),
-        threads: Threads::default(),
-        worked_on: std::collections::HashMap::new(),
-    };
+    let mut script = Script::default();
     let read = r#"{"id":1,"method":"thread/capability/read","params":{"threadId":"t"}}"#;
     let refused = r#"to host: {"id":1,"error":{"code":-32600,"message":"Not initialized"}}"#;
     assert_eq!(script.host(read), [refused]);

@@ -9,65 +9,110 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 
-use super::{Effect, Host, Prepared, Request, Router, Settled};
-use crate::threads::Threads;
+use super::{Effect, Host, Hosts, Prepared, Request, Router, Settled};
+use crate::threads::{HostId, Threads};
 use crate::wire::Frame;
 
 const OWN_IDS: &str = "codex-loadout/x/";
 /// Sorts before the threads below that are named `t…`, as a UUID v7 of an earlier moment would.
 const MARK: &str = "m1";
 
+/// The host of a script where none is named.
+const HOST: HostId = HostId(1);
+
 struct Script {
-    of_host: Host<()>,
+    hosts: Hosts<()>,
     threads: Threads<()>,
-    /// Requests that are worked on, by number.
-    worked_on: HashMap<u64, Request<()>>,
+    /// Requests that are worked on, by host and number.
+    worked_on: HashMap<(HostId, u64), Request<()>>,
+    /// Whose the next event is.
+    at: HostId,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        let mut hosts = Hosts::default();
+        hosts.add(Host::new(HOST, OWN_IDS));
+        Self {
+            hosts,
+            threads: Threads::default(),
+            worked_on: HashMap::new(),
+            at: HOST,
+        }
+    }
 }
 
 impl Script {
     /// A connection whose host asked for experimental API, or not.
     fn new(experimental: bool) -> Self {
-        let mut script = Self {
-            of_host: Host::new(OWN_IDS),
-            threads: Threads::default(),
-            worked_on: HashMap::new(),
-        };
+        let mut script = Self::default();
+        script.initialize(experimental);
+        script
+    }
+
+    fn initialize(&mut self, experimental: bool) {
         let hello = format!(
             r#"{{"id":0,"method":"initialize","params":{{"capabilities":{{"experimentalApi":{experimental}}}}}}}"#
         );
-        assert_eq!(script.host(&hello), [format!("to Codex: {hello}")]);
+        let of = match self.at {
+            HOST => String::new(),
+            HostId(number) => format!("{number}: "),
+        };
+        assert_eq!(self.host(&hello), [format!("{of}to Codex: {hello}")]);
         let answer =
             r#"{"id":0,"result":{"userAgent":"lab/0.169.0 (Linux)","codexHome":"/h/.codex"}}"#;
         assert_eq!(
-            script.codex(answer),
+            self.codex(answer),
             [
-                "connected to 0.169.0".to_owned(),
-                format!("to host: {answer}")
+                format!("{of}connected to 0.169.0"),
+                format!("{of}to host: {answer}")
             ]
         );
-        script
+    }
+
+    /// Another host, that goes on when Codex ends.
+    fn join(&mut self) -> Vec<String> {
+        self.hosts
+            .add(Host::new(self.at, OWN_IDS).that_outlives_codex());
+        self.initialize(true);
+        Vec::new()
+    }
+
+    fn leave(&mut self) -> Vec<String> {
+        self.hosts.remove(self.at, &mut self.threads);
+        Vec::new()
     }
 
     /// One event, and what comes of it.
     fn event(&mut self, event: impl FnOnce(&mut Router<'_, (), ()>)) -> Vec<String> {
         let mut effects = Vec::new();
-        event(&mut Router {
-            host: &mut self.of_host,
-            threads: &mut self.threads,
-            effects: &mut effects,
+        self.hosts
+            .route(self.at, &mut self.threads, &mut effects, event);
+        let lines = effects.into_iter().map(|(host, effect)| {
+            let line = self.line(effect);
+            match host {
+                HOST => line,
+                HostId(number) => format!("{number}: {line}"),
+            }
         });
-        let lines = effects.into_iter().map(|effect| self.line(effect));
         lines.collect()
+    }
+
+    /// How many requests of the host were claimed.
+    fn claimed(&mut self) -> u64 {
+        let mut claimed = 0;
+        self.event(|router| claimed = router.host.claimed);
+        claimed
     }
 
     fn work_on(&mut self, request: Request<()>) -> u64 {
         let number = request.number;
-        self.worked_on.insert(number, request);
+        self.worked_on.insert((request.host, number), request);
         number
     }
 
     fn worked_on(&mut self, number: u64) -> Request<()> {
-        self.worked_on.remove(&number).unwrap()
+        self.worked_on.remove(&(self.at, number)).unwrap()
     }
 
     fn host(&mut self, text: &str) -> Vec<String> {
@@ -180,6 +225,12 @@ impl Script {
             Effect::Late { number, after } => format!("late {number} after {} s", after.as_secs()),
             Effect::SettingsAsked { thread, .. } => format!("settings asked for {thread}"),
             Effect::ServerStatus { thread, .. } => format!("server status of {thread}"),
+            Effect::ServersListed { thread, .. } => {
+                format!(
+                    "servers of {} listed",
+                    thread.as_deref().unwrap_or("all threads")
+                )
+            }
             Effect::TurnEnded { thread } => format!("turn of {thread} ended"),
             Effect::Settings { thread, .. } => format!("settings of {thread}"),
             Effect::Forget { thread } => format!("forget {thread}"),

@@ -31,6 +31,27 @@ fn what_is_not_ours_goes_on_as_it_came_both_ways() {
     }
 }
 
+#[test]
+fn what_codex_says_of_servers_is_looked_at_and_goes_on_as_it_came() {
+    let mut script = Script::new(true);
+    for (id, params, of) in [
+        ("1", "{}", "all threads"),
+        ("\"a\"", r#"{"threadId":"t1"}"#, "t1"),
+    ] {
+        let list = format!(r#"{{"id":{id},"method":"mcpServerStatus/list","params":{params}}}"#);
+        assert_eq!(script.host(&list), [format!("to Codex: {list}")]);
+        let answer = format!(r#"{{"id":{id},"result":{{"data":[]}}}}"#);
+        assert_eq!(
+            script.codex(&answer),
+            [
+                format!("servers of {of} listed"),
+                format!("to host: {answer}")
+            ]
+        );
+        assert_eq!(script.codex(&answer), [format!("to host: {answer}")]);
+    }
+}
+
 fn json() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         Just("null".to_owned()),

@@ -17,6 +17,7 @@ use std::fmt::Write as _;
 
 use super::{MARK, Script, bytes};
 use crate::router::{Prepared, Rebound, Settled};
+use crate::threads::HostId;
 
 /// A transcript: each line of the script, and below it what came of it.
 fn transcript(script: &str) -> String {
@@ -28,7 +29,7 @@ fn transcript(script: &str) -> String {
         .filter(|line| !line.is_empty())
     {
         if let Some(thread) = line.strip_prefix("thread ") {
-            let number = actor.of_host.claimed + 1;
+            let number = actor.claimed() + 1;
             actor.thread(number, thread);
             continue;
         }
@@ -36,7 +37,13 @@ fn transcript(script: &str) -> String {
         if line.starts_with('#') {
             continue;
         }
-        for effect in perform(&mut actor, line) {
+        // A number before an event: another host of the same Codex.
+        let (host, event) = match line.split_once(' ') {
+            Some((number, event)) if number.parse::<u64>().is_ok() => (number, event),
+            _ => ("1", line),
+        };
+        actor.at = HostId(host.parse().unwrap());
+        for effect in perform(&mut actor, event) {
             let _ = writeln!(text, "    {effect}");
         }
     }
@@ -49,6 +56,8 @@ fn perform(actor: &mut Script, line: &str) -> Vec<String> {
     match event {
         "host" => actor.host(&message(rest)),
         "codex" => actor.codex(&message(rest)),
+        "joins" => actor.join(),
+        "leaves" => actor.leave(),
         "adopted" => actor.adopted(rest),
         "gone" => actor.gone(),
         _ => {
@@ -112,7 +121,7 @@ fn settled(outcome: &str) -> Settled {
 fn prepared(actor: &Script, number: u64, outcome: &str) -> Prepared {
     let (outcome, threads) = outcome.split_once(' ').unwrap_or((outcome, ""));
     let threads = threads.split_whitespace().map(str::to_owned).collect();
-    let request = || actor.worked_on[&number].frame.bytes().clone();
+    let request = || actor.worked_on[&(actor.at, number)].frame.bytes().clone();
     match outcome {
         "pass" => Prepared::Pass(request()),
         "reply" => Prepared::Reply(bytes("reply")),
@@ -261,12 +270,99 @@ transcripts! {
         # Sent, and not yet begun.
         host 6 config/mcpServer/reload
         prepared 3 drain t1
+        codex 5 result {"turn":{"id":"u"}}
         codex turn/started t1
         host 9 turn/start t1
         host 8 turn/interrupt t1
         codex turn/completed t1
         host 10 turn/interrupt t1
         rebound 3 pass
+    "#;
+    what_waits_for_a_thread_waits_for_every_host_that_has_it_open: r#"
+        thread t1
+        2 joins
+        2 host 1 thread/resume t1
+        2 prepared 1 forward
+        2 codex 1 result {"thread":{"id":"t1"}}
+        2 settled 1 loadout
+        # The first host changes it: what the second sends waits, and neither hears anything.
+        host 5 thread/capability/update {"threadId":"t1"}
+        2 host 6 turn/interrupt t1
+        2 host 7 turn/start other
+        prepared 2 rebind t1
+        2 codex thread/status/changed t1
+        codex thread/status/changed t1
+        # Each that uses what is ours hears of it, and the second's frames go on as its own.
+        rebound 2 reply
+        2 codex thread/status/changed t1
+    "#;
+    a_turn_of_one_host_keeps_another_from_changing_the_thread: r#"
+        thread t1
+        2 joins
+        2 host 1 thread/resume t1
+        2 prepared 1 forward
+        2 codex 1 result {"thread":{"id":"t1"}}
+        2 settled 1 loadout
+        2 host 3 turn/start t1
+        2 prepared 2 pass
+        host 5 thread/capability/update {"threadId":"t1"}
+        prepared 2 rebind t1
+        2 codex 3 result {"turn":{"id":"u1"}}
+        codex - turn/started {"threadId":"t1","turn":{"id":"u1"}}
+        codex - turn/completed {"threadId":"t1","turn":{"id":"u1"}}
+        host 6 turn/start t1
+        prepared 3 pass
+        codex 6 result {"turn":{"id":"u2"}}
+        # The second hears late of the turn that is over: the next one is under way all the same.
+        2 codex - turn/started {"threadId":"t1","turn":{"id":"u1"}}
+        2 codex - turn/completed {"threadId":"t1","turn":{"id":"u1"}}
+        2 host 8 thread/capability/update {"threadId":"t1"}
+        2 prepared 3 rebind t1
+    "#;
+    of_a_new_thread_no_host_hears_before_its_loadout_is_on_disk: r#"
+        2 joins
+        host 1 thread/start {"capabilitySelection":{}}
+        prepared 1 forward
+        2 codex - thread/started {"thread":{"id":"t2"}}
+        codex 1 result {"thread":{"id":"t2"}}
+        2 codex thread/status/changed t2
+        settled 1 loadout
+    "#;
+    of_spawned_threads_no_host_hears_before_their_loadouts_are_on_disk: r#"
+        thread t1
+        2 joins
+        codex - thread/started {"thread":{"id":"t3","parentThreadId":"t1"}}
+        2 codex - thread/started {"thread":{"id":"t3","parentThreadId":"t1"}}
+        2 codex thread/status/changed t3
+        adopted t3
+    "#;
+    a_reload_waits_for_turns_of_all_hosts_and_goes_on_for_the_one_that_asked: r#"
+        thread t1
+        2 joins
+        host 5 turn/start t1
+        prepared 2 pass
+        2 host 6 config/mcpServer/reload
+        2 prepared 1 drain t1
+        2 host 7 turn/start t1
+        codex 5 result {"turn":{"id":"u"}}
+        codex - turn/completed {"threadId":"t1","turn":{"id":"u"}}
+        2 rebound 1 pass
+    "#;
+    a_host_that_outlives_codex_is_told_what_has_become_of_its_requests_and_threads: r#"
+        thread t1
+        2 joins
+        2 host 1 thread/resume t1
+        2 prepared 1 forward
+        2 codex 1 result {"thread":{"id":"t1"}}
+        2 settled 1 loadout
+        2 host 2 model/list {}
+        2 host 3 thread/start {}
+        2 codex 3 result {"thread":{"id":"t9"}}
+        2 host 4 thread/fork t1
+        2 prepared 2 forward
+        2 gone
+        2 leaves
+        host 9 model/list {}
     "#;
     a_turn_that_codex_refuses_never_began: r#"
         thread t1
@@ -412,7 +508,13 @@ fn a_host_without_experimental_api_is_refused_as_codex_refuses() {
     ] {
         let _ = writeln!(text, "{line}");
         if !line.starts_with('#') {
-            for effect in perform(&mut actor, line) {
+            // A number before an event: another host of the same Codex.
+            let (host, event) = match line.split_once(' ') {
+                Some((number, event)) if number.parse::<u64>().is_ok() => (number, event),
+                _ => ("1", line),
+            };
+            actor.at = HostId(host.parse().unwrap());
+            for effect in perform(&mut actor, event) {
                 let _ = writeln!(text, "    {effect}");
             }
         }

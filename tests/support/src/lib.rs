@@ -36,7 +36,7 @@ pub use codex::{DEFAULT_VERSION, VERSIONS, codex};
 pub use codex_loadout_protocol::Seen;
 pub use gemini::{GeminiModel, gemini};
 pub use home::{Fingerprint, Home, HomeBuilder, Plugin, Server, Skill};
-pub use hosts::{npm_hosts, python_hosts};
+pub use hosts::{happy, npm_hosts, python_hosts};
 pub use model::{Model, Request};
 pub use process::Process;
 pub use promise::Promise;

@@ -1,20 +1,80 @@
-//! `profile`, `binding`, `trust`, `schema`.
+//! `codex-loadout profile`.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use codex_loadout_protocol::binding::{BindingScope, CapabilityBinding};
+use clap::{Args, Subcommand};
+use codex_loadout_protocol::CapabilitySelection;
 use codex_loadout_protocol::method::Page;
 use codex_loadout_protocol::profile::{CapabilityProfileWriteParams, Profile, ProfileEntry};
 use codex_loadout_protocol::selection::ProfileNames;
 use serde_json::json;
 
-use super::arguments::{BindingVerb, Place, ProfileVerb, ProfileWrite, ScopeOfBinding, TrustVerb};
+use super::options::{Output, resolved};
+use super::print::{columns, deleted, pretty};
 use super::selection_file::read_stdin;
-use super::table::columns;
-use super::verbs::{pretty, resolved};
 use crate::loadouts::{Loadouts, read_selection};
 use crate::profiles::folders;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ProfileVerb {
+    /// List the profiles that there are for a folder
+    List(ProfileList),
+    /// Show a profile, and what it comes to
+    Show(ProfileShow),
+    /// Write a profile of yours, or replace it
+    Write(ProfileWrite),
+    /// Delete a profile of yours
+    Delete(ProfileDelete),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ProfileList {
+    #[command(flatten)]
+    pub(super) place: Place,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ProfileShow {
+    /// Its name
+    #[arg(value_name = "NAME")]
+    pub(super) name: String,
+    #[command(flatten)]
+    pub(super) place: Place,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ProfileWrite {
+    /// Its name
+    #[arg(value_name = "NAME")]
+    pub(super) name: String,
+    /// A file with the profile in TOML, or a selection in JSON; `-` reads stdin
+    #[arg(value_name = "FILE", default_value = "-")]
+    pub(super) file: PathBuf,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ProfileDelete {
+    /// Its name
+    #[arg(value_name = "NAME")]
+    pub(super) name: String,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+/// A folder, where no Codex is asked.
+#[derive(Debug, Args)]
+pub(super) struct Place {
+    /// The folder whose project counts [default: this one]
+    #[arg(long, value_name = "DIR")]
+    pub(super) cwd: Option<PathBuf>,
+}
 
 fn folder(place: &Place) -> Result<PathBuf> {
     resolved(place.cwd.as_deref().unwrap_or(Path::new(".")))
@@ -99,7 +159,7 @@ fn read_profile(arguments: ProfileWrite) -> Result<CapabilityProfileWriteParams>
         return Ok(CapabilityProfileWriteParams {
             name,
             extends: selection.profile.clone(),
-            selection: Some(codex_loadout_protocol::CapabilitySelection {
+            selection: Some(CapabilitySelection {
                 profile: ProfileNames::default(),
                 ..selection
             }),
@@ -111,79 +171,4 @@ fn read_profile(arguments: ProfileWrite) -> Result<CapabilityProfileWriteParams>
         text: Some(text),
         ..CapabilityProfileWriteParams::default()
     })
-}
-
-pub(super) async fn binding(verb: BindingVerb) -> Result<String> {
-    let loadouts = Loadouts::of_this_user()?;
-    let cwd = std::env::current_dir()?;
-    match verb {
-        BindingVerb::List(arguments) => {
-            let bindings = loadouts.user_bindings().await?;
-            if arguments.output.json {
-                return pretty(&Page::whole(bindings));
-            }
-            let row = |binding: CapabilityBinding| {
-                let scope = binding.scope.as_str().to_owned();
-                vec![scope, binding.key, binding.profile.0.join(", ")]
-            };
-            let rows: Vec<Vec<String>> = bindings.into_iter().map(row).collect();
-            Ok(columns(&["FOR", "KEY", "PROFILE"], &rows))
-        }
-        BindingVerb::Write(arguments) => {
-            let (scope, key) = scope_of(arguments.scope);
-            let binding = CapabilityBinding {
-                scope,
-                key,
-                profile: ProfileNames(arguments.profile),
-            };
-            let binding = loadouts.write_binding(binding, &cwd).await?;
-            if arguments.output.json {
-                return pretty(&json!({ "binding": binding }));
-            }
-            let CapabilityBinding {
-                scope,
-                key,
-                profile,
-            } = binding;
-            let title = format!("{} {key}", scope.as_str());
-            Ok(format!("{}: {}\n", title.trim(), profile.0.join(", ")))
-        }
-        BindingVerb::Delete(arguments) => {
-            let (scope, key) = scope_of(arguments.scope);
-            loadouts.delete_binding(scope, &key, &cwd).await?;
-            deleted(arguments.output.json)
-        }
-    }
-}
-
-fn scope_of(scope: ScopeOfBinding) -> (BindingScope, String) {
-    let given = [
-        (BindingScope::Task, scope.task),
-        (BindingScope::Project, scope.project),
-        (BindingScope::Host, scope.host),
-    ];
-    let given = given
-        .into_iter()
-        .find_map(|(scope, key)| Some((scope, key?)));
-    given.unwrap_or((BindingScope::Default, String::new()))
-}
-
-pub(super) async fn trust(verb: TrustVerb) -> Result<String> {
-    let TrustVerb::Project(arguments) = verb;
-    let trusts = !arguments.remove;
-    let loadouts = Loadouts::of_this_user()?;
-    let project = loadouts.trust_project(&arguments.folder, trusts).await?;
-    let project = project.display().to_string();
-    if arguments.output.json {
-        return pretty(&json!({ "project": project, "trusted": trusts }));
-    }
-    let verb = if trusts { "count" } else { "do not count" };
-    Ok(format!("the profiles of `{project}` {verb}\n"))
-}
-
-fn deleted(json: bool) -> Result<String> {
-    match json {
-        true => pretty(&json!({ "deleted": true })),
-        false => Ok("deleted\n".to_owned()),
-    }
 }

@@ -1,7 +1,11 @@
-//! Columns for people.
+//! What verbs print: columns for people, JSON for programs.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+
+use anyhow::Result;
+use serde::Serialize;
+use serde_json::json;
 
 use super::terminal::on_one_line;
 
@@ -36,6 +40,19 @@ pub(super) fn columns(head: &[&str], rows: &[Vec<String>]) -> String {
         line(&mut row.iter().map(AsRef::as_ref));
     }
     text
+}
+
+/// A value as JSON, over several lines.
+pub(super) fn pretty<T: Serialize>(value: &T) -> Result<String> {
+    Ok(format!("{}\n", serde_json::to_string_pretty(value)?))
+}
+
+/// What is said of what is gone.
+pub(super) fn deleted(json: bool) -> Result<String> {
+    match json {
+        true => pretty(&json!({ "deleted": true })),
+        false => Ok("deleted\n".to_owned()),
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,95 @@
+//! A host that goes on when Codex ends: what it is told then.
+
+use super::Router;
+use super::draining::Draining;
+use super::effect::Effect;
+use super::host::{Host, Outlives};
+use super::refusals::gone_error;
+use crate::messages::thread;
+use crate::wire::{Frame, Id};
+
+impl<P> Host<P> {
+    /// It has this thread open from here on.
+    pub(super) fn opens(&mut self, thread: &str) {
+        if let Some(Outlives { open, .. }) = &mut self.outlives {
+            open.insert(thread.to_owned());
+        }
+    }
+
+    /// Codex has answered a request of its own.
+    pub(super) fn has_answer(&mut self, id: &Id, answer: &Frame) {
+        let Some(Outlives {
+            unanswered, open, ..
+        }) = &mut self.outlives
+        else {
+            return;
+        };
+        if unanswered.remove(id) == Some(true) {
+            open.extend(thread::named_in_result(answer));
+        }
+    }
+}
+
+impl<P: Default, A> Router<'_, P, A> {
+    /// A request goes to Codex that is not claimed: where the host outlives Codex, it has an answer all the same.
+    pub(super) fn is_to_be_answered(&mut self, request: &Frame) {
+        let Some(Outlives {
+            unanswered, open, ..
+        }) = &mut self.host.outlives
+        else {
+            return;
+        };
+        let method = request.method();
+        if method == thread::UNSUBSCRIBE
+            && let Some(thread) = thread::named_in_params(request)
+        {
+            open.remove(&thread);
+        }
+        let opens = [thread::START, thread::RESUME, thread::FORK].contains(&method);
+        unanswered.insert(request.id(), opens);
+    }
+
+    /// Requests of the host that wait for threads to come to rest: none will.
+    fn end_draining(&mut self) {
+        let host = self.host.id;
+        while let Some(at) = self.draining.iter().position(|it| it.request.host == host) {
+            let Draining { request, held } = self.draining.remove(at);
+            let gone = gone_error(&request.frame.id());
+            self.push(Effect::ToHost(gone));
+            self.end(&request);
+            self.push(Effect::Abandoned(request));
+            for waiting in held {
+                self.go_on_with(waiting);
+            }
+        }
+    }
+
+    /// Codex has ended, and the host goes on: each of its requests has its one answer, and it is told that its
+    /// threads are no longer loaded, in Codex's own words.
+    pub(super) fn tell_what_is_gone(&mut self) {
+        let Some(outlives) = &mut self.host.outlives else {
+            return;
+        };
+        let unanswered = std::mem::take(&mut outlives.unanswered);
+        let open = std::mem::take(&mut outlives.open);
+        self.host.initialize = None;
+        self.host.listing.clear();
+        self.end_draining();
+        let mut unanswered: Vec<Id> = unanswered.into_keys().collect();
+        unanswered.sort();
+        for id in unanswered {
+            self.push(Effect::ToHost(gone_error(&id)));
+        }
+        for thread in std::mem::take(&mut self.host.beginning).into_values() {
+            self.threads.change(&thread, |it| it.turns.answered(None));
+        }
+        for thread in open {
+            self.threads.change(&thread, |it| {
+                it.has_loadout = false;
+                it.turns.end();
+                it.applied = None;
+            });
+            self.push(Effect::ToHost(thread::closed(&thread)));
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! Codex ends, and its hosts go on with the next.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+
+use super::connection::Session;
+use super::host_session::{Door, Side};
+use super::jobs::greet;
+use crate::connection::CodexCommand;
+use crate::threads::{HostId, Threads};
+
+/// What is worked on for hosts when Codex ends is waited for this long.
+const WORKED_ON_WITHIN: Duration = Duration::from_secs(10);
+
+impl Session {
+    /// Hosts that have lost their connection to Codex since this was last asked.
+    pub(super) fn newly_lost(&mut self) -> Vec<HostId> {
+        std::mem::take(&mut self.lost)
+    }
+
+    /// How Codex is started.
+    pub(super) fn codex(&self) -> &CodexCommand {
+        &self.process.codex
+    }
+
+    /// All hosts.
+    pub(super) fn ids(&self) -> Vec<HostId> {
+        self.hosts.keys().copied().collect()
+    }
+
+    /// Tells a host something.
+    pub(super) fn tell(&self, host: HostId, message: Bytes) {
+        if let Some(session) = self.hosts.get(&host) {
+            session.host.send(message);
+        }
+    }
+
+    /// Codex has ended: each request of a host's has one answer, and nothing is known of threads any more.
+    pub(super) async fn lose_codex(&mut self) {
+        for (id, session) in &mut self.hosts {
+            session.lose_codex();
+            self.process.detach(*id);
+        }
+        // None of it can come to anything, and what it holds is to be let go of.
+        let worked_on = async {
+            while self.hosts.values().any(|session| session.jobs > 0) {
+                self.next().await;
+            }
+        };
+        if tokio::time::timeout(WORKED_ON_WITHIN, worked_on)
+            .await
+            .is_err()
+        {
+            tracing::warn!("work for a Codex that has ended goes on");
+        }
+        for host in self.ids() {
+            self.route(host, |router| router.on_upstream_gone());
+            let has_left = self.hosts.get(&host).is_some_and(|it| !it.host_open);
+            if has_left {
+                self.end(host);
+            }
+        }
+        self.lost.clear();
+        self.process.catalogs.forget();
+        self.process.applied.with_threads(Threads::lose_all);
+    }
+
+    /// A host is connected to the next Codex: first that is told who the host is.
+    pub(super) fn attach_again(&mut self, host: HostId, codex: Door) {
+        let greeting = self.of_router.greeting(host);
+        let Some(session) = self.hosts.get_mut(&host) else {
+            return codex.writer.close();
+        };
+        session.has_codex(&self.process, codex.writer);
+        self.reading.push(session.read(Side::Codex, codex.reader));
+        match greeting {
+            Some(greeting) => {
+                session.jobs += 1;
+                let greeted = greet(session.handlers.clone(), greeting);
+                self.jobs
+                    .push(greeted.map(move |done| (host, done)).boxed());
+            }
+            None => self.go_on(host),
+        }
+    }
+
+    /// What has waited for Codex goes on.
+    pub(super) fn go_on(&mut self, host: HostId) {
+        let Some(session) = self.hosts.get_mut(&host) else {
+            return;
+        };
+        let Some(away) = session.away.take_if(|_| session.codex_open) else {
+            return;
+        };
+        for frame in away.to_codex {
+            session.codex.send(frame);
+        }
+        if let Some(arrived) = away.arrived {
+            self.on_arrived(arrived);
+        }
+    }
+
+    /// All hosts are let go of.
+    pub(super) fn end_all(&mut self) {
+        for host in self.ids() {
+            if let Some(session) = self.hosts.get_mut(&host) {
+                session.codex.close();
+                session.lose_codex();
+            }
+            self.end(host);
+        }
+    }
+}
