@@ -469,6 +469,30 @@ fn the_author_can_want_no_servers_in_codex() {
 }
 
 #[test]
+fn processes_of_agent_plugins_start_in_the_plugins_folder() {
+    let schema = "https://agent-plugins.org/schemas/1.0.0/mcp.schema.json";
+    for (cwd, expected) in [
+        (json!({}), json!("${PLUGIN_ROOT}")),
+        (json!({"cwd": "."}), json!("${PLUGIN_ROOT}")),
+        (json!({"cwd": "./a"}), json!("${PLUGIN_ROOT}/a")),
+        (json!({"cwd": "${PLUGIN_DATA}"}), json!("${PLUGIN_DATA}")),
+    ] {
+        let mut server = json!({"type": "stdio", "command": "x"});
+        server
+            .as_object_mut()
+            .unwrap()
+            .extend(cwd.as_object().unwrap().clone());
+        let web = json!({"type": "streamable-http", "url": "https://x"});
+        let file = json!({"$schema": schema, "mcpServers": {"s": server, "w": web}}).to_string();
+        let servers = found(&[("mcp.json", &file)], &json!({}), None)
+            .plugin
+            .servers;
+        assert_eq!(servers[0].definition["cwd"], expected);
+        assert_eq!(servers[1].definition, web);
+    }
+}
+
+#[test]
 fn agent_plugins_say_what_claude_does_not() {
     let schema = "https://agent-plugins.org/schemas/1.0.0/plugin.schema.json";
     let manifest =
