@@ -10,6 +10,7 @@ mod claude;
 mod cloud_skills;
 mod command_line;
 mod convert;
+mod convert_cases;
 mod crash;
 #[cfg(target_os = "linux")]
 mod disk;
