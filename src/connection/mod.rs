@@ -29,11 +29,11 @@ pub use codex_server::CodexServer;
 pub use frame_reader::FrameReader;
 pub use frame_writer::{FrameWriter, write_lines};
 pub use http_door::{Page, Pages};
-pub use listener::{Accepted, Listener};
+pub use listener::{Accepted, Listener, accept_on};
 pub use reentry::Start;
 pub use rpc_client::{RpcClient, RpcError};
 pub use stdio::host_stdio;
-pub use upstream_socket::{Connection, bearer_token, connect, is_codex_loadout};
+pub use upstream_socket::{Connection, bearer_token, codex_loadout_at, connect};
 pub use web_socket::{LONGEST_MESSAGE, write_web_socket};
 pub use web_socket_auth::{
     WebSocketAuth, WebSocketAuthError, WebSocketAuthFlags, WebSocketAuthMode,

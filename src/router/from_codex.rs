@@ -44,7 +44,11 @@ impl<P: Default, A> Router<'_, P, A> {
         match experimental::heard(&frame) {
             Heard::Whole => Some(frame),
             Heard::Edited(bytes) => Some(Frame::parse(bytes)),
-            Heard::Nothing => None,
+            Heard::Nothing => {
+                // It counts all the same.
+                self.follow(&frame);
+                None
+            }
             Heard::Unanswered => {
                 let answer = unheard_error(&frame.id());
                 self.push(Effect::ToUpstream(answer));

@@ -1,5 +1,6 @@
 //! Signals that ask the proxy to end are for Codex: it ends in its own way, and we after it.
 
+pub(crate) use imp::terminate;
 pub(super) use imp::{Signals, forward};
 
 #[cfg(unix)]
@@ -31,6 +32,11 @@ mod imp {
         }
     }
 
+    /// Asks the process with this id to end.
+    pub(crate) fn terminate(id: Option<u32>) {
+        forward(id, Signal::TERM);
+    }
+
     /// Sends a signal to the process with this id, unless it has ended.
     pub(in crate::session) fn forward(id: Option<u32>, signal: Signal) {
         let pid = id
@@ -59,4 +65,6 @@ mod imp {
     }
 
     pub(in crate::session) fn forward(_: Option<u32>, (): ()) {}
+
+    pub(crate) fn terminate(_: Option<u32>) {}
 }
