@@ -70,6 +70,10 @@ pub(super) enum Door {
     Exec(ExecLine),
     /// `codex exec resume` of a thread that is named.
     ExecResume(ExecLine),
+    /// To the terminal interface: options of Codex's config, and the folder that is named.
+    Interactive(Vec<OsString>, Option<PathBuf>),
+    /// To a Codex that listens at this socket, or at its usual one.
+    Proxy(Option<PathBuf>),
     /// To threads that are started there, which can't be given a loadout; the verb, for people.
     New(&'static str),
     /// To one thread: the verb, and the thread's id or name where the line has it.
@@ -94,8 +98,7 @@ pub(super) struct ExecLine {
 impl ExecLine {
     /// The folder that `-C` names.
     pub(super) fn cwd(&self) -> Option<PathBuf> {
-        let named = self.value("-C").or_else(|| self.value("--cd"));
-        named.map(PathBuf::from)
+        cwd(self.begin.iter().chain(&self.options))
     }
 
     /// How `--thread-source` classifies the thread.
@@ -122,24 +125,7 @@ impl ExecLine {
 
     /// What of it an `app-server` has to be started with, to read the same config.
     pub(super) fn config_options(&self) -> Vec<OsString> {
-        let mut found = Vec::new();
-        let mut words = self.begin.iter().chain(&self.options);
-        while let Some(word) = words.next() {
-            let text = word.to_string_lossy();
-            let is_apart = ["-c", "--config", "--enable", "--disable"]
-                .iter()
-                .any(|option| word == option);
-            let is_joined = ["-c", "--config=", "--enable=", "--disable="]
-                .iter()
-                .any(|option| text.starts_with(option) && text.len() > option.len());
-            if is_apart {
-                found.push(word.clone());
-                found.extend(words.next().cloned());
-            } else if is_joined && !text.starts_with("-C") {
-                found.push(word.clone());
-            }
-        }
-        found
+        config_options(self.begin.iter().chain(&self.options))
     }
 
     /// The first option that a thread with a loadout can't have, and what does the same.
@@ -178,6 +164,48 @@ impl ExecLine {
     }
 }
 
+/// The folder that `-C` names.
+fn cwd<'a>(words: impl Iterator<Item = &'a OsString> + Clone) -> Option<PathBuf> {
+    let named = words.clone().zip(words.clone().skip(1));
+    let apart = named.filter(|(option, _)| *option == "-C" || *option == "--cd");
+    let apart = apart.map(|(_, folder)| PathBuf::from(folder)).last();
+    let joined = words.filter_map(|word| word.to_str()?.strip_prefix("--cd="));
+    apart.or_else(|| joined.last().map(PathBuf::from))
+}
+
+/// The options that say what Codex's config is.
+fn config_options<'a>(mut words: impl Iterator<Item = &'a OsString>) -> Vec<OsString> {
+    let mut found = Vec::new();
+    while let Some(word) = words.next() {
+        let text = word.to_string_lossy();
+        let is_apart = ["-c", "--config", "--enable", "--disable"]
+            .iter()
+            .any(|option| word == option);
+        let is_joined = ["-c", "--config=", "--enable=", "--disable="]
+            .iter()
+            .any(|option| text.starts_with(option) && text.len() > option.len());
+        if is_apart {
+            found.push(word.clone());
+            found.extend(words.next().cloned());
+        } else if is_joined && !text.starts_with("-C") {
+            found.push(word.clone());
+        }
+    }
+    found
+}
+
+/// The terminal interface; on a Codex elsewhere, what holds for its threads is decided there.
+fn interactive(arguments: &[OsString]) -> Door {
+    let is_remote = |word: &OsString| {
+        word.to_str()
+            .is_some_and(|word| word == "--remote" || word.starts_with("--remote="))
+    };
+    match arguments.iter().any(is_remote) {
+        true => Door::New("`codex --remote`"),
+        false => Door::Interactive(config_options(arguments.iter()), cwd(arguments.iter())),
+    }
+}
+
 /// Reads a line of Codex's, without what is ours.
 #[must_use]
 pub(super) fn door(arguments: &[OsString]) -> Door {
@@ -193,7 +221,7 @@ pub(super) fn door(arguments: &[OsString]) -> Door {
         return Door::None;
     }
     let Some(at) = first_word(arguments) else {
-        return Door::New("the interactive `codex`");
+        return interactive(arguments);
     };
     let Some((word, rest)) = arguments.get(at..).and_then(<[OsString]>::split_first) else {
         return Door::None;
@@ -205,19 +233,28 @@ pub(super) fn door(arguments: &[OsString]) -> Door {
             let tool = rest.iter().find(|word| !is_option(word));
             match tool.and_then(|tool| tool.to_str()) {
                 Some("daemon") => Door::New("`codex app-server daemon`"),
-                Some("proxy") => Door::New("`codex app-server proxy`"),
+                Some("proxy") => Door::Proxy(socket(rest)),
                 _ => Door::None,
             }
         }
-        Some("resume") => Door::Thread("`codex resume`", thread()),
-        Some("fork") => Door::Thread("`codex fork`", thread()),
+        Some("resume" | "fork") => interactive(arguments),
         Some("queue") => Door::Thread("`codex queue`", thread()),
         Some("review") => Door::New("`codex review`"),
         Some("agents") => Door::New("`codex agents`"),
         Some("remote-control") => Door::New("`codex remote-control`"),
         Some(verb) if NO_THREADS.contains(&verb) => Door::None,
-        _ => Door::New("the interactive `codex`"),
+        _ => interactive(arguments),
     }
+}
+
+/// What `--sock` names.
+fn socket(words: &[OsString]) -> Option<PathBuf> {
+    let mut apart = words.iter().skip_while(|word| *word != "--sock").skip(1);
+    let joined = |word: &OsString| Some(word.to_str()?.strip_prefix("--sock=")?.into());
+    apart
+        .next()
+        .map(PathBuf::from)
+        .or_else(|| words.iter().find_map(joined))
 }
 
 fn text(word: &OsString) -> String {
@@ -312,24 +349,18 @@ mod tests {
                 "app-server daemon start",
                 Door::New("`codex app-server daemon`"),
             ),
+            ("app-server proxy --sock x", Door::Proxy(Some("x".into()))),
+            ("app-server proxy", Door::Proxy(None)),
+            ("app-server proxy --sock=/y", Door::Proxy(Some("/y".into()))),
+            ("", Door::Interactive(vec![], None)),
             (
-                "app-server proxy --sock x",
-                Door::New("`codex app-server proxy`"),
+                "-c a=b -C /p mend the tests",
+                Door::Interactive(words("-c a=b"), Some("/p".into())),
             ),
-            ("", Door::New("the interactive `codex`")),
-            (
-                "-m gpt mend the tests",
-                Door::New("the interactive `codex`"),
-            ),
-            (
-                "resume abc",
-                Door::Thread("`codex resume`", Some("abc".to_owned())),
-            ),
-            ("resume --last", Door::Thread("`codex resume`", None)),
-            (
-                "fork abc",
-                Door::Thread("`codex fork`", Some("abc".to_owned())),
-            ),
+            ("resume abc", Door::Interactive(vec![], None)),
+            ("fork --last", Door::Interactive(vec![], None)),
+            ("--remote unix://x", Door::New("`codex --remote`")),
+            ("resume --remote=x abc", Door::New("`codex --remote`")),
             ("review --uncommitted", Door::New("`codex review`")),
             ("exec review", Door::New("`codex exec review`")),
             (

@@ -19,9 +19,11 @@ use serde_json::{Map, Value, json};
 
 use super::doors::{Door, ExecLine, door};
 use super::hand_over;
+use super::interactive;
 use super::options::resolved;
+use super::socket_proxy;
 use crate::catalog::CatalogCache;
-use crate::connection::{BriefCodex, UpstreamCommand};
+use crate::connection::{BriefCodex, UpstreamCommand, control_socket};
 use crate::loadouts::{
     Launch, LaunchCarriers, Loadouts, Recorded, Selected, catalog_for, read_params,
 };
@@ -45,14 +47,34 @@ pub(super) fn run(codex: Option<PathBuf>, line: LaunchLine) -> Result<ExitCode> 
         .enable_all()
         .build()?;
     let command = UpstreamCommand::find(codex.clone())?;
-    let with_loadout = runtime.block_on(async {
-        let there = Doors {
-            loadouts: &loadouts,
-            launch: &launch,
-            command: &command,
-        };
-        there.line(&found).await
-    })?;
+    let there = Doors {
+        loadouts: &loadouts,
+        launch: &launch,
+        command: &command,
+    };
+    if let Door::Interactive(config, cwd) = &found
+        && runtime.block_on(there.concerns_interface(cwd.as_deref()))?
+    {
+        let config = config.clone();
+        let run = interactive::run(command, &arguments, config, loadouts.clone(), launch);
+        let code = runtime.block_on(run)?;
+        loadouts.empty_root_pool();
+        runtime.shutdown_background();
+        return Ok(code);
+    }
+    if let Door::Proxy(socket) = &found {
+        let socket = socket
+            .clone()
+            .unwrap_or_else(|| control_socket(&paths::codex_home()));
+        let run = socket_proxy::run(command, &socket, loadouts.clone(), launch);
+        if let Some(code) = runtime.block_on(run)? {
+            loadouts.empty_root_pool();
+            runtime.shutdown_background();
+            return Ok(code);
+        }
+        return hand_over::run(codex, &arguments);
+    }
+    let with_loadout = runtime.block_on(there.line(&found))?;
     loadouts.empty_root_pool();
     loadouts.hand_over()?;
     drop(runtime);
@@ -69,7 +91,7 @@ impl Doors<'_> {
     /// The line that Codex is to run in the place of this one. `None`: this one.
     async fn line(&self, door: &Door) -> Result<Option<Vec<OsString>>> {
         match door {
-            Door::None => Ok(None),
+            Door::None | Door::Interactive(..) | Door::Proxy(_) => Ok(None),
             Door::New(verb) => match self.chosen(Path::new(".")).await? {
                 Some(selected) => Err(no_way(verb, &selected).into()),
                 None => Ok(None),
@@ -97,6 +119,18 @@ impl Doors<'_> {
                 }
             }
         }
+    }
+
+    /// Whether the terminal interface may come to a thread with a loadout: one holds for those that it starts, or there
+    /// are some that it may open.
+    async fn concerns_interface(&self, cwd: Option<&Path>) -> Result<bool> {
+        if self.chosen(cwd.unwrap_or(Path::new("."))).await?.is_some() {
+            return Ok(true);
+        }
+        Ok(match self.loadouts.existing_records().await? {
+            Some(records) => !records.threads().await?.is_empty(),
+            None => false,
+        })
     }
 
     /// What holds for a thread that is started in a folder.

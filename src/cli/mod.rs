@@ -29,6 +29,7 @@ mod selection_file;
 mod serve;
 mod shell;
 mod shim;
+mod socket_proxy;
 mod terminal;
 mod threads;
 mod trust;

@@ -117,9 +117,10 @@ async fn served(
     if listen.contains(&ListenAddress::Stdio) {
         let _ = sender.send(stdio_door()).await;
     }
+    // Where nothing is listened at, it ends with the host on stdio.
+    drop(sender);
     tokio::spawn(loadouts.clone().collect_now_and_then());
     let process = CodexProcess::new(loadouts, codex, launch);
-    // Nothing but a signal or Codex's end ends it: hosts come and go.
     let for_ever = std::future::pending().boxed();
     serve(process, upstreams, doors, OnSignal::EndCodex, for_ever).await
 }
@@ -127,18 +128,22 @@ async fn served(
 /// Brings in all hosts that come to a listener.
 pub(super) async fn welcome(mut listener: Listener, doors: mpsc::Sender<Door>) {
     loop {
-        let Accepted {
-            reader,
-            writer,
-            written,
-        } = listener.accept().await;
-        let door = Door {
-            reader,
-            writer,
-            written,
-        };
-        if doors.send(door).await.is_err() {
+        if doors.send(door(listener.accept().await)).await.is_err() {
             return;
         }
+    }
+}
+
+/// The door of a host that came by a WebSocket.
+pub(super) fn door(host: Accepted) -> Door {
+    let Accepted {
+        reader,
+        writer,
+        written,
+    } = host;
+    Door {
+        reader,
+        writer,
+        written,
     }
 }

@@ -272,6 +272,22 @@ async fn accept_one(
     Ok(())
 }
 
+/// A host that speaks WebSocket on a stream that is there already; `None` if it does not.
+pub async fn accept_on<S>(stream: S) -> Option<Accepted>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let door = HttpDoor {
+        auth: None,
+        pages: None,
+        is_unix: true,
+    };
+    let host = handshake(stream, &door, &Arc::new(Semaphore::new(1))).await;
+    host.inspect_err(|error| tracing::debug!(%error, "no WebSocket"))
+        .ok()
+        .flatten()
+}
+
 async fn receive<S>(
     stream: S,
     door: HttpDoor,

@@ -29,7 +29,7 @@ pub use codex_server::CodexServer;
 pub use frame_reader::FrameReader;
 pub use frame_writer::{FrameWriter, write_lines};
 pub use http_door::{Page, Pages};
-pub use listener::{Accepted, Listener};
+pub use listener::{Accepted, Listener, accept_on};
 pub use reentry::Start;
 pub use rpc_client::{RpcClient, RpcError};
 pub use stdio::host_stdio;

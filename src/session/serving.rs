@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::connection::{EndsWith, Session};
 use super::host_session::Door;
 use super::process::CodexProcess;
-use super::signals::{Signals, forward};
+use super::signals::{Signals, forward, terminate};
 use crate::connection::{CodexServer, Connection, UpstreamAddress, connect};
 use crate::messages::notices;
 use crate::threads::HostId;
@@ -28,6 +28,8 @@ const DEATHS: usize = 5;
 const DEATHS_WITHIN: Duration = Duration::from_secs(60);
 /// How long it is waited after the second end, before Codex is started again; twice as long each time.
 const AGAIN_AFTER: Duration = Duration::from_millis(100);
+/// A Codex that nobody needs any more has this long to end by itself.
+const ENDED_WITHIN: Duration = Duration::from_secs(3);
 /// A connection may end a moment before its Codex is known to have.
 const KNOWN_TO_HAVE_ENDED: Duration = Duration::from_millis(500);
 
@@ -54,7 +56,8 @@ pub(crate) enum OnSignal {
     Forward(Option<u32>),
 }
 
-/// Serves hosts until Codex has ended for good, a signal ended it, or `until` is over.
+/// Serves hosts until Codex has ended for good, a signal ended it, `until` is over, or all hosts have left and none can
+/// come any more.
 ///
 /// # Errors
 /// What the system says when Codex can't be waited for, or can't be started again.
@@ -73,6 +76,7 @@ pub(crate) async fn serve(
         connecting: FuturesUnordered::new(),
         orphaned: FuturesUnordered::new(),
         ends: VecDeque::new(),
+        none_can_come: false,
     };
     serving.run(on_signal, until).await
 }
@@ -88,6 +92,7 @@ struct Serving {
     orphaned: FuturesUnordered<BoxFuture<'static, HostId>>,
     /// When Codex has ended.
     ends: VecDeque<Instant>,
+    none_can_come: bool,
 }
 
 impl Serving {
@@ -97,36 +102,52 @@ impl Serving {
         mut until: BoxFuture<'static, ()>,
     ) -> Result<Option<ExitStatus>, anyhow::Error> {
         let mut signals = Signals::new()?;
-        let mut is_ending = false;
+        let mut ending = Ending::default();
         loop {
+            if self.is_over() {
+                until = std::future::ready(()).boxed();
+            }
             tokio::select! {
                 () = self.session.next() => self.look_for_orphans(),
-                Some(door) = self.doors.recv(), if !is_ending => self.welcome(door),
+                door = self.doors.recv(), if !self.none_can_come && !ending.has_begun => match door {
+                    Some(door) => self.welcome(door),
+                    None => self.none_can_come = true,
+                },
                 Some((host, connected)) = self.connecting.next() => self.on_connected(host, connected),
                 Some(host) = self.orphaned.next() => self.session.end(host),
                 status = ended(&mut self.upstreams) => {
                     let status = status?;
-                    if is_ending || !self.start_again(status).await? {
+                    if ending.has_begun || !self.start_again(status).await? {
                         return self.finish(Some(status)).await;
                     }
                 }
                 signal = signals.next() => match (on_signal, &self.upstreams) {
                     (OnSignal::Forward(process), _) => forward(process, signal),
                     (OnSignal::EndCodex, Upstreams::Own(codex)) => {
-                        is_ending = true;
+                        ending.has_begun = true;
                         forward(codex.child.id(), signal);
                     }
                     (OnSignal::EndCodex, Upstreams::Running { .. }) => return self.finish(None).await,
                 },
-                () = &mut until, if !is_ending => {
-                    let Upstreams::Own(codex) = &mut self.upstreams else {
-                        return self.finish(None).await;
-                    };
-                    is_ending = true;
+                () = &mut until, if !ending.has_begun => match &self.upstreams {
+                    Upstreams::Own(codex) => {
+                        terminate(codex.child.id());
+                        ending = Ending::within(ENDED_WITHIN);
+                    }
+                    Upstreams::Running { .. } => return self.finish(None).await,
+                },
+                () = &mut ending.is_late => if let Upstreams::Own(codex) = &mut self.upstreams {
                     codex.child.start_kill()?;
-                }
+                    ending.is_late = std::future::pending().boxed();
+                },
             }
         }
+    }
+
+    /// Whether all hosts have left, and none can come any more.
+    fn is_over(&self) -> bool {
+        let none_comes = self.arriving.is_empty() && self.connecting.is_empty();
+        self.none_can_come && none_comes && self.session.ids().is_empty()
     }
 
     /// A host has come.
@@ -225,6 +246,31 @@ impl Serving {
         self.session.end_all();
         self.session.all_written().await;
         Ok(status)
+    }
+}
+
+/// The end of everything.
+struct Ending {
+    has_begun: bool,
+    /// When Codex is no longer waited for.
+    is_late: BoxFuture<'static, ()>,
+}
+
+impl Default for Ending {
+    fn default() -> Self {
+        Self {
+            has_begun: false,
+            is_late: std::future::pending().boxed(),
+        }
+    }
+}
+
+impl Ending {
+    fn within(time: Duration) -> Self {
+        Self {
+            has_begun: true,
+            is_late: tokio::time::sleep(time).boxed(),
+        }
     }
 }
 

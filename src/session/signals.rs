@@ -1,6 +1,6 @@
 //! Signals that ask the proxy to end are for Codex: it ends in its own way, and we after it.
 
-pub(super) use imp::{Signals, forward};
+pub(super) use imp::{Signals, forward, terminate};
 
 #[cfg(unix)]
 mod imp {
@@ -31,6 +31,11 @@ mod imp {
         }
     }
 
+    /// Asks the process with this id to end.
+    pub(in crate::session) fn terminate(id: Option<u32>) {
+        forward(id, Signal::TERM);
+    }
+
     /// Sends a signal to the process with this id, unless it has ended.
     pub(in crate::session) fn forward(id: Option<u32>, signal: Signal) {
         let pid = id
@@ -59,4 +64,6 @@ mod imp {
     }
 
     pub(in crate::session) fn forward(_: Option<u32>, (): ()) {}
+
+    pub(in crate::session) fn terminate(_: Option<u32>) {}
 }
