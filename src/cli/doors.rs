@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use super::codex_line::{VALUE_OPTIONS, first_word};
+use super::daemon;
 
 /// Verbs that come to no thread (Codex 0.169). Any word that is no verb is a prompt.
 const NO_THREADS: [&str; 22] = [
@@ -72,6 +73,8 @@ pub(super) enum Door {
     ExecResume(ExecLine),
     /// To the terminal interface: options of Codex's config, and the folder that is named.
     Interactive(Vec<OsString>, Option<PathBuf>),
+    /// To the daemon: the verb, and options of Codex's config.
+    Daemon(String, Vec<OsString>),
     /// To a Codex that listens at this socket, or at its usual one.
     Proxy(Option<PathBuf>),
     /// To threads that are started there, which can't be given a loadout; the verb, for people.
@@ -98,24 +101,17 @@ pub(super) struct ExecLine {
 impl ExecLine {
     /// The folder that `-C` names.
     pub(super) fn cwd(&self) -> Option<PathBuf> {
-        cwd(self.begin.iter().chain(&self.options))
+        cwd(self.words())
     }
 
     /// How `--thread-source` classifies the thread.
     pub(super) fn thread_source(&self) -> Option<String> {
-        let named = self.value("--thread-source")?;
+        let named = value(self.words(), "--thread-source")?;
         Some(named.to_string_lossy().into_owned())
     }
 
-    /// The value of an option, the last one.
-    fn value(&self, option: &str) -> Option<&OsStr> {
-        let words = || self.begin.iter().chain(&self.options);
-        let named = words().zip(words().skip(1));
-        let apart = named.filter(|(word, _)| *word == option);
-        let apart = apart.map(|(_, value)| value.as_os_str()).last();
-        let joined = words().filter_map(|word| word.to_str()?.strip_prefix(option));
-        let joined = joined.filter_map(|rest| rest.strip_prefix('=')).last();
-        apart.or_else(|| joined.map(OsStr::new))
+    fn words(&self) -> impl Iterator<Item = &OsString> + Clone {
+        self.begin.iter().chain(&self.options)
     }
 
     /// Whether nothing is kept of the thread.
@@ -125,7 +121,7 @@ impl ExecLine {
 
     /// What of it an `app-server` has to be started with, to read the same config.
     pub(super) fn config_options(&self) -> Vec<OsString> {
-        config_options(self.begin.iter().chain(&self.options))
+        config_options(self.words())
     }
 
     /// The first option that a thread with a loadout can't have, and what does the same.
@@ -166,11 +162,18 @@ impl ExecLine {
 
 /// The folder that `-C` names.
 fn cwd<'a>(words: impl Iterator<Item = &'a OsString> + Clone) -> Option<PathBuf> {
+    let named = value(words.clone(), "-C").or_else(|| value(words, "--cd"));
+    named.map(PathBuf::from)
+}
+
+/// The value of an option, the last one.
+fn value<'a>(words: impl Iterator<Item = &'a OsString> + Clone, option: &str) -> Option<&'a OsStr> {
     let named = words.clone().zip(words.clone().skip(1));
-    let apart = named.filter(|(option, _)| *option == "-C" || *option == "--cd");
-    let apart = apart.map(|(_, folder)| PathBuf::from(folder)).last();
-    let joined = words.filter_map(|word| word.to_str()?.strip_prefix("--cd="));
-    apart.or_else(|| joined.last().map(PathBuf::from))
+    let apart = named.filter(|(word, _)| *word == option);
+    let apart = apart.map(|(_, value)| value.as_os_str()).last();
+    let joined = words.filter_map(|word| word.to_str()?.strip_prefix(option));
+    let joined = joined.filter_map(|rest| rest.strip_prefix('=')).last();
+    apart.or_else(|| joined.map(OsStr::new))
 }
 
 /// The options that say what Codex's config is.
@@ -232,7 +235,7 @@ pub(super) fn door(arguments: &[OsString]) -> Door {
         Some("app-server") => {
             let tool = rest.iter().find(|word| !is_option(word));
             match tool.and_then(|tool| tool.to_str()) {
-                Some("daemon") => Door::New("`codex app-server daemon`"),
+                Some("daemon") => daemon_verb(arguments, rest),
                 Some("proxy") => Door::Proxy(socket(rest)),
                 _ => Door::None,
             }
@@ -244,6 +247,16 @@ pub(super) fn door(arguments: &[OsString]) -> Door {
         Some("remote-control") => Door::New("`codex remote-control`"),
         Some(verb) if NO_THREADS.contains(&verb) => Door::None,
         _ => interactive(arguments),
+    }
+}
+
+/// What the daemon is to do; what it does with remote control is for a Codex without us.
+fn daemon_verb(arguments: &[OsString], rest: &[OsString]) -> Door {
+    let mut words = rest.iter().filter(|word| !is_option(word)).skip(1);
+    let verb = words.find_map(|word| word.to_str().filter(|word| daemon::is_ours(Some(word))));
+    match verb {
+        Some(verb) => Door::Daemon(verb.to_owned(), config_options(arguments.iter())),
+        None => Door::New("`codex app-server daemon`"),
     }
 }
 
@@ -347,6 +360,14 @@ mod tests {
             ("app-server generate-ts --out x", Door::None),
             (
                 "app-server daemon start",
+                Door::Daemon("start".to_owned(), vec![]),
+            ),
+            (
+                "app-server -c a=b daemon -c c=d restart",
+                Door::Daemon("restart".to_owned(), words("-c a=b -c c=d")),
+            ),
+            (
+                "app-server daemon enable-remote-control",
                 Door::New("`codex app-server daemon`"),
             ),
             ("app-server proxy --sock x", Door::Proxy(Some("x".into()))),

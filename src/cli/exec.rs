@@ -17,6 +17,7 @@ use codex_loadout_protocol::binding::Rule;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use serde_json::{Map, Value, json};
 
+use super::daemon::Daemon;
 use super::doors::{Door, ExecLine, door};
 use super::hand_over;
 use super::interactive;
@@ -37,7 +38,7 @@ use crate::wire::Frame;
 /// Hands a line to Codex: with the loadout that holds for it, or refuses it.
 pub(super) fn run(codex: Option<PathBuf>, line: LaunchLine) -> Result<ExitCode> {
     let launch = LaunchCarriers::new(&line, &paths::carried())?;
-    let arguments = line.arguments;
+    let (arguments, own) = (line.arguments, line.own);
     let found = door(&arguments);
     if found == Door::None {
         return hand_over::run(codex, &arguments);
@@ -74,6 +75,13 @@ pub(super) fn run(codex: Option<PathBuf>, line: LaunchLine) -> Result<ExitCode> 
         }
         return hand_over::run(codex, &arguments);
     }
+    if let Door::Daemon(verb, config) = &found {
+        let daemon = Daemon::new(command, config.clone(), own);
+        return match runtime.block_on(daemon.run(verb))? {
+            Some(code) => Ok(code),
+            None => hand_over::run(codex, &arguments),
+        };
+    }
     let with_loadout = runtime.block_on(there.line(&found))?;
     loadouts.empty_root_pool();
     loadouts.hand_over()?;
@@ -91,7 +99,7 @@ impl Doors<'_> {
     /// The line that Codex is to run in the place of this one. `None`: this one.
     async fn line(&self, door: &Door) -> Result<Option<Vec<OsString>>> {
         match door {
-            Door::None | Door::Interactive(..) | Door::Proxy(_) => Ok(None),
+            Door::None | Door::Interactive(..) | Door::Proxy(_) | Door::Daemon(..) => Ok(None),
             Door::New(verb) => match self.chosen(Path::new(".")).await? {
                 Some(selected) => Err(no_way(verb, &selected).into()),
                 None => Ok(None),

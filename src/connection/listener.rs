@@ -350,7 +350,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connection::{UpstreamAddress, connect, is_codex_loadout};
+    use crate::connection::{UpstreamAddress, codex_loadout_at, connect};
     use bytes::Bytes;
     use sha2::{Digest, Sha256};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -444,18 +444,18 @@ mod tests {
     async fn one_codex_loadout_knows_another() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.sock");
-        assert!(!is_codex_loadout(&path).await);
+        assert_eq!(codex_loadout_at(&path).await, None);
         // As Codex does it, that takes WebSockets alone.
         let other = UnixListener::bind(&path).unwrap();
         let turned_away = tokio::spawn(async move {
             let (mut stream, _): (UnixStream, _) = other.accept().await.unwrap();
             let _ = stream.read(&mut [0; 4096]).await.unwrap();
         });
-        assert!(!is_codex_loadout(&path).await);
+        assert_eq!(codex_loadout_at(&path).await, None);
         turned_away.await.unwrap();
         let address = format!("unix://{}", path.display());
         let _listener = listen(&address, None).await.unwrap();
-        assert!(is_codex_loadout(&path).await);
+        assert_eq!(codex_loadout_at(&path).await, Some(std::process::id()));
     }
 
     #[tokio::test]

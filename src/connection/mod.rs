@@ -33,7 +33,7 @@ pub use listener::{Accepted, Listener, accept_on};
 pub use reentry::Start;
 pub use rpc_client::{RpcClient, RpcError};
 pub use stdio::host_stdio;
-pub use upstream_socket::{Connection, bearer_token, connect, is_codex_loadout};
+pub use upstream_socket::{Connection, bearer_token, codex_loadout_at, connect};
 pub use web_socket::{LONGEST_MESSAGE, write_web_socket};
 pub use web_socket_auth::{
     WebSocketAuth, WebSocketAuthError, WebSocketAuthFlags, WebSocketAuthMode,
