@@ -17,6 +17,7 @@ mod invocation;
 #[cfg(test)]
 mod invocation_tests;
 mod list;
+mod metrics;
 mod options;
 mod print;
 mod profile;
@@ -30,6 +31,7 @@ mod serve;
 mod shell;
 mod shim;
 mod socket_proxy;
+mod status;
 mod terminal;
 mod threads;
 mod trust;

@@ -12,6 +12,7 @@ mod digests;
 mod draft;
 mod launch;
 mod lowered;
+mod measuring;
 mod naming;
 mod profiles;
 mod receipts;
