@@ -12,8 +12,8 @@ use super::codex_line::VALUE_OPTIONS;
 use super::invocation::{self, Invocation};
 use super::terminal::{print, say_error};
 use super::{
-    app_server, audit, binding, convert, daemon, doctor, exec, gc, list, profile, prove, resolve,
-    schema, serve, shell, shim, threads, trust, version,
+    app_server, audit, binding, convert, daemon, doctor, exec, gc, list, metrics, profile, prove,
+    resolve, schema, serve, shell, shim, status, threads, trust, version,
 };
 use crate::doctor::server;
 use crate::hook_adapter;
@@ -21,6 +21,9 @@ use crate::profiles::{LaunchLine, read_launch_line, read_reference};
 
 /// Names what is logged to stderr, in the syntax of `tracing`; nothing by default: stderr is Codex's.
 const LOG_VARIABLE: &str = "CODEX_LOADOUT_LOG";
+
+/// Codex's: with `json`, in letters of any case, what is logged is lines of JSON (0.169).
+const LOG_FORMAT_VARIABLE: &str = "LOG_FORMAT";
 
 /// Refused or failed.
 const FAILED: u8 = 1;
@@ -78,11 +81,14 @@ fn of_no_thread() -> LoadoutError {
 
 fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_env(LOG_VARIABLE);
-    if let Ok(filter) = filter {
-        tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(std::io::stderr)
-            .init();
+    let Ok(filter) = filter else { return };
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    let format = std::env::var(LOG_FORMAT_VARIABLE).unwrap_or_default();
+    match format.eq_ignore_ascii_case("json") {
+        true => log.json().init(),
+        false => log.init(),
     }
 }
 
@@ -116,6 +122,8 @@ fn own(arguments: Vec<OsString>) -> Result<ExitCode> {
             Verb::Show(arguments) => threads::show(arguments).await,
             Verb::Audit(arguments) => audit::audit(arguments).await,
             Verb::Gc(arguments) => gc::gc(arguments).await,
+            Verb::Status(arguments) => status::status(arguments).await,
+            Verb::Metrics(arguments) => metrics::metrics(arguments).await,
             Verb::Schema(arguments) => schema::schema(&arguments),
             Verb::Completions(arguments) => shell::completions(arguments.shell),
             Verb::Man => shell::man_page(),
