@@ -36,6 +36,8 @@ mod launch_line;
 mod limits;
 mod load;
 mod manifests;
+#[cfg(unix)]
+mod many_hosts;
 mod methods;
 mod npm;
 mod persistence;

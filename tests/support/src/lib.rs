@@ -30,6 +30,7 @@ mod table;
 #[cfg(unix)]
 mod terminal;
 
+mod web_socket;
 mod workspace;
 
 pub use administrator::{can_be_under_administrator, under_administrator};
