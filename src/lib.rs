@@ -12,6 +12,8 @@ pub mod messages;
 
 mod threads;
 
+mod metrics;
+
 mod router;
 
 mod freshness;

@@ -10,11 +10,13 @@ use super::convert::Convert;
 use super::doctor::Doctor;
 use super::gc::Gc;
 use super::list::List;
+use super::metrics::Metrics;
 use super::profile::ProfileVerb;
 use super::prove::Prove;
 use super::resolve::Resolve;
 use super::schema::Schema;
 use super::shim::Shim;
+use super::status::Status;
 use super::threads::{Show, Threads};
 use super::trust::TrustVerb;
 use super::version::Version;
@@ -102,6 +104,15 @@ pub(super) enum Verb {
     /// old rows of the audit; of a recorded thread, the newest stays. Can be run while others work, and a
     /// proxy does so itself once a day, when it has nothing else to do.
     Gc(Gc),
+    /// Show who is connected to a codex-loadout that listens at a socket, and the Codex behind it
+    ///
+    /// Hosts, loaded threads with a loadout, versions and processes, how long each is there, and how much lies
+    /// in the state folder. One that speaks on stdio alone can't be asked.
+    Status(Status),
+    /// Print what a codex-loadout that listens at a socket has counted, for Prometheus
+    ///
+    /// The same text is at `/metrics` of every listener on loopback and at a Unix socket.
+    Metrics(Metrics),
     /// Print the JSON Schema of what goes over the wire
     Schema(Schema),
     /// Print a script that completes this command line in a shell

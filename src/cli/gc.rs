@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 
 use super::options::Output;
-use super::print::{columns, pretty};
+use super::print::{columns, pretty, readable_bytes};
 use crate::loadouts::{Collected, Loadouts};
 
 #[derive(Debug, Args)]
@@ -54,7 +54,7 @@ fn for_people(collected: &Collected) -> String {
         (false, false) => columns(&["COUNT", "REMOVED"], &rows),
     };
     if !rows.is_empty() {
-        text.push_str(&format!("\n{} of files\n", readable(collected.bytes)));
+        text.push_str(&format!("\n{} of files\n", readable_bytes(collected.bytes)));
     }
     if let Some(why) = &collected.left_alone {
         text.push_str(&format!(
@@ -62,18 +62,6 @@ fn for_people(collected: &Collected) -> String {
         ));
     }
     text
-}
-
-fn readable(bytes: u64) -> String {
-    const UNIT: f64 = 1000.0;
-    let mut size = bytes as f64;
-    for unit in ["bytes", "kB", "MB"] {
-        if size < UNIT {
-            return format!("{size:.0} {unit}");
-        }
-        size /= UNIT;
-    }
-    format!("{size:.1} GB")
 }
 
 /// How long ago is old.

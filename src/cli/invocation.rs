@@ -9,7 +9,7 @@ use crate::doctor::server;
 use crate::hook_adapter;
 
 /// The verbs that are ours; any other word is Codex's.
-pub(super) const OWN_VERBS: [&str; 18] = [
+pub(super) const OWN_VERBS: [&str; 20] = [
     "list",
     "resolve",
     "prove",
@@ -22,6 +22,8 @@ pub(super) const OWN_VERBS: [&str; 18] = [
     "convert",
     "audit",
     "gc",
+    "status",
+    "metrics",
     "schema",
     "doctor",
     "help",

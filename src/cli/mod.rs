@@ -18,6 +18,7 @@ mod invocation;
 #[cfg(test)]
 mod invocation_tests;
 mod list;
+mod metrics;
 mod options;
 mod print;
 mod profile;
@@ -31,6 +32,7 @@ mod serve;
 mod shell;
 mod shim;
 mod socket_proxy;
+mod status;
 mod terminal;
 mod threads;
 mod trust;

@@ -42,6 +42,19 @@ pub(super) fn columns(head: &[&str], rows: &[Vec<String>]) -> String {
     text
 }
 
+/// A size for people.
+pub(super) fn readable_bytes(bytes: u64) -> String {
+    const UNIT: f64 = 1000.0;
+    let mut size = bytes as f64;
+    for unit in ["bytes", "kB", "MB"] {
+        if size < UNIT {
+            return format!("{size:.0} {unit}");
+        }
+        size /= UNIT;
+    }
+    format!("{size:.1} GB")
+}
+
 /// A value as JSON, over several lines.
 pub(super) fn pretty<T: Serialize>(value: &T) -> Result<String> {
     Ok(format!("{}\n", serde_json::to_string_pretty(value)?))

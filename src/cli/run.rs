@@ -5,15 +5,15 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
-use codex_loadout_protocol::LoadoutError;
+use codex_loadout_protocol::{ErrorKind, LoadoutError};
 
 use super::arguments::{Arguments, Verb};
 use super::codex_line::VALUE_OPTIONS;
 use super::invocation::{self, Invocation};
 use super::terminal::{print, say_error};
 use super::{
-    app_server, audit, binding, convert, daemon, doctor, exec, gc, list, profile, prove, resolve,
-    schema, serve, shell, shim, threads, trust, version,
+    app_server, audit, binding, convert, daemon, doctor, exec, gc, list, metrics, profile, prove,
+    resolve, schema, serve, shell, shim, status, threads, trust, version,
 };
 use crate::doctor::server;
 use crate::hook_adapter;
@@ -21,6 +21,9 @@ use crate::profiles::{LaunchLine, read_launch_line, read_reference};
 
 /// Names what is logged to stderr, in the syntax of `tracing`; nothing by default: stderr is Codex's.
 const LOG_VARIABLE: &str = "CODEX_LOADOUT_LOG";
+
+/// Codex's: with `json`, in letters of any case, what is logged is lines of JSON (0.169).
+const LOG_FORMAT_VARIABLE: &str = "LOG_FORMAT";
 
 /// Refused or failed.
 const FAILED: u8 = 1;
@@ -57,6 +60,10 @@ pub fn main() -> ExitCode {
             arguments,
             doors,
         } => serve::run(codex, LaunchLine { arguments, ..line }, &doors),
+        Invocation::Own(_) if line.says_something() => {
+            explain(&of_no_thread().into());
+            return ExitCode::from(USAGE);
+        }
         Invocation::Own(arguments) => own(arguments),
     };
     done.unwrap_or_else(|error| {
@@ -65,13 +72,23 @@ pub fn main() -> ExitCode {
     })
 }
 
+/// A loadout is given to a verb that comes to no thread.
+fn of_no_thread() -> LoadoutError {
+    let message = "a loadout on the launch line is for threads that are started by it";
+    LoadoutError::new(ErrorKind::InvalidSelection, message)
+        .with_hint("`app-server` and `exec` take it. `resolve` and `prove` take a profile by `-p`.")
+}
+
 fn log_to_stderr() {
     let filter = tracing_subscriber::EnvFilter::try_from_env(LOG_VARIABLE);
-    if let Ok(filter) = filter {
-        tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(std::io::stderr)
-            .init();
+    let Ok(filter) = filter else { return };
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    let format = std::env::var(LOG_FORMAT_VARIABLE).unwrap_or_default();
+    match format.eq_ignore_ascii_case("json") {
+        true => log.json().init(),
+        false => log.init(),
     }
 }
 
@@ -105,6 +122,8 @@ fn own(arguments: Vec<OsString>) -> Result<ExitCode> {
             Verb::Show(arguments) => threads::show(arguments).await,
             Verb::Audit(arguments) => audit::audit(arguments).await,
             Verb::Gc(arguments) => gc::gc(arguments).await,
+            Verb::Status(arguments) => status::status(arguments).await,
+            Verb::Metrics(arguments) => metrics::metrics(arguments).await,
             Verb::Schema(arguments) => schema::schema(&arguments),
             Verb::Completions(arguments) => shell::completions(arguments.shell),
             Verb::Man => shell::man_page(),

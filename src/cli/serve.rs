@@ -88,6 +88,7 @@ async fn served(
     if listen.is_empty() {
         listen.push(ListenAddress::Stdio);
     }
+    let process = CodexProcess::new(loadouts.clone(), codex.clone(), launch);
     let mut listeners = Vec::new();
     for address in &listen {
         if matches!(
@@ -95,7 +96,8 @@ async fn served(
             ListenAddress::Unix(_) | ListenAddress::WebSocket(_)
         ) {
             let home = paths::codex_home();
-            listeners.push(Listener::bind(address, &home, auth.clone(), None).await?);
+            let pages = process.pages(matches!(address, ListenAddress::Unix(_)));
+            listeners.push(Listener::bind(address, &home, auth.clone(), Some(pages)).await?);
         }
     }
     let upstreams = match options.upstream {
@@ -119,8 +121,7 @@ async fn served(
     }
     // Where nothing is listened at, it ends with the host on stdio.
     drop(sender);
-    tokio::spawn(loadouts.clone().collect_now_and_then());
-    let process = CodexProcess::new(loadouts, codex, launch);
+    tokio::spawn(loadouts.collect_now_and_then());
     let for_ever = std::future::pending().boxed();
     serve(process, upstreams, doors, OnSignal::EndCodex, for_ever).await
 }

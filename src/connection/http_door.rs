@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http_body_util::Full;
 use hyper::header::{
     ALLOW, AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, ORIGIN,
@@ -17,7 +18,7 @@ use super::web_socket_auth::WebSocketAuth;
 pub type Page = Response<Full<Bytes>>;
 
 /// Answers for further paths: `None` where it has none.
-pub type Pages = Arc<dyn Fn(&str) -> Option<Page> + Send + Sync>;
+pub type Pages = Arc<dyn Fn(&str) -> Option<BoxFuture<'static, Page>> + Send + Sync>;
 
 /// Every answer carries it, so that another codex-loadout can tell.
 pub(super) const MARK: HeaderName = HeaderName::from_static("x-codex-loadout");
@@ -44,8 +45,8 @@ pub(super) struct HttpDoor {
 
 impl HttpDoor {
     /// The answer. With 101 the connection becomes a WebSocket.
-    pub(super) fn answer<B>(&self, request: &Request<B>) -> Page {
-        let mut answer = self.unmarked(request);
+    pub(super) async fn answer<B>(&self, request: &Request<B>) -> Page {
+        let mut answer = self.unmarked(request).await;
         let version = HeaderValue::from_static(env!("CARGO_PKG_VERSION"));
         answer.headers_mut().insert(MARK, version);
         let process = HeaderValue::from(std::process::id());
@@ -53,7 +54,7 @@ impl HttpDoor {
         answer
     }
 
-    fn unmarked<B>(&self, request: &Request<B>) -> Page {
+    async fn unmarked<B>(&self, request: &Request<B>) -> Page {
         let headers = request.headers();
         if headers.contains_key(ORIGIN) {
             // A page in a browser must not reach what listens on this machine.
@@ -64,7 +65,7 @@ impl HttpDoor {
             return read_only(request.method(), empty(StatusCode::OK));
         }
         if let Some(page) = self.pages.as_ref().and_then(|pages| pages(path)) {
-            return read_only(request.method(), page);
+            return read_only(request.method(), page.await);
         }
         if request.method() != Method::GET {
             let words = "Request method must be `GET`";
@@ -134,6 +135,15 @@ fn read_only(method: &Method, page: Page) -> Page {
     refusal
 }
 
+/// A page of this kind of text.
+#[must_use]
+pub fn page(kind: &'static str, words: String) -> Page {
+    let mut page = Response::new(Full::new(Bytes::from(words)));
+    let kind = HeaderValue::from_static(kind);
+    page.headers_mut().insert(CONTENT_TYPE, kind);
+    page
+}
+
 pub(super) fn empty(status: StatusCode) -> Page {
     let mut page = Response::new(Full::default());
     *page.status_mut() = status;
@@ -141,21 +151,22 @@ pub(super) fn empty(status: StatusCode) -> Page {
 }
 
 fn text(status: StatusCode, words: &'static str) -> Page {
-    let mut page = Response::new(Full::new(Bytes::from_static(words.as_bytes())));
+    let mut page = page("text/plain; charset=utf-8", words.to_owned());
     *page.status_mut() = status;
-    let kind = HeaderValue::from_static("text/plain; charset=utf-8");
-    page.headers_mut().insert(CONTENT_TYPE, kind);
     page
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::FutureExt;
+    use std::future::ready;
 
-    #[test]
-    fn further_pages_are_read_only_and_not_for_a_browser() {
-        let pages: Pages =
-            Arc::new(|path| (path == "/metrics").then(|| text(StatusCode::OK, "x 1\n")));
+    #[tokio::test]
+    async fn further_pages_are_read_only_and_not_for_a_browser() {
+        let pages: Pages = Arc::new(|path| {
+            (path == "/metrics").then(|| ready(text(StatusCode::OK, "x 1\n")).boxed())
+        });
         let door = HttpDoor {
             auth: None,
             pages: Some(pages),
@@ -169,7 +180,7 @@ mod tests {
             (request("GET", "/metrics").header("Origin", "null"), 403),
             (request("GET", "/other"), 400),
         ] {
-            let answer = door.answer(&request.body(()).unwrap());
+            let answer = door.answer(&request.body(()).unwrap()).await;
             assert_eq!(answer.status(), status);
             assert!(answer.headers().contains_key(MARK));
         }

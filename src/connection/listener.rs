@@ -1,7 +1,7 @@
 //! Where hosts come to by a socket.
 
 use std::convert::Infallible;
-use std::future::{pending, ready};
+use std::future::pending;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -314,8 +314,8 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let upgrade = Mutex::new(None);
-    let answer = service_fn(|mut request: hyper::Request<Incoming>| {
-        let mut answer = door.answer(&request);
+    let answer = service_fn(async |mut request: hyper::Request<Incoming>| {
+        let mut answer = door.answer(&request).await;
         if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
             match places.clone().try_acquire_owned() {
                 Ok(place) => {
@@ -325,7 +325,7 @@ where
                 Err(_) => answer = empty(StatusCode::SERVICE_UNAVAILABLE),
             }
         }
-        ready(Ok::<_, Infallible>(answer))
+        Ok::<_, Infallible>(answer)
     });
     hyper::server::conn::http1::Builder::new()
         .serve_connection(TokioIo::new(stream), answer)

@@ -12,6 +12,7 @@ mod frame_reader;
 mod frame_writer;
 mod http_door;
 mod listener;
+mod page_client;
 mod reentry;
 mod rpc_client;
 #[cfg(unix)]
@@ -28,8 +29,9 @@ pub use child::{CODEX_VARIABLE, CodexCommand, Upstream, UpstreamCommand, exit_co
 pub use codex_server::CodexServer;
 pub use frame_reader::FrameReader;
 pub use frame_writer::{FrameWriter, write_lines};
-pub use http_door::{Page, Pages};
+pub use http_door::{Page, Pages, page};
 pub use listener::{Accepted, Listener, accept_on};
+pub use page_client::get_page;
 pub use reentry::Start;
 pub use rpc_client::{RpcClient, RpcError};
 pub use stdio::host_stdio;

@@ -18,6 +18,7 @@ use crate::records::Happening;
 impl Loadouts {
     /// Writes down what happened, as far as that can be done.
     pub(crate) async fn note(&self, happening: Happening) {
+        happening.count(&self.happenings);
         let noted = async {
             let records = self.records().await?;
             Ok::<(), LoadoutError>(records.note(&happening).await?)

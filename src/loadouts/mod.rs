@@ -13,6 +13,7 @@ mod draft;
 mod launch;
 mod lost;
 mod lowered;
+mod measuring;
 mod naming;
 mod profiles;
 mod receipts;

@@ -9,9 +9,11 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::digests::Digests;
+use super::measuring::Measured;
 use super::root_pool::RootPool;
 use super::tools::ToolsSeen;
 use crate::materializer::Store;
+use crate::metrics::HappeningCounts;
 use crate::paths::{self, check_private, private_folder};
 use crate::records::Records;
 
@@ -26,6 +28,8 @@ pub(crate) struct Loadouts {
     pub(super) digests: Digests,
     pub(super) tools_seen: ToolsSeen,
     pub(super) root_pool: RootPool,
+    pub(super) measured: Measured,
+    pub(super) happenings: HappeningCounts,
 }
 
 impl Loadouts {
@@ -48,6 +52,8 @@ impl Loadouts {
             digests: Digests::default(),
             tools_seen: ToolsSeen::default(),
             root_pool: RootPool::default(),
+            measured: Measured::default(),
+            happenings: HappeningCounts::default(),
         }
     }
 
@@ -89,20 +95,21 @@ impl Loadouts {
     /// # Errors
     /// `loadoutLost` if the database can't be opened, `stateUnavailable` if others have to do with it.
     pub(crate) async fn records(&self) -> Result<Arc<Records>, LoadoutError> {
+        self.is_used();
         let mut open = self.records.lock().await;
         if let Some(records) = self.in_place(&mut open).await {
             return Ok(records);
         }
         self.claim_state()?;
         // Rarely done: whoever asks is not to be as large as this.
-        let opened = Arc::new(Box::pin(Records::open(&self.state_home)).await?);
+        let opened = Box::pin(Records::open(&self.state_home)).await?;
+        let opened = Arc::new(opened.counting(self.happenings.clone()));
         *open = Some(opened.clone());
         Ok(opened)
     }
 
     /// The records that are open, if their database is still there.
     async fn in_place(&self, open: &mut Option<Arc<Records>>) -> Option<Arc<Records>> {
-        self.is_used();
         if let Some(records) = &*open
             && !records.is_in_place()
         {
@@ -125,13 +132,20 @@ impl Loadouts {
     /// # Errors
     /// As [`Self::records`].
     pub(crate) async fn existing_records(&self) -> Result<Option<Arc<Records>>, LoadoutError> {
+        self.is_used();
+        self.watched_records().await
+    }
+
+    /// The same for those who watch: that is no use of it.
+    pub(super) async fn watched_records(&self) -> Result<Option<Arc<Records>>, LoadoutError> {
         let mut open = self.records.lock().await;
         if let Some(records) = self.in_place(&mut open).await {
             return Ok(Some(records));
         }
         check_private(&self.state_home)?;
         let found = Box::pin(Records::open_existing(&self.state_home)).await?;
-        *open = found.map(Arc::new);
+        let happenings = || self.happenings.clone();
+        *open = found.map(|records| Arc::new(records.counting(happenings())));
         Ok(open.clone())
     }
 

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::error::RecordsError;
 use super::record::ThreadRecord;
 use super::store::Records;
+use crate::metrics::HappeningCounts;
 
 /// Entries of a page where the host says nothing.
 const LIMIT: u32 = 100;
@@ -65,6 +66,11 @@ impl Happening {
         Self::new(event, cause)
             .to_thread(&record.thread_id)
             .with_digest(&record.loadout.receipt.digest)
+    }
+
+    /// Counts it.
+    pub(crate) fn count(&self, counts: &HappeningCounts) {
+        counts.happened(self.event, self.error);
     }
 
     /// A request with this method was refused by us.

@@ -6,6 +6,7 @@ use super::database::Database;
 use super::error::RecordsError;
 use super::opening::{FileId, file_id, prepare, take_turn};
 use super::rootless;
+use crate::metrics::HappeningCounts;
 
 /// The number in the name is that of a layout that no migration leads to.
 pub(super) const FILE: &str = "state-v1.sqlite3";
@@ -19,6 +20,7 @@ pub struct Records {
     state_home: PathBuf,
     /// Which file it is, whatever lies at its path later.
     file: Option<FileId>,
+    pub(super) counts: HappeningCounts,
 }
 
 impl Records {
@@ -44,6 +46,7 @@ impl Records {
             database,
             state_home: state_home.to_owned(),
             file: file_id(&path),
+            counts: HappeningCounts::default(),
         };
         records.fill_in_origins().await?;
         // Those that were recorded before there were notes of them, and whose notes were lost.
@@ -52,6 +55,13 @@ impl Records {
         }
         records.check_marker().await?;
         Ok(records)
+    }
+
+    /// Counts there what happens to records from here on.
+    #[must_use]
+    pub(crate) fn counting(mut self, counts: HappeningCounts) -> Self {
+        self.counts = counts;
+        self
     }
 
     /// The folder that they lie in.

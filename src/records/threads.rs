@@ -47,6 +47,7 @@ impl Records {
         .await?;
         add(&mut write, &Happening::to(record, event, cause)).await?;
         write.commit().await?;
+        self.counts.happened(event, None);
         if record.loadout.root.is_some() {
             rootless::forget(self.state_home(), &record.thread_id);
         }
@@ -103,6 +104,16 @@ impl Records {
         Ok(readable.collect())
     }
 
+    /// How many threads have a record.
+    ///
+    /// # Errors
+    /// [`RecordsError::Database`].
+    pub async fn thread_count(&self) -> Result<u64, RecordsError> {
+        let counted = sqlx::query_scalar("SELECT COUNT(*) FROM threads");
+        let count: i64 = counted.fetch_one(self.database.reader()).await?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
     /// The threads that have this root.
     ///
     /// # Errors
@@ -137,6 +148,7 @@ impl Records {
         let happening = Happening::new(AuditEvent::Update, cause).to_thread(thread_id);
         add(&mut write, &happening).await?;
         write.commit().await?;
+        happening.count(&self.counts);
         rootless::forget(self.state_home(), thread_id);
         Ok(())
     }

@@ -4,6 +4,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use codex_loadout_protocol::ErrorKind;
+
 use super::Router;
 use super::effect::Effect;
 use super::refusals::{Busy, busy_error};
@@ -105,7 +107,7 @@ impl<P: Default, A> Router<'_, P, A> {
             false => Busy::Elsewhere,
         };
         let answer = busy_error(&request.frame.id(), busy, why);
-        self.push(Effect::ToHost(answer));
+        self.refuse(ErrorKind::ThreadBusy, answer);
         self.end(&request);
         let holds = request.holds.clone();
         self.push(Effect::Abandoned(request));

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
+use codex_loadout_protocol::ErrorKind;
 
 use super::Router;
 use super::draining::Draining;
@@ -99,6 +100,8 @@ pub(crate) struct Hosts<P> {
     all: Vec<Host<P>>,
     /// Requests that wait until threads are at rest, the oldest first.
     draining: Vec<Draining<P>>,
+    /// The kinds of requests that were refused, until somebody counts them.
+    refused: Vec<ErrorKind>,
 }
 
 impl<P> Default for Hosts<P> {
@@ -106,6 +109,7 @@ impl<P> Default for Hosts<P> {
         Self {
             all: Vec::new(),
             draining: Vec::new(),
+            refused: Vec::new(),
         }
     }
 }
@@ -130,11 +134,17 @@ impl<P> Hosts<P> {
             host: &mut host,
             others: &mut self.all,
             draining: &mut self.draining,
+            refused: &mut self.refused,
             threads,
             effects,
         });
         self.all.push(host);
         Some(outcome)
+    }
+
+    /// The kinds of requests that the router itself has refused since this was last asked.
+    pub(crate) fn newly_refused(&mut self) -> impl Iterator<Item = ErrorKind> {
+        self.refused.drain(..)
     }
 
     /// How a host that outlives Codex introduced itself, if it has.

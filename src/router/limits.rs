@@ -1,5 +1,7 @@
 //! What a host may have under way at once, and what is kept of what Codex says. What goes beyond has an answer at once, and nothing of it is kept.
 
+use codex_loadout_protocol::ErrorKind;
+
 use super::Router;
 use super::effect::Effect;
 use super::from_codex::FOLLOWED;
@@ -29,7 +31,7 @@ impl<P: Default, A> Router<'_, P, A> {
         let id = frame.id();
         let is_taken = host.under_way.contains_key(&id) || host.beginning.contains_key(&id);
         if is_taken {
-            self.push(Effect::ToHost(taken_id_error(&id)));
+            self.refuse(ErrorKind::InvalidSelection, taken_id_error(&id));
         }
         is_taken
     }
@@ -38,7 +40,7 @@ impl<P: Default, A> Router<'_, P, A> {
     pub(super) fn may_begin(&mut self, frame: &Frame) -> bool {
         if self.host.under_way.len() >= CLAIMED || !self.has_room(frame) {
             let answer = overloaded_error(&frame.id());
-            self.push(Effect::ToHost(answer));
+            self.refuse(ErrorKind::ThreadBusy, answer);
             return false;
         }
         let kept = frame.bytes().len();
@@ -57,10 +59,12 @@ impl<P: Default, A> Router<'_, P, A> {
         if self.has_room(frame) {
             return false;
         }
-        self.push(match frame.kind() {
-            FrameKind::Request => Effect::ToHost(overloaded_error(&frame.id())),
-            _ => Effect::ToUpstream(frame.bytes().clone()),
-        });
+        match frame.kind() {
+            FrameKind::Request => {
+                self.refuse(ErrorKind::ThreadBusy, overloaded_error(&frame.id()));
+            }
+            _ => self.push(Effect::ToUpstream(frame.bytes().clone())),
+        }
         true
     }
 

@@ -40,6 +40,9 @@ pub(crate) use host::{Greeting, Host, Hosts};
 pub(crate) use refusals::internal_error;
 pub(crate) use request::{Request, RequestKind};
 
+use bytes::Bytes;
+use codex_loadout_protocol::ErrorKind;
+
 use crate::threads::{HostId, Threads};
 use draining::Draining;
 
@@ -52,6 +55,8 @@ pub(crate) struct Router<'a, P, A> {
     others: &'a mut Vec<Host<P>>,
     /// Requests that wait until threads are at rest, the oldest first.
     draining: &'a mut Vec<Draining<P>>,
+    /// The kinds of requests that were refused.
+    refused: &'a mut Vec<ErrorKind>,
     /// What is true of threads, whoever is connected.
     threads: &'a mut Threads<A>,
     /// What is to be done, in order, and for which host.
@@ -72,6 +77,12 @@ impl<P, A> Router<'_, P, A> {
     /// Has something done for the host.
     fn push(&mut self, effect: Effect<P>) {
         self.effects.push((self.host.id, effect));
+    }
+
+    /// Answers the host that its request is refused.
+    fn refuse(&mut self, kind: ErrorKind, answer: Bytes) {
+        self.refused.push(kind);
+        self.push(Effect::ToHost(answer));
     }
 
     /// Goes on with another host. Nothing happens where it has left.

@@ -23,6 +23,20 @@ pub(crate) enum RequestKind {
 }
 
 impl RequestKind {
+    /// What it is called in the metrics.
+    #[must_use]
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Resume => "resume",
+            Self::Fork => "fork",
+            Self::Turn => "turn",
+            Self::ServersReload => "serversReload",
+            Self::Update => "update",
+            Self::Own => "own",
+        }
+    }
+
     /// Whether its answer makes a thread known to the host.
     pub(super) fn makes_a_thread(self) -> bool {
         matches!(self, Self::Start | Self::Fork)

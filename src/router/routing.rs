@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use codex_loadout_protocol::method;
 use codex_loadout_protocol::selection::FIELD;
+use codex_loadout_protocol::{ErrorKind, method};
 
 use super::Router;
 use super::effect::{Effect, Prepared, Rebound};
@@ -68,7 +68,7 @@ impl<P: Default, A> Router<'_, P, A> {
             return;
         }
         if let Some(refused) = misplaced_error(&frame) {
-            self.push(Effect::ToHost(refused));
+            self.refuse(ErrorKind::InvalidSelection, refused);
             return;
         }
         match frame.method() {
@@ -113,7 +113,10 @@ impl<P: Default, A> Router<'_, P, A> {
                 && thread::has_list_of_params(&frame)
                 && self.threads.any_has_loadout() =>
             {
-                self.push(Effect::ToHost(list_of_params_error(&frame.id())));
+                self.refuse(
+                    ErrorKind::InvalidSelection,
+                    list_of_params_error(&frame.id()),
+                );
             }
             turn if thread::gives_to_read(turn) && self.loaded_named_in(&frame).is_some() => {
                 self.claim(RequestKind::Turn, frame);
@@ -162,11 +165,11 @@ impl<P: Default, A> Router<'_, P, A> {
                 | RequestKind::Turn
                 | RequestKind::ServersReload => false,
             };
-            self.push(match ours {
-                true if is_read => Effect::ToHost(not_initialized_error(&frame.id())),
-                true => Effect::ToHost(unreadable_error(&frame.id())),
-                false => Effect::ToUpstream(frame.bytes().clone()),
-            });
+            match ours {
+                true if is_read => self.push(Effect::ToHost(not_initialized_error(&frame.id()))),
+                true => self.refuse(ErrorKind::InvalidSelection, unreadable_error(&frame.id())),
+                false => self.push(Effect::ToUpstream(frame.bytes().clone())),
+            }
             return;
         }
         let presence = match kind {
@@ -305,7 +308,7 @@ impl<P: Default, A> Router<'_, P, A> {
             // Asked for once already: what it found then still holds.
             Prepared::Rebind { .. } => {
                 let answer = busy_error(&request.frame.id(), "", Busy::Elsewhere);
-                self.push(Effect::ToHost(answer));
+                self.refuse(ErrorKind::ThreadBusy, answer);
             }
         }
         if let Some(thread) = held {

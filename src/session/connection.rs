@@ -48,6 +48,7 @@ pub(crate) async fn run(
         writer,
         written,
     };
+    process.metrics.presence.codex_started(child.id());
     let mut session = Session::new(process);
     let id = session.next_id();
     session.add(id, host, codex, EndsWith::Codex);
@@ -130,6 +131,8 @@ impl Session {
             EndsWith::Codex => of_router,
             EndsWith::Itself => of_router.that_outlives_codex(),
         });
+        process.metrics.host_came();
+        process.metrics.presence.host_came(id);
         self.reading.push(session.read(Side::Host, host.reader));
         self.reading.push(session.read(Side::Codex, codex.reader));
         self.hosts.insert(id, session);
@@ -175,6 +178,11 @@ impl Session {
             ..
         } = arrived;
         let handlers = session.handlers.clone();
+        if let Some(frames) = &frames {
+            let bytes = frames.iter().map(|frame| frame.bytes().len()).sum();
+            let metrics = &self.process.metrics;
+            metrics.received(side.into(), frames.len(), bytes);
+        }
         match (side, frames) {
             (Side::Host, Some(frames)) => self.route(host, |router| {
                 for frame in frames {
@@ -259,6 +267,7 @@ impl Session {
             self.written.extend(session.host_written.take());
         }
         let process = self.process.clone();
+        process.metrics.presence.host_left(host);
         process
             .applied
             .with_threads(|threads| self.of_router.remove(host, threads));
@@ -280,6 +289,9 @@ impl Session {
         self.process.applied.with_threads(|threads| {
             self.of_router.route(host, threads, &mut effects, events);
         });
+        for kind in self.of_router.newly_refused() {
+            self.process.metrics.happenings.refused(kind);
+        }
         for (host, effect) in effects {
             self.carry_out(host, effect);
         }

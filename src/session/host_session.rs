@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::process::CodexProcess;
 use super::request_handlers::RequestHandlers;
 use crate::connection::{FrameReader, FrameWriter, RpcClient};
+use crate::metrics::Sender;
 use crate::threads::HostId;
 use crate::wire::Frame;
 
@@ -30,6 +31,15 @@ pub(crate) struct Door {
 pub(super) enum Side {
     Host,
     Codex,
+}
+
+impl From<Side> for Sender {
+    fn from(side: Side) -> Self {
+        match side {
+            Side::Host => Self::Host,
+            Side::Codex => Self::Codex,
+        }
+    }
 }
 
 /// Messages that have come in, and where more come from; no messages: none will.

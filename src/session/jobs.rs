@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -131,7 +132,9 @@ pub(super) fn greet(handlers: Arc<RequestHandlers>, greeting: Greeting) -> Job {
 fn prepare(handlers: Arc<RequestHandlers>, mut request: Request) -> Job {
     let span = span("prepare", &request);
     let job = async move {
+        let began = Instant::now();
         let prepared = unless_it_panics(handlers.prepare(&mut request).boxed()).await;
+        handlers.has_waited(&mut request, began);
         let prepared = prepared.unwrap_or_else(|| failed(&request));
         Done::Prepared(request, prepared)
     };
@@ -141,7 +144,10 @@ fn prepare(handlers: Arc<RequestHandlers>, mut request: Request) -> Job {
 fn settle(handlers: Arc<RequestHandlers>, mut request: Request, response: Frame) -> Job {
     let span = span("settle", &request);
     let job = async move {
-        match unless_it_panics(handlers.settle(&mut request, response).boxed()).await {
+        let began = Instant::now();
+        let outcome = unless_it_panics(handlers.settle(&mut request, response).boxed()).await;
+        handlers.has_waited(&mut request, began);
+        match outcome {
             Some(None) => Done::Made(request),
             outcome => settled(request, outcome.flatten()),
         }
@@ -152,7 +158,9 @@ fn settle(handlers: Arc<RequestHandlers>, mut request: Request, response: Frame)
 fn split(handlers: Arc<RequestHandlers>, mut request: Request) -> Job {
     let span = span("split", &request);
     let job = async move {
+        let began = Instant::now();
         let outcome = unless_it_panics(handlers.split_fork(&mut request).boxed()).await;
+        handlers.has_waited(&mut request, began);
         settled(request, outcome)
     };
     job.instrument(span).boxed()
@@ -161,7 +169,9 @@ fn split(handlers: Arc<RequestHandlers>, mut request: Request) -> Job {
 fn rebind(handlers: Arc<RequestHandlers>, mut request: Request) -> Job {
     let span = span("rebind", &request);
     let job = async move {
+        let began = Instant::now();
         let rebound = unless_it_panics(handlers.rebind(&mut request)).await;
+        handlers.has_waited(&mut request, began);
         let rebound = rebound.unwrap_or_else(|| Rebound::only(failed(&request)));
         Done::Rebound(request, rebound)
     };

@@ -12,7 +12,7 @@
 //! is the check before a turn, `servers_reload` that before servers come in, `server_status` what is made of those
 //! that Codex starts, `server_tools` what is known of their tools, `rebind`
 //! and `reload` what follows where one fails, `update` the host's own wanted, `showing`
-//! how a thread is shown another list of skills.
+//! how a thread is shown another list of skills. `watching` is what those are told who watch.
 
 mod connection;
 mod fork_split;
@@ -38,9 +38,11 @@ mod subscribers;
 mod thread_locks;
 mod turns;
 mod update;
+mod watching;
 
 pub(crate) use connection::run;
 pub(crate) use host_session::Door;
 pub(crate) use process::CodexProcess;
 pub(crate) use serving::{OnSignal, Upstreams, serve};
 pub(crate) use signals::terminate;
+pub(crate) use watching::{METRICS, STATUS};

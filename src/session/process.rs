@@ -9,6 +9,7 @@ use super::thread_locks::ThreadLocks;
 use crate::catalog::CatalogCache;
 use crate::connection::{CodexCommand, FrameWriter, RpcClient};
 use crate::loadouts::{AppliedConfigs, LaunchCarriers, Loadouts};
+use crate::metrics::Metrics;
 use crate::threads::HostId;
 
 /// One Codex process, as those who handle requests for its hosts see it.
@@ -24,6 +25,8 @@ pub(crate) struct CodexProcess {
     pub(super) launch: Arc<LaunchCarriers>,
     /// How it was started.
     pub(super) codex: CodexCommand,
+    /// What is counted, and who is there.
+    pub(super) metrics: Metrics,
     /// The hosts that are through with `initialize`.
     attached: Mutex<BTreeMap<HostId, Arc<Attached>>>,
 }
@@ -47,6 +50,7 @@ impl CodexProcess {
         launch: LaunchCarriers,
     ) -> Arc<Self> {
         Arc::new(Self {
+            metrics: Metrics::new(loadouts.happenings().clone()),
             loadouts,
             catalogs: Arc::default(),
             applied: Arc::default(),

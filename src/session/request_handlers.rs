@@ -1,6 +1,7 @@
 //! What takes time for one claimed request: asking Codex, reading folders, writing records.
 
 use std::sync::{Arc, Mutex, OnceLock};
+use std::time::Instant;
 
 use bytes::Bytes;
 use codex_loadout_protocol::LoadoutError;
@@ -20,6 +21,7 @@ use crate::crash_point::crash_point;
 use crate::loadouts::{AppliedConfig, AppliedConfigs, LaunchCarriers, Loadouts};
 use crate::messages::initialize::{self, UpstreamInfo};
 use crate::messages::thread;
+use crate::metrics::AddedLatency;
 use crate::records::{Happening, LoadoutRecord, ThreadRecord};
 use crate::router::{self, Greeting, Prepared, RequestKind};
 use crate::threads::HostId;
@@ -32,6 +34,8 @@ pub(crate) struct Carried {
     pub(super) lock: Option<ThreadLock>,
     /// What is to be done for it next.
     pub(super) stage: Stage,
+    /// What it has waited for this program.
+    pub(super) added: Option<AddedLatency>,
     /// Other hosts that have left its thread, and come back once the request has loaded it.
     pub(super) left: Option<Left>,
 }
@@ -163,6 +167,7 @@ impl RequestHandlers {
     pub(crate) fn introduced(&self, initialize: &Frame) -> bool {
         // A second `initialize` is refused by Codex.
         if let Some(name) = initialize::host_name(initialize) {
+            self.process.metrics.presence.host_is(self.id, &name);
             let _ = self.host.set(name);
         }
         let may_be_carried = self.loadouts.may_be_carried(&self.launch);
@@ -197,12 +202,23 @@ impl RequestHandlers {
             rpc: self.rpc.clone(),
             writer: self.writer.clone(),
         });
+        let version = info.version.to_string();
+        self.process.metrics.presence.codex_is(version);
         self.upstream.send_replace(Some(info));
     }
 
     /// Something was said that may change what there is.
     pub(crate) fn catalog_may_have_changed(&self) {
         self.catalogs.forget();
+    }
+
+    /// A claimed request has waited since then.
+    pub(super) fn has_waited(&self, request: &mut Request, since: Instant) {
+        let kind = request.kind.as_str();
+        let added = &mut request.payload.added;
+        added
+            .get_or_insert_with(|| self.process.metrics.added_latency(kind))
+            .add(since.elapsed());
     }
 
     /// Works out what to do with a claimed request.

@@ -68,6 +68,9 @@ pub(crate) async fn serve(
     on_signal: OnSignal,
     until: BoxFuture<'static, ()>,
 ) -> Result<Option<ExitStatus>, anyhow::Error> {
+    if let Upstreams::Own(codex) = &upstreams {
+        process.metrics.presence.codex_started(codex.child.id());
+    }
     let serving = Serving {
         session: Session::new(process),
         upstreams,
@@ -225,6 +228,9 @@ impl Serving {
             return Ok(false);
         };
         *codex = CodexServer::start(self.session.codex()).await?;
+        self.session.process.metrics.codex_restarted();
+        let pid = codex.child.id();
+        self.session.process.metrics.presence.codex_started(pid);
         for host in self.session.ids() {
             self.session.tell(host, notices::codex_started_again());
             self.connect(host);

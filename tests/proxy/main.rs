@@ -10,6 +10,7 @@ mod claude;
 mod cloud_skills;
 mod command_line;
 mod convert;
+mod convert_cases;
 mod crash;
 #[cfg(target_os = "linux")]
 mod disk;
@@ -29,6 +30,8 @@ mod hooks;
 mod hosts;
 mod hosts_table;
 mod independence;
+#[cfg(unix)]
+mod interface;
 mod launch_line;
 mod limits;
 mod load;

@@ -27,6 +27,8 @@ mod http;
 mod npm;
 
 mod table;
+#[cfg(unix)]
+mod terminal;
 
 mod workspace;
 
@@ -41,4 +43,6 @@ pub use model::{Model, Request};
 pub use process::Process;
 pub use promise::Promise;
 pub use table::Table;
+#[cfg(unix)]
+pub use terminal::Terminal;
 pub use workspace::proxy;

@@ -1,0 +1,140 @@
+//! Pages of a codex-loadout that runs.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
+use codex_loadout_protocol::{ErrorKind, LoadoutError};
+use http_body_util::{BodyExt, Empty};
+use hyper::header::HOST;
+use hyper::{Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+use super::address::{ListenAddress, control_socket};
+use super::http_door::MARK;
+#[cfg(unix)]
+use super::socket_file;
+use crate::paths;
+
+/// It may have to measure its state folder first.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A page can't be had.
+#[derive(Debug, thiserror::Error)]
+enum PageError {
+    #[error("no codex-loadout listens at {place}: {source}")]
+    Nobody { place: String, source: io::Error },
+    #[error("what listens at {0} is no codex-loadout")]
+    Another(String),
+    #[error("what listens at {place} does not answer: {source}")]
+    Broken { place: String, source: hyper::Error },
+    #[error("what listens at {0} does not answer")]
+    Silent(String),
+    #[error("the codex-loadout at {place} has no `{path}`")]
+    NoPage { place: String, path: &'static str },
+    #[error("`{0:?}` is no socket")]
+    NotASocket(ListenAddress),
+}
+
+impl From<PageError> for LoadoutError {
+    fn from(error: PageError) -> Self {
+        let (kind, hint) = match &error {
+            PageError::Nobody { .. } => (
+                ErrorKind::UnsupportedUpstream,
+                "Start one with `codex-loadout app-server --listen unix://`, or name the socket of one that runs with `--listen`. One on stdio alone can't be asked.",
+            ),
+            PageError::Another(_) => (
+                ErrorKind::UnsupportedUpstream,
+                "A Codex without codex-loadout runs there. Name the socket of a codex-loadout with `--listen`.",
+            ),
+            PageError::Broken { .. } | PageError::Silent(_) => (
+                ErrorKind::UnsupportedUpstream,
+                "Try again; if it stays so, look at the log of the codex-loadout there.",
+            ),
+            PageError::NoPage { .. } => (
+                ErrorKind::UnsupportedUpstream,
+                "The status is told at Unix sockets, metrics at those and at loopback addresses, by a codex-loadout of this version.",
+            ),
+            PageError::NotASocket(_) => (
+                ErrorKind::InvalidSelection,
+                "Name a socket: `unix://`, `unix://PATH` or `ws://IP:PORT`.",
+            ),
+        };
+        Self::new(kind, error.to_string()).with_hint(hint)
+    }
+}
+
+/// Asks the codex-loadout that listens there for a page.
+///
+/// # Errors
+/// `unsupportedUpstream` if none does, or it has no such page; `invalidSelection` for an address that is no socket's.
+pub async fn get_page(address: &ListenAddress, path: &'static str) -> Result<Bytes, LoadoutError> {
+    let (place, asked) = match address {
+        #[cfg(unix)]
+        ListenAddress::Unix(socket) => {
+            let socket = socket.clone();
+            let socket = socket.unwrap_or_else(|| control_socket(&paths::codex_home()));
+            let place = format!("unix://{}", socket.display());
+            let asked = async {
+                let stream = socket_file::connect(&socket).await;
+                ask(stream, &place, path).await
+            };
+            (place.clone(), tokio::time::timeout(PATIENCE, asked).await)
+        }
+        ListenAddress::WebSocket(socket) => {
+            let place = format!("ws://{socket}");
+            let asked = async {
+                let stream = TcpStream::connect(socket).await;
+                ask(stream, &place, path).await
+            };
+            (place.clone(), tokio::time::timeout(PATIENCE, asked).await)
+        }
+        _ => return Err(PageError::NotASocket(address.clone()).into()),
+    };
+    Ok(asked.map_err(|_| PageError::Silent(place))??)
+}
+
+async fn ask<S>(stream: io::Result<S>, place: &str, path: &'static str) -> Result<Bytes, PageError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let place = || place.to_owned();
+    let broken = |source| PageError::Broken {
+        place: place(),
+        source,
+    };
+    let stream = stream.map_err(|source| PageError::Nobody {
+        place: place(),
+        source,
+    })?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(broken)?;
+    // It ends with the sender.
+    tokio::spawn(connection);
+    let mut request = Request::new(Empty::<Bytes>::new());
+    *request.uri_mut() = hyper::Uri::from_static(path);
+    let here = hyper::header::HeaderValue::from_static("localhost");
+    request.headers_mut().insert(HOST, here);
+    let answer = match sender.send_request(request).await {
+        Ok(answer) => answer,
+        // As Codex does it, that takes WebSockets alone.
+        Err(error) if error.is_incomplete_message() || error.is_parse() => {
+            return Err(PageError::Another(place()));
+        }
+        Err(error) => return Err(broken(error)),
+    };
+    if !answer.headers().contains_key(MARK) {
+        return Err(PageError::Another(place()));
+    }
+    if answer.status() != StatusCode::OK {
+        return Err(PageError::NoPage {
+            place: place(),
+            path,
+        });
+    }
+    let body = answer.into_body().collect().await.map_err(broken)?;
+    Ok(body.to_bytes())
+}
