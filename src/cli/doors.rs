@@ -233,7 +233,7 @@ pub(super) fn door(arguments: &[OsString]) -> Door {
     match word.to_str() {
         Some("exec" | "e") => exec(arguments, at),
         Some("app-server") => {
-            let tool = rest.iter().find(|word| !is_option(word));
+            let tool = first_word(rest).and_then(|at| rest.get(at));
             match tool.and_then(|tool| tool.to_str()) {
                 Some("daemon") => daemon_verb(arguments, rest),
                 Some("proxy") => Door::Proxy(socket(rest)),
