@@ -36,8 +36,6 @@ mod launch_line;
 mod limits;
 mod load;
 mod manifests;
-#[cfg(unix)]
-mod many_hosts;
 mod methods;
 mod npm;
 mod persistence;
@@ -49,6 +47,8 @@ mod schema;
 mod selection;
 mod servers;
 mod skill_list;
+#[cfg(unix)]
+mod sockets;
 mod stage;
 mod stand_in;
 mod state_folder;
