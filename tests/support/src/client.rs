@@ -1,4 +1,4 @@
-//! A host: a client of `codex app-server`, or of the proxy in front of it, over stdio.
+//! A host: a client of `codex app-server`, or of the proxy in front of it, over stdio or a WebSocket.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::ChildStdout;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::Process;
@@ -59,11 +59,21 @@ impl std::error::Error for RequestError {}
 /// Answers a request of the server: its method and params to a result or an error.
 type Answerer = Box<dyn Fn(&str, &Value) -> Result<Value, RpcError> + Send>;
 
-/// A host with one connection. Dropping it kills the server.
+/// A host with one connection. Dropping it kills the server that it has started, or hangs up.
 #[derive(Debug)]
 pub struct Client {
-    process: Process,
+    server: Server,
     shared: Arc<Shared>,
+}
+
+/// Whom it talks to.
+#[derive(Debug)]
+enum Server {
+    Started(Process),
+    /// What carries its lines.
+    Connected {
+        _carrying: JoinSet<()>,
+    },
 }
 
 struct Shared {
@@ -94,16 +104,41 @@ impl Client {
     pub fn spawn(command: std::process::Command) -> Result<Self> {
         let mut process = Process::spawn(command)?;
         let stdout = process.take_stdout().context("the server has no stdout")?;
+        let (input, stderr) = (process.input(), process.stderr_handle());
+        Ok(Self::on(Server::Started(process), input, stderr, stdout))
+    }
+
+    /// Connects to a server that listens at `unix://PATH` or `ws://IP:PORT`.
+    ///
+    /// # Errors
+    ///
+    /// When nobody listens there, or no WebSocket is had.
+    #[cfg(unix)]
+    pub async fn connect(address: &str) -> Result<Self> {
+        let (input, output, carrying) = crate::web_socket::connect(address).await?;
+        let server = Server::Connected {
+            _carrying: carrying,
+        };
+        let input = Input::new(Some(input));
+        Ok(Self::on(server, input, Arc::default(), output))
+    }
+
+    fn on(
+        server: Server,
+        input: Input,
+        stderr: Arc<Mutex<Vec<u8>>>,
+        output: impl AsyncBufRead + Send + Unpin + 'static,
+    ) -> Self {
         let shared = Arc::new(Shared {
-            input: process.input(),
-            stderr: process.stderr_handle(),
+            input,
+            stderr,
             next_id: AtomicU64::new(1),
             waiting: Mutex::new(Some(HashMap::new())),
             messages: watch::Sender::default(),
             answerer: Mutex::default(),
         });
-        tokio::spawn(read(stdout, Arc::clone(&shared)));
-        Ok(Self { process, shared })
+        tokio::spawn(read(output, Arc::clone(&shared)));
+        Self { server, shared }
     }
 
     /// `initialize` and `initialized`; `experimental` asks for the experimental API.
@@ -177,7 +212,8 @@ impl Client {
         self.send(&message).await
     }
 
-    /// Everything the server sent that was no answer, in order: notifications and its own requests.
+    /// Everything the server sent that was no answer to a request, in order: notifications, its own requests, and
+    /// answers for which nobody waits, as a second one to the same request.
     #[must_use]
     pub fn messages(&self) -> Vec<Value> {
         self.shared.messages.borrow().clone()
@@ -278,16 +314,19 @@ impl Client {
         Ok(turn)
     }
 
-    /// The server's process id, while it runs.
+    /// The process id of a server that it has started, while it runs.
     #[must_use]
     pub fn id(&self) -> Option<u32> {
-        self.process.id()
+        match &self.server {
+            Server::Started(process) => process.id(),
+            Server::Connected { .. } => None,
+        }
     }
 
     /// What the server wrote to stderr so far.
     #[must_use]
     pub fn stderr(&self) -> String {
-        self.process.stderr()
+        text_of(&self.shared.stderr)
     }
 
     /// Hangs up and waits for the server to end.
@@ -296,7 +335,7 @@ impl Client {
     ///
     /// When it does not end within 10 seconds; it is killed then.
     pub async fn shutdown(self) -> Result<ExitStatus> {
-        self.process.shutdown().await
+        self.started()?.shutdown().await
     }
 
     /// Kills the server without warning and waits until it is gone.
@@ -305,7 +344,23 @@ impl Client {
     ///
     /// When the system refuses.
     pub async fn kill9(self) -> Result<ExitStatus> {
-        self.process.kill9().await
+        self.started()?.kill9().await
+    }
+
+    /// Waits until the server has ended by itself.
+    ///
+    /// # Errors
+    ///
+    /// When it has not by then.
+    pub async fn ended_within(self, patience: Duration) -> Result<ExitStatus> {
+        self.started()?.ended_within(patience).await
+    }
+
+    fn started(self) -> Result<Process> {
+        match self.server {
+            Server::Started(process) => Ok(process),
+            Server::Connected { .. } => bail!("it has started no server"),
+        }
     }
 
     async fn send(&self, message: &Value) -> Result<(), RequestError> {
@@ -325,7 +380,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn read(mut stdout: BufReader<ChildStdout>, shared: Arc<Shared>) {
+async fn read(mut stdout: impl AsyncBufRead + Unpin, shared: Arc<Shared>) {
     let mut line = Vec::new();
     while let Ok(1..) = stdout.read_until(b'\n', &mut line).await {
         // A line that is not JSON is kept as text, so that a test that waits shows it.
@@ -334,14 +389,12 @@ async fn read(mut stdout: BufReader<ChildStdout>, shared: Arc<Shared>) {
         line.clear();
         if message.get("method").is_none()
             && let Some(id) = message["id"].as_u64()
-        {
-            if let Some(waiter) = lock(&shared.waiting)
+            && let Some(waiter) = lock(&shared.waiting)
                 .as_mut()
                 .and_then(|waiting| waiting.remove(&id))
-            {
-                // Nobody listens any more when the request ran into its timeout.
-                drop(waiter.send(message));
-            }
+        {
+            // Nobody listens any more when the request ran into its timeout.
+            drop(waiter.send(message));
             continue;
         }
         if message.get("method").is_some() && message.get("id").is_some() {
