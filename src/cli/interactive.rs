@@ -49,13 +49,16 @@ pub(super) async fn run(
     });
     let until = has_ended.map(|_| ()).boxed();
     let on_signal = OnSignal::Forward(interface_id);
-    serve(
+    let served = serve(
         process,
         Upstreams::Own(Box::new(server)),
         doors,
         on_signal,
         until,
     )
-    .await?;
-    Ok(ended_like(waiting.await??))
+    .await;
+    // It has the terminal until it ends.
+    let status = waiting.await??;
+    served?;
+    Ok(ended_like(status))
 }

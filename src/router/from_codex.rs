@@ -420,8 +420,12 @@ impl<P: Default, A> Router<'_, P, A> {
             self.host.under_way.remove(&id);
             self.push(Effect::ToHost(gone_error(&id)));
         }
-        // What waited on suspicion waits for nobody now.
-        for thread in self.threads.hidden(false) {
+        // What waited on suspicion waits for nobody now; unless the host alone has left.
+        let hidden = match self.others.is_empty() {
+            true => self.threads.hidden(false),
+            false => Vec::new(),
+        };
+        for thread in hidden {
             for (host, frame) in self.threads.reveal(&thread) {
                 self.with_host(host, |router| {
                     router.push(Effect::ToHost(frame.into_bytes()))

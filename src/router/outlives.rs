@@ -64,7 +64,7 @@ impl<P: Default, A> Router<'_, P, A> {
         }
     }
 
-    /// Codex has ended, and the host goes on: each of its requests has its one answer, and it is told that its
+    /// Codex has ended, and the host goes on, or the host has left: each of its requests has its one answer, and it is told that its
     /// threads are no longer loaded, in Codex's own words.
     pub(super) fn tell_what_is_gone(&mut self) {
         let Some(outlives) = &mut self.host.outlives else {
@@ -84,11 +84,18 @@ impl<P: Default, A> Router<'_, P, A> {
             self.threads.change(&thread, |it| it.turns.answered(None));
         }
         for thread in open {
-            self.threads.change(&thread, |it| {
-                it.has_loadout = false;
-                it.turns.end();
-                it.applied = None;
-            });
+            // Where only the host leaves, it stays loaded for those that have it open, too.
+            let is_anothers = |other: &Host<P>| {
+                let outlives = other.outlives.as_ref();
+                outlives.is_some_and(|it| it.open.contains(&thread))
+            };
+            if !self.others.iter().any(is_anothers) {
+                self.threads.change(&thread, |it| {
+                    it.has_loadout = false;
+                    it.turns.end();
+                    it.applied = None;
+                });
+            }
             self.push(Effect::ToHost(thread::closed(&thread)));
         }
     }

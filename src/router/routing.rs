@@ -32,6 +32,14 @@ impl<P: Default, A> Router<'_, P, A> {
         self.host.worked_on == 0 && self.host.held.frames == 0 && !waits
     }
 
+    /// Whether a host that has left may be let go of: what Codex answers to a claimed request of its own is recorded,
+    /// though nobody hears of it.
+    #[must_use]
+    pub(crate) fn may_leave(&self) -> bool {
+        let is_owed = self.outlives_codex() && !self.host.forwarded.is_empty();
+        self.all_forwarded() && !is_owed
+    }
+
     /// The host sent a frame.
     pub(crate) fn on_host(&mut self, frame: Frame) {
         if self.refuses_for_its_id(&frame) {

@@ -225,7 +225,7 @@ impl Session {
     fn look_after(&mut self, host: HostId) {
         let (mut nothing_waits, mut outlives) = (false, false);
         self.route(host, |router| {
-            nothing_waits = router.all_forwarded();
+            nothing_waits = router.may_leave();
             outlives = router.outlives_codex();
         });
         let Some(session) = self.hosts.get_mut(&host) else {

@@ -7,7 +7,7 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
-use codex_loadout_protocol::LoadoutError;
+use codex_loadout_protocol::{ErrorKind, LoadoutError};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -60,7 +60,8 @@ pub(crate) enum OnSignal {
 /// come any more.
 ///
 /// # Errors
-/// What the system says when Codex can't be waited for, or can't be started again.
+/// What the system says when Codex can't be waited for; `unsupportedUpstream` if it can't be started again, or ends
+/// too often.
 pub(crate) async fn serve(
     process: Arc<CodexProcess>,
     upstreams: Upstreams,
@@ -120,8 +121,12 @@ impl Serving {
                 Some(host) = self.orphaned.next() => self.session.end(host),
                 status = ended(&mut self.upstreams) => {
                     let status = status?;
-                    if ending.has_begun || !self.start_again(status).await? {
+                    if ending.has_begun {
                         return self.finish(Some(status)).await;
+                    }
+                    if let Err(error) = self.start_again(status).await {
+                        self.finish(Some(status)).await?;
+                        return Err(error.into());
                     }
                 }
                 signal = signals.next() => match (on_signal, &self.upstreams) {
@@ -207,16 +212,15 @@ impl Serving {
         }
     }
 
-    /// Codex has ended by itself. Starts it again, and tells the hosts; `false`: it has ended too often.
-    async fn start_again(&mut self, status: ExitStatus) -> Result<bool, anyhow::Error> {
+    /// Codex has ended by itself. Starts it again, and tells the hosts, unless it has ended too often.
+    async fn start_again(&mut self, status: ExitStatus) -> Result<(), LoadoutError> {
         let now = Instant::now();
         self.ends.push_back(now);
         self.ends
             .retain(|end| now.duration_since(*end) < DEATHS_WITHIN);
         tracing::error!(%status, "Codex has ended");
         if self.ends.len() >= DEATHS {
-            tracing::error!("Codex ends again and again, and is not started any more");
-            return Ok(false);
+            return Err(ended_too_often(status));
         }
         self.orphaned.clear();
         self.connecting.clear();
@@ -225,7 +229,7 @@ impl Serving {
             tokio::time::sleep(AGAIN_AFTER * (1 << doubled)).await;
         }
         let Upstreams::Own(codex) = &mut self.upstreams else {
-            return Ok(false);
+            return Ok(());
         };
         **codex = CodexServer::start(self.session.codex()).await?;
         self.session.process.metrics.codex_restarted();
@@ -238,7 +242,7 @@ impl Serving {
         for host in self.arriving.keys().copied().collect::<Vec<_>>() {
             self.connect(host);
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Everything ends: what hosts are still to be told is written.
@@ -253,6 +257,15 @@ impl Serving {
         self.session.all_written().await;
         Ok(status)
     }
+}
+
+fn ended_too_often(last: ExitStatus) -> LoadoutError {
+    let within = DEATHS_WITHIN.as_secs();
+    let message = format!(
+        "Codex has ended {DEATHS} times within {within} seconds, and is not started any more (last: {last})"
+    );
+    LoadoutError::new(ErrorKind::UnsupportedUpstream, message)
+        .with_hint("What it said on stderr before, or `codex-loadout doctor`, tells why; then start this program again.")
 }
 
 /// The end of everything.

@@ -36,12 +36,16 @@ mod launch_line;
 mod limits;
 mod load;
 mod manifests;
+#[cfg(unix)]
+mod many_hosts;
 mod methods;
 mod npm;
 mod persistence;
 mod policy;
 mod profiles;
 mod proof;
+#[cfg(target_os = "linux")]
+mod restart;
 mod roles;
 mod schema;
 mod selection;

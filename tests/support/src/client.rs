@@ -1,4 +1,4 @@
-//! A host: a client of `codex app-server`, or of the proxy in front of it, over stdio or a socket.
+//! A host: a client of `codex app-server`, or of the proxy in front of it, over stdio or a WebSocket.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncWrite, BufReader};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::Process;
@@ -58,12 +59,21 @@ impl std::error::Error for RequestError {}
 /// Answers a request of the server: its method and params to a result or an error.
 type Answerer = Box<dyn Fn(&str, &Value) -> Result<Value, RpcError> + Send>;
 
-/// A host with one connection. Dropping it kills the server.
+/// A host with one connection. Dropping it kills the server that it has started, or hangs up.
 #[derive(Debug)]
 pub struct Client {
-    /// The server, where the client has started it.
-    process: Option<Process>,
+    server: Server,
     shared: Arc<Shared>,
+}
+
+/// Whom it talks to.
+#[derive(Debug)]
+enum Server {
+    Started(Process),
+    /// What carries its lines.
+    Connected {
+        _carrying: JoinSet<()>,
+    },
 }
 
 struct Shared {
@@ -85,19 +95,6 @@ impl fmt::Debug for Shared {
     }
 }
 
-impl Shared {
-    fn new(input: Input, stderr: Arc<Mutex<Vec<u8>>>) -> Arc<Self> {
-        Arc::new(Self {
-            input,
-            stderr,
-            next_id: AtomicU64::new(1),
-            waiting: Mutex::new(Some(HashMap::new())),
-            messages: watch::Sender::default(),
-            answerer: Mutex::default(),
-        })
-    }
-}
-
 impl Client {
     /// Starts a server, such as `home.command(&codex, &["app-server"])`.
     ///
@@ -107,74 +104,60 @@ impl Client {
     pub fn spawn(command: std::process::Command) -> Result<Self> {
         let mut process = Process::spawn(command)?;
         let stdout = process.take_stdout().context("the server has no stdout")?;
-        let shared = Shared::new(process.input(), process.stderr_handle());
-        tokio::spawn(read(stdout, Arc::clone(&shared)));
-        Ok(Self {
-            process: Some(process),
-            shared,
-        })
+        let (input, stderr) = (process.input(), process.stderr_handle());
+        Ok(Self::on(Server::Started(process), input, stderr, stdout))
     }
 
-    /// Connects to a server that listens at a Unix socket. Dropping the client ends the connection.
+    /// Connects to a server that listens at `unix://PATH` or `ws://IP:PORT`.
     ///
     /// # Errors
     ///
-    /// When nobody listens there, or whoever does speaks no WebSocket.
+    /// When nobody listens there, or no WebSocket is had.
     #[cfg(unix)]
-    pub async fn connect(socket: &std::path::Path) -> Result<Self> {
-        let stream = tokio::net::UnixStream::connect(socket).await?;
-        let (lines, writer) = crate::web_socket::as_lines(stream, "ws://localhost/").await?;
-        Ok(Self::on(lines, writer))
+    pub async fn connect(address: &str) -> Result<Self> {
+        let (input, output, carrying) = crate::web_socket::connect(address).await?;
+        let server = Server::Connected {
+            _carrying: carrying,
+        };
+        let input = Input::new(Some(input));
+        Ok(Self::on(server, input, Arc::default(), output))
     }
 
-    /// Connects to a server that listens at `ws://127.0.0.1:PORT`.
+    /// A host that speaks WebSocket on the stdio of a process, as one of `codex app-server proxy` does.
     ///
     /// # Errors
     ///
     /// As [`Self::connect`].
-    pub async fn connect_to_port(port: u16) -> Result<Self> {
-        let stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await?;
-        let url = format!("ws://127.0.0.1:{port}/");
-        let (lines, writer) = crate::web_socket::as_lines(stream, &url).await?;
-        Ok(Self::on(lines, writer))
-    }
-
-    /// A client that speaks WebSocket on the stdio of a process, as one of `codex app-server proxy` does.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::connect`].
+    #[cfg(unix)]
     pub async fn on_stdio_of(child: &mut tokio::process::Child) -> Result<Self> {
         let output = child.stdout.take().context("the process has no stdout")?;
         let input = child.stdin.take().context("the process has no stdin")?;
         let stream = tokio::io::join(output, input);
-        let (lines, writer) = crate::web_socket::as_lines(stream, "ws://localhost/").await?;
-        Ok(Self::on(lines, writer))
+        let lines = crate::web_socket::over(stream, "ws://localhost/").await?;
+        let (input, output, carrying) = lines;
+        let server = Server::Connected {
+            _carrying: carrying,
+        };
+        let input = Input::new(Some(input));
+        Ok(Self::on(server, input, Arc::default(), output))
     }
 
     fn on(
-        lines: impl AsyncRead + Send + Unpin + 'static,
-        writer: impl AsyncWrite + Send + Unpin + 'static,
+        server: Server,
+        input: Input,
+        stderr: Arc<Mutex<Vec<u8>>>,
+        output: impl AsyncBufRead + Send + Unpin + 'static,
     ) -> Self {
-        let shared = Shared::new(Input::new(writer), Arc::default());
-        tokio::spawn(read(BufReader::new(lines), Arc::clone(&shared)));
-        Self {
-            process: None,
-            shared,
-        }
-    }
-
-    /// Ends the connection, and waits until the server has seen it.
-    ///
-    /// # Errors
-    ///
-    /// When it does not end within 10 seconds.
-    pub async fn leave(self) -> Result<()> {
-        self.shared.input.close().await;
-        let mut messages = self.shared.messages.subscribe();
-        let gone = messages.wait_for(|_| lock(&self.shared.waiting).is_none());
-        timeout(Duration::from_secs(10), gone).await??;
-        Ok(())
+        let shared = Arc::new(Shared {
+            input,
+            stderr,
+            next_id: AtomicU64::new(1),
+            waiting: Mutex::new(Some(HashMap::new())),
+            messages: watch::Sender::default(),
+            answerer: Mutex::default(),
+        });
+        tokio::spawn(read(output, Arc::clone(&shared)));
+        Self { server, shared }
     }
 
     /// `initialize` and `initialized`; `experimental` asks for the experimental API.
@@ -248,7 +231,8 @@ impl Client {
         self.send(&message).await
     }
 
-    /// Everything the server sent that was no answer, in order: notifications and its own requests.
+    /// Everything the server sent that was no answer to a request, in order: notifications, its own requests, and
+    /// answers for which nobody waits, as a second one to the same request.
     #[must_use]
     pub fn messages(&self) -> Vec<Value> {
         self.shared.messages.borrow().clone()
@@ -349,10 +333,13 @@ impl Client {
         Ok(turn)
     }
 
-    /// The server's process id, while it runs.
+    /// The process id of a server that it has started, while it runs.
     #[must_use]
     pub fn id(&self) -> Option<u32> {
-        self.process.as_ref()?.id()
+        match &self.server {
+            Server::Started(process) => process.id(),
+            Server::Connected { .. } => None,
+        }
     }
 
     /// What the server wrote to stderr so far.
@@ -367,10 +354,7 @@ impl Client {
     ///
     /// When it does not end within 10 seconds; it is killed then.
     pub async fn shutdown(self) -> Result<ExitStatus> {
-        self.process
-            .context("the server is not this client's")?
-            .shutdown()
-            .await
+        self.started()?.shutdown().await
     }
 
     /// Kills the server without warning and waits until it is gone.
@@ -379,10 +363,23 @@ impl Client {
     ///
     /// When the system refuses.
     pub async fn kill9(self) -> Result<ExitStatus> {
-        self.process
-            .context("the server is not this client's")?
-            .kill9()
-            .await
+        self.started()?.kill9().await
+    }
+
+    /// Waits until the server has ended by itself.
+    ///
+    /// # Errors
+    ///
+    /// When it has not by then.
+    pub async fn ended_within(self, patience: Duration) -> Result<ExitStatus> {
+        self.started()?.ended_within(patience).await
+    }
+
+    fn started(self) -> Result<Process> {
+        match self.server {
+            Server::Started(process) => Ok(process),
+            Server::Connected { .. } => bail!("it has started no server"),
+        }
     }
 
     async fn send(&self, message: &Value) -> Result<(), RequestError> {
@@ -411,14 +408,12 @@ async fn read(mut stdout: impl AsyncBufRead + Unpin, shared: Arc<Shared>) {
         line.clear();
         if message.get("method").is_none()
             && let Some(id) = message["id"].as_u64()
-        {
-            if let Some(waiter) = lock(&shared.waiting)
+            && let Some(waiter) = lock(&shared.waiting)
                 .as_mut()
                 .and_then(|waiting| waiting.remove(&id))
-            {
-                // Nobody listens any more when the request ran into its timeout.
-                drop(waiter.send(message));
-            }
+        {
+            // Nobody listens any more when the request ran into its timeout.
+            drop(waiter.send(message));
             continue;
         }
         if message.get("method").is_some() && message.get("id").is_some() {

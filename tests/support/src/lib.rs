@@ -30,7 +30,9 @@ mod table;
 #[cfg(unix)]
 mod terminal;
 
+#[cfg(unix)]
 mod web_socket;
+
 mod workspace;
 
 pub use administrator::{can_be_under_administrator, under_administrator};

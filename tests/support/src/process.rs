@@ -14,13 +14,14 @@ use tokio::time::timeout;
 /// How long a process may take to end once its stdin is closed.
 const GRACE: Duration = Duration::from_secs(10);
 
-/// A child's stdin, shared by all who write lines to it.
+/// A child's stdin, or what stands for it, shared by all who write lines to it.
 #[derive(Clone)]
 pub(crate) struct Input(Arc<AsyncMutex<Option<Box<dyn AsyncWrite + Send + Unpin>>>>);
 
 impl Input {
-    pub(crate) fn new(writer: impl AsyncWrite + Send + Unpin + 'static) -> Self {
-        Self(Arc::new(AsyncMutex::new(Some(Box::new(writer)))))
+    pub(crate) fn new(stdin: Option<impl AsyncWrite + Send + Unpin + 'static>) -> Self {
+        let stdin = stdin.map(|it| Box::new(it) as Box<_>);
+        Self(Arc::new(AsyncMutex::new(stdin)))
     }
 
     pub(crate) async fn send(&self, bytes: &[u8]) -> Result<()> {
@@ -31,7 +32,7 @@ impl Input {
         Ok(())
     }
 
-    pub(crate) async fn close(&self) {
+    async fn close(&self) {
         *self.0.lock().await = None;
     }
 }
@@ -71,7 +72,7 @@ impl Process {
         if let Some(pipe) = child.stderr.take() {
             tokio::spawn(collect(pipe, Arc::clone(&stderr)));
         }
-        let stdin = Input::new(child.stdin.take().context("the process has no stdin")?);
+        let stdin = Input::new(child.stdin.take());
         Ok(Self {
             stdin,
             stdout: child.stdout.take().map(BufReader::new),
