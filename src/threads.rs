@@ -102,6 +102,7 @@ pub(crate) struct ThreadState<A> {
 #[derive(Debug, Default)]
 struct Unrevealed {
     frames: VecDeque<Waiting>,
+    bytes: usize,
     /// Whether it is known to be a thread whose loadout is not on disk yet, and not only suspected.
     is_certain: bool,
 }
@@ -121,6 +122,11 @@ impl<A> Default for ThreadState<A> {
 }
 
 impl<A> ThreadState<A> {
+    fn hidden_bytes(&self) -> usize {
+        let unrevealed = self.unrevealed.as_ref();
+        unrevealed.map_or(0, |unrevealed| unrevealed.bytes)
+    }
+
     /// Whether nothing is known of it that one never heard of would not have.
     fn is_nothing(&self) -> bool {
         let flags = self.has_loadout || self.turns.are_under_way() || self.is_native_fork;
@@ -143,6 +149,8 @@ struct Counts {
     held: usize,
     hidden: usize,
     muted: usize,
+    /// Not threads, but bytes of what Codex has said of them.
+    hidden_bytes: usize,
 }
 
 impl Counts {
@@ -151,6 +159,7 @@ impl Counts {
         self.held += usize::from(state.from_hosts.is_some());
         self.hidden += usize::from(state.unrevealed.is_some());
         self.muted += usize::from(state.muted.is_some());
+        self.hidden_bytes += state.hidden_bytes();
     }
 
     fn subtract<A>(&mut self, state: &ThreadState<A>) {
@@ -158,6 +167,7 @@ impl Counts {
         self.held -= usize::from(state.from_hosts.is_some());
         self.hidden -= usize::from(state.unrevealed.is_some());
         self.muted -= usize::from(state.muted.is_some());
+        self.hidden_bytes -= state.hidden_bytes();
     }
 }
 
@@ -305,11 +315,19 @@ impl<A> Threads<A> {
         let state = self.states.get_mut(thread);
         match state.and_then(|state| state.unrevealed.as_mut()) {
             Some(unrevealed) => {
+                unrevealed.bytes += frame.bytes().len();
+                self.counts.hidden_bytes += frame.bytes().len();
                 unrevealed.frames.push_back((host, frame));
                 Ok(())
             }
             None => Err(frame),
         }
+    }
+
+    /// Bytes of what Codex has said of all threads that are hidden.
+    #[must_use]
+    pub(crate) fn hidden_bytes(&self) -> usize {
+        self.counts.hidden_bytes
     }
 
     /// How many frames of Codex's wait on a thread.
@@ -362,7 +380,7 @@ mod tests {
         assert_eq!(threads.hidden(true), ["t"]);
         assert_eq!(threads.hidden(false), ["t", "u"]);
         assert!(threads.hide_frame("t", HOST, frame("3")).is_ok());
-        assert_eq!(threads.hidden_frames("t"), 1);
+        assert_eq!((threads.hidden_frames("t"), threads.hidden_bytes()), (1, 1));
         let texts = |frames: VecDeque<Waiting>| {
             let frames = frames.into_iter();
             frames
@@ -372,6 +390,7 @@ mod tests {
         assert_eq!(texts(threads.release("t")), ["1", "2"]);
         assert_eq!(texts(threads.reveal("t")), ["3"]);
         threads.reveal("u");
+        assert_eq!(threads.hidden_bytes(), 0);
         assert!(!threads.any_is_held() && !threads.any_is_hidden());
         threads.change("t", |state| state.has_loadout = true);
         threads.change("t", |state| state.muted = Some(Muted::ForGood));

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use super::codex_line::{VALUE_OPTIONS, first_word};
+use super::daemon;
 
 /// Verbs that come to no thread (Codex 0.169). Any word that is no verb is a prompt.
 const NO_THREADS: [&str; 22] = [
@@ -42,15 +43,24 @@ const EXEC_VALUE_OPTIONS: [&str; 7] = [
     "--ask-for-approval",
 ];
 
-/// Options of `codex exec` that say where the config comes from, or what is kept: a thread with a loadout is made by
-/// `app-server`, which has no such option.
-const WITHOUT_LOADOUT: [&str; 5] = [
-    "--ephemeral",
-    "--ignore-user-config",
-    "--worktree",
-    "-p",
-    "--profile",
+/// The option of `codex exec` by which nothing is kept of the thread.
+const EPHEMERAL: &str = "--ephemeral";
+
+/// Options of `codex exec` that say where the config comes from, or where the thread works: what a loadout takes from
+/// the user's set is read by an `app-server`, which has no such option. Beside each, what does the same.
+const WITHOUT_LOADOUT: [(&str, &str); 4] = [
+    (
+        "--ignore-user-config",
+        "set `CODEX_HOME` to a folder with the config that is to count",
+    ),
+    (
+        "--worktree",
+        "make one by `git worktree add`, and name it by `-C`",
+    ),
+    ("-p", SAME_AS_PROFILE),
+    ("--profile", SAME_AS_PROFILE),
 ];
+const SAME_AS_PROFILE: &str = "give what its file says by `-c key=value`";
 
 /// Where a command line leads.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,6 +73,8 @@ pub(super) enum Door {
     ExecResume(ExecLine),
     /// To the terminal interface: options of Codex's config, and the folder that is named.
     Interactive(Vec<OsString>, Option<PathBuf>),
+    /// To the daemon: the verb, and options of Codex's config.
+    Daemon(String, Vec<OsString>),
     /// To a Codex that listens at this socket, or at its usual one.
     Proxy(Option<PathBuf>),
     /// To threads that are started there, which can't be given a loadout; the verb, for people.
@@ -89,23 +101,51 @@ pub(super) struct ExecLine {
 impl ExecLine {
     /// The folder that `-C` names.
     pub(super) fn cwd(&self) -> Option<PathBuf> {
-        cwd(self.begin.iter().chain(&self.options))
+        cwd(self.words())
+    }
+
+    /// How `--thread-source` classifies the thread.
+    pub(super) fn thread_source(&self) -> Option<String> {
+        let named = value(self.words(), "--thread-source")?;
+        Some(named.to_string_lossy().into_owned())
+    }
+
+    fn words(&self) -> impl Iterator<Item = &OsString> + Clone {
+        self.begin.iter().chain(&self.options)
+    }
+
+    /// Whether nothing is kept of the thread.
+    pub(super) fn is_ephemeral(&self) -> bool {
+        self.options.iter().any(|word| word == EPHEMERAL)
     }
 
     /// What of it an `app-server` has to be started with, to read the same config.
     pub(super) fn config_options(&self) -> Vec<OsString> {
-        config_options(self.begin.iter().chain(&self.options))
+        config_options(self.words())
     }
 
-    /// The first option that a thread with a loadout can't have.
-    pub(super) fn option_without_loadout(&self) -> Option<&OsString> {
-        let is_one = |word: &&OsString| {
+    /// The first option that a thread with a loadout can't have, and what does the same.
+    pub(super) fn option_without_loadout(&self) -> Option<(&OsString, &'static str)> {
+        let mut words = self.begin.iter().chain(&self.options);
+        words.find_map(|word| {
             let text = word.to_string_lossy();
-            WITHOUT_LOADOUT.iter().any(|option| {
+            let mut options = WITHOUT_LOADOUT.iter();
+            let (_, same) = options.find(|(option, _)| {
                 text == *option || option.len() > 2 && text.starts_with(&format!("{option}="))
-            })
-        };
-        self.begin.iter().chain(&self.options).find(is_one)
+            })?;
+            Some((word, *same))
+        })
+    }
+
+    /// The line with these options of Codex's config.
+    pub(super) fn with(&self, config: Vec<OsString>) -> Vec<OsString> {
+        let mut line = [self.begin.clone(), self.options.clone()].concat();
+        for image in &self.images {
+            line.extend(["--image".into(), image.clone()]);
+        }
+        line.extend(config);
+        line.extend(self.rest.iter().cloned());
+        line
     }
 
     /// The line that runs a thread with these options of Codex's config.
@@ -122,11 +162,18 @@ impl ExecLine {
 
 /// The folder that `-C` names.
 fn cwd<'a>(words: impl Iterator<Item = &'a OsString> + Clone) -> Option<PathBuf> {
+    let named = value(words.clone(), "-C").or_else(|| value(words, "--cd"));
+    named.map(PathBuf::from)
+}
+
+/// The value of an option, the last one.
+fn value<'a>(words: impl Iterator<Item = &'a OsString> + Clone, option: &str) -> Option<&'a OsStr> {
     let named = words.clone().zip(words.clone().skip(1));
-    let apart = named.filter(|(option, _)| *option == "-C" || *option == "--cd");
-    let apart = apart.map(|(_, folder)| PathBuf::from(folder)).last();
-    let joined = words.filter_map(|word| word.to_str()?.strip_prefix("--cd="));
-    apart.or_else(|| joined.last().map(PathBuf::from))
+    let apart = named.filter(|(word, _)| *word == option);
+    let apart = apart.map(|(_, value)| value.as_os_str()).last();
+    let joined = words.filter_map(|word| word.to_str()?.strip_prefix(option));
+    let joined = joined.filter_map(|rest| rest.strip_prefix('=')).last();
+    apart.or_else(|| joined.map(OsStr::new))
 }
 
 /// The options that say what Codex's config is.
@@ -186,9 +233,9 @@ pub(super) fn door(arguments: &[OsString]) -> Door {
     match word.to_str() {
         Some("exec" | "e") => exec(arguments, at),
         Some("app-server") => {
-            let tool = rest.iter().find(|word| !is_option(word));
+            let tool = first_word(rest).and_then(|at| rest.get(at));
             match tool.and_then(|tool| tool.to_str()) {
-                Some("daemon") => Door::New("`codex app-server daemon`"),
+                Some("daemon") => daemon_verb(arguments, rest),
                 Some("proxy") => Door::Proxy(socket(rest)),
                 _ => Door::None,
             }
@@ -200,6 +247,16 @@ pub(super) fn door(arguments: &[OsString]) -> Door {
         Some("remote-control") => Door::New("`codex remote-control`"),
         Some(verb) if NO_THREADS.contains(&verb) => Door::None,
         _ => interactive(arguments),
+    }
+}
+
+/// What the daemon is to do; what it does with remote control is for a Codex without us.
+fn daemon_verb(arguments: &[OsString], rest: &[OsString]) -> Door {
+    let mut words = rest.iter().filter(|word| !is_option(word)).skip(1);
+    let verb = words.find_map(|word| word.to_str().filter(|word| daemon::is_ours(Some(word))));
+    match verb {
+        Some(verb) => Door::Daemon(verb.to_owned(), config_options(arguments.iter())),
+        None => Door::New("`codex app-server daemon`"),
     }
 }
 
@@ -303,6 +360,14 @@ mod tests {
             ("app-server generate-ts --out x", Door::None),
             (
                 "app-server daemon start",
+                Door::Daemon("start".to_owned(), vec![]),
+            ),
+            (
+                "app-server -c a=b daemon -c c=d restart",
+                Door::Daemon("restart".to_owned(), words("-c a=b -c c=d")),
+            ),
+            (
+                "app-server daemon enable-remote-control",
                 Door::New("`codex app-server daemon`"),
             ),
             ("app-server proxy --sock x", Door::Proxy(Some("x".into()))),
@@ -355,6 +420,15 @@ mod tests {
             let config = words("-c k=v");
             assert_eq!(exec.resumed("T", config), words(resumed), "{line}");
         }
+        let line = "exec --ephemeral --image a.png --thread-source=x --cd=/p -- -x";
+        let Door::Exec(exec) = door(&words(line)) else {
+            panic!();
+        };
+        assert!(exec.is_ephemeral());
+        assert_eq!(exec.thread_source().as_deref(), Some("x"));
+        assert_eq!(exec.cwd(), Some(PathBuf::from("/p")));
+        let run = "exec --ephemeral --thread-source=x --cd=/p --image a.png -c k=v -- -x";
+        assert_eq!(exec.with(words("-c k=v")), words(run));
         let Door::ExecResume(exec) = door(&words("exec --json resume T --image a.png go")) else {
             panic!();
         };
@@ -372,19 +446,22 @@ mod tests {
             panic!();
         };
         assert_eq!(exec.cwd(), Some(PathBuf::from("/p")));
+        assert_eq!(exec.thread_source(), None);
+        assert!(!exec.is_ephemeral());
         assert_eq!(
             exec.config_options(),
             words("-c a=b --enable x --config=c=d -ce=f")
         );
         for (line, option) in [
-            ("exec --ephemeral go", Some("--ephemeral")),
+            ("exec --ephemeral go", None),
+            ("exec --worktree go", Some("--worktree")),
             ("exec --profile=x go", Some("--profile=x")),
             ("exec --color never go", None),
         ] {
             let Door::Exec(exec) = door(&words(line)) else {
                 panic!("{line}");
             };
-            let found = exec.option_without_loadout();
+            let found = exec.option_without_loadout().map(|(option, _)| option);
             assert_eq!(found, option.map(OsString::from).as_ref(), "{line}");
         }
     }

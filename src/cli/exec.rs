@@ -2,7 +2,8 @@
 //!
 //! `codex exec` gets it. A thread is made for it by an `app-server` of our own, with the loadout on record, and Codex
 //! then runs that thread as `codex exec resume` does, with the loadout's config on the command line: its output,
-//! exit code and signals are Codex's own.
+//! exit code and signals are Codex's own. One that is ephemeral gets the loadout's config alone: there is nothing to
+//! resume.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ use codex_loadout_protocol::binding::Rule;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use serde_json::{Map, Value, json};
 
+use super::daemon::Daemon;
 use super::doors::{Door, ExecLine, door};
 use super::hand_over;
 use super::interactive;
@@ -30,13 +32,13 @@ use crate::lowering::MergeMode;
 use crate::messages::thread::{RESUME, START};
 use crate::paths;
 use crate::profiles::{LaunchLine, Requested};
-use crate::records::{Lineage, ThreadRecord};
+use crate::records::{Happening, Lineage, ThreadRecord};
 use crate::wire::Frame;
 
 /// Hands a line to Codex: with the loadout that holds for it, or refuses it.
 pub(super) fn run(codex: Option<PathBuf>, line: LaunchLine) -> Result<ExitCode> {
     let launch = LaunchCarriers::new(&line, &paths::carried())?;
-    let arguments = line.arguments;
+    let (arguments, own) = (line.arguments, line.own);
     let found = door(&arguments);
     if found == Door::None {
         return hand_over::run(codex, &arguments);
@@ -73,6 +75,13 @@ pub(super) fn run(codex: Option<PathBuf>, line: LaunchLine) -> Result<ExitCode> 
         }
         return hand_over::run(codex, &arguments);
     }
+    if let Door::Daemon(verb, config) = &found {
+        let daemon = Daemon::new(command, config.clone(), own);
+        return match runtime.block_on(daemon.run(verb))? {
+            Some(code) => Ok(code),
+            None => hand_over::run(codex, &arguments),
+        };
+    }
     let with_loadout = runtime.block_on(there.line(&found))?;
     loadouts.empty_root_pool();
     loadouts.hand_over()?;
@@ -90,7 +99,7 @@ impl Doors<'_> {
     /// The line that Codex is to run in the place of this one. `None`: this one.
     async fn line(&self, door: &Door) -> Result<Option<Vec<OsString>>> {
         match door {
-            Door::None | Door::Interactive(..) | Door::Proxy(_) => Ok(None),
+            Door::None | Door::Interactive(..) | Door::Proxy(_) | Door::Daemon(..) => Ok(None),
             Door::New(verb) => match self.chosen(Path::new(".")).await? {
                 Some(selected) => Err(no_way(verb, &selected).into()),
                 None => Ok(None),
@@ -102,6 +111,9 @@ impl Doors<'_> {
             Door::Exec(exec) => {
                 let cwd = exec.cwd().unwrap_or_else(|| PathBuf::from("."));
                 match self.chosen(&cwd).await? {
+                    Some(selected) if exec.is_ephemeral() => {
+                        Ok(Some(self.ephemeral(exec, selected, &cwd).await?))
+                    }
                     Some(selected) => Ok(Some(self.started(exec, selected, &cwd).await?)),
                     None => Ok(None),
                 }
@@ -188,17 +200,47 @@ impl Doors<'_> {
     }
 
     async fn codex(&self, exec: &ExecLine) -> Result<BriefCodex> {
-        if let Some(option) = exec.option_without_loadout() {
+        if let Some((option, same)) = exec.option_without_loadout() {
             let option = option.to_string_lossy();
             let message =
                 format!("`codex exec {option}` can't be given the loadout that holds for it");
             return Err(LoadoutError::new(ErrorKind::UnsupportedUpstream, message)
-                .with_hint("Leave that option out, or the loadout: `codex-loadout resolve` says by what it holds.")
+                .with_hint(format!("Instead, {same}. Or run without the loadout: `codex-loadout resolve` says by what it holds."))
                 .with_items(vec![ErrorItem::named(option)])
                 .into());
         }
         let arguments = [exec.config_options(), vec!["app-server".into()]].concat();
         Ok(BriefCodex::start(self.command, &arguments).await?)
+    }
+
+    /// The line that runs an ephemeral thread with a loadout: it has no root, and reads its skills by their paths.
+    async fn ephemeral(
+        &self,
+        exec: &ExecLine,
+        selected: Selected,
+        cwd: &Path,
+    ) -> Result<Vec<OsString>> {
+        let cwd = resolved(cwd)?;
+        let codex = self.codex(exec).await?;
+        let launched = async {
+            let catalogs = CatalogCache::default();
+            let (rpc, upstream) = (codex.rpc(), codex.info());
+            let catalog = catalog_for(&selected, &catalogs, rpc, &upstream.codex_home, &cwd);
+            let catalog = catalog.await?;
+            let request = frame(START, &json!({ "cwd": cwd }));
+            let launch = self
+                .loadouts
+                .start_without_root(&request, selected, &catalog, upstream);
+            launch.await
+        };
+        let launched = launched.await;
+        codex.end().await;
+        let launch = launched?;
+        let cause = launch.record.cause("exec --ephemeral");
+        let happening = Happening::new(AuditEvent::Start, cause);
+        let digest = launch.record.receipt.digest.to_string();
+        self.loadouts.note(happening.with_digest(digest)).await;
+        Ok(exec.with(config_flags(&params_of(&launch)?)))
     }
 
     /// Makes a thread with a loadout, on record, and gives the line that runs it.
@@ -210,7 +252,8 @@ impl Doors<'_> {
     ) -> Result<Vec<OsString>> {
         let cwd = resolved(cwd)?;
         let codex = self.codex(exec).await?;
-        let made = self.make_thread(&codex, selected, &cwd).await;
+        let source = exec.thread_source();
+        let made = self.make_thread(&codex, selected, &cwd, source).await;
         codex.end().await;
         let (thread, config) = made?;
         Ok(exec.resumed(&thread, config))
@@ -221,13 +264,14 @@ impl Doors<'_> {
         codex: &BriefCodex,
         selected: Selected,
         cwd: &Path,
+        source: Option<String>,
     ) -> Result<(String, Vec<OsString>)> {
         let (rpc, upstream) = (codex.rpc(), codex.info());
         let catalogs = CatalogCache::default();
         let home = &upstream.codex_home;
         let catalog = catalog_for(&selected, &catalogs, rpc, home, cwd).await?;
         // Read-only, so that Codex marks no project as trusted for it: the run says its own.
-        let mut params = json!({ "cwd": cwd, "sandbox": "read-only" });
+        let mut params = json!({ "cwd": cwd, "sandbox": "read-only", "threadSource": source });
         let request = frame(START, &params);
         let launch = self.loadouts.start(&request, selected, &catalog, upstream);
         let launch = launch.await?;

@@ -7,6 +7,7 @@ mod audit;
 mod binding;
 mod codex_line;
 mod convert;
+mod daemon;
 mod doctor;
 mod doors;
 mod exec;

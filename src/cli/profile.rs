@@ -98,9 +98,12 @@ pub(super) async fn profile(verb: ProfileVerb) -> Result<String> {
         }
         ProfileVerb::Write(arguments) => {
             let json = arguments.output.json;
+            let from = arguments.file.clone();
             let wanted = read_profile(arguments)?;
+            let is_file = wanted.text.is_some() && from != Path::new("-");
+            let from = is_file.then_some(from);
             let cwd = std::env::current_dir()?;
-            let profile = loadouts.write_profile(wanted, &cwd).await?;
+            let profile = loadouts.write_profile(wanted, from, &cwd).await?;
             match json {
                 true => shown(&profile, true),
                 false => Ok(format!("{}\n", profile.path)),

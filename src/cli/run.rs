@@ -12,8 +12,8 @@ use super::codex_line::VALUE_OPTIONS;
 use super::invocation::{self, Invocation};
 use super::terminal::{print, say_error};
 use super::{
-    app_server, audit, binding, convert, doctor, exec, gc, list, metrics, profile, prove, resolve,
-    schema, serve, shell, shim, status, threads, trust, version,
+    app_server, audit, binding, convert, daemon, doctor, exec, gc, list, metrics, profile, prove,
+    resolve, schema, serve, shell, shim, status, threads, trust, version,
 };
 use crate::doctor::server;
 use crate::hook_adapter;
@@ -34,6 +34,7 @@ pub(super) const USAGE: u8 = 2;
 #[must_use]
 pub fn main() -> ExitCode {
     log_to_stderr();
+    daemon::has_a_session_of_its_own();
     let line: Vec<OsString> = std::env::args_os().collect();
     let (called_as, arguments) = invocation::called_as(&line);
     let line = match read_launch_line(arguments, &VALUE_OPTIONS) {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
+use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use serde_json::json;
 
 use super::options::Output;
@@ -158,6 +159,14 @@ fn version_of(codex: &Path) -> Result<String> {
     Ok(version.to_owned())
 }
 
+/// The folder can't be written to.
+fn unwritable(path: &Path, error: &std::io::Error) -> LoadoutError {
+    let message = format!("`{}` can't be written: {error}", path.display());
+    LoadoutError::new(ErrorKind::StateUnavailable, message)
+        .with_hint("Name a folder that you may write to.")
+        .with_items(vec![ErrorItem::named(path.display().to_string())])
+}
+
 fn write_text(path: &Path, text: &str) -> Result<()> {
     let write = || -> std::io::Result<()> {
         let folder = path.parent().unwrap_or(path);
@@ -167,7 +176,7 @@ fn write_text(path: &Path, text: &str) -> Result<()> {
         file.persist(path)?;
         Ok(())
     };
-    write().with_context(|| format!("`{}` can't be written", path.display()))
+    Ok(write().map_err(|error| unwritable(path, &error))?)
 }
 
 /// Writes what can be run.
@@ -177,7 +186,7 @@ fn write(path: &Path, text: &str) -> Result<()> {
     {
         use std::os::unix::fs::PermissionsExt;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))
-            .with_context(|| format!("`{}` can't be made executable", path.display()))?;
+            .map_err(|error| unwritable(path, &error))?;
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::serve::door;
 use crate::connection::{
-    CodexCommand, UpstreamAddress, UpstreamCommand, accept_on, host_stdio, is_codex_loadout,
+    CodexCommand, UpstreamAddress, UpstreamCommand, accept_on, codex_loadout_at, host_stdio,
 };
 use crate::loadouts::{LaunchCarriers, Loadouts};
 use crate::session::{CodexProcess, OnSignal, Upstreams, serve};
@@ -24,7 +24,7 @@ pub(super) async fn run(
     loadouts: Arc<Loadouts>,
     launch: LaunchCarriers,
 ) -> Result<Option<ExitCode>> {
-    if !socket.exists() || is_codex_loadout(socket).await {
+    if !socket.exists() || codex_loadout_at(socket).await.is_some() {
         return Ok(None);
     }
     let (input, output) = host_stdio();

@@ -23,6 +23,9 @@ pub type Pages = Arc<dyn Fn(&str) -> Option<BoxFuture<'static, Page>> + Send + S
 /// Every answer carries it, so that another codex-loadout can tell.
 pub(super) const MARK: HeaderName = HeaderName::from_static("x-codex-loadout");
 
+/// With it comes which process it is, for whoever is to end it.
+pub(super) const PROCESS: HeaderName = HeaderName::from_static("x-codex-loadout-process");
+
 /// Codex tells on its Unix socket how long one frame may be.
 const LONGEST_FRAME: (HeaderName, HeaderValue) = (
     HeaderName::from_static("x-codex-websocket-max-unfragmented-message-bytes"),
@@ -46,6 +49,8 @@ impl HttpDoor {
         let mut answer = self.unmarked(request).await;
         let version = HeaderValue::from_static(env!("CARGO_PKG_VERSION"));
         answer.headers_mut().insert(MARK, version);
+        let process = HeaderValue::from(std::process::id());
+        answer.headers_mut().insert(PROCESS, process);
         answer
     }
 

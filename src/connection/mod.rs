@@ -11,6 +11,8 @@ mod codex_server;
 mod frame_reader;
 mod frame_writer;
 mod http_door;
+#[cfg(unix)]
+mod inherited;
 mod listener;
 mod page_client;
 mod reentry;
@@ -30,12 +32,14 @@ pub use codex_server::CodexServer;
 pub use frame_reader::FrameReader;
 pub use frame_writer::{FrameWriter, write_lines};
 pub use http_door::{Page, Pages, page};
+#[cfg(unix)]
+pub use inherited::check_all_are_taken;
 pub use listener::{Accepted, Listener, accept_on};
 pub use page_client::get_page;
 pub use reentry::Start;
 pub use rpc_client::{RpcClient, RpcError};
 pub use stdio::host_stdio;
-pub use upstream_socket::{Connection, bearer_token, connect, is_codex_loadout};
+pub use upstream_socket::{Connection, bearer_token, codex_loadout_at, connect};
 pub use web_socket::{LONGEST_MESSAGE, write_web_socket};
 pub use web_socket_auth::{
     WebSocketAuth, WebSocketAuthError, WebSocketAuthFlags, WebSocketAuthMode,

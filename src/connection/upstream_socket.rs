@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::{self, http};
 use super::address::{UpstreamAddress, control_socket};
 use super::frame_reader::FrameReader;
 use super::frame_writer::FrameWriter;
-use super::http_door::MARK;
+use super::http_door::PROCESS;
 #[cfg(unix)]
 use super::socket_file;
 use super::web_socket::{settings, split};
@@ -168,9 +168,10 @@ fn request(url: &str, token: Option<&str>) -> tungstenite::Result<Request> {
     Ok(request)
 }
 
-/// Whether a codex-loadout listens at this Unix socket. Codex itself answers no plain request there.
+/// The process of the codex-loadout that listens at this Unix socket, if one does. Codex itself answers no plain request
+/// there.
 #[cfg(unix)]
-pub async fn is_codex_loadout(path: &Path) -> bool {
+pub async fn codex_loadout_at(path: &Path) -> Option<u32> {
     const QUESTION: &[u8] = b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
     let asked = async {
         let mut stream = socket_file::connect(path).await?;
@@ -181,8 +182,9 @@ pub async fn is_codex_loadout(path: &Path) -> bool {
     };
     let answer = tokio::time::timeout(PATIENCE_FOR_MARK, asked).await;
     let answer = answer.ok().and_then(Result::ok).unwrap_or_default();
-    String::from_utf8_lossy(&answer).lines().any(|line| {
-        line.split_once(':')
-            .is_some_and(|(name, _)| name.eq_ignore_ascii_case(MARK.as_str()))
+    String::from_utf8_lossy(&answer).lines().find_map(|line| {
+        let (name, process) = line.split_once(':')?;
+        let is_process = name.eq_ignore_ascii_case(PROCESS.as_str());
+        is_process.then(|| process.trim().parse().ok())?
     })
 }

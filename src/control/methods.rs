@@ -307,7 +307,7 @@ async fn write_profile(
     context: &Context,
 ) -> Result<CapabilityProfileResult, LoadoutError> {
     let cwd = folder(None)?;
-    let profile = context.loadouts.write_profile(wanted, &cwd).await?;
+    let profile = context.loadouts.write_profile(wanted, None, &cwd).await?;
     Ok(CapabilityProfileResult { profile })
 }
 

@@ -10,7 +10,9 @@ use dashmap::DashMap;
 use crate::bundle::{BundleContent, Digest, Tree, shape};
 use crate::catalog::{ConversionInput, convert};
 use crate::freshness::{MAX_AGE, Watch};
-use crate::materializer::{Limits, Stamp, Store, read_tree_within, stamp, watched_folders};
+use crate::materializer::{
+    Limits, Stamp, Store, Verdict, read_tree_within, stamp, watched_folders,
+};
 use crate::paths::private_folder;
 use crate::resolver::{Bundle, Plan};
 
@@ -60,7 +62,9 @@ impl Digests {
     /// kept in it. Reads no file; without watches it looks at their times.
     pub(super) fn fill_known(&self, plan: &mut Plan, store: Option<&Store>) -> bool {
         plan.bundles.iter_mut().all(|bundle| {
-            bundle.digest = self.known(bundle, store.filter(|_| bundle.stored));
+            let store = store.filter(|_| bundle.stored);
+            let is_kept = |digest: &Digest| store.is_none_or(|store| store.is_known_intact(digest));
+            bundle.digest = self.known(bundle, is_kept);
             bundle.digest.is_some()
         })
     }
@@ -76,7 +80,10 @@ impl Digests {
         let mut healed = Vec::new();
         for bundle in &mut plan.bundles {
             let store = store.filter(|_| bundle.stored);
-            bundle.digest = match self.known(bundle, store) {
+            let is_kept = |digest: &Digest| {
+                store.is_none_or(|store| store.check_tree(digest) == Verdict::Intact)
+            };
+            bundle.digest = match self.known(bundle, is_kept) {
                 Some(digest) => Some(digest),
                 None => Some(self.read(bundle, store, &mut healed)?),
             };
@@ -101,10 +108,9 @@ impl Digests {
         }
     }
 
-    fn known(&self, bundle: &Bundle, store: Option<&Store>) -> Option<Digest> {
+    fn known(&self, bundle: &Bundle, is_kept: impl Fn(&Digest) -> bool) -> Option<Digest> {
         let known = self.known.get(&key(bundle))?;
-        let kept = store.is_none_or(|store| store.is_known_intact(&known.digest));
-        (kept && known.is_fresh(bundle)).then_some(known.digest)
+        (is_kept(&known.digest) && known.is_fresh(bundle)).then_some(known.digest)
     }
 
     fn read(

@@ -1,6 +1,6 @@
 //! The profiles that there are, and those of the user's written and removed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use codex_loadout_protocol::profile::{
@@ -47,18 +47,20 @@ impl Loadouts {
         blocking(move || read(&folders, &name)).await
     }
 
-    /// Makes or replaces a profile of the user's. One that can't be used is not written.
+    /// Makes or replaces a profile of the user's. One that can't be used is not written; what is wrong with its text
+    /// stands in the file that it comes from.
     ///
     /// # Errors
     /// What is wrong with it, or `stateUnavailable` if it can't be written.
     pub(crate) async fn write_profile(
         self: &Arc<Self>,
         wanted: CapabilityProfileWriteParams,
+        from: Option<PathBuf>,
         cwd: &Path,
     ) -> Result<Profile, LoadoutError> {
         self.claim_state()?;
         let folders = self.profile_folders(cwd).await?;
-        blocking(move || write(&folders, wanted)).await
+        blocking(move || write(&folders, wanted, from)).await
     }
 
     /// Removes a profile of the user's.
@@ -162,6 +164,7 @@ fn read(folders: &ProfileFolders, name: &str) -> Result<Profile, LoadoutError> {
 fn write(
     folders: &ProfileFolders,
     wanted: CapabilityProfileWriteParams,
+    from: Option<PathBuf>,
 ) -> Result<Profile, LoadoutError> {
     let CapabilityProfileWriteParams {
         name,
@@ -180,11 +183,7 @@ fn write(
                 "`text` is a whole profile: `description`, `extends` and `selection` stand in it",
             ));
         }
-        Some(text) if text.contains(SCHEMA_LINE) => text,
-        Some(text) => {
-            let text = text.trim_start_matches('\u{feff}');
-            format!("{SCHEMA_LINE}{}\n{text}", schema_of_user())
-        }
+        Some(text) => text,
         None => {
             let selection = selection.unwrap_or_default();
             if !selection.profile.is_empty() {
@@ -207,30 +206,34 @@ fn write(
             .with_hint("Write it under another name; it may extend that one.")
             .with_items(vec![ErrorItem::named(name)]));
     }
-    // As it will be read: with what it begins with, and over what is there now.
-    if !profiles.iter().any(|found| found.path == path) {
-        profiles.push(Found {
-            name: name.clone(),
-            layer: ProfileLayer::User,
-            path: path.clone(),
-            trusted: true,
-        });
-    }
-    let of_user: Vec<Found> = profiles
-        .into_iter()
-        .filter(|found| found.name != name || found.path == path)
-        .collect();
-    let read_new = |wanted: &Path| match wanted == path {
+    // As it will be read: with what it begins with, and over what is there now. What is wrong stands where it comes
+    // from.
+    let from = from.unwrap_or_else(|| path.clone());
+    profiles.retain(|found| found.name != name);
+    profiles.push(Found {
+        name: name.clone(),
+        layer: ProfileLayer::User,
+        path: from.clone(),
+        trusted: true,
+    });
+    let read_new = |wanted: &Path| match wanted == from {
         true => Ok(text.clone()),
         false => folders::read(wanted),
     };
     let shelf = Shelf {
-        profiles: &of_user,
+        profiles: &profiles,
         read: &read_new,
     };
     let selection = CapabilitySelection::of_profiles(vec![name.clone()]);
     let expanded = expand(selection, &shelf)?;
-    let file = parse(&path, &text)?;
+    let file = parse(&from, &text)?;
+    let text = match text.contains(SCHEMA_LINE) {
+        true => text,
+        false => {
+            let text = text.trim_start_matches('\u{feff}');
+            format!("{SCHEMA_LINE}{}\n{text}", schema_of_user())
+        }
+    };
     folders.write(&name, &text)?;
     Ok(Profile {
         name,

@@ -94,7 +94,9 @@ impl Loadouts {
         let project = real(folder);
         if trusts && !project.is_dir() {
             let name = folder.display().to_string();
-            return Err(unfit(&name, "there is no such folder"));
+            let error = unfit(&name, "there is no such folder");
+            return Err(error
+                .with_hint("Name the folder of a project that has profiles in `.codex-loadout`."));
         }
         let records = self.records().await?;
         records.trust_project(&project, trusts).await?;

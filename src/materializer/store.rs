@@ -3,7 +3,6 @@
 //! ```text
 //! $CODEX_LOADOUT_HOME/                 0700
 //! ├── CACHEDIR.TAG                     backup programs pass the folder over
-//! ├── no-role.toml                     a role file that says nothing
 //! ├── roles-of-agents/<sha256>.toml    role files that carry a thread's list of skills
 //! ├── store-v1/                        the number is that of this layout
 //! │   ├── trees/<sha256>/…             one bundle; files 0444 or 0555, folders 0555; converted texts
@@ -27,8 +26,8 @@ use dashmap::DashMap;
 
 use super::claims::Claims;
 use super::error::StoreError;
+use super::trees::Intact;
 use crate::bundle::Digest;
-use crate::freshness::Watch;
 use crate::paths::{private_file, private_folder};
 
 /// The text that marks a folder as a cache, by the Cache Directory Tagging Specification.
@@ -41,8 +40,8 @@ pub(crate) struct Store {
     pub(super) claims: Claims,
     /// Trees that are being staged by this process, so that none is staged twice at once.
     pub(super) staging: DashMap<Digest, Arc<Mutex<()>>>,
-    /// Trees that were read and found intact, with an eye on each since before.
-    pub(super) watched: DashMap<Digest, Watch>,
+    /// Trees that were read and found intact, and how a change since would show.
+    pub(super) known: DashMap<Digest, Intact>,
 }
 
 impl Store {
@@ -80,7 +79,7 @@ impl Store {
             home: home.to_owned(),
             claims: Claims::new(home),
             staging: DashMap::new(),
-            watched: DashMap::new(),
+            known: DashMap::new(),
         }
     }
 

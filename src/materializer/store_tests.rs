@@ -215,3 +215,36 @@ fn a_tree_that_is_kept_again_and_again_is_read_once() {
     store.use_trees(std::iter::once(digest));
     assert!(store.is_known_intact(&digest));
 }
+
+#[cfg(unix)]
+#[test]
+fn where_nothing_is_watched_times_and_sizes_are_compared() {
+    use std::time::{Duration, SystemTime};
+    let (_home, store) = store();
+    let tree = tree(&[("SKILL.md", "x")]);
+    let digest = tree.digest();
+    let place = store.publish_tree(&tree, digest).unwrap();
+    let check = |after: u64| {
+        let now = SystemTime::now() + Duration::from_secs(after);
+        store.check_tree_by(&digest, |_| None, now)
+    };
+    // What was changed just now may be changed again within the resolution of its times.
+    assert_eq!(check(0), Verdict::Intact);
+    assert!(!store.is_as_stamped(&digest));
+    assert_eq!(check(5), Verdict::Intact);
+    assert!(store.is_as_stamped(&digest));
+    let file = place.join("SKILL.md");
+    let as_it_was = fs::metadata(&file).unwrap();
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::write(&file, "y").unwrap();
+    let times = fs::FileTimes::new().set_modified(as_it_was.modified().unwrap());
+    fs::File::options()
+        .write(true)
+        .open(&file)
+        .unwrap()
+        .set_times(times)
+        .unwrap();
+    fs::set_permissions(&file, as_it_was.permissions()).unwrap();
+    assert!(!store.is_as_stamped(&digest), "by the inode's time");
+    assert_eq!(check(5), Verdict::Changed);
+}

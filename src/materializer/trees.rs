@@ -2,17 +2,27 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
+use std::time::SystemTime;
 
 use super::error::StoreError;
 use super::publish::{self, Staged};
-use super::read::{read_tree, watched_folders};
+use super::read::{Stamp, read_tree, stamp, watched_folders};
 use super::store::{Store, trees};
 use super::walk::Limits;
 use crate::bundle::{Digest, Tree};
-use crate::freshness::Watch;
+use crate::freshness::{Targets, Watch};
 
-/// Trees that are watched at once; beyond that, all are read again once.
-const WATCHED: usize = 4096;
+/// Trees that are known at once; beyond that, all are read again once.
+const KNOWN: usize = 4096;
+
+/// How it would show that a tree which was read and found intact has changed since.
+#[derive(Debug)]
+pub(super) enum Intact {
+    /// The system tells of each change.
+    Watched(Watch),
+    /// Times and sizes would be others: the time of an inode can't be set back.
+    Stamped(Stamp),
+}
 
 /// What a snapshot is found to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,34 +97,66 @@ impl Store {
         }
     }
 
-    /// Whether a tree is known to be intact without reading it: it was once read, and nothing has
-    /// changed since. Where the system tells of no change, nothing is known.
+    /// Whether a tree is known to be intact at once: it was once read, and nothing has changed since. Where the
+    /// system tells of no change, [`Self::check_tree`] finds out.
     #[must_use]
     pub(crate) fn is_known_intact(&self, digest: &Digest) -> bool {
-        let quiet = self.watched.get(digest).map(|watch| watch.is_quiet());
-        quiet == Some(true) && self.has_tree(digest)
+        let known = self.known.get(digest);
+        known.is_some_and(|known| matches!(&*known, Intact::Watched(watch) if watch.is_quiet()))
+            && self.has_tree(digest)
     }
 
-    /// As [`Self::verify_tree`], without reading again what is known to be intact.
+    /// As [`Self::verify_tree`], without reading again what is known to be intact. Blocking.
     #[must_use]
     pub(crate) fn check_tree(&self, digest: &Digest) -> Verdict {
-        if self.is_known_intact(digest) {
+        self.check_tree_by(digest, Watch::on, SystemTime::now())
+    }
+
+    /// As [`Self::check_tree`], at this moment, on a system that watches like this.
+    pub(super) fn check_tree_by(
+        &self,
+        digest: &Digest,
+        watch_on: impl Fn(&Targets) -> Option<Watch>,
+        now: SystemTime,
+    ) -> Verdict {
+        if self.is_known_intact(digest) || self.is_as_stamped(digest) {
             return Verdict::Intact;
         }
-        if self.watched.len() >= WATCHED {
-            self.watched.clear();
+        if self.known.len() >= KNOWN {
+            self.known.clear();
         }
-        // Watched before it is read, so that no change falls between.
+        // Watched or stamped before it is read, so that no change falls between.
         let tree = self.tree_path(digest);
         let watch = watched_folders(&tree, &tree, Limits::default())
             .ok()
-            .and_then(|targets| Watch::on(&targets));
+            .and_then(|targets| watch_on(&targets));
+        let known = match watch {
+            Some(watch) => Some(Intact::Watched(watch)),
+            None => self
+                .stamp_of(digest)
+                .filter(|stamp| stamp.is_settled(now))
+                .map(Intact::Stamped),
+        };
         let verdict = self.verify_tree(digest);
-        match watch.filter(|_| verdict == Verdict::Intact) {
-            Some(watch) => self.watched.insert(*digest, watch),
-            None => self.watched.remove(digest).map(|(_, watch)| watch),
+        match known.filter(|_| verdict == Verdict::Intact) {
+            Some(known) => self.known.insert(*digest, known),
+            None => self.known.remove(digest).map(|(_, known)| known),
         };
         verdict
+    }
+
+    /// Whether a tree that can't be watched has the times and sizes that it had when it was read.
+    pub(super) fn is_as_stamped(&self, digest: &Digest) -> bool {
+        let stamped = self.known.get(digest).and_then(|known| match &*known {
+            Intact::Stamped(stamp) => Some(*stamp),
+            Intact::Watched(_) => None,
+        });
+        stamped.is_some_and(|stamped| self.stamp_of(digest) == Some(stamped))
+    }
+
+    fn stamp_of(&self, digest: &Digest) -> Option<Stamp> {
+        let tree = self.tree_path(digest);
+        stamp(&tree, &tree, Limits::default()).ok()
     }
 
     /// Keeps a tree under its digest, in the place of one that was changed; whether there was one.

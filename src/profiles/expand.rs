@@ -214,10 +214,15 @@ pub(crate) fn unknown_profile(
     let mut kept_back = shelf.profiles.iter().filter(|found| !found.trusted);
     let kept_back = kept_back.find(|found| names.contains(&&found.name));
     let hint = match kept_back {
-        Some(found) => format!(
-            "`{}` has it: `codex-loadout trust project DIR` lets that project's profiles count.",
-            found.path.display()
-        ),
+        Some(found) => {
+            // `.codex-loadout/profiles` of the project has it.
+            let project = found.path.ancestors().nth(3).unwrap_or(&found.path);
+            format!(
+                "`{}` has it: `codex-loadout trust project {}` lets that project's profiles count.",
+                found.path.display(),
+                project.display()
+            )
+        }
         None => "`codex-loadout profile list` shows those that there are.".to_owned(),
     };
     let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();

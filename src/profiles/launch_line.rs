@@ -34,6 +34,8 @@ pub(crate) struct LaunchLine {
     pub selection: Option<CapabilitySelection>,
     /// `-c capability_task=…`.
     pub task: Option<String>,
+    /// The words that say it, for another process of the same kind.
+    pub own: Vec<OsString>,
 }
 
 /// Takes what is ours out of Codex's arguments. `value_options` are those that take the next word as their value.
@@ -54,6 +56,7 @@ pub(crate) fn read_launch_line(
         }
         if let Some(value) = value_of(OPTION, word, &mut words) {
             line.loadout = Some(read_reference(&value.to_string_lossy())?);
+            line.own.extend([OPTION.into(), value.to_owned()]);
             continue;
         }
         let config = CONFIG_OPTIONS.iter().find_map(|option| {
@@ -65,6 +68,8 @@ pub(crate) fn read_launch_line(
         });
         if let Some((key, value, ahead)) = config {
             words = ahead;
+            line.own
+                .extend(["-c".into(), format!("{key}={value}").into()]);
             let value = toml_value(&value);
             match own_key(&key, &CONFIG_KEYS) {
                 Some(path) => put(&mut selection, path, value),

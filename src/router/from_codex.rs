@@ -13,6 +13,15 @@ use crate::messages::{announcement, catalog, initialize, thread};
 use crate::threads::{HostId, Muted, Waiting};
 use crate::wire::{Frame, FrameKind, Id};
 
+/// What of a thread with a loadout is kept in mind.
+pub(super) const FOLLOWED: [&str; 5] = [
+    thread::TURN_STARTED,
+    thread::TURN_COMPLETED,
+    thread::SETTINGS_UPDATED,
+    thread::CLOSED,
+    thread::DELETED,
+];
+
 impl<P: Default, A> Router<'_, P, A> {
     /// Codex sent a frame.
     pub(crate) fn on_upstream(&mut self, frame: Frame) {
@@ -35,7 +44,11 @@ impl<P: Default, A> Router<'_, P, A> {
         match experimental::heard(&frame) {
             Heard::Whole => Some(frame),
             Heard::Edited(bytes) => Some(Frame::parse(bytes)),
-            Heard::Nothing => None,
+            Heard::Nothing => {
+                // It counts all the same.
+                self.follow(&frame);
+                None
+            }
             Heard::Unanswered => {
                 let answer = unheard_error(&frame.id());
                 self.push(Effect::ToUpstream(answer));
@@ -184,6 +197,9 @@ impl<P: Default, A> Router<'_, P, A> {
                     if making && self.may_be_new(&thread) {
                         self.threads.hide(&thread, false);
                     }
+                    if self.threads.is_hidden(&thread) && self.leaves_out(&frame) {
+                        return;
+                    }
                     match self.threads.hide_frame(&thread, self.host.id, frame) {
                         Ok(()) => return,
                         Err(frame) => frame,
@@ -274,14 +290,7 @@ impl<P: Default, A> Router<'_, P, A> {
     /// Keeps in mind what a thread with a loadout is about.
     fn follow(&mut self, frame: &Frame) {
         let method = frame.method();
-        let counts = [
-            thread::TURN_STARTED,
-            thread::TURN_COMPLETED,
-            thread::SETTINGS_UPDATED,
-            thread::CLOSED,
-            thread::DELETED,
-        ];
-        if !counts.contains(&method) {
+        if !FOLLOWED.contains(&method) {
             return;
         }
         let Some(thread) = self.loaded_named_in(frame) else {

@@ -1,16 +1,19 @@
-//! What a host may have under way at once. What goes beyond has an answer at once, and nothing of it is kept.
+//! What a host may have under way at once, and what is kept of what Codex says. What goes beyond has an answer at once, and nothing of it is kept.
 
 use codex_loadout_protocol::ErrorKind;
 
 use super::Router;
 use super::effect::Effect;
+use super::from_codex::FOLLOWED;
 use super::refusals::{overloaded_error, taken_id_error};
 use super::request::Request;
+use crate::messages::announcement;
 use crate::wire::{Frame, FrameKind};
 
 /// Claimed requests that are under way, at most.
 const CLAIMED: usize = 1024;
-/// Bytes that are kept of what the host has sent, at most. A frame that is alone may be larger.
+/// Bytes that are kept of what a host has sent, at most, and of what Codex has said of threads that are hidden. A
+/// frame that is alone may be larger.
 #[cfg(not(test))]
 const BYTES: usize = 64 * 1024 * 1024;
 #[cfg(test)]
@@ -61,6 +64,24 @@ impl<P: Default, A> Router<'_, P, A> {
                 self.refuse(ErrorKind::ThreadBusy, overloaded_error(&frame.id()));
             }
             _ => self.push(Effect::ToUpstream(frame.bytes().clone())),
+        }
+        true
+    }
+
+    /// Whether there is no room for a frame of Codex's that would have to wait until its thread's loadout is on disk:
+    /// it is left out then, and a request is answered. What tells of turns and of children is never left out.
+    pub(super) fn leaves_out(&mut self, frame: &Frame) -> bool {
+        let kept = self.threads.hidden_bytes();
+        if kept == 0
+            || kept + frame.bytes().len() <= BYTES
+            || FOLLOWED.contains(&frame.method())
+            || announcement::read(frame).is_some()
+        {
+            return false;
+        }
+        tracing::warn!(method = frame.method(), "left out: too much waits already");
+        if frame.kind() == FrameKind::Request {
+            self.push(Effect::ToUpstream(overloaded_error(&frame.id())));
         }
         true
     }

@@ -1,6 +1,7 @@
 //! Signals that ask the proxy to end are for Codex: it ends in its own way, and we after it.
 
-pub(super) use imp::{Signals, forward, terminate};
+pub(crate) use imp::terminate;
+pub(super) use imp::{Signals, forward};
 
 #[cfg(unix)]
 mod imp {
@@ -32,7 +33,7 @@ mod imp {
     }
 
     /// Asks the process with this id to end.
-    pub(in crate::session) fn terminate(id: Option<u32>) {
+    pub(crate) fn terminate(id: Option<u32>) {
         forward(id, Signal::TERM);
     }
 
@@ -65,5 +66,5 @@ mod imp {
 
     pub(in crate::session) fn forward(_: Option<u32>, (): ()) {}
 
-    pub(in crate::session) fn terminate(_: Option<u32>) {}
+    pub(crate) fn terminate(_: Option<u32>) {}
 }

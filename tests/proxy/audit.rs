@@ -1,9 +1,8 @@
 //! The audit: what happened to which thread, and why.
 
 use std::path::Path;
-use std::time::Duration;
 
-use lab::{Client, Skill};
+use lab::Client;
 use serde_json::{Value, json};
 use sqlx::Connection;
 
@@ -60,11 +59,7 @@ async fn what_happens_to_a_thread_is_written_down_with_its_cause() {
     let apart = json!({ "threadId": thread, "capabilitySelection": { "skills": ["repo-review"] } });
     let apart = host.request("thread/fork", apart).await.unwrap();
     let child = spawn_child(&host, &thread).await;
-    stage
-        .home
-        .add_skill(".agents/skills", &Skill::new("newcomer"))
-        .unwrap();
-    tokio::time::sleep(Duration::from_millis(1200)).await;
+    stage.add_noticed_skill(&host, "newcomer").await;
     host.turn(&thread, "hello again, $newcomer").await.unwrap();
     let update = |selection: Value| json!({ "threadId": thread, "capabilitySelection": selection });
     let wrong = update(json!({ "skills": ["no-such"] }));
@@ -172,11 +167,7 @@ async fn a_loadout_is_given_only_with_its_entry_and_a_refusal_without_one_is_one
     let error = stage.refused(&host, json!({ "skills": ["no-such"] })).await;
     assert_eq!(error.data["kind"], "unknownCapability");
     // The thread goes on, bound anew, though that can't be written down.
-    stage
-        .home
-        .add_skill(".agents/skills", &Skill::new("newcomer"))
-        .unwrap();
-    tokio::time::sleep(Duration::from_millis(1200)).await;
+    stage.add_noticed_skill(&host, "newcomer").await;
     let promise = lab::Promise::of_skills(&["planning"]);
     stage.check(&host, &thread, &promise).await;
     sql(&database, "DROP TRIGGER spoil").await;

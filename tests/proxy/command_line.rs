@@ -28,6 +28,8 @@ fn help_is_what_the_readme_says() {
         "show",
         "convert",
         "audit",
+        "status",
+        "metrics",
     ] {
         let mut command = std::process::Command::new(PROXY);
         // `app-server --help` is Codex's own.
@@ -129,9 +131,14 @@ async fn exit_codes_and_hints() {
         "plannin: did you mean planning",
     );
     check(
-        stage.verb(&["app-server", "--listen", "ws://127.0.0.1:0"]),
+        stage.verb(&["app-server", "--listen", "ws://nowhere"]),
         2,
-        "ws://127.0.0.1:0",
+        "ws://IP:PORT",
+    );
+    check(
+        stage.verb(&["app-server", "--listen", "ws://0.0.0.0:0"]),
+        1,
+        "--ws-auth capability-token",
     );
     let alone = |path: &str, arguments: &[&str]| {
         stage

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use lab::{Client, Promise, Skill};
+use lab::{Client, Promise};
 use serde_json::{Value, json};
 
 use crate::stage::{Stage, id_of};
@@ -33,33 +33,31 @@ async fn doomed(stage: &Stage, step: &str) -> Client {
 
 /// Every thread that Codex keeps.
 async fn threads(host: &Client) -> Vec<String> {
-    let mut found = Vec::new();
-    for archived in [false, true] {
-        let sources = json!(["cli", "vscode", "exec", "appServer", "subAgent", "unknown"]);
-        let listed = host
-            .request(
-                "thread/list",
-                json!({ "archived": archived, "limit": 100, "sourceKinds": sources }),
-            )
-            .await
-            .unwrap();
-        let ids: Vec<String> = listed["data"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|thread| thread["id"].as_str().unwrap().to_owned())
-            .collect();
-        assert!(!archived || ids.is_empty(), "left in the archive: {ids:?}");
-        found.extend(ids);
-    }
-    found
+    // What was left in the archive is brought back, soon after the proxy has begun.
+    let is_brought_back = async {
+        while !listed(host, true).await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let patience = Duration::from_secs(10);
+    let brought_back = tokio::time::timeout(patience, is_brought_back).await;
+    assert!(brought_back.is_ok(), "threads are left in the archive");
+    listed(host, false).await
+}
+
+async fn listed(host: &Client, archived: bool) -> Vec<String> {
+    let sources = json!(["cli", "vscode", "exec", "appServer", "subAgent", "unknown"]);
+    let params = json!({ "archived": archived, "limit": 100, "sourceKinds": sources });
+    let listed = host.request("thread/list", params).await.unwrap();
+    let threads = listed["data"].as_array().unwrap().iter();
+    threads
+        .map(|thread| thread["id"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 /// On a new proxy, every thread has one of these loadouts.
 async fn check_all(stage: &Stage, step: &str, promises: &[&Promise]) {
     let host = stage.host().await;
-    // What was left in the archive is brought back.
-    tokio::time::sleep(Duration::from_millis(300)).await;
     let all = threads(&host).await;
     assert!(!all.is_empty(), "{step}: Codex keeps no thread at all");
     for thread in all {
@@ -133,12 +131,9 @@ async fn at_every_step_of_a_rebind_and_an_update() {
         let host = doomed(&stage, step).await;
         let (thread, _) = stage.start(&host, selection.clone()).await;
         stage.check(&host, &thread, &before).await;
-        stage
-            .home
-            .add_skill(".agents/skills", &Skill::new(&format!("newcomer-{number}")))
-            .unwrap();
-        tokio::time::sleep(Duration::from_millis(1100)).await;
-        let text = format!("use $newcomer-{number}");
+        let newcomer = format!("newcomer-{number}");
+        stage.add_noticed_skill(&host, &newcomer).await;
+        let text = format!("use ${newcomer}");
         let turn = json!({ "threadId": thread, "input": [{ "type": "text", "text": text }] });
         let turn = host.request("turn/start", turn).await;
         assert!(turn.is_err(), "{step}: it did not end");
@@ -285,6 +280,7 @@ async fn kill_9_of_codex_or_proxy_at_any_moment() {
         };
         let fork = host.request("thread/fork", json!({ "threadId": thread }));
         let start = host.request("thread/start", stage.params(selection.clone()));
+        // Each round at a later moment.
         let kill = async {
             tokio::time::sleep(Duration::from_millis(round * 3)).await;
             kill(victim);

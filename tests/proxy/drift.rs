@@ -14,7 +14,7 @@ fn review() -> (Value, Promise) {
     (selection, promise)
 }
 
-/// Codex notices a change within a second.
+/// Codex notices a change within a second, and says so of skills alone: real time is what is waited for.
 async fn noticed() {
     tokio::time::sleep(Duration::from_millis(1200)).await;
 }
@@ -111,11 +111,7 @@ async fn newcomers_before_the_first_turn_are_kept_out_as_well() {
     let host = stage.host().await;
     let (selection, promise) = review();
     let (thread, _) = stage.start(&host, selection).await;
-    stage
-        .home
-        .add_skill(".agents/skills", &Skill::new("newcomer"))
-        .unwrap();
-    noticed().await;
+    stage.add_noticed_skill(&host, "newcomer").await;
     stage.check(&host, &thread, &promise).await;
     let listed = host
         .request("thread/list", json!({ "archived": true }))
@@ -181,11 +177,7 @@ async fn what_the_host_set_is_still_set_after_a_rebind() {
     host.request("thread/settings/update", update)
         .await
         .unwrap();
-    stage
-        .home
-        .add_skill(".agents/skills", &Skill::new("newcomer"))
-        .unwrap();
-    noticed().await;
+    stage.add_noticed_skill(&host, "newcomer").await;
     stage
         .check(&host, &thread, &Promise::of_skills(&["planning"]))
         .await;
@@ -219,11 +211,7 @@ async fn loaded_children_are_kept_to_it_too() {
         message["method"] == "turn/completed" && message["params"]["threadId"] == json!(child)
     };
     host.wait_for(mark, ended).await.unwrap();
-    stage
-        .home
-        .add_skill(".agents/skills", &Skill::new("newcomer"))
-        .unwrap();
-    noticed().await;
+    stage.add_noticed_skill(&host, "newcomer").await;
     let mark = host.mark();
     let call = format!(r#"CALL multi_agent_v1 send_input {{"target":"{child}","message":"more"}}"#);
     host.turn(&thread, &call).await.unwrap();
@@ -378,7 +366,7 @@ async fn what_codex_is_made_to_find_while_a_turn_begins_is_not_shown() {
                 .await
                 .unwrap();
         };
-        // A host of its own kind asks Codex to look at the disk, at one moment or another.
+        // A host of its own kind asks Codex to look at the disk, at one moment or another: each round at a later one.
         let find = async {
             tokio::time::sleep(std::time::Duration::from_millis(round / 2)).await;
             stage

@@ -107,6 +107,59 @@ async fn exec_and_exec_resume_run_with_the_loadout() {
     assert_eq!(stage.home.config_hash().unwrap(), before);
 }
 
+/// The session files that there are.
+fn sessions(stage: &Stage) -> Vec<String> {
+    let mut folders = vec![stage.home.codex_home().join("sessions")];
+    let mut sessions = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => folders.push(path),
+                false => sessions.push(std::fs::read_to_string(path).unwrap()),
+            }
+        }
+    }
+    sessions
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ephemeral_run_has_its_loadout_and_leaves_nothing() {
+    let stage = stage().await;
+    let run_with = |more: &[&str], input: &str| {
+        let begin = ["exec", "--json", "--skip-git-repo-check"];
+        let mut command = line(&stage, &[&begin, more].concat());
+        command.env("CODEX_LOADOUT", "review");
+        thread_of(&run(command, input))
+    };
+    let seen = |thread: &str| stage.model.seen(thread).unwrap();
+    let prompt = ["--ephemeral", "Use $planning, and $repo-review"];
+    let thread = run_with(&prompt, "");
+    let breaches = review().breaches(&seen(&thread));
+    assert_eq!(breaches, Vec::<String>::new());
+    // There is no root that a mention could put something in from, and nothing else's is put in.
+    assert_eq!(seen(&thread).injected_skills, Vec::<String>::new());
+    assert_eq!(sessions(&stage), Vec::<String>::new());
+    let threads = stage.verb(&["threads", "--json"]);
+    let threads: Value = serde_json::from_slice(&threads.stdout).unwrap();
+    assert_eq!(threads["data"], json!([]));
+    let audit = stage.verb(&["audit"]);
+    let audit = String::from_utf8_lossy(&audit.stdout).into_owned();
+    assert!(audit.contains("exec --ephemeral"), "{audit}");
+    // What is kept is classified as the line says.
+    let thread = run_with(&["--thread-source", "ci"], "What can you do?");
+    let [session] = &sessions(&stage)[..] else {
+        panic!("one session");
+    };
+    assert!(session.contains(r#""thread_source":"ci""#), "{session}");
+    // A thread that is on record runs once more, and that is forgotten.
+    let again = run_with(&["--ephemeral", "resume", &thread], "Use $repo-review");
+    let again = seen(&again);
+    let breaches = review().breaches(&again);
+    assert_eq!(breaches, Vec::<String>::new());
+    assert_eq!(sessions(&stage).len(), 1);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_can_not_be_given_a_loadout_is_refused() {
     let stage = stage().await;
@@ -126,12 +179,19 @@ async fn what_can_not_be_given_a_loadout_is_refused() {
         &["mend the tests"],
         &["review", "--uncommitted"],
         &["exec", "review"],
-        &["exec", "--ephemeral", "hello"],
         &["app-server", "daemon", "start"],
         &["app-server", "proxy"],
         &["agents"],
     ] {
         refused(arguments, "can't be given the loadout that holds for it");
+    }
+    for (option, way) in [
+        (&["-p", "other"][..], "`-c key=value`"),
+        (&["--profile=other"], "`-c key=value`"),
+        (&["--worktree"], "`git worktree add`"),
+        (&["--ignore-user-config"], "CODEX_HOME"),
+    ] {
+        refused(&[&["exec"], option, &["hello"]].concat(), way);
     }
     // What comes to no thread is Codex's own.
     let listed = line(&stage, &["mcp", "list", "--json"]).output().unwrap();

@@ -296,7 +296,6 @@ async fn what_codex_exec_runs_with_is_used_as_long_as_it_runs() {
     }
     fs::create_dir_all(&roles).unwrap();
     fs::write(roles.join("x.toml"), "x").unwrap();
-    tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(gc(&stage, &["--dry-run"])["roles"], 0);
     running.kill().unwrap();
     running.wait().unwrap();

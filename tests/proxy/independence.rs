@@ -343,10 +343,13 @@ async fn what_codex_keeps_in_memory_alone_is_refused_and_leaves_nothing_behind()
     let stage = Stage::standard().await;
     let host = stage.host().await;
     let source = source(&stage, &host).await;
-    tokio::time::sleep(Duration::from_millis(200)).await;
     let state = stage.home.path().join(".codex-loadout/roots");
     let roots = || fs::read_dir(&state).unwrap().count();
-    let before = roots();
+    // A link and a file for the thread, and for each of the four that are made ahead once things are quiet.
+    let before = 10;
+    while roots() < before {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     let ephemeral = json!({ "threadId": source, "ephemeral": true, "excludeTurns": true,
         "capabilitySelection": review().0 });
     let error = host.refusal("thread/fork", ephemeral).await.unwrap();

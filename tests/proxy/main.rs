@@ -19,6 +19,7 @@ mod doors;
 mod drift;
 mod drop_in;
 mod exec;
+mod experimental;
 mod faults;
 mod frames;
 mod gc;
@@ -39,6 +40,7 @@ mod policy;
 mod profiles;
 mod proof;
 mod roles;
+mod schema;
 mod selection;
 mod servers;
 mod skill_list;
@@ -47,3 +49,7 @@ mod stand_in;
 mod state_folder;
 mod tampering;
 mod terminal;
+#[cfg(unix)]
+mod units;
+#[cfg(unix)]
+mod watching;

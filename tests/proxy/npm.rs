@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use lab::{Client, Promise};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::stage::{PROXY, Stage};
 
@@ -16,8 +16,8 @@ fn run(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// The packages of this build, as tarballs.
-fn packed(stage: &Stage) -> Vec<PathBuf> {
+/// The folders of the packages of this build, for this platform or another.
+fn built(stage: &Stage, platform: &[&str]) -> Vec<PathBuf> {
     let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("packaging/npm");
     let tools = stage.home.path().join("packaging");
     std::fs::create_dir_all(tools.join("launcher/bin")).unwrap();
@@ -45,22 +45,29 @@ fn packed(stage: &Stage) -> Vec<PathBuf> {
         .arg("--out")
         .arg(&packages)
         .arg("--workspace")
-        .arg(env!("CARGO_MANIFEST_DIR")));
+        .arg(env!("CARGO_MANIFEST_DIR"))
+        .args(platform));
     let folders = std::fs::read_dir(&packages).unwrap();
-    folders
-        .map(|entry| {
-            let folder = entry.unwrap().path();
-            let mut pack = Command::new("npm");
-            let name = run(pack.args(["pack", "--silent"]).current_dir(&folder));
-            folder.join(name.trim())
-        })
-        .collect()
+    folders.map(|entry| entry.unwrap().path()).collect()
+}
+
+/// A package as a tarball.
+fn packed(folder: &Path) -> PathBuf {
+    let mut pack = Command::new("npm");
+    let name = run(pack.args(["pack", "--silent"]).current_dir(folder));
+    folder.join(name.trim())
+}
+
+fn manifest(folder: &Path) -> Value {
+    let text = std::fs::read_to_string(folder.join("package.json")).unwrap();
+    serde_json::from_str(&text).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_npm_installs_does_the_main_job() {
     let stage = Stage::standard().await;
-    let tarballs = packed(&stage);
+    let folders = built(&stage, &[]);
+    let tarballs: Vec<PathBuf> = folders.iter().map(|folder| packed(folder)).collect();
     assert_eq!(tarballs.len(), 2);
     let prefix = stage.home.path().join("prefix");
     let mut install = Command::new("npm");
@@ -89,6 +96,12 @@ async fn what_npm_installs_does_the_main_job() {
         .await;
     host.shutdown().await.unwrap();
 
+    // As its page says, the program is found without a launcher.
+    let place = prefix.join("lib/node_modules/codex-loadout");
+    let script = "require(process.argv[1]).binaryPath()";
+    let arguments = ["-p", script, place.to_str().unwrap()];
+    let told = run(&mut stage.home.command(Path::new("node"), &arguments));
+    assert!(Path::new(told.trim()).is_file(), "{told}");
     // A wrong command line ends as the program itself ends, and types name what goes over the wire.
     let status = stage
         .home
@@ -105,4 +118,46 @@ async fn what_npm_installs_does_the_main_job() {
             "{name}"
         );
     }
+}
+
+/// Says where the program is on Windows, as `require("codex-loadout")` does there.
+const ON_WINDOWS: &str = r#"
+Object.defineProperty(process, "platform", { value: "win32" });
+Object.defineProperty(process, "arch", { value: "x64" });
+console.log(require("codex-loadout").binaryPath());
+"#;
+
+/// npm puts a `.ps1` beside every command that it installs, and PowerShell takes that first; it gathers what is piped
+/// in. So there the program itself is what hosts start: it is a package's file and no command of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_packed_for_windows_has_its_program_without_a_shim() {
+    let stage = Stage::standard().await;
+    let folders = built(&stage, &["--platform", "win32", "--arch", "x64"]);
+    let modules = stage.home.path().join("node_modules");
+    for folder in &folders {
+        let name = folder.file_name().unwrap();
+        let to = modules.join(name);
+        std::fs::create_dir_all(&to).unwrap();
+        let mut unpack = Command::new("tar");
+        unpack.args(["xzf", packed(folder).to_str().unwrap()]);
+        run(unpack.args(["--strip-components", "1", "-C", to.to_str().unwrap()]));
+        let about = manifest(&to);
+        // No scripts run when they are installed.
+        assert_eq!(about["scripts"], Value::Null, "{name:?}");
+    }
+    let program = manifest(&modules.join("codex-loadout-win32-x64"));
+    assert_eq!(program["bin"], Value::Null);
+    assert_eq!(
+        (&program["os"], &program["cpu"]),
+        (&json!(["win32"]), &json!(["x64"]))
+    );
+    let launcher = manifest(&modules.join("codex-loadout"));
+    let optional = launcher["optionalDependencies"].as_object().unwrap();
+    assert_eq!(optional["codex-loadout-win32-x64"], launcher["version"]);
+    let mut node = stage.home.command(Path::new("node"), &["-e", ON_WINDOWS]);
+    let told = run(node.current_dir(stage.home.path()));
+    let expected = modules.join("codex-loadout-win32-x64/bin/codex-loadout.exe");
+    assert_eq!(Path::new(told.trim()), expected);
+    let is_program = std::fs::metadata(&expected).unwrap().len();
+    assert_eq!(is_program, std::fs::metadata(PROXY).unwrap().len());
 }

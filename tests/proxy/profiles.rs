@@ -435,144 +435,51 @@ async fn methods_write_what_verbs_show() {
     host.shutdown().await.unwrap();
 }
 
-/// A host that did not ask for the experimental API.
-async fn plain_host_of(command: Command) -> Client {
-    let host = Client::spawn(command).unwrap();
-    host.initialize(false).await.unwrap();
-    host
-}
-
 #[tokio::test(flavor = "multi_thread")]
-async fn a_host_without_experimental_api_gets_a_loadout_and_nothing_else_of_it() {
+async fn what_is_wrong_is_told_of_what_the_user_wrote() {
     let stage = profiled().await;
-    let native = plain_host_of(stage.home.codex_app_server()).await;
-    let mut command = stage.proxy();
-    command.args(["--loadout", "github"]);
-    let host = plain_host_of(command).await;
-    let (thread, receipt) = start(&stage, &host, json!({})).await;
-    assert_eq!(warnings(&receipt), Vec::<String>::new());
-    let github = review()
-        .and_skills(&["github:pull-request"])
-        .server("github", &GITHUB_TOOLS);
-    stage.check(&host, &thread, &github).await;
-    // Its root is there: a mention puts in the body.
-    host.turn(&thread, "Use $repo-review").await.unwrap();
-    let seen = stage.model.seen(&thread).unwrap();
-    assert_eq!(seen.injected_skills, ["repo-review"]);
-    let config = json!({ "config": { "capability_selection": "plan" } });
-    let (thread, _) = start(&stage, &host, config).await;
-    stage
-        .check(&host, &thread, &Promise::of_skills(&["planning"]))
-        .await;
-    for (method, params) in [
-        ("collaborationMode/list", json!({})),
-        ("thread/queue/list", json!({ "threadId": thread })),
-        ("thread/start", json!({ "environments": [] })),
-        ("thread/start", json!({ "selectedCapabilityRoots": [] })),
+    let file = stage.home.path().join("mine.toml");
+    let file = file.to_str().unwrap();
+    for (text, arguments, told) in [
         (
-            "thread/resume",
-            json!({ "threadId": thread, "path": "/none" }),
+            "skils = []\n",
+            &["profile", "write", "mine", file][..],
+            "mine.toml`, line 1: `skils` is no member of a profile",
         ),
-        ("thread/list", json!({ "includeAttachedThreads": true })),
         (
-            "turn/start",
-            json!({ "threadId": thread, "input": [], "environments": [] }),
+            "skills = []\nextends = [\"revew\"]\n",
+            &["profile", "write", "mine", file],
+            "mine.toml`, line 2: there is no profile `revew`",
+        ),
+        (
+            "",
+            &["trust", "project", "/no/such/folder"],
+            "hint: Name the folder of a project",
+        ),
+        (
+            "",
+            &["shim", "/proc/none"],
+            "hint: Name a folder that you may write to",
         ),
     ] {
-        let of_codex = native.refusal(method, params.clone()).await.unwrap();
-        assert_eq!(
-            host.refusal(method, params).await.unwrap(),
-            of_codex,
-            "{method}"
-        );
+        std::fs::write(file, text).unwrap();
+        let output = stage.verb(arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
+        let is_told = stderr.contains(told) && !stderr.contains(".codex-loadout/profiles/mine");
+        assert!(is_told, "{arguments:?}: {stderr}");
     }
-    let told = host.messages();
-    let of_others = told
-        .iter()
-        .find(|message| message["method"] == "thread/readState/changed");
-    assert_eq!(of_others, None);
-    let refused = stage.refused(&host, json!({ "skills": [] })).await;
-    assert!(
-        refused.message.contains("requires experimentalApi"),
-        "{}",
-        refused.message
-    );
-    for host in [native, host] {
-        host.shutdown().await.unwrap();
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn where_nothing_could_have_told_config_gives_a_loadout_without_a_root() {
-    let stage = Stage::standard().await;
-    let host = plain_host_of(stage.proxy()).await;
-    let config = json!({ "config": { "capability_selection": { "skills": ["planning"], "plugins": ["github"] } } });
-    let (thread, receipt) = start(&stage, &host, config).await;
-    assert_eq!(warnings(&receipt), ["withoutRoot"]);
-    let promise =
-        Promise::of_skills(&["github:pull-request", "planning"]).server("github", &GITHUB_TOOLS);
-    stage.check(&host, &thread, &promise).await;
-    host.shutdown().await.unwrap();
-    let host = plain_host_of(stage.proxy()).await;
-    host.request("thread/resume", json!({ "threadId": thread }))
-        .await
-        .unwrap();
-    stage.check(&host, &thread, &promise).await;
-    host.shutdown().await.unwrap();
-}
-
-#[test]
-fn what_takes_the_experimental_api_is_what_codex_says() {
-    use codex_loadout::messages::experimental::{FIELDS, METHODS};
-    let codex = lab::codex(lab::DEFAULT_VERSION).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let requests = |flags: &[&str]| {
-        let out = folder.path().join(flags.len().to_string());
-        let done = Command::new(&codex)
-            .args(["app-server", "generate-json-schema"])
-            .args(flags)
-            .arg("--out")
-            .arg(&out)
-            .env("CODEX_HOME", folder.path())
-            .output()
-            .unwrap();
-        assert!(done.status.success());
-        let text = std::fs::read_to_string(out.join("ClientRequest.json")).unwrap();
-        let schema: Value = serde_json::from_str(&text).unwrap();
-        let fields = |request: &Value| {
-            let name = request["properties"]["params"]["$ref"]
-                .as_str()
-                .unwrap_or_default();
-            let name = name.rsplit('/').next().unwrap_or_default();
-            let fields = schema["definitions"][name]["properties"].as_object();
-            fields
-                .into_iter()
-                .flat_map(|fields| fields.keys().cloned())
-                .collect()
-        };
-        let requests = schema["oneOf"].as_array().unwrap().iter();
-        requests
-            .map(|request| {
-                let method = request["properties"]["method"]["enum"][0].as_str().unwrap();
-                (method.to_owned(), fields(request))
-            })
-            .collect::<std::collections::BTreeMap<String, std::collections::BTreeSet<String>>>()
-    };
-    let stable = requests(&[]);
-    let all = requests(&["--experimental"]);
-    let methods: Vec<&String> = all
-        .keys()
-        .filter(|method| !stable.contains_key(*method))
-        .collect();
-    assert_eq!(methods, METHODS);
-    let fields: Vec<(&String, Vec<&String>)> = stable
-        .iter()
-        .map(|(method, fields)| (method, all[method].difference(fields).collect()))
-        .filter(|(_, fields): &(_, Vec<_>)| !fields.is_empty())
-        .collect();
-    let known: Vec<(&str, Vec<&str>)> = FIELDS
-        .iter()
-        .map(|(method, fields)| (*method, fields.to_vec()))
-        .collect();
-    assert_eq!(json!(fields), json!(known));
+    // What a project has and nobody trusts is told with what lets it count.
+    let theirs = stage.home.project().join(".codex-loadout/profiles");
+    std::fs::create_dir_all(&theirs).unwrap();
+    std::fs::write(theirs.join("team.toml"), "skills = []\n").unwrap();
+    let cwd = stage.home.project().to_string_lossy().into_owned();
+    let output = stage.verb(&["resolve", "-p", "team", "--cwd", &cwd]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let hint = stderr.split("`codex-loadout ").nth(1).unwrap_or_default();
+    let hint = hint.split('`').next().unwrap_or_default();
+    let line: Vec<&str> = hint.split(' ').collect();
+    assert!(stage.verb(&line).status.success(), "{stderr}");
+    let output = stage.verb(&["resolve", "-p", "team", "--cwd", &cwd]);
+    assert!(output.status.success());
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use lab::{Client, Home, HomeBuilder, Model, Promise, RpcError};
+use lab::{Client, Home, HomeBuilder, Model, Promise, RpcError, Skill};
 use serde_json::{Value, json};
 
 /// The proxy under test.
@@ -39,6 +39,17 @@ impl Stage {
         let mut command = self.home.command(Path::new(PROXY), &["app-server"]);
         command.arg("--codex").arg(codex);
         command
+    }
+
+    /// A skill of the user's is added, and this host's Codex has noticed it.
+    pub(crate) async fn add_noticed_skill(&self, host: &Client, name: &str) {
+        let mark = host.mark();
+        self.home
+            .add_skill(".agents/skills", &Skill::new(name))
+            .unwrap();
+        host.wait_for(mark, |message| message["method"] == "skills/changed")
+            .await
+            .unwrap();
     }
 
     /// A host that has said hello.

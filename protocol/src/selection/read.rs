@@ -24,7 +24,7 @@ impl CapabilitySelection {
                 ErrorKind::InvalidSelection,
                 format!("`{FIELD}` is not valid: expected an object"),
             )
-            .with_hint("Send an object, or leave the field out for Codex's own behaviour.")
+            .with_hint("Send an object (a profile by its name is `{\"profile\": \"NAME\"}`), or leave the field out for Codex's own behaviour.")
             .with_items(vec![ErrorItem::named(FIELD)]));
         }
         let selection = Self::read(&mut serde_json::Deserializer::from_str(text))

@@ -1,6 +1,6 @@
 //! Loadouts that come by another way than the field.
 
-use super::{Prepared, Script, bytes};
+use super::{Prepared, Script, Settled, bytes};
 
 const START: &str = r#"{"id":1,"method":"thread/start","params":{ "cwd" : "/p" }}"#;
 
@@ -40,6 +40,13 @@ fn what_only_we_asked_for_is_kept_from_the_host() {
     assert_eq!(script.host(queue), [refused]);
     let read_state = r#"{"method":"thread/readState/changed","params":{}}"#;
     assert_eq!(script.codex(read_state), Vec::<String>::new());
+    script.event(|router| router.introduce_host(|host| host.set_may_be_chosen(true)));
+    script.host(START);
+    script.forward(1, START);
+    script.codex(r#"{"id":1,"result":{"thread":{"id":"t1"}}}"#);
+    script.settled(1, "receipt", Settled::Loadout);
+    let settings = r#"{"method":"thread/settings/updated","params":{"threadId":"t1"}}"#;
+    assert_eq!(script.codex(settings), ["settings of t1"]);
     let time = r#"{"id":7,"method":"currentTime/read","params":{}}"#;
     let answered = script.codex(time);
     assert!(

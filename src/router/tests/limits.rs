@@ -3,8 +3,8 @@
 use codex_loadout_protocol::method::{METHODS, THREAD_CAPABILITY_UPDATE};
 
 use super::{Script, bytes};
-use crate::router::Prepared;
 use crate::router::limits::BYTES;
+use crate::router::{Prepared, Settled};
 
 #[test]
 fn every_method_of_ours_is_answered_here() {
@@ -104,4 +104,48 @@ fn more_requests_at_once_than_anybody_has_are_refused() {
     assert_eq!(taken.count(), 1024);
     script.prepared(1, Prepared::Reply(bytes("listed")));
     assert!(script.host(&list(2000))[0].starts_with("prepare"));
+}
+
+#[test]
+fn what_codex_says_of_a_hidden_thread_has_a_limit_and_its_turns_are_told_all_the_same() {
+    let mut script = Script::new(true);
+    let start = r#"{"id":1,"method":"thread/start","params":{"capabilitySelection":{}}}"#;
+    script.host(start);
+    script.forward(1, r#"{"id":1,"method":"thread/start","params":{}}"#);
+    let filler = "x".repeat(BYTES / 64);
+    let delta = format!(
+        r#"{{"method":"item/agentMessage/delta","params":{{"threadId":"t1","delta":"{filler}"}}}}"#
+    );
+    for _ in 0..100 {
+        assert!(script.codex(&delta).is_empty());
+    }
+    let ask = format!(
+        r#"{{"id":7,"method":"item/permissions/requestApproval","params":{{"threadId":"t1","x":"{filler}"}}}}"#
+    );
+    let refused = script.codex(&ask);
+    let begins = r#"to Codex: {"id":7,"error":{"code":-32001"#;
+    assert!(
+        refused.len() == 1 && refused[0].starts_with(begins),
+        "{refused:?}"
+    );
+    let ended = format!(
+        r#"{{"method":"turn/completed","params":{{"threadId":"t1","turn":{{"id":"u","x":"{filler}"}}}}}}"#
+    );
+    assert!(script.codex(&ended).is_empty());
+    // Threads that hosts know are heard of as ever.
+    let other = r#"{"method":"item/agentMessage/delta","params":{"threadId":"a"}}"#;
+    assert_eq!(script.codex(other), [format!("to host: {other}")]);
+    script.codex(r#"{"id":1,"result":{"thread":{"id":"t1"}}}"#);
+    let told = script.settled(1, "receipt", Settled::Loadout);
+    let deltas = format!("to host: {delta}");
+    let kept = told.iter().filter(|line| **line == deltas).count();
+    assert!((50..64).contains(&kept), "{kept}");
+    assert!(told.contains(&format!("to host: {ended}")));
+    // There is room again.
+    script.host(&start.replace("\"id\":1", "\"id\":2"));
+    script.forward(2, r#"{"id":2,"method":"thread/start","params":{}}"#);
+    script.codex(r#"{"id":2,"result":{"thread":{"id":"t2"}}}"#);
+    script.codex(&delta.replace("t1", "t2"));
+    let told = script.settled(2, "receipt", Settled::Loadout);
+    assert_eq!(told.len(), 2, "{}", told.len());
 }
