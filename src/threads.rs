@@ -93,6 +93,9 @@ pub(crate) struct ThreadState<A> {
     pub muted: Option<Muted>,
     /// Whether it is a fork without a loadout: its source may have one, and did not spawn it.
     pub is_native_fork: bool,
+    /// Whether it is a fork that was split from its source, and Codex has yet to say that it has no goal: it says so
+    /// of each thread that is loaded, and of a fork as a host sees one, never.
+    pub goal_is_untold: bool,
     /// What hosts have sent on it and Codex does not get yet.
     from_hosts: Option<VecDeque<Waiting>>,
     /// What Codex has said of it and hosts do not get yet.
@@ -115,6 +118,7 @@ impl<A> Default for ThreadState<A> {
             turns: Turns::default(),
             muted: None,
             is_native_fork: false,
+            goal_is_untold: false,
             from_hosts: None,
             unrevealed: None,
         }

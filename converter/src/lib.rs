@@ -8,7 +8,7 @@
 //!
 //! In reading order: what comes in ([`source`], [`marketplace`], `discovery`), what is asked for ([`options`]),
 //! what all is called (`naming`), the parts (`components`) with their `frontmatter` and `text`, the platform
-//! ([`target`]), how it comes together (`convert`, `gates`), what comes out ([`report`], [`error`]).
+//! ([`target`]), how it comes together (`convert`, `bundle_checks`), what comes out ([`report`], [`error`]).
 
 pub mod source;
 
@@ -19,6 +19,11 @@ mod detect;
 mod discovery;
 
 mod paths;
+
+mod word_list;
+
+#[cfg(test)]
+mod test_table;
 
 pub mod options;
 
@@ -38,7 +43,7 @@ pub mod target;
 
 mod convert;
 
-mod gates;
+mod bundle_checks;
 
 pub mod report;
 

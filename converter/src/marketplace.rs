@@ -35,12 +35,12 @@ pub struct Entry {
     /// The entry itself.
     pub entry: Map<String, Value>,
     /// Where its files are.
-    pub place: Place,
+    pub availability: Availability,
 }
 
 /// Where the files of a plugin are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum Availability {
     /// In this folder of the marketplace; empty for its root.
     Here(String),
     /// Not here.
@@ -99,7 +99,7 @@ impl Marketplace {
     /// What is to be converted for an entry; `None` if its files are not here.
     #[must_use]
     pub fn source(&self, tree: &Tree, entry: &Entry) -> Option<Source> {
-        let Place::Here(folder) = &entry.place else {
+        let Availability::Here(folder) = &entry.availability else {
             return None;
         };
         let skip = if folder.is_empty() {
@@ -126,16 +126,16 @@ fn entry(tree: &Tree, root: &str, value: &Value, index: usize, location: Locatio
         .get("name")
         .and_then(Value::as_str)
         .map_or_else(|| format!("#{}", index + 1), str::to_owned);
-    let place = place(tree, root, &name, map.get("source"));
+    let availability = availability(tree, root, &name, map.get("source"));
     Entry {
         name,
         location,
         entry: map,
-        place,
+        availability,
     }
 }
 
-fn place(tree: &Tree, root: &str, name: &str, source: Option<&Value>) -> Place {
+fn availability(tree: &Tree, root: &str, name: &str, source: Option<&Value>) -> Availability {
     match source {
         Some(Value::String(path)) => local(tree, root, path),
         Some(Value::Object(source)) => {
@@ -148,7 +148,7 @@ fn place(tree: &Tree, root: &str, name: &str, source: Option<&Value>) -> Place {
         }
         // A bare entry means the folder of its name.
         None => local(tree, root, name),
-        Some(_) => Place::Elsewhere {
+        Some(_) => Availability::Elsewhere {
             kind: "path".to_owned(),
             reason: "its `source` is neither a path nor a map".to_owned(),
         },
@@ -156,18 +156,18 @@ fn place(tree: &Tree, root: &str, name: &str, source: Option<&Value>) -> Place {
 }
 
 /// A source that has to be fetched; `url` may also be a path of this tree, as in files written for Codex.
-fn remote(tree: &Tree, root: &str, kind: &str, url: Option<&str>) -> Place {
+fn remote(tree: &Tree, root: &str, kind: &str, url: Option<&str>) -> Availability {
     if let Some(path) = url.filter(|url| url.starts_with("./")) {
         return local(tree, root, path);
     }
-    Place::Elsewhere {
+    Availability::Elsewhere {
         kind: kind.to_owned(),
         reason: format!("its files are not here: they come by `{kind}`"),
     }
 }
 
-fn local(tree: &Tree, root: &str, path: &str) -> Place {
-    let elsewhere = |reason: String| Place::Elsewhere {
+fn local(tree: &Tree, root: &str, path: &str) -> Availability {
+    let elsewhere = |reason: String| Availability::Elsewhere {
         kind: "path".to_owned(),
         reason,
     };
@@ -188,7 +188,7 @@ fn local(tree: &Tree, root: &str, path: &str) -> Place {
     };
     candidates.into_iter().find(is_there).map_or_else(
         || elsewhere(format!("the folder `{path}` is not there")),
-        Place::Here,
+        Availability::Here,
     )
 }
 
@@ -198,6 +198,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::test_table::{self as table, rows};
 
     fn tree(marketplace: &Value) -> Tree {
         [
@@ -213,66 +214,44 @@ mod tests {
 
     #[test]
     fn each_entry_is_here_or_said_to_be_elsewhere() {
-        for (root, source, expected) in [
-            (json!(null), json!("./plugins/a"), Ok("plugins/a")),
-            (json!(null), json!("plugins/a/"), Ok("plugins/a")),
-            (json!("./plugins"), json!("a"), Ok("plugins/a")),
-            (json!("./plugins"), json!("./b"), Ok("b")),
-            (json!("plugins"), json!("b"), Ok("b")),
-            (json!(null), json!("./"), Ok("")),
-            (json!(null), json!("."), Ok("")),
-            (
-                json!(null),
-                json!({"source": "local", "path": "./b"}),
-                Ok("b"),
-            ),
-            (json!(null), json!({"source": "url", "url": "./"}), Ok("")),
-            (json!(null), json!(null), Err("path")),
-            (json!(null), json!("./none"), Err("path")),
-            (json!(null), json!("../b"), Err("path")),
-            (json!(null), json!("/b"), Err("path")),
-            (json!(null), json!(7), Err("path")),
-            (json!(null), json!("https://x/y.git"), Err("url")),
-            (
-                json!(null),
-                json!({"source": "github", "repo": "o/r"}),
-                Err("github"),
-            ),
-            (
-                json!(null),
-                json!({"source": "url", "url": "https://x/y"}),
-                Err("url"),
-            ),
-            (
-                json!(null),
-                json!({"source": "git-subdir", "url": "u", "path": "p"}),
-                Err("git-subdir"),
-            ),
-            (
-                json!(null),
-                json!({"source": "npm", "package": "p"}),
-                Err("npm"),
-            ),
-            (
-                json!(null),
-                json!({"source": "archive", "path": "./b"}),
-                Err("archive"),
-            ),
-        ] {
+        for [root, source, expected] in rows(
+            r#"
+                null ⇒ "./plugins/a" ⇒ at plugins/a
+                null ⇒ "plugins/a/" ⇒ at plugins/a
+                "./plugins" ⇒ "a" ⇒ at plugins/a
+                "./plugins" ⇒ "./b" ⇒ at b
+                "plugins" ⇒ "b" ⇒ at b
+                null ⇒ "./" ⇒ at
+                null ⇒ "." ⇒ at
+                null ⇒ {"source": "local", "path": "./b"} ⇒ at b
+                null ⇒ {"source": "url", "url": "./"} ⇒ at
+                null ⇒ null ⇒ path
+                null ⇒ "./none" ⇒ path
+                null ⇒ "../b" ⇒ path
+                null ⇒ "/b" ⇒ path
+                null ⇒ 7 ⇒ path
+                null ⇒ "https://x/y.git" ⇒ url
+                null ⇒ {"source": "github", "repo": "o/r"} ⇒ github
+                null ⇒ {"source": "url", "url": "https://x/y"} ⇒ url
+                null ⇒ {"source": "git-subdir", "url": "u", "path": "p"} ⇒ git-subdir
+                null ⇒ {"source": "npm", "package": "p"} ⇒ npm
+                null ⇒ {"source": "archive", "path": "./b"} ⇒ archive
+            "#,
+        ) {
             let tree = tree(&json!({
                 "name": "m",
-                "metadata": {"pluginRoot": root},
-                "plugins": [{"name": "p", "source": source}],
+                "metadata": {"pluginRoot": table::json(&root)},
+                "plugins": [{"name": "p", "source": table::json(&source)}],
             }));
             let market = Marketplace::read(&tree, "f").unwrap().unwrap();
-            let place = match &market.entries[0].place {
-                Place::Here(folder) => Ok(folder.as_str()),
-                Place::Elsewhere { kind, .. } => Err(kind.as_str()),
+            let place = match &market.entries[0].availability {
+                Availability::Here(folder) => format!("at {folder}").trim().to_owned(),
+                Availability::Elsewhere { kind, .. } => kind.clone(),
             };
             assert_eq!(place, expected, "{root} {source}");
             assert_eq!(
                 market.source(&tree, &market.entries[0]).is_some(),
-                expected.is_ok()
+                expected.starts_with("at")
             );
         }
     }
@@ -286,7 +265,10 @@ mod tests {
         let source = market.source(&tree, &market.entries[0]).unwrap();
         let paths: Vec<&str> = source.tree.iter().map(|(path, _)| path).collect();
         assert_eq!(paths, ["commands/x.md"]);
-        assert_eq!(market.entries[1].place, Place::Here("b".to_owned()));
+        assert_eq!(
+            market.entries[1].availability,
+            Availability::Here("b".to_owned())
+        );
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub struct Report {
     pub version: Option<String>,
     /// Digest of the tree it was made from.
     pub source_digest: Digest,
-    /// Digest of the bundle's tree; `None` if a gate failed.
+    /// Digest of the bundle's tree; `None` if a check failed.
     pub digest: Option<Digest>,
     /// How many components there are, by what became of them.
     pub summary: Summary,

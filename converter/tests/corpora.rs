@@ -18,7 +18,7 @@ use codex_loadout_converter::marketplace::Marketplace;
 use codex_loadout_converter::names::Names;
 use codex_loadout_converter::report::{Kind, Outcome};
 use codex_loadout_converter::target::{Codex, Gemini};
-use codex_loadout_converter::{BundleRoot, Options, Report, Source, convert, names};
+use codex_loadout_converter::{BundleRoot, Conversion, Options, Report, Source, convert, names};
 
 fn corpora() -> Option<PathBuf> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora");
@@ -131,6 +131,36 @@ impl Row {
     }
 }
 
+/// Each finding names a line that its file has.
+fn places_are_in_the_source(source: &Source, report: &Report) {
+    let accounts = report.components.iter();
+    let of_parts = accounts.flat_map(|account| &account.warnings);
+    for finding in of_parts.chain(&report.warnings) {
+        if let Some(file) = source.tree.get(&finding.location.file) {
+            let lines = file.bytes.iter().filter(|byte| **byte == b'\n').count() + 1;
+            assert!((1..=lines).contains(&finding.location.line), "{finding:?}");
+        }
+    }
+}
+
+/// What is converted has nothing left in it to convert.
+fn a_second_conversion_changes_no_skill(once: &Conversion, source: &Source, options: &Options) {
+    let again = Source {
+        tree: once.bundle.clone(),
+        folder: source.folder.clone(),
+        ..Source::default()
+    };
+    let again = convert(&again, options, &Codex).unwrap();
+    assert_eq!(again.report.failures, [], "{}", source.folder);
+    for (path, file) in once.bundle.iter() {
+        if path.starts_with("skills/") && path.ends_with("/SKILL.md") {
+            let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+            let new = again.bundle.get(path).map(|file| text(&file.bytes));
+            assert_eq!(new, Some(text(&file.bytes)), "{path} of {}", source.folder);
+        }
+    }
+}
+
 #[test]
 fn real_plugins_are_converted() {
     let Some(corpora) = corpora() else { return };
@@ -160,9 +190,11 @@ fn real_plugins_are_converted() {
                 let begun = Instant::now();
                 let conversion = convert(source, &options, &Codex).unwrap();
                 let time = begun.elapsed();
-                let report = conversion.report;
+                let report = conversion.report.clone();
                 assert_eq!(report.failures, [], "{}", source.folder);
                 assert_eq!(report.digest, Some(conversion.bundle.digest()));
+                places_are_in_the_source(source, &report);
+                a_second_conversion_changes_no_skill(&conversion, source, &options);
                 assert_eq!(convert(source, &options, &Codex).unwrap().report, report);
                 if options.root == BundleRoot::Portable {
                     row.time += time;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use codex_loadout::conversion::{Found, look};
+use codex_loadout::conversion::{FoundPlugin, find_plugins};
 use codex_loadout_converter::names::Names;
 use codex_loadout_converter::target::Codex;
 use codex_loadout_converter::{ConversionError, Options, Source, names};
@@ -41,11 +41,11 @@ impl Corpus {
 
     fn read(name: String, folder: PathBuf) -> Result<Self> {
         let mut plugins = Vec::new();
-        for found in look(&folder)? {
+        for found in find_plugins(&folder)? {
             match found {
-                Found::Here(source, _) => plugins.extend(Plugin::of(*source)?),
-                Found::Unreadable { name, error } => bail!("{name}: {error}"),
-                Found::Elsewhere { .. } => {}
+                FoundPlugin::Here(source, _) => plugins.extend(Plugin::of(*source)?),
+                FoundPlugin::Unreadable { name, error } => bail!("{name}: {error}"),
+                FoundPlugin::Elsewhere { .. } => {}
             }
         }
         Ok(Self {

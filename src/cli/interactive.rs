@@ -49,6 +49,13 @@ pub(super) async fn run(
     });
     let until = has_ended.map(|_| ()).boxed();
     let on_signal = OnSignal::Forward(interface_id);
-    serve(process, Upstreams::Own(server), doors, on_signal, until).await?;
+    serve(
+        process,
+        Upstreams::Own(Box::new(server)),
+        doors,
+        on_signal,
+        until,
+    )
+    .await?;
     Ok(ended_like(waiting.await??))
 }

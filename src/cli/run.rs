@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
-use codex_loadout_protocol::LoadoutError;
+use codex_loadout_protocol::{ErrorKind, LoadoutError};
 
 use super::arguments::{Arguments, Verb};
 use super::codex_line::VALUE_OPTIONS;
@@ -60,12 +60,23 @@ pub fn main() -> ExitCode {
             arguments,
             doors,
         } => serve::run(codex, LaunchLine { arguments, ..line }, &doors),
+        Invocation::Own(_) if line.says_something() => {
+            explain(&of_no_thread().into());
+            return ExitCode::from(USAGE);
+        }
         Invocation::Own(arguments) => own(arguments),
     };
     done.unwrap_or_else(|error| {
         explain(&error);
         ExitCode::from(FAILED)
     })
+}
+
+/// A loadout is given to a verb that comes to no thread.
+fn of_no_thread() -> LoadoutError {
+    let message = "a loadout on the launch line is for threads that are started by it";
+    LoadoutError::new(ErrorKind::InvalidSelection, message)
+        .with_hint("`app-server` and `exec` take it. `resolve` and `prove` take a profile by `-p`.")
 }
 
 fn log_to_stderr() {

@@ -112,7 +112,7 @@ async fn served(
                 .map(|variable| bearer_token(&variable))
                 .transpose()?,
         },
-        None => Upstreams::Own(CodexServer::start(&codex).await?),
+        None => Upstreams::Own(Box::new(CodexServer::start(&codex).await?)),
     };
     for listener in listeners {
         if let Some(announcement) = listener.announcement() {

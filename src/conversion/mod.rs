@@ -7,7 +7,7 @@ mod output;
 mod run;
 mod verify;
 
-pub use folder::{FolderError, Found, look};
+pub use folder::{FolderError, FoundPlugin, find_plugins};
 pub use gemini::verify_with_gemini;
 pub use modes::Modes;
 pub use output::{OutputError, Replace, folder_name, write};

@@ -9,7 +9,7 @@ use codex_loadout_converter::options::Aliases;
 use codex_loadout_converter::target::Target;
 use codex_loadout_converter::{Conversion, ConversionError, Options, Report, convert, names};
 
-use super::folder::{FolderError, Found, look};
+use super::folder::{FolderError, FoundPlugin, find_plugins};
 use super::modes::Modes;
 use super::output::{OutputError, Replace, folder_name, write};
 use crate::materializer::ReadError;
@@ -89,25 +89,25 @@ impl Outcome {
 /// # Errors
 /// [`FolderError`] if there is nothing to read. What is wrong with one plugin is told of that plugin.
 pub fn convert_all(request: &Request) -> Result<Vec<Converted>, FolderError> {
-    let found = look(&request.folder)?;
+    let found = find_plugins(&request.folder)?;
     let mut options = Options {
         aliases: request.aliases.clone(),
         strict: request.strict,
         ..Options::default()
     };
     options.neighbours = neighbours(&found, &options, request.target);
-    let mut written = Written::default();
+    let mut taken = TakenNames::default();
     Ok(found
         .into_iter()
-        .map(|found| one(found, &options, request, &mut written))
+        .map(|found| one(found, &options, request, &mut taken))
         .collect())
 }
 
 /// What the plugins' texts can refer to in each other.
-fn neighbours(found: &[Found], options: &Options, target: &dyn Target) -> Names {
+fn neighbours(found: &[FoundPlugin], options: &Options, target: &dyn Target) -> Names {
     let sources = found.iter().filter_map(|found| match found {
-        Found::Here(source, _) => Some(source),
-        Found::Unreadable { .. } | Found::Elsewhere { .. } => None,
+        FoundPlugin::Here(source, _) => Some(source),
+        FoundPlugin::Unreadable { .. } | FoundPlugin::Elsewhere { .. } => None,
     });
     Names {
         plugins: sources
@@ -116,16 +116,21 @@ fn neighbours(found: &[Found], options: &Options, target: &dyn Target) -> Names 
     }
 }
 
-fn one(found: Found, options: &Options, request: &Request, written: &mut Written) -> Converted {
+fn one(
+    found: FoundPlugin,
+    options: &Options,
+    request: &Request,
+    taken: &mut TakenNames,
+) -> Converted {
     let (source, folder) = match found {
-        Found::Here(source, folder) => (source, folder),
-        Found::Elsewhere { name, reason } => {
+        FoundPlugin::Here(source, folder) => (source, folder),
+        FoundPlugin::Elsewhere { name, reason } => {
             return Converted {
                 name,
                 outcome: Outcome::Elsewhere { reason },
             };
         }
-        Found::Unreadable { name, error } => {
+        FoundPlugin::Unreadable { name, error } => {
             return Converted {
                 name,
                 outcome: unreadable(error),
@@ -143,7 +148,7 @@ fn one(found: Found, options: &Options, request: &Request, written: &mut Written
     };
     let name = conversion.report.plugin.clone();
     // Also where it fails: another one of its name never takes its place.
-    let free = written.free_name(&name, &folder);
+    let free = taken.free_name(&name, &folder);
     let outcome = if conversion.report.failures.is_empty() {
         place(conversion, &free, &folder, request)
     } else {
@@ -177,9 +182,9 @@ fn place(conversion: Conversion, name: &str, source: &Path, request: &Request) -
 
 /// The names of the folders that are taken, in lower case, each with the number that a next one of it gets.
 #[derive(Debug, Default)]
-struct Written(HashMap<String, usize>);
+struct TakenNames(HashMap<String, usize>);
 
-impl Written {
+impl TakenNames {
     /// Takes a name. Two plugins of one name would be one folder: the second one's is named by where it lay, too.
     fn free_name(&mut self, plugin: &str, source: &Path) -> String {
         let plain = folder_name(plugin);
@@ -240,7 +245,7 @@ mod tests {
 
     #[test]
     fn plugins_of_one_name_lie_in_folders_of_their_own() {
-        let mut written = Written::default();
+        let mut taken = TakenNames::default();
         for (plugin, source, expected) in [
             ("thrum", "/c/claude-plugin", "thrum"),
             ("thrum", "/c/codex-plugin", "thrum-codex-plugin"),
@@ -248,7 +253,7 @@ mod tests {
             ("thrum", "/e/codex-plugin", "thrum-codex-plugin-3"),
             ("other", "/", "other"),
         ] {
-            assert_eq!(written.free_name(plugin, Path::new(source)), expected);
+            assert_eq!(taken.free_name(plugin, Path::new(source)), expected);
         }
     }
 }

@@ -11,6 +11,7 @@ mod collect;
 mod digests;
 mod draft;
 mod launch;
+mod lost;
 mod lowered;
 mod measuring;
 mod naming;

@@ -7,8 +7,9 @@ use codex_loadout_protocol::method::{ThreadCapabilityListParams, ThreadLoadout};
 use codex_loadout_protocol::receipt::Warning;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError, Receipt};
 
+use super::lost::lost;
 use super::root_assignment::session_meta;
-use super::state::{Loadouts, lost};
+use super::state::Loadouts;
 use crate::records::root_file::Purpose;
 use crate::records::{Lineage, LoadoutRecord, RecordsError, ThreadRecord, root_file, rootless};
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 
+use super::lost::{lost, parse_root};
 use super::root_pool;
-use super::state::{Loadouts, blocking, lost, parse_root};
+use super::state::{Loadouts, blocking};
 use super::thread_root::is_our_root;
 use crate::crash_point::crash_point;
 use crate::records::session_file::{self, SessionFileError, SessionMeta};

@@ -7,14 +7,15 @@
 //! lead no thread anywhere.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use codex_loadout_protocol::LoadoutError;
 
-use super::snapshots::mounts;
-use super::state::{Loadouts, blocking, parse_root};
+use super::lost::parse_root;
+use crate::bundle::Digest;
 use crate::materializer::Store;
 use crate::records::{LoadoutRecord, root_file};
+use crate::resolver::Plan;
 
 /// Roots made ahead for one loadout.
 const STOCK: usize = 4;
@@ -66,33 +67,13 @@ impl RootPool {
     }
 }
 
-impl Loadouts {
-    /// Makes roots ready for the next threads with a loadout like this one.
-    pub(crate) async fn fill_root_pool(self: &Arc<Self>, model: LoadoutRecord) {
-        let loadouts = self.clone();
-        let made = blocking(move || loadouts.root_pool.restock(loadouts.store()?, &model)).await;
-        if let Err(error) = made {
-            tracing::debug!(%error, "the next thread's root is made when it comes");
-        }
-    }
-
-    /// Removes the roots that were made ready and not used. Blocking.
-    pub(crate) fn empty_root_pool(&self) {
-        if let Some(store) = self.open_store() {
-            self.root_pool.clear(store);
-        }
-    }
-
-    /// Removes the root of a thread that was never made.
-    pub(crate) async fn discard(self: &Arc<Self>, loadout: LoadoutRecord) {
-        let loadouts = self.clone();
-        let removed = blocking(move || {
-            remove(loadouts.store()?, &loadout);
-            Ok(())
-        });
-        // What could not be removed was said.
-        let _ = removed.await;
-    }
+/// What lies under the root: mount names and trees.
+pub(super) fn mounts(plan: &Plan) -> Vec<(String, Digest)> {
+    plan.bundles
+        .iter()
+        .filter(|bundle| bundle.stored)
+        .filter_map(|bundle| Some((bundle.mount.clone()?, bundle.digest?)))
+        .collect()
 }
 
 /// Makes a root of its own for a thread with this loadout, and the file that says what it is for.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use codex_loadout_protocol::{CapabilitySelection, ErrorKind, LoadoutError};
 
 use super::digests;
-use super::state::{Loadouts, blocking, lost, parse_root};
+use super::lost::{lost, parse_root};
+use super::root_pool::mounts;
+use super::state::{Loadouts, blocking};
 use crate::bundle::Digest;
 use crate::catalog::Catalog;
 use crate::materializer::{RootId, Store, Verdict};
@@ -147,15 +149,6 @@ fn is_led(store: &Store, record: &LoadoutRecord) -> bool {
     let mounts = mounts(&record.plan);
     let leads = |root: RootId| store.leads_to(&root, &mounts);
     root.parse().is_ok_and(leads) && store.check_loadout(&mounts) == Verdict::Intact
-}
-
-/// What lies under the root: mount names and trees.
-pub(super) fn mounts(plan: &Plan) -> Vec<(String, Digest)> {
-    plan.bundles
-        .iter()
-        .filter(|bundle| bundle.stored)
-        .filter_map(|bundle| Some((bundle.mount.clone()?, bundle.digest?)))
-        .collect()
 }
 
 /// The trees that no root leads to: only their plugins' servers and hooks run from them.

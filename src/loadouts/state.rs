@@ -12,7 +12,7 @@ use super::digests::Digests;
 use super::measuring::Measured;
 use super::root_pool::RootPool;
 use super::tools::ToolsSeen;
-use crate::materializer::{RootId, Store};
+use crate::materializer::Store;
 use crate::metrics::HappeningCounts;
 use crate::paths::{self, check_private, private_folder};
 use crate::records::Records;
@@ -162,19 +162,6 @@ impl Loadouts {
     pub(crate) fn state_home(&self) -> &Path {
         &self.state_home
     }
-}
-
-pub(super) fn parse_root(text: &str) -> Result<RootId, LoadoutError> {
-    text.parse()
-        .map_err(|_| lost("its record names a root that is no id"))
-}
-
-pub(super) fn lost(why: &str) -> LoadoutError {
-    LoadoutError::new(
-        ErrorKind::LoadoutLost,
-        format!("the thread's loadout can't be brought back: {why}"),
-    )
-    .with_hint("Send a new `capabilitySelection`, or `null` to go on without a loadout.")
 }
 
 /// Runs file work that may take long where it holds up nobody.

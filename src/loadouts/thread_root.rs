@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use codex_loadout_protocol::LoadoutError;
 
+use super::lost::parse_root;
 use super::root_pool;
-use super::state::{Loadouts, blocking, parse_root};
+use super::state::{Loadouts, blocking};
 use crate::bundle::Digest;
 use crate::records::{LoadoutRecord, root_file};
 
@@ -67,6 +68,33 @@ impl Loadouts {
             Ok(store.point_root(&parse_root(&root)?, empty).map(|_| ())?)
         })
         .await
+    }
+
+    /// Makes roots ready for the next threads with a loadout like this one.
+    pub(crate) async fn fill_root_pool(self: &Arc<Self>, model: LoadoutRecord) {
+        let loadouts = self.clone();
+        let made = blocking(move || loadouts.root_pool.restock(loadouts.store()?, &model)).await;
+        if let Err(error) = made {
+            tracing::debug!(%error, "the next thread's root is made when it comes");
+        }
+    }
+
+    /// Removes the roots that were made ready and not used. Blocking.
+    pub(crate) fn empty_root_pool(&self) {
+        if let Some(store) = self.open_store() {
+            self.root_pool.clear(store);
+        }
+    }
+
+    /// Removes the root of a thread that was never made.
+    pub(crate) async fn discard(self: &Arc<Self>, loadout: LoadoutRecord) {
+        let loadouts = self.clone();
+        let removed = blocking(move || {
+            root_pool::remove(loadouts.store()?, &loadout);
+            Ok(())
+        });
+        // What could not be removed was said.
+        let _ = removed.await;
     }
 }
 

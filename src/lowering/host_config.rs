@@ -1,12 +1,11 @@
 //! The host's own `config` in the same request: it still counts, except where it
 //! would widen the loadout.
 
-use codex_loadout_protocol::selection::Mode;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use serde_json::{Map, Value};
 
 use super::dotted;
-use super::lowered::Lowered;
+use super::lowered::{Lowered, MergeMode};
 use crate::resolver::RequestServers;
 use crate::wire::{EditError, RawObject};
 
@@ -29,26 +28,6 @@ const SERVERS: &str = "mcp_servers";
 
 /// Features that bring capabilities of the user's back in.
 const WIDENING_FEATURES: [&str; 3] = ["plugins", "apps", "hooks"];
-
-/// Whether the host's config may widen the loadout.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum MergeMode {
-    /// Replace, restrict: it may not.
-    Guarded,
-    /// Extend: it may; the thread has the user's own set anyway.
-    Open,
-}
-
-impl MergeMode {
-    /// How the host's config is treated in this mode.
-    #[must_use]
-    pub(crate) fn of(mode: Mode) -> Self {
-        match mode {
-            Mode::Replace | Mode::Restrict => Self::Guarded,
-            Mode::Extend => Self::Open,
-        }
-    }
-}
 
 /// The host's own `config`: guarded keys as a tree, the others as text.
 #[derive(Debug, Default)]

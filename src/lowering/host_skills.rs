@@ -6,11 +6,9 @@ use codex_loadout_protocol::selection::Mode;
 use serde_json::{Value, json};
 
 use super::lower::Lowering;
+use super::lowered::INCLUDE_INSTRUCTIONS;
 use crate::catalog::{HostSkill, SkillScope};
 use crate::resolver::Scope;
-
-/// Of `skills`: whether Codex writes the list of skills.
-pub(super) const INCLUDE_INSTRUCTIONS: &str = "include_instructions";
 
 impl Lowering<'_> {
     /// Keeps out every skill of the user's that the plan does not name.

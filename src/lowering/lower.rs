@@ -8,9 +8,8 @@ use codex_loadout_protocol::selection::{HostServers, Mode};
 use serde_json::{Map, Value};
 
 use super::codex_features::CodexFeatures;
-use super::host_config::MergeMode;
 use super::launch_line::refuse_given_back;
-use super::lowered::Lowered;
+use super::lowered::{Lowered, MergeMode};
 use super::skill_list::skill_list;
 use crate::catalog::Catalog;
 use crate::resolver::Plan;

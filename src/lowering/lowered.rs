@@ -3,13 +3,34 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use codex_loadout_protocol::selection::Mode;
 use serde_json::{Map, Value, json};
-
-use super::host_config::MergeMode;
-use super::host_skills::INCLUDE_INSTRUCTIONS;
 
 /// A program that ends at once and does nothing.
 const IDLE: &str = "true";
+
+/// Of `skills`: whether Codex writes the list of skills.
+pub(super) const INCLUDE_INSTRUCTIONS: &str = "include_instructions";
+
+/// Whether the host's config may widen the loadout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum MergeMode {
+    /// Replace, restrict: it may not.
+    Guarded,
+    /// Extend: it may; the thread has the user's own set anyway.
+    Open,
+}
+
+impl MergeMode {
+    /// How the host's config is treated in this mode.
+    #[must_use]
+    pub(crate) fn of(mode: Mode) -> Self {
+        match mode {
+            Mode::Replace | Mode::Restrict => Self::Guarded,
+            Mode::Extend => Self::Open,
+        }
+    }
+}
 
 /// What a thread is told.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,8 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::dotted;
-use super::host_config::MergeMode;
-use super::lowered::Lowered;
+use super::lowered::{Lowered, MergeMode};
 use super::selected_roots::root_entry;
 use super::servers::transport_of;
 use super::skill_list::developer_instructions;

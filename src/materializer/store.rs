@@ -26,12 +26,22 @@ use dashmap::DashMap;
 
 use super::claims::Claims;
 use super::error::StoreError;
-use super::trees::Intact;
+use super::read::Stamp;
 use crate::bundle::Digest;
+use crate::freshness::Watch;
 use crate::paths::{private_file, private_folder};
 
 /// The text that marks a folder as a cache, by the Cache Directory Tagging Specification.
 const CACHE_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n";
+
+/// How it would show that a tree which was read and found intact has changed since.
+#[derive(Debug)]
+pub(super) enum Intact {
+    /// The system tells of each change.
+    Watched(Watch),
+    /// Times and sizes would be others: the time of an inode can't be set back.
+    Stamped(Stamp),
+}
 
 /// The store of one state folder.
 #[derive(Debug)]

@@ -7,22 +7,13 @@ use std::time::SystemTime;
 use super::error::StoreError;
 use super::publish::{self, Staged};
 use super::read::{Stamp, read_tree, stamp, watched_folders};
-use super::store::{Store, trees};
+use super::store::{Intact, Store, trees};
 use super::walk::Limits;
 use crate::bundle::{Digest, Tree};
 use crate::freshness::{Targets, Watch};
 
 /// Trees that are known at once; beyond that, all are read again once.
 const KNOWN: usize = 4096;
-
-/// How it would show that a tree which was read and found intact has changed since.
-#[derive(Debug)]
-pub(super) enum Intact {
-    /// The system tells of each change.
-    Watched(Watch),
-    /// Times and sizes would be others: the time of an inode can't be set back.
-    Stamped(Stamp),
-}
 
 /// What a snapshot is found to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -32,6 +32,10 @@ pub const SETTINGS_UPDATE: &str = "thread/settings/update";
 pub const SERVER_STATUS: &str = "mcpServer/startupStatus/updated";
 /// Codex says which settings a thread has now.
 pub const SETTINGS_UPDATED: &str = "thread/settings/updated";
+/// Codex says what goal a thread has.
+pub const GOAL_UPDATED: &str = "thread/goal/updated";
+/// Codex says that a thread has no goal.
+pub const GOAL_CLEARED: &str = "thread/goal/cleared";
 /// Codex says that a turn begins.
 pub const TURN_STARTED: &str = "turn/started";
 /// Codex says that a turn has ended.

@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use codex_loadout_protocol::selection::{CONFIG_KEYS, TASK_KEYS};
-use codex_loadout_protocol::{CapabilitySelection, LoadoutError};
+use codex_loadout_protocol::{CapabilitySelection, ErrorKind, LoadoutError};
 use serde_json::Value;
 
 use super::carried::{from_value, own_key, put};
@@ -36,6 +36,14 @@ pub(crate) struct LaunchLine {
     pub task: Option<String>,
     /// The words that say it, for another process of the same kind.
     pub own: Vec<OsString>,
+}
+
+impl LaunchLine {
+    /// Whether it says anything of threads.
+    #[must_use]
+    pub(crate) fn says_something(&self) -> bool {
+        self.loadout.is_some() || self.selection.is_some() || self.task.is_some()
+    }
 }
 
 /// Takes what is ours out of Codex's arguments. `value_options` are those that take the next word as their value.
@@ -130,6 +138,13 @@ fn toml_value(text: &str) -> Value {
 /// `invalidSelection` for JSON that is no selection.
 pub(crate) fn read_reference(text: &str) -> Result<Reference, LoadoutError> {
     let text = text.trim();
+    if text.is_empty() {
+        return Err(LoadoutError::new(
+            ErrorKind::InvalidSelection,
+            "no loadout is named",
+        )
+        .with_hint("Name a profile, several with commas between, a file, or write a selection in JSON."));
+    }
     if text.starts_with('{') {
         return CapabilitySelection::from_json(text).map(Reference::Selection);
     }
@@ -150,10 +165,6 @@ mod tests {
     fn read(line: &[&str]) -> LaunchLine {
         let arguments: Vec<OsString> = line.iter().map(OsString::from).collect();
         read_launch_line(&arguments, &["-c", "-m"]).unwrap()
-    }
-
-    fn says_something(line: &LaunchLine) -> bool {
-        line.loadout.is_some() || line.selection.is_some()
     }
 
     #[test]
@@ -177,7 +188,7 @@ mod tests {
         ] {
             let line = read(words);
             assert_eq!(line.arguments, words);
-            assert!(!says_something(&line));
+            assert!(!line.says_something());
         }
     }
 
@@ -210,9 +221,12 @@ mod tests {
         }
         let line = read(&["-c", "capability_task=\"42\"", "app-server"]);
         assert_eq!(
-            (line.task.as_deref(), says_something(&line)),
-            (Some("42"), false)
+            (line.task.as_deref(), line.says_something()),
+            (Some("42"), true)
         );
+        let nothing = ["app-server".into(), "--loadout".into()];
+        let error = read_launch_line(&nothing, &["-c"]).unwrap_err();
+        assert_eq!(error.message, "no loadout is named");
         let wrong = ["-c".into(), "capability_selection.skils=[]".into()];
         let error = read_launch_line(&wrong, &["-c"]).unwrap_err();
         assert_eq!(error.items[0].name, "-c capability_selection.skils");

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::names::FoundServer;
 use super::plan::{PlannedServer, RequestServers, ServerOrigin};
+use super::server_names::FoundServer;
 use crate::catalog::{Catalog, InstalledPlugin};
 
 /// What is run: servers that are run alike have the same tools.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use codex_loadout_protocol::method::{Capability, CapabilityKind};
 
-use super::names::CONFIG_QUALIFIER;
+use super::server_names::CONFIG_QUALIFIER;
 use crate::catalog::Catalog;
 
 /// The entries of `capability/list`, sorted by kind and id. Where several

@@ -4,14 +4,19 @@
 //! order that depends on a hash map.
 
 mod bundles;
+mod choose_plugins;
+mod choose_servers;
+mod choose_skills;
 mod conversions;
 mod known_tools;
 mod listing;
+mod name_error;
 mod names;
 mod plan;
 mod planning;
 mod receipt;
 mod resolve;
+mod server_names;
 mod skill_list;
 mod validate;
 

@@ -7,12 +7,12 @@ use codex_loadout_protocol::selection::{HookPolicy, Mode};
 
 use super::bundles::Bundles;
 use super::conversions::say_how;
-use super::names::FoundServer;
 use super::plan::{
     Plan, PlannedAgent, PlannedHook, PlannedPlugin, PlannedServer, PlannedSkill, Scope,
     ServerOrigin,
 };
 use super::resolve::Resolver;
+use super::server_names::FoundServer;
 use crate::catalog::PluginAgent;
 
 impl Resolver<'_> {

@@ -129,8 +129,10 @@ impl<P: Default, A> Router<'_, P, A> {
     /// hears nothing.
     pub(crate) fn on_made(&mut self, request: Request<P>) {
         if let Some(thread) = &request.answered {
-            self.threads
-                .change(thread, |it| it.muted = Some(Muted::WhileSplit));
+            self.threads.change(thread, |it| {
+                it.muted = Some(Muted::WhileSplit);
+                it.goal_is_untold = true;
+            });
         }
         self.push(Effect::Split(request));
     }
@@ -185,6 +187,9 @@ impl<P: Default, A> Router<'_, P, A> {
         {
             let frame = frame.clone();
             self.push(Effect::ServerStatus { thread, frame });
+        }
+        if self.is_goal_of_fork(&frame) {
+            return;
         }
         if self.threads.any_is_muted() && self.is_unheard(&frame) && !self.is_loud(&frame) {
             self.forget_deleted(&frame);
@@ -256,6 +261,22 @@ impl<P: Default, A> Router<'_, P, A> {
         let effects = told.into_iter();
         let effects = effects.map(|host| (host, Effect::ToHost(notice.clone())));
         self.effects.extend(effects);
+    }
+
+    /// Whether a frame says that a fork which was split from its source has no goal, for the first time.
+    fn is_goal_of_fork(&mut self, frame: &Frame) -> bool {
+        let method = frame.method();
+        if method != thread::GOAL_CLEARED && method != thread::GOAL_UPDATED {
+            return false;
+        }
+        let Some(thread) = thread::named_in_params(frame) else {
+            return false;
+        };
+        let is_untold = self.threads.is(&thread, |it| it.goal_is_untold);
+        if is_untold {
+            self.threads.change(&thread, |it| it.goal_is_untold = false);
+        }
+        is_untold && method == thread::GOAL_CLEARED
     }
 
     /// Whether Codex has begun a turn by itself on a thread that is bound anew, just before or as soon as it

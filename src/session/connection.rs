@@ -96,7 +96,7 @@ pub(super) struct Session {
     /// Requests that wait for something, and until when.
     waiting: FuturesUnordered<BoxFuture<'static, (HostId, u64)>>,
     /// End when everything was written to hosts that are no more.
-    written: FuturesUnordered<JoinHandle<()>>,
+    written: FuturesUnordered<BoxFuture<'static, ()>>,
     /// Hosts that have lost their connection to Codex and may get another.
     pub(super) lost: Vec<HostId>,
 }
@@ -264,7 +264,8 @@ impl Session {
     fn remove(&mut self, host: HostId) {
         if let Some(mut session) = self.hosts.remove(&host) {
             session.host.close();
-            self.written.extend(session.host_written.take());
+            self.written
+                .extend(session.host_written.take().map(|it| written(it).boxed()));
         }
         let process = self.process.clone();
         process.metrics.presence.host_left(host);
@@ -275,8 +276,7 @@ impl Session {
 
     /// Waits until hosts that are no more were told everything, if they listen.
     pub(super) async fn all_written(mut self) {
-        let written = async { while self.written.next().await.is_some() {} };
-        let _ = tokio::time::timeout(WRITTEN_WITHIN, written).await;
+        while self.written.next().await.is_some() {}
     }
 
     /// Takes events of a host through the router, and carries out what comes of them.
@@ -324,6 +324,16 @@ impl Session {
                 }
             }
         }
+    }
+}
+
+/// Waits until everything was written to a host. One that neither reads nor leaves gets no more, and its connection ends.
+async fn written(mut writing: JoinHandle<()>) {
+    if tokio::time::timeout(WRITTEN_WITHIN, &mut writing)
+        .await
+        .is_err()
+    {
+        writing.abort();
     }
 }
 

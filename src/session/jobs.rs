@@ -170,7 +170,7 @@ fn rebind(handlers: Arc<RequestHandlers>, mut request: Request) -> Job {
     let span = span("rebind", &request);
     let job = async move {
         let began = Instant::now();
-        let rebound = unless_it_panics(handlers.rebind(&mut request)).await;
+        let rebound = unless_it_panics(handlers.rebind(&mut request).boxed()).await;
         handlers.has_waited(&mut request, began);
         let rebound = rebound.unwrap_or_else(|| Rebound::only(failed(&request)));
         Done::Rebound(request, rebound)

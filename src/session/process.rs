@@ -1,6 +1,7 @@
 //! What the hosts of one Codex process share.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::AbortHandle;
@@ -27,6 +28,8 @@ pub(crate) struct CodexProcess {
     pub(super) codex: CodexCommand,
     /// What is counted, and who is there.
     pub(super) metrics: Metrics,
+    /// Whether what somebody left in Codex's archive was brought back: what lies there later is on its way.
+    has_brought_back: AtomicBool,
     /// The hosts that are through with `initialize`.
     attached: Mutex<BTreeMap<HostId, Arc<Attached>>>,
 }
@@ -58,8 +61,14 @@ impl CodexProcess {
             getting_ready: Mutex::default(),
             launch: Arc::new(launch),
             codex,
+            has_brought_back: AtomicBool::new(false),
             attached: Mutex::default(),
         })
+    }
+
+    /// Whether this is the first time that it is asked.
+    pub(super) fn is_to_bring_back(&self) -> bool {
+        !self.has_brought_back.swap(true, Ordering::Relaxed)
     }
 
     pub(super) fn attach(&self, host: Attached) {

@@ -373,6 +373,9 @@ impl RequestHandlers {
 
     /// Brings back from Codex's archive what somebody put there to unload it, and did not live to.
     pub(crate) async fn bring_back_leftovers(&self) {
+        if !self.process.is_to_bring_back() {
+            return;
+        }
         let brought = async {
             match self.loadouts.existing_records().await? {
                 Some(records) => self.bring_back(records.unloading().await?).await,

@@ -37,7 +37,7 @@ const KNOWN_TO_HAVE_ENDED: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub(crate) enum Upstreams {
     /// To a Codex of ours.
-    Own(CodexServer),
+    Own(Box<CodexServer>),
     /// To one that runs already. A host whose connection it ends is let go of, as without us.
     Running {
         /// Where it listens.
@@ -227,7 +227,7 @@ impl Serving {
         let Upstreams::Own(codex) = &mut self.upstreams else {
             return Ok(false);
         };
-        *codex = CodexServer::start(self.session.codex()).await?;
+        **codex = CodexServer::start(self.session.codex()).await?;
         self.session.process.metrics.codex_restarted();
         let pid = codex.child.id();
         self.session.process.metrics.presence.codex_started(pid);

@@ -342,7 +342,7 @@ fn limits_hold() {
     let home = tempfile::tempdir().unwrap();
     pipe(home.path().join("pipe/.claude-plugin/marketplace.json"));
     pipe(home.path().join("other-pipe/x-marketplace.json"));
-    let rows: [(&str, Make, &str); 7] = [
+    let rows: [(&str, Make, &str); 11] = [
         ("pipe", |_| {}, "neither a file nor a folder"),
         ("other-pipe", |_| {}, "neither a file nor a folder"),
         (
@@ -377,9 +377,55 @@ fn limits_hold() {
                 let entry = |number| {
                     format!(r#"{{"name":"p{number}","source":{{"source":"github","repo":"a/b"}}}}"#)
                 };
-                let entries: Vec<String> = (0..20_000).map(entry).collect();
+                let entries: Vec<String> = (0..9_000).map(entry).collect();
                 let list = format!(r#"{{"name":"m","plugins":[{}]}}"#, entries.join(","));
                 write(folder, ".claude-plugin/marketplace.json", &list);
+            },
+            "fetched first",
+        ),
+        (
+            "same",
+            |folder| {
+                let entry = |number| format!(r#"{{"name":"p{number}","source":"./p"}}"#);
+                let entries: Vec<String> = (0..50_000).map(entry).collect();
+                let list = format!(r#"{{"name":"m","plugins":[{}]}}"#, entries.join(","));
+                write(folder, ".claude-plugin/marketplace.json", &list);
+                write(folder, "p/commands/go.md", "Go.");
+            },
+            "lists 50000 plugins",
+        ),
+        (
+            "huge",
+            |folder| {
+                write(folder, ".claude-plugin/plugin.json", "{}");
+                let file = fs::File::create(folder.join(".mcp.json")).unwrap();
+                file.set_len(200 << 30).unwrap();
+            },
+            "holds more than",
+        ),
+        (
+            "texts",
+            |folder| {
+                write(
+                    folder,
+                    "skills/s/SKILL.md",
+                    "---\nname: s\ndescription: d\n---\nS\n",
+                );
+                for number in 0..60 {
+                    let file = fs::File::create(folder.join(format!("skills/s/{number}.md")));
+                    file.unwrap().set_len(4 << 20).unwrap();
+                }
+            },
+            "bytes of texts",
+        ),
+        (
+            "market",
+            |folder| {
+                let far = folder.with_file_name("far-plugin");
+                write(&far, "commands/go.md", "Go.");
+                let list = r#"{"name":"m","plugins":[{"name":"p","source":"./p"}]}"#;
+                write(folder, ".claude-plugin/marketplace.json", list);
+                symlink(far, folder.join("p")).unwrap();
             },
             "fetched first",
         ),
@@ -403,7 +449,7 @@ fn limits_hold() {
         assert_eq!(output.status.code(), Some(1), "{name}: {text}");
         assert!(text.contains(said), "{name}: {text}");
         assert!(text.contains("hint:"), "{name}: {text}");
-        // It took minutes, or never ended.
+        // It took minutes and gigabytes, or never ended.
         assert!(began.elapsed().as_secs() < 60, "{name}");
     }
 }

@@ -175,12 +175,10 @@ async fn what_can_not_be_given_a_loadout_is_refused() {
     let bound = stage.verb(&["binding", "write", "review", "--default"]);
     assert!(bound.status.success());
     for arguments in [
-        &[][..],
-        &["mend the tests"],
-        &["review", "--uncommitted"],
+        &["review", "--uncommitted"][..],
+        &["--remote", "unix:///elsewhere"],
         &["exec", "review"],
-        &["app-server", "daemon", "start"],
-        &["app-server", "proxy"],
+        &["app-server", "daemon", "enable-remote-control"],
         &["agents"],
     ] {
         refused(arguments, "can't be given the loadout that holds for it");
@@ -201,15 +199,13 @@ async fn what_can_not_be_given_a_loadout_is_refused() {
     let deleted = stage.verb(&["binding", "delete", "--default"]);
     assert!(deleted.status.success());
     for arguments in [
-        &["resume", &thread][..],
-        &["fork", &thread],
-        &["exec", "fork", &thread, "go"],
+        &["exec", "fork", &thread, "go"][..],
         &["queue", &thread, "go"],
     ] {
         refused(arguments, "has a loadout");
     }
     refused(
-        &["resume", "--last"],
+        &["exec", "resume", "--last"],
         "may come to a thread that has a loadout",
     );
     refused(

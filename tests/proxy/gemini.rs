@@ -27,16 +27,16 @@ const MORE: [(&str, &str); 5] = [
         r#"{"hooks":{
             "SessionStart":[{"matcher":"startup","hooks":[{"type":"command","command":"touch \"$CLAUDE_PROJECT_DIR\"/started"}]},
                 {"matcher":"resume","hooks":[{"type":"command","command":"touch resumed"}]}],
-            "UserPromptSubmit":[{"hooks":[{"type":"command","command":"sh ${CLAUDE_PLUGIN_ROOT}/hooks/prompt.sh"}]}]}}"#,
+            "UserPromptSubmit":[{"hooks":[{"type":"command","command":"sh ${CLAUDE_PLUGIN_ROOT}/hooks/prompt.sh ${user_config.tone}"}]}]}}"#,
     ),
     (
         "hooks/prompt.sh",
-        "cat > prompt.json\necho '{\"hookSpecificOutput\":{\"hookEventName\":\"UserPromptSubmit\",\"additionalContext\":\"from the hook\"}}'\n",
+        "cat > prompt.json\necho '{\"hookSpecificOutput\":{\"hookEventName\":\"UserPromptSubmit\",\"additionalContext\":\"from the hook, in a tone that is '$1, $CLAUDE_PLUGIN_OPTION_TONE'\"}}'\n",
     ),
 ];
 
 fn forge_in(folder: &Path) {
-    let manifest = r#"{"name":"forge","version":"1.2.3"}"#;
+    let manifest = r#"{"name":"forge","version":"1.2.3","userConfig":{"tone":{"type":"string","description":"How it writes"}}}"#;
     write(folder, ".claude-plugin/plugin.json", manifest);
     for (path, text) in FORGE.iter().chain(&MORE) {
         write(folder, path, text);
@@ -116,7 +116,8 @@ async fn a_plugin_becomes_an_extension_that_the_cli_has_whole() {
             "SessionStart",
             "SessionStart",
             "BeforeAgent",
-            "forge"
+            "forge",
+            "CLAUDE_PLUGIN_OPTION_TONE"
         ]
     );
 
@@ -126,8 +127,17 @@ async fn a_plugin_becomes_an_extension_that_the_cli_has_whole() {
     write(home.path(), "project/notes.txt", "NOTES OF THE PROJECT\n");
     let model = GeminiModel::start().await.unwrap();
     let extension = out.join("forge").to_str().unwrap().to_owned();
-    let install = ["extensions", "install", &extension, "--consent"];
+    let install = [
+        "extensions",
+        "install",
+        &extension,
+        "--consent",
+        "--skip-settings",
+    ];
     run(home.path(), &model, &install).await;
+    // What the user answers, where the CLI keeps it.
+    let answers = ".gemini/extensions/forge/.env";
+    write(home.path(), answers, "CLAUDE_PLUGIN_OPTION_TONE=dry\n");
     let command = "/forge:git:sum \"one two\" three";
     run(
         home.path(),
@@ -142,7 +152,7 @@ async fn a_plugin_becomes_an_extension_that_the_cli_has_whole() {
         "Sum up \"one two\" three for NOTES OF THE PROJECT",
         "`git log @ {u}`",
         "Be brief.",
-        "from the hook",
+        "from the hook, in a tone that is dry, dry",
     ] {
         assert!(message.contains(part), "{part}: {message}");
     }

@@ -10,6 +10,7 @@ mod claude;
 mod cloud_skills;
 mod command_line;
 mod convert;
+mod convert_cases;
 mod crash;
 #[cfg(target_os = "linux")]
 mod disk;
@@ -29,10 +30,14 @@ mod hooks;
 mod hosts;
 mod hosts_table;
 mod independence;
+#[cfg(unix)]
+mod interface;
 mod launch_line;
 mod limits;
 mod load;
 mod manifests;
+#[cfg(unix)]
+mod many_hosts;
 mod methods;
 mod npm;
 mod persistence;

@@ -456,6 +456,13 @@ async fn what_is_wrong_is_told_of_what_the_user_wrote() {
             &["trust", "project", "/no/such/folder"],
             "hint: Name the folder of a project",
         ),
+        // It would count for nothing there.
+        (
+            "",
+            &["list", "--loadout", "review"],
+            "hint: `app-server` and `exec` take it",
+        ),
+        ("", &["app-server", "--loadout"], "no loadout is named"),
         (
             "",
             &["shim", "/proc/none"],
@@ -465,7 +472,8 @@ async fn what_is_wrong_is_told_of_what_the_user_wrote() {
         std::fs::write(file, text).unwrap();
         let output = stage.verb(arguments);
         let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {stderr}");
+        let code = 1 + i32::from(arguments.contains(&"--loadout"));
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
         let is_told = stderr.contains(told) && !stderr.contains(".codex-loadout/profiles/mine");
         assert!(is_told, "{arguments:?}: {stderr}");
     }

@@ -31,7 +31,7 @@ pub(crate) fn convert(
     let file = agent.source.file.as_str();
     let mut findings = document.findings(file);
     findings.extend(agent.findings.iter().cloned());
-    let mut work = Work {
+    let mut draft = AgentDraft {
         header,
         file,
         context,
@@ -39,10 +39,10 @@ pub(crate) fn convert(
     };
     let target = context.target;
     let role = target.agent_name(&context.plugin.name, &agent.name);
-    let at = work.at("description");
+    let at = draft.at("description");
     let own = header.text("description");
     if own.is_none() {
-        work.find(
+        draft.find(
             Code::DescriptionSynthesized,
             "description",
             "it has no description: one was made from its text",
@@ -62,12 +62,12 @@ pub(crate) fn convert(
         },
         context,
     );
-    let tools = work.target_tools();
-    let read_only = work.is_read_only();
+    let tools = draft.target_tools();
+    let read_only = draft.is_read_only();
     if tools.is_none() {
-        work.tell_tools(read_only);
+        draft.tell_tools(read_only);
     }
-    let mut instructions = work.preface(read_only);
+    let mut instructions = draft.preface(read_only);
     instructions.push_str(body.body.trim_end().trim_start_matches(['\n', '\r']));
     if instructions.trim().is_empty() {
         // A role without instructions is refused.
@@ -78,12 +78,12 @@ pub(crate) fn convert(
         description: description.body,
         instructions,
         read_only,
-        effort: work.effort(),
+        effort: draft.effort(),
         tools,
-        turns: work.turns(),
+        turns: draft.turns(),
     };
-    work.losses();
-    let mut warnings = work.findings;
+    draft.losses();
+    let mut warnings = draft.findings;
     warnings.extend(description.findings);
     warnings.extend(body.findings);
     let content = context.target.agent_definition(&definition);
@@ -113,14 +113,14 @@ fn named(tools: &[String], name: &str) -> bool {
     })
 }
 
-struct Work<'a> {
+struct AgentDraft<'a> {
     header: &'a Header,
     file: &'a str,
     context: &'a Context<'a>,
     findings: Vec<Finding>,
 }
 
-impl Work<'_> {
+impl AgentDraft<'_> {
     fn at(&self, key: &str) -> Location {
         Location::new(self.file, self.header.line(key))
     }

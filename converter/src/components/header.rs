@@ -9,29 +9,12 @@ use super::description;
 use crate::context::Context;
 use crate::frontmatter::{Document, Field, Header};
 use crate::report::{Code, Finding, Location};
+use crate::word_list::is_listed;
 
 /// Keys that have a meaning of their own: all others are kept as metadata.
-const UNDERSTOOD: &[&str] = &[
-    "agent",
-    "allowed-tools",
-    "argument-hint",
-    "arguments",
-    "background",
-    "context",
-    "description",
-    "disable-model-invocation",
-    "disallowed-tools",
-    "effort",
-    "hooks",
-    "instructions",
-    "metadata",
-    "model",
-    "name",
-    "paths",
-    "shell",
-    "user-invocable",
-    "when_to_use",
-];
+const UNDERSTOOD: &str = "
+    agent allowed-tools argument-hint arguments background context description disable-model-invocation
+    disallowed-tools effort hooks instructions metadata model name paths shell user-invocable when_to_use";
 
 /// What frontmatter becomes.
 #[derive(Debug, Default)]
@@ -78,16 +61,16 @@ pub(super) fn prepare(
         findings: document.findings(files.source),
         ..Prepared::default()
     };
-    let work = Work {
+    let draft = HeaderDraft {
         header: &document.header,
         files,
         context,
     };
-    work.description(fallback, &mut prepared);
-    work.preface(&mut prepared);
-    work.losses(&mut prepared);
-    work.fork(&mut prepared);
-    work.metadata(&mut prepared);
+    draft.description(fallback, &mut prepared);
+    draft.preface(&mut prepared);
+    draft.losses(&mut prepared);
+    draft.fork(&mut prepared);
+    draft.metadata(&mut prepared);
     let instructions = document.header.text("instructions");
     prepared.instructions = instructions.map(|text| (text, document.header.line("instructions")));
     prepared.arguments = arguments(&document.header);
@@ -97,13 +80,13 @@ pub(super) fn prepare(
     prepared
 }
 
-struct Work<'a> {
+struct HeaderDraft<'a> {
     header: &'a Header,
     files: Files<'a>,
     context: &'a Context<'a>,
 }
 
-impl Work<'_> {
+impl HeaderDraft<'_> {
     fn at(&self, key: &str) -> Location {
         Location::new(self.files.source, self.header.line(key))
     }
@@ -264,7 +247,7 @@ impl Work<'_> {
             }
         }
         for (key, Field { value, .. }) in self.header.iter() {
-            if !UNDERSTOOD.contains(&key) {
+            if !is_listed(key, UNDERSTOOD) {
                 keep(&mut prepared.metadata, key, value);
             }
         }

@@ -9,6 +9,7 @@ pub(crate) mod hooks;
 mod on_codex;
 pub(crate) mod others;
 pub(crate) mod servers;
+pub(crate) mod settings;
 pub(crate) mod shell;
 pub(crate) mod skills;
 

@@ -1,5 +1,6 @@
-//! What has no counterpart: each part dropped, and why.
+//! What most platforms have no counterpart of: each part dropped, and why.
 
+use super::settings;
 use crate::context::Context;
 use crate::discovery::dropped;
 use crate::report::{Account, Code, Kind, Location, Outcome};
@@ -20,6 +21,10 @@ fn account(other: &OtherSource, context: &Context<'_>) -> Account {
     let kind = Kind::Other(other.kind);
     if other.kind == "dependency" {
         return dependency(other, at, context);
+    }
+    let variable = settings::variable(&other.name);
+    if other.kind == "userConfig" && context.is_asked_for(&variable) {
+        return kept(other, at, variable);
     }
     let (code, reason) = loss(other.kind);
     dropped(kind, &other.name, at, code, reason)
@@ -58,12 +63,16 @@ fn dependency(other: &OtherSource, at: Location, context: &Context<'_>) -> Accou
         let reason = "the plugin is not among those that can be referred to: select it, too";
         return dropped(kind, &other.name, at, Code::DependencyMissing, reason);
     }
+    kept(other, at, plugin.to_owned())
+}
+
+fn kept(other: &OtherSource, at: Location, target: String) -> Account {
     Account {
-        kind,
+        kind: Kind::Other(other.kind),
         name: other.name.clone(),
         source: at,
         outcome: Outcome::Converted,
-        target: Some(plugin.to_owned()),
+        target: Some(target),
         path: None,
         reason: None,
         warnings: Vec::new(),

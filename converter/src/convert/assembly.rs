@@ -16,7 +16,7 @@ use crate::report::{Code, Finding, Location};
 use crate::source::CommandText;
 
 /// All that was made.
-pub(super) struct Made<'a> {
+pub(super) struct BundleParts<'a> {
     pub(super) parts: &'a [Converted],
     pub(super) supports: &'a Texts,
     pub(super) hooks: &'a ConvertedHooks,
@@ -26,7 +26,7 @@ pub(super) struct Made<'a> {
 
 /// Lays the files; two that would lie at one path are a failure.
 pub(super) fn assemble(
-    made: &Made<'_>,
+    made: &BundleParts<'_>,
     naming: &Naming<'_>,
     context: &Context<'_>,
 ) -> (Tree, Vec<Finding>) {

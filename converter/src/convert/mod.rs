@@ -13,12 +13,12 @@ use std::collections::BTreeMap;
 use codex_loadout_bundle::Tree;
 use serde_json::{Map, Value};
 
+use crate::bundle_checks;
 use crate::components::hooks::{self, BundleHook};
 use crate::components::{self, servers};
 use crate::context::Context;
 use crate::discovery::{Discovered, discover};
 use crate::error::ConversionError;
-use crate::gates;
 use crate::names::{Names, PluginNames};
 use crate::naming::{self, Naming};
 use crate::options::Options;
@@ -106,12 +106,7 @@ pub fn convert(
         names: &names,
         moved: &moved,
     };
-    Run {
-        context,
-        naming: &naming,
-        found: &found,
-    }
-    .run()
+    convert_parts(&context, &naming, &found)
 }
 
 /// The plugin's parts, its name as the target takes it.
@@ -129,102 +124,94 @@ fn found(source: &Source, target: &dyn Target) -> Result<Discovered, ConversionE
     Ok(found)
 }
 
-struct Run<'a> {
-    context: Context<'a>,
-    naming: &'a Naming<'a>,
-    found: &'a Discovered,
-}
-
-impl Run<'_> {
-    fn run(self) -> Result<Conversion, ConversionError> {
-        let Self {
-            context,
-            naming,
-            found,
-        } = self;
-        let plugin = context.plugin;
-        let target = context.target;
-        let mut parts = Vec::new();
-        parts.extend(
-            naming
-                .skills
-                .iter()
-                .map(|skill| components::skills::convert(skill, &context)),
-        );
-        parts.extend(
-            naming
-                .commands
-                .iter()
-                .map(|command| components::commands::convert(command, &context)),
-        );
-        let mut agents = Vec::new();
-        for agent in &naming.agents {
-            let (converted, definition) = components::agents::convert(agent, &context);
-            agents.push(AgentRole {
-                role: definition.role,
-                description: definition.description,
-                path: agent.bundle_file.clone(),
-            });
-            parts.push(converted);
-        }
-        let mut warnings: Vec<Finding> = found.findings.clone();
-        warnings.extend(naming.findings.iter().cloned());
-        warnings.extend(scripts::check(&context));
-        let supports = supports::convert(&mut parts, &mut warnings, naming, &context);
-        let hooks = hooks::convert(&context);
-        let servers = servers::convert(&context);
-        let (manifest, changes) = target.manifest(&ManifestFacts {
-            name: &plugin.name,
-            description: plugin.description.as_deref(),
-            claude: &plugin.manifest,
-            own: plugin.own_manifest.as_ref(),
-            skills: !naming.skills.is_empty() || !naming.commands.is_empty(),
-            servers: &servers.servers,
-            hooks: hooks.file.is_some(),
+/// All parts, put together and looked over.
+fn convert_parts(
+    context: &Context<'_>,
+    naming: &Naming<'_>,
+    found: &Discovered,
+) -> Result<Conversion, ConversionError> {
+    let plugin = context.plugin;
+    let target = context.target;
+    let mut parts = Vec::new();
+    parts.extend(
+        naming
+            .skills
+            .iter()
+            .map(|skill| components::skills::convert(skill, context)),
+    );
+    parts.extend(
+        naming
+            .commands
+            .iter()
+            .map(|command| components::commands::convert(command, context)),
+    );
+    let mut agents = Vec::new();
+    for agent in &naming.agents {
+        let (converted, definition) = components::agents::convert(agent, context);
+        agents.push(AgentRole {
+            role: definition.role,
+            description: definition.description,
+            path: agent.bundle_file.clone(),
         });
-        let at = || Location::new(crate::discovery::CLAUDE_MANIFEST, 1);
-        warnings.extend(
-            changes
-                .into_iter()
-                .map(|change| Finding::new(Code::ManifestValueChanged, at(), change)),
-        );
-
-        let made = assembly::Made {
-            parts: &parts,
-            supports: &supports,
-            hooks: &hooks,
-            servers: &servers.servers,
-            manifest: &manifest,
-        };
-        let (bundle, mut failures) = assembly::assemble(&made, naming, &context);
-        let (failed, noted): (Vec<Finding>, Vec<Finding>) =
-            gates::check(&bundle, &supports, naming, &context)
-                .into_iter()
-                .partition(|finding| finding.code.fails());
-        failures.extend(failed);
-        warnings.extend(noted);
-
-        let inventory = Inventory::new(found, plugin);
-        let mut accounts: Vec<Account> = parts.into_iter().map(|part| part.account).collect();
-        accounts.extend(hooks.accounts);
-        accounts.extend(servers.accounts);
-        accounts.extend(components::others::convert(&context));
-        accounts.extend(found.accounts.iter().cloned());
-        accounts.extend(naming.accounts.iter().cloned());
-        let accounts = inventory.settle(accounts)?;
-
-        let report = report(&context, accounts, warnings, failures, &bundle);
-        let usable = report.failures.is_empty();
-        Ok(Conversion {
-            bundle: if usable { bundle } else { Tree::default() },
-            report,
-            agents,
-            servers: servers.servers,
-            hooks: hooks.handlers,
-            manifest,
-            names: naming.names.clone(),
-        })
+        parts.push(converted);
     }
+    let mut warnings: Vec<Finding> = found.findings.clone();
+    warnings.extend(naming.findings.iter().cloned());
+    warnings.extend(scripts::check(context));
+    let supports = supports::convert(&mut parts, &mut warnings, naming, context);
+    let hooks = hooks::convert(context);
+    let servers = servers::convert(context);
+    let (manifest, changes) = target.manifest(&ManifestFacts {
+        name: &plugin.name,
+        description: plugin.description.as_deref(),
+        claude: &plugin.manifest,
+        own: plugin.own_manifest.as_ref(),
+        skills: !naming.skills.is_empty() || !naming.commands.is_empty(),
+        servers: &servers.servers,
+        hooks: hooks.file.is_some(),
+    });
+    let at = || Location::new(crate::discovery::CLAUDE_MANIFEST, 1);
+    warnings.extend(
+        changes
+            .into_iter()
+            .map(|change| Finding::new(Code::ManifestValueChanged, at(), change)),
+    );
+
+    let made = assembly::BundleParts {
+        parts: &parts,
+        supports: &supports,
+        hooks: &hooks,
+        servers: &servers.servers,
+        manifest: &manifest,
+    };
+    let (bundle, mut failures) = assembly::assemble(&made, naming, context);
+    let (failed, noted): (Vec<Finding>, Vec<Finding>) =
+        bundle_checks::check(&bundle, &supports, naming, context)
+            .into_iter()
+            .partition(|finding| finding.code.fails());
+    failures.extend(failed);
+    warnings.extend(noted);
+
+    let inventory = Inventory::new(found, plugin);
+    let mut accounts: Vec<Account> = parts.into_iter().map(|part| part.account).collect();
+    accounts.extend(hooks.accounts);
+    accounts.extend(servers.accounts);
+    accounts.extend(components::others::convert(context));
+    accounts.extend(found.accounts.iter().cloned());
+    accounts.extend(naming.accounts.iter().cloned());
+    let accounts = inventory.settle(accounts)?;
+
+    let report = report(context, accounts, warnings, failures, &bundle);
+    let usable = report.failures.is_empty();
+    Ok(Conversion {
+        bundle: if usable { bundle } else { Tree::default() },
+        report,
+        agents,
+        servers: servers.servers,
+        hooks: hooks.handlers,
+        manifest,
+        names: naming.names.clone(),
+    })
 }
 
 /// Puts the report together: outcomes follow from what was found, and so do failures.

@@ -9,6 +9,7 @@ use crate::discovery::tests::tree;
 use crate::options::BundleRoot;
 use crate::report::{Kind, Report};
 use crate::target::Codex;
+use crate::test_table::rows;
 
 fn source(files: &[(&str, &str)]) -> Source {
     let mut source = Source {
@@ -65,126 +66,40 @@ fn skill(header: &str, body: &str) -> (String, Vec<&'static str>, Outcome) {
 
 #[test]
 fn frontmatter_of_a_skill() {
-    for (header, expected, code) in [
-        (
-            "description: d",
-            "---\nname: s\ndescription: d\n---\n\nBody",
-            None,
-        ),
-        ("description: d\nwhen_to_use: w", "description: d w\n", None),
-        (
-            "name: s",
-            "description: Body\n",
-            Some("description-synthesized"),
-        ),
-        (
-            "description: [a, b]",
-            "description: a; b\n",
-            Some("frontmatter-repaired"),
-        ),
-        (
-            "description: d\ndescription: e",
-            "description: e\n",
-            Some("frontmatter-repaired"),
-        ),
-        (
-            "description: d\nlicense: MIT\nversion: 1.10",
-            "metadata:\n  license: MIT\n  version: \"1.10\"\n---",
-            None,
-        ),
-        (
-            "description: d\nmetadata:\n  a: 1\n  b: [x, y]",
-            "metadata:\n  a: \"1\"\n  b: x; y\n",
-            None,
-        ),
-        (
-            "description: d\nmetadata: text",
-            "metadata:\n  note: text\n",
-            Some("frontmatter-repaired"),
-        ),
-        (
-            "description: d\nmetadata: [a]",
-            "metadata:\n  note: a\n",
-            Some("frontmatter-repaired"),
-        ),
-        (
-            "description: d\nuser-invocable: no",
-            "description: d\n",
-            Some("user-invocable-ignored"),
-        ),
-        (
-            "description: d\nallowed-tools: Read",
-            "description: d\n",
-            Some("allowed-tools-dropped"),
-        ),
-        (
-            "description: d\ndisallowed-tools: Bash, Edit",
-            "Do not use `Bash`, `Edit` for this.",
-            Some("restriction-not-enforced"),
-        ),
-        (
-            "description: d\nmodel: opus",
-            "description: d\n",
-            Some("model-dropped"),
-        ),
-        ("description: d\nmodel: inherit", "description: d\n", None),
-        (
-            "description: d\neffort: high",
-            "description: d\n",
-            Some("model-dropped"),
-        ),
-        (
-            "description: d\nhooks:\n  Stop: []",
-            "description: d\n",
-            Some("skill-hooks-dropped"),
-        ),
-        (
-            "description: d\npaths: \"*.rs, *.toml\"",
-            "Use it for files that match `*.rs`, `*.toml`.",
-            Some("paths-described"),
-        ),
-        (
-            "description: d\nbackground: true",
-            "description: d\n",
-            Some("frontmatter-field-dropped"),
-        ),
-        (
-            "description: d\ninstructions: First this.",
-            "---\n\nFirst this.\n\nBody",
-            None,
-        ),
-        (
-            "description: d\ninstructions: Write after !`date`.",
-            "Write after (run `date` first and use its output).",
-            Some("dynamic-context-deferred"),
-        ),
-        (
-            "description: d\nargument-hint: [--timeout 30s]",
-            "`[--timeout 30s]`\n\nBody",
-            None,
-        ),
-        (
-            "description: d\nargument-hint: <file>",
-            "`<file>`\n\nBody",
-            None,
-        ),
-        (
-            "description: d\ncontext: fork",
-            "Spawn the `default` agent with exactly the task",
-            Some("fork-emulated"),
-        ),
-        (
-            "description: d\ncontext: fork\nagent: Explore",
-            "Spawn the `explorer` agent",
-            Some("fork-emulated"),
-        ),
-    ] {
-        let (text, codes, outcome) = skill(header, "Body\n");
-        assert!(text.contains(expected), "{header}\n{text}");
-        assert_eq!(codes, code.into_iter().collect::<Vec<_>>(), "{header}");
+    for [header, expected, code] in rows(
+        r#"
+            description: d ⇒ ---\nname: s\ndescription: d\n---\n\nBody
+            description: d\nwhen_to_use: w ⇒ description: d w\n
+            name: s ⇒ description: Body\n ⇒ description-synthesized
+            description: [a, b] ⇒ description: a; b\n ⇒ frontmatter-repaired
+            description: d\ndescription: e ⇒ description: e\n ⇒ frontmatter-repaired
+            description: d\nlicense: MIT\nversion: 1.10 ⇒ metadata:\n  license: MIT\n  version: "1.10"\n---
+            description: d\nmetadata:\n  a: 1\n  b: [x, y] ⇒ metadata:\n  a: "1"\n  b: x; y\n
+            description: d\nmetadata: text ⇒ metadata:\n  note: text\n ⇒ frontmatter-repaired
+            description: d\nmetadata: [a] ⇒ metadata:\n  note: a\n ⇒ frontmatter-repaired
+            description: d\nuser-invocable: no ⇒ description: d\n ⇒ user-invocable-ignored
+            description: d\nallowed-tools: Read ⇒ description: d\n ⇒ allowed-tools-dropped
+            description: d\ndisallowed-tools: Bash, Edit ⇒ Do not use `Bash`, `Edit` for this. ⇒ restriction-not-enforced
+            description: d\nmodel: opus ⇒ description: d\n ⇒ model-dropped
+            description: d\nmodel: inherit ⇒ description: d\n
+            description: d\neffort: high ⇒ description: d\n ⇒ model-dropped
+            description: d\nhooks:\n  Stop: [] ⇒ description: d\n ⇒ skill-hooks-dropped
+            description: d\npaths: "*.rs, *.toml" ⇒ Use it for files that match `*.rs`, `*.toml`. ⇒ paths-described
+            description: d\nbackground: true ⇒ description: d\n ⇒ frontmatter-field-dropped
+            description: d\ninstructions: First this. ⇒ ---\n\nFirst this.\n\nBody
+            description: d\ninstructions: Write after !`date`. ⇒ Write after (run `date` first and use its output). ⇒ dynamic-context-deferred
+            description: d\nargument-hint: [--timeout 30s] ⇒ `[--timeout 30s]`\n\nBody
+            description: d\nargument-hint: <file> ⇒ `<file>`\n\nBody
+            description: d\ncontext: fork ⇒ Spawn the `default` agent with exactly the task ⇒ fork-emulated
+            description: d\ncontext: fork\nagent: Explore ⇒ Spawn the `explorer` agent ⇒ fork-emulated
+        "#,
+    ) {
+        let (text, codes, outcome) = skill(&header, "Body\n");
+        assert!(text.contains(&expected), "{header}\n{text}");
+        assert_eq!(codes.join(" "), code, "{header}");
         let loses = Code::ALL
             .iter()
-            .any(|known| Some(known.as_str()) == code && known.loses());
+            .any(|known| known.as_str() == code && known.loses());
         assert_eq!(outcome == Outcome::Lossy, loses, "{header}");
     }
     let (long, codes, _) = skill(&format!("description: {}", "word ".repeat(400)), "Body");
@@ -197,21 +112,13 @@ fn frontmatter_of_a_skill() {
 
 #[test]
 fn instructions_and_body_are_one_text() {
-    let said = "The user's argument text, also written `<arguments>` below";
+    let said = "`<arguments>` below is what the user wrote";
     for (instructions, body, expected) in [
-        (
-            "Take $ARGUMENTS.",
-            "Use $ARGUMENTS.",
-            "Take the user's argument text.",
-        ),
-        (
-            "Take care.",
-            "Use $ARGUMENTS.",
-            "Use the user's argument text.",
-        ),
+        ("Take $ARGUMENTS.", "Use $ARGUMENTS.", "Take <arguments>."),
+        ("Take care.", "Use $ARGUMENTS.", "Use <arguments>."),
         // They count alike.
-        ("Take $1.", "Use $0.", "Take the user's second argument."),
-        ("Take $2.", "Use $1.", "Take the user's second argument."),
+        ("Take $1.", "Use $0.", "Take <second argument>."),
+        ("Take $2.", "Use $1.", "Take <second argument>."),
     ] {
         let header = format!("description: d\nargument-hint: a b\ninstructions: {instructions}");
         let (text, codes, _) = skill(&header, body);
@@ -480,104 +387,34 @@ fn scripts_that_name_what_lies_elsewhere_are_told_of() {
 
 #[test]
 fn agents_become_roles() {
-    for (header, expected, absent, code) in [
-        (
-            "name: a\ndescription: d",
-            "name = \"p:a\"\ndescription = \"d\"\ndeveloper_instructions = \"Body.\"\n",
-            "sandbox",
-            vec![],
-        ),
-        (
-            "tools: Read, Grep\ndescription: d",
-            "sandbox_mode = \"read-only\"",
-            "xx",
-            vec!["tools-not-enforced"],
-        ),
-        (
-            "tools: Read\ndescription: d",
-            "Change nothing: write no file",
-            "xx",
-            vec!["tools-not-enforced"],
-        ),
-        (
-            "tools: [Read, \"Bash(git:*)\"]\ndescription: d",
-            "name",
-            "Change nothing",
-            vec!["tools-not-enforced"],
-        ),
-        (
-            "tools: Read, mcp__x__y\ndescription: d",
-            "name",
-            "sandbox",
-            vec!["tools-not-enforced"],
-        ),
-        (
-            "disallowedTools: Edit, Write, MultiEdit, NotebookEdit, Bash\ndescription: d",
-            "read-only",
-            "xx",
-            vec!["tools-not-enforced"],
-        ),
-        (
-            "disallowedTools: Edit\ndescription: d",
-            "Do not use these tools: Edit.",
-            "sandbox",
-            vec!["tools-not-enforced"],
-        ),
-        (
-            "model: opus\ndescription: d",
-            "name",
-            "opus",
-            vec!["model-dropped"],
-        ),
-        (
-            "effort: max\ndescription: d",
-            "model_reasoning_effort = \"xhigh\"",
-            "max",
-            vec![],
-        ),
-        (
-            "effort: odd\ndescription: d",
-            "name",
-            "effort",
-            vec!["agent-field-dropped"],
-        ),
-        (
-            "color: red\nmaxTurns: 3\ndescription: d",
-            "name",
-            "red",
-            vec!["agent-field-dropped", "agent-field-dropped"],
-        ),
-        (
-            "skills: s, other:t\ndescription: d",
-            "Read these skills first: $p:s, $other:t.",
-            "xx",
-            vec![],
-        ),
-        (
-            "name: a",
-            "description = \"Body.\"",
-            "xx",
-            vec!["description-synthesized"],
-        ),
-        (
-            "description: Use it: \"x\n<example>\nuser: y\n</example>\ntools: Read",
-            "read-only",
-            "xx",
-            vec!["tools-not-enforced", "frontmatter-repaired"],
-        ),
-    ] {
+    for [header, expected, absent, code] in rows(
+        r#"
+            name: a\ndescription: d ⇒ name = "p:a"\ndescription = "d"\ndeveloper_instructions = "Body."\n ⇒ sandbox
+            tools: Read, Grep\ndescription: d ⇒ sandbox_mode = "read-only" ⇒  ⇒ tools-not-enforced
+            tools: Read\ndescription: d ⇒ Change nothing: write no file ⇒  ⇒ tools-not-enforced
+            tools: [Read, "Bash(git:*)"]\ndescription: d ⇒ name ⇒ Change nothing ⇒ tools-not-enforced
+            tools: Read, mcp__x__y\ndescription: d ⇒ name ⇒ sandbox ⇒ tools-not-enforced
+            disallowedTools: Edit, Write, MultiEdit, NotebookEdit, Bash\ndescription: d ⇒ read-only ⇒  ⇒ tools-not-enforced
+            disallowedTools: Edit\ndescription: d ⇒ Do not use these tools: Edit. ⇒ sandbox ⇒ tools-not-enforced
+            model: opus\ndescription: d ⇒ name ⇒ opus ⇒ model-dropped
+            effort: max\ndescription: d ⇒ model_reasoning_effort = "xhigh" ⇒ max
+            effort: odd\ndescription: d ⇒ name ⇒ effort ⇒ agent-field-dropped
+            color: red\nmaxTurns: 3\ndescription: d ⇒ name ⇒ red ⇒ agent-field-dropped agent-field-dropped
+            skills: s, other:t\ndescription: d ⇒ Read these skills first: $p:s, $other:t.
+            name: a ⇒ description = "Body." ⇒  ⇒ description-synthesized
+            description: Use it: "x\n<example>\nuser: y\n</example>\ntools: Read ⇒ read-only ⇒  ⇒ frontmatter-repaired tools-not-enforced
+        "#,
+    ) {
         let file = format!("---\n{header}\n---\nBody.\n");
         let conversion = converted(&[("agents/a.md", &file)]);
         let text = text(&conversion, "agents/a.toml");
         assert!(
-            text.contains(expected) && !text.contains(absent),
+            text.contains(&expected) && (absent.is_empty() || !text.contains(&absent)),
             "{header}\n{text}"
         );
         let mut found = codes(&account(&conversion.report, Kind::Agent, "a").warnings);
-        let mut code = code;
         found.sort_unstable();
-        code.sort_unstable();
-        assert_eq!(found, code, "{header}");
+        assert_eq!(found.join(" "), code, "{header}");
         assert_eq!(conversion.agents[0].role, "p:a");
         assert_eq!(conversion.agents[0].path, "agents/a.toml");
         assert!(conversion.bundle.get("agents/a.md").is_some());

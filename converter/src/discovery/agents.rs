@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Finder;
-use super::paths::Place;
+use super::paths::DeclaredPath;
 use crate::paths::file_name;
 use crate::report::Kind;
 use crate::source::AgentSource;
@@ -18,8 +18,8 @@ impl Finder<'_> {
         }
         for declared in declared.iter().flat_map(super::manifests::Declared::each) {
             match self.place(&declared, Kind::Agent) {
-                Some(Place::Folder(folder)) => self.agents_in(&folder, &mut seen),
-                Some(Place::File(file)) => {
+                Some(DeclaredPath::Folder(folder)) => self.agents_in(&folder, &mut seen),
+                Some(DeclaredPath::File(file)) => {
                     let name = file_name(&file).to_owned();
                     self.agent(&name, file, &mut seen);
                 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Map, Value};
 
 use super::manifests::Declared;
-use super::paths::Place;
+use super::paths::DeclaredPath;
 use super::{Finder, SKILL_FILE};
 use crate::paths::{file_name, folder_of};
 use crate::report::{Code, Kind};
@@ -36,8 +36,8 @@ impl Finder<'_> {
             }
             for declared in declared.each() {
                 match self.place(&declared, Kind::Command) {
-                    Some(Place::Folder(folder)) => self.commands_in(&folder, &mut seen),
-                    Some(Place::File(file)) => {
+                    Some(DeclaredPath::Folder(folder)) => self.commands_in(&folder, &mut seen),
+                    Some(DeclaredPath::File(file)) => {
                         let name = stem(file_name(&file)).to_owned();
                         self.command(name, file, Map::new(), &mut seen);
                     }

@@ -7,7 +7,7 @@ use crate::report::{Code, Kind};
 
 /// What a declared path leads to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum DeclaredPath {
     /// A file of the plugin.
     File(String),
     /// A folder with files in it; empty for the plugin's root.
@@ -16,7 +16,7 @@ pub(super) enum Place {
 
 impl Finder<'_> {
     /// Where a declared path leads. What leads out of the plugin or to nothing is accounted for as a part that is lost.
-    pub(super) fn place(&mut self, declared: &Declared<'_>, kind: Kind) -> Option<Place> {
+    pub(super) fn place(&mut self, declared: &Declared<'_>, kind: Kind) -> Option<DeclaredPath> {
         let Some(text) = declared.value.as_str() else {
             self.ignored(declared.at(), kind.as_str(), "a path");
             return None;
@@ -38,8 +38,8 @@ impl Finder<'_> {
             return None;
         };
         match self.place_of(path, declared, kind, name)? {
-            Place::File(file) => Some(file),
-            Place::Folder(_) => {
+            DeclaredPath::File(file) => Some(file),
+            DeclaredPath::Folder(_) => {
                 let reason = format!("its path `{path}` leads to a folder, not to a file");
                 self.drop(kind, name, declared.at(), Code::PathMissing, &reason);
                 None
@@ -53,7 +53,7 @@ impl Finder<'_> {
         declared: &Declared<'_>,
         kind: Kind,
         name: &str,
-    ) -> Option<Place> {
+    ) -> Option<DeclaredPath> {
         let inside = text
             .strip_prefix("${CLAUDE_PLUGIN_ROOT}")
             .map_or(text, |rest| rest.strip_prefix('/').unwrap_or(rest));
@@ -71,10 +71,10 @@ impl Finder<'_> {
             return None;
         };
         if self.has(&path) {
-            return Some(Place::File(path));
+            return Some(DeclaredPath::File(path));
         }
         if self.source.tree.under(&path).next().is_some() {
-            return Some(Place::Folder(path));
+            return Some(DeclaredPath::Folder(path));
         }
         let reason = format!("its path `{text}` leads to nothing");
         self.drop(kind, name, declared.at(), Code::PathMissing, &reason);

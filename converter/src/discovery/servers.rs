@@ -12,6 +12,8 @@ use crate::report::{Code, Kind, Location};
 use crate::source::ServerSource;
 
 const DEFAULT: &str = ".mcp.json";
+/// What the `$schema` of a file of Agent Plugins holds.
+const AGENT_PLUGINS: &str = "agent-plugins.org/";
 /// Servers packed into an archive.
 const PACKED: &[&str] = &[".mcpb", ".dxt"];
 
@@ -100,6 +102,8 @@ impl Finder<'_> {
             self.ignored(json.at(&pointer), "mcpServers", "a map of servers");
             return;
         };
+        let schema = json.value.get("$schema").and_then(Value::as_str);
+        let is_portable = schema.is_some_and(|schema| schema.contains(AGENT_PLUGINS));
         let servers = servers.iter().filter(|(name, _)| *name != "$schema");
         for (name, definition) in servers {
             let line = json.line(&format!("{pointer}{}", step(name)));
@@ -114,11 +118,15 @@ impl Finder<'_> {
                 }
                 continue;
             }
+            let mut definition = definition.clone();
+            if is_portable && definition.get("command").is_some() {
+                definition["cwd"] = portable_folder(definition.get("cwd"));
+            }
             let server = ServerSource {
                 name: name.clone(),
                 file: json.file.clone(),
                 line,
-                definition: definition.clone(),
+                definition,
             };
             self.server(server);
         }
@@ -143,6 +151,17 @@ impl Finder<'_> {
                 &reason,
             );
         }
+    }
+}
+
+/// Where a process of Agent Plugins starts: in the plugin's folder or one below it, not in the project as Claude's does.
+fn portable_folder(written: Option<&Value>) -> Value {
+    match written {
+        None | Some(Value::Null) => Value::from("${PLUGIN_ROOT}"),
+        Some(Value::String(path)) if path == "." || path.starts_with("./") => {
+            Value::from(format!("${{PLUGIN_ROOT}}{}", &path[1..]))
+        }
+        Some(other) => other.clone(),
     }
 }
 

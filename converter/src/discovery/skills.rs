@@ -2,7 +2,7 @@
 
 use indexmap::IndexSet;
 
-use super::paths::Place;
+use super::paths::DeclaredPath;
 use super::{Finder, SKILL_FILE, skill_file};
 use crate::paths::folder_of;
 use crate::report::{Code, Kind, Location};
@@ -28,7 +28,11 @@ impl Finder<'_> {
         }
         let only_listed = self.manifests.entry_alone_lists("skills");
         if !only_listed {
-            self.search(Place::Folder(DEFAULT.to_owned()), &mut kept, &mut searched);
+            self.search(
+                DeclaredPath::Folder(DEFAULT.to_owned()),
+                &mut kept,
+                &mut searched,
+            );
         }
         let for_claude = self.manifests.declared("skills");
         for declared in for_claude.iter().flat_map(super::manifests::Declared::each) {
@@ -40,7 +44,11 @@ impl Finder<'_> {
             kept.insert(String::new());
         }
         if kept.is_empty() && self.manifests.are_none() {
-            self.search(Place::Folder(String::new()), &mut kept, &mut searched);
+            self.search(
+                DeclaredPath::Folder(String::new()),
+                &mut kept,
+                &mut searched,
+            );
         }
         self.nested(&kept, &searched);
         self.misspelled(&searched, !only_listed);
@@ -51,11 +59,16 @@ impl Finder<'_> {
     }
 
     /// A folder with a `SKILL.md` is a skill; else each of its folders that has one is.
-    fn search(&self, place: Place, kept: &mut IndexSet<String>, searched: &mut IndexSet<String>) {
+    fn search(
+        &self,
+        place: DeclaredPath,
+        kept: &mut IndexSet<String>,
+        searched: &mut IndexSet<String>,
+    ) {
         let folder = match place {
-            Place::Folder(folder) => folder,
+            DeclaredPath::Folder(folder) => folder,
             // A path to the `SKILL.md` itself means its folder.
-            Place::File(file) => folder_of(&file).to_owned(),
+            DeclaredPath::File(file) => folder_of(&file).to_owned(),
         };
         if !searched.insert(folder.clone()) {
             return;

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::source::CommandText;
+use crate::test_table::{self as table, rows};
 
 /// Where an author writes for the target of these tests.
 const CODEX_MANIFEST: &str = ".codex-plugin/plugin.json";
@@ -37,6 +38,24 @@ fn found(files: &[(&str, &str)], manifest: &Value, entry: Option<Value>) -> Disc
     discover(&source(files, manifest, entry)).unwrap()
 }
 
+/// The folders of its skills.
+fn folders_of(found: &Discovered) -> String {
+    let folders = found
+        .plugin
+        .skills
+        .iter()
+        .map(|skill| skill.folder.as_str());
+    folders.collect::<Vec<_>>().join(" ")
+}
+
+/// Files without content.
+fn empty(paths: &str) -> Vec<(&str, &str)> {
+    table::words(paths)
+        .into_iter()
+        .map(|path| (path, ""))
+        .collect()
+}
+
 fn codes(found: &Discovered) -> Vec<&'static str> {
     let of_accounts = found.accounts.iter().flat_map(|account| &account.warnings);
     of_accounts
@@ -57,89 +76,34 @@ const SKILLS: &[(&str, &str)] = &[
 
 #[test]
 fn skills_are_added_to_the_default_folder() {
-    for (manifest, entry, folders, dropped) in [
-        (json!({}), None, vec!["skills/a"], vec!["deep", "b"]),
-        (
-            json!({"skills": "./more"}),
-            None,
-            vec!["skills/a", "more/c", "more/d"],
-            vec!["deep", "b"],
-        ),
-        (
-            json!({"skills": ["./more/c/", "./skills/group"]}),
-            None,
-            vec!["skills/a", "more/c", "skills/group/b"],
-            vec!["deep"],
-        ),
-        (
-            json!({"skills": "./more/d/SKILL.md"}),
-            None,
-            vec!["skills/a", "more/d"],
-            vec!["deep", "b"],
-        ),
-        (
-            json!({"skills": "${CLAUDE_PLUGIN_ROOT}/more/c"}),
-            None,
-            vec!["skills/a", "more/c"],
-            vec!["deep", "b"],
-        ),
-        (
-            json!({"skills": ["./none", 7]}),
-            None,
-            vec!["skills/a"],
-            vec!["./none", "deep", "b"],
-        ),
-        (
-            json!({"skills": ["../x", "/etc", "./a/../../x"]}),
-            None,
-            vec!["skills/a"],
-            vec!["../x", "/etc", "./a/../../x", "deep", "b"],
-        ),
-        (
-            json!({}),
-            Some(json!({"skills": ["./more/c"]})),
-            vec!["skills/a", "more/c"],
-            vec!["deep", "b"],
-        ),
-        (
-            json!({"skills": "./more/d"}),
-            Some(json!({"skills": ["./more/c"]})),
-            vec!["skills/a", "more/d", "more/c"],
-            vec!["deep", "b"],
-        ),
-        (
-            json!(null),
-            Some(json!({"strict": false, "skills": ["./more/c"]})),
-            vec!["more/c"],
-            vec![],
-        ),
-        (
-            json!({"skills": "./more/d"}),
-            Some(json!({"strict": false, "skills": ["./more/c"]})),
-            vec!["more/c"],
-            vec![],
-        ),
-        (
-            json!(null),
-            Some(json!({"strict": false})),
-            vec!["skills/a"],
-            vec!["deep", "b"],
-        ),
-    ] {
-        let found = found(SKILLS, &manifest, entry.clone());
-        let skills: Vec<&str> = found
-            .plugin
-            .skills
-            .iter()
-            .map(|skill| skill.folder.as_str())
-            .collect();
-        assert_eq!(skills, folders, "{manifest} {entry:?}");
+    for [manifest, entry, folders, dropped] in rows(
+        r#"
+            {} ⇒  ⇒ skills/a ⇒ deep b
+            {"skills": "./more"} ⇒  ⇒ skills/a more/c more/d ⇒ deep b
+            {"skills": ["./more/c/", "./skills/group"]} ⇒  ⇒ skills/a more/c skills/group/b ⇒ deep
+            {"skills": "./more/d/SKILL.md"} ⇒  ⇒ skills/a more/d ⇒ deep b
+            {"skills": "${CLAUDE_PLUGIN_ROOT}/more/c"} ⇒  ⇒ skills/a more/c ⇒ deep b
+            {"skills": ["./none", 7]} ⇒  ⇒ skills/a ⇒ ./none deep b
+            {"skills": ["../x", "/etc", "./a/../../x"]} ⇒  ⇒ skills/a ⇒ ../x /etc ./a/../../x deep b
+            {} ⇒ {"skills": ["./more/c"]} ⇒ skills/a more/c ⇒ deep b
+            {"skills": "./more/d"} ⇒ {"skills": ["./more/c"]} ⇒ skills/a more/d more/c ⇒ deep b
+            null ⇒ {"strict": false, "skills": ["./more/c"]} ⇒ more/c
+            {"skills": "./more/d"} ⇒ {"strict": false, "skills": ["./more/c"]} ⇒ more/c
+            null ⇒ {"strict": false} ⇒ skills/a ⇒ deep b
+        "#,
+    ) {
+        let found = found(
+            SKILLS,
+            &table::json(&manifest),
+            Some(table::json(&entry)).filter(Value::is_object),
+        );
+        assert_eq!(folders_of(&found), folders, "{manifest} {entry}");
         let lost: Vec<&str> = found
             .accounts
             .iter()
             .map(|account| account.name.as_str())
             .collect();
-        assert_eq!(lost, dropped, "{manifest} {entry:?}");
+        assert_eq!(lost.join(" "), dropped, "{manifest} {entry}");
     }
     let outside = found(SKILLS, &json!({"skills": "../x"}), None);
     assert!(codes(&outside).contains(&"path-outside-plugin"));
@@ -190,94 +154,46 @@ fn what_leads_nowhere_is_accounted_for_where_it_is_declared() {
 
 #[test]
 fn files_that_only_look_like_skills_are_accounted_for() {
-    let nested = "nested-skill-dropped";
-    let misspelled = "skill-file-misspelled";
-    for (files, manifest, skills, dropped) in [
-        (
-            vec!["a/SKILL.md", "grp/gamma/SKILL.md", ".git/x/SKILL.md"],
-            json!(null),
-            vec!["a"],
-            vec![format!("skill gamma @ grp/gamma/SKILL.md:1 {nested}")],
-        ),
-        (
-            vec!["a/SKILL.md", "lower/skill.md", "a/skill.md", "b/c/skill.md"],
-            json!(null),
-            vec!["a"],
-            vec![format!("skill lower @ lower/skill.md:1 {misspelled}")],
-        ),
-        (
-            vec![
-                "skills/a/SKILL.md",
-                "skills/lower/Skill.md",
-                "skills/a/x/skill.md",
-                "docs/skill.md",
-            ],
-            json!({}),
-            vec!["skills/a"],
-            vec![format!(
-                "skill lower @ skills/lower/Skill.md:1 {misspelled}"
-            )],
-        ),
-        (
-            vec!["skill.md", "more/one/skill.md"],
-            json!({"skills": "./more/one"}),
-            vec![],
-            vec![
-                format!("skill one @ more/one/skill.md:1 {misspelled}"),
-                format!("skill folder @ skill.md:1 {misspelled}"),
-            ],
-        ),
-        // What a plugin that is one skill holds besides need not be skills.
-        (
-            vec!["SKILL.md", "docs/x/SKILL.md", "docs/skill.md"],
-            json!({}),
-            vec![""],
-            vec![],
-        ),
-    ] {
-        let files: Vec<(&str, &str)> = files.into_iter().map(|path| (path, "")).collect();
-        let found = found(&files, &manifest, None);
-        let folders = found
-            .plugin
-            .skills
-            .iter()
-            .map(|skill| skill.folder.as_str());
-        assert_eq!(folders.collect::<Vec<_>>(), skills, "{files:?}");
-        assert_eq!(dropped_parts(&found), dropped, "{files:?}");
+    for [files, manifest, skills, dropped] in rows(
+        r#"
+            a/SKILL.md grp/gamma/SKILL.md .git/x/SKILL.md ⇒ null ⇒ a ⇒ skill gamma @ grp/gamma/SKILL.md:1 nested-skill-dropped
+            a/SKILL.md lower/skill.md a/skill.md b/c/skill.md ⇒ null ⇒ a ⇒ skill lower @ lower/skill.md:1 skill-file-misspelled
+            skills/a/SKILL.md skills/lower/Skill.md skills/a/x/skill.md docs/skill.md ⇒ {} ⇒ skills/a ⇒ skill lower @ skills/lower/Skill.md:1 skill-file-misspelled
+            skill.md more/one/skill.md ⇒ {"skills": "./more/one"} ⇒  ⇒ skill one @ more/one/skill.md:1 skill-file-misspelled, skill folder @ skill.md:1 skill-file-misspelled
+            // What a plugin that is one skill holds besides need not be skills.
+            SKILL.md docs/x/SKILL.md docs/skill.md ⇒ {}
+        "#,
+    ) {
+        let found = found(&empty(&files), &table::json(&manifest), None);
+        assert_eq!(folders_of(&found), skills, "{files}");
+        assert_eq!(dropped_parts(&found).join(", "), dropped, "{files}");
     }
 }
 
 #[test]
 fn a_plugin_can_be_one_skill_and_a_folder_can_be_many() {
-    for (files, manifest, folders) in [
-        (vec![("SKILL.md", "")], json!(null), vec![""]),
-        (vec![("SKILL.md", "")], json!({"skills": "."}), vec![""]),
-        (
-            vec![("SKILL.md", ""), ("x/SKILL.md", "")],
-            json!({"skills": ["./"]}),
-            vec![""],
-        ),
-        (
-            vec![("SKILL.md", ""), ("skills/x/SKILL.md", "")],
-            json!({}),
-            vec!["skills/x", ""],
-        ),
-        (
-            vec![("a/SKILL.md", ""), ("b/SKILL.md", ""), (".c/SKILL.md", "")],
-            json!(null),
-            vec!["a", "b"],
-        ),
-        (vec![("a/SKILL.md", "")], json!({"skills": "./"}), vec!["a"]),
-        (vec![("a/SKILL.md", "")], json!({}), vec![]),
-    ] {
-        let found = found(&files, &manifest, None);
-        let skills: Vec<&str> = found
-            .plugin
-            .skills
-            .iter()
-            .map(|skill| skill.folder.as_str())
-            .collect();
-        assert_eq!(skills, folders, "{files:?} {manifest}");
+    // The plugin's own folder has no name here.
+    for [files, manifest, folders] in rows(
+        r#"
+            SKILL.md ⇒ null
+            SKILL.md ⇒ {"skills": "."}
+            SKILL.md x/SKILL.md ⇒ {"skills": ["./"]}
+            SKILL.md skills/x/SKILL.md ⇒ {} ⇒ skills/x
+            a/SKILL.md b/SKILL.md .c/SKILL.md ⇒ null ⇒ a b
+            a/SKILL.md ⇒ {"skills": "./"} ⇒ a
+            a/SKILL.md ⇒ {}
+        "#,
+    ) {
+        let found = found(&empty(&files), &table::json(&manifest), None);
+        assert_eq!(folders_of(&found).trim(), folders, "{files} {manifest}");
+        assert_eq!(
+            found
+                .plugin
+                .skills
+                .iter()
+                .any(|skill| skill.folder.is_empty()),
+            files.starts_with("SKILL.md")
+        );
         assert_eq!(found.plugin.name, "folder");
     }
     let nothing = discover(&source(&[("README.md", "")], &json!(null), None));
@@ -549,6 +465,30 @@ fn the_author_can_want_no_servers_in_codex() {
             vec![]
         };
         assert_eq!(dropped_parts(&found), dropped, "{own}");
+    }
+}
+
+#[test]
+fn processes_of_agent_plugins_start_in_the_plugins_folder() {
+    let schema = "https://agent-plugins.org/schemas/1.0.0/mcp.schema.json";
+    for (cwd, expected) in [
+        (json!({}), json!("${PLUGIN_ROOT}")),
+        (json!({"cwd": "."}), json!("${PLUGIN_ROOT}")),
+        (json!({"cwd": "./a"}), json!("${PLUGIN_ROOT}/a")),
+        (json!({"cwd": "${PLUGIN_DATA}"}), json!("${PLUGIN_DATA}")),
+    ] {
+        let mut server = json!({"type": "stdio", "command": "x"});
+        server
+            .as_object_mut()
+            .unwrap()
+            .extend(cwd.as_object().unwrap().clone());
+        let web = json!({"type": "streamable-http", "url": "https://x"});
+        let file = json!({"$schema": schema, "mcpServers": {"s": server, "w": web}}).to_string();
+        let servers = found(&[("mcp.json", &file)], &json!({}), None)
+            .plugin
+            .servers;
+        assert_eq!(servers[0].definition["cwd"], expected);
+        assert_eq!(servers[1].definition, web);
     }
 }
 

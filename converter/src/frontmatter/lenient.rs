@@ -5,56 +5,17 @@
 use serde_json::{Map, Value};
 
 use super::{Field, Header};
+use crate::word_list::is_listed;
 
 /// Keys that Claude or authors of plugins use: a line that begins with one is never part of the text before it.
-const KNOWN: &[&str] = &[
-    "agent",
-    "allowed-tools",
-    "argument-hint",
-    "arguments",
-    "author",
-    "background",
-    "category",
-    "color",
-    "compatibility",
-    "context",
-    "description",
-    "disable-model-invocation",
-    "disallowed-tools",
-    "disallowedTools",
-    "effort",
-    "hooks",
-    "initialPrompt",
-    "instructions",
-    "isolation",
-    "keywords",
-    "license",
-    "maxTurns",
-    "mcpServers",
-    "memory",
-    "metadata",
-    "model",
-    "name",
-    "paths",
-    "permissionMode",
-    "shell",
-    "skills",
-    "tags",
-    "tools",
-    "user-invocable",
-    "version",
-    "when_to_use",
-];
+const KNOWN: &str = "
+    agent allowed-tools argument-hint arguments author background category color compatibility context description
+    disable-model-invocation disallowed-tools disallowedTools effort hooks initialPrompt instructions isolation
+    keywords license maxTurns mcpServers memory metadata model name paths permissionMode shell skills tags tools
+    user-invocable version when_to_use";
 
 /// Keys that end even an example that was never closed.
-const STRONG: &[&str] = &[
-    "name",
-    "description",
-    "model",
-    "tools",
-    "color",
-    "allowed-tools",
-];
+const STRONG: &str = "name description model tools color allowed-tools";
 
 /// Reads what there is; mendings of its own are added to `repairs`.
 pub(super) fn read(yaml: &str, first_line: usize, repairs: &mut Vec<(usize, String)>) -> Header {
@@ -134,10 +95,10 @@ fn key_line(line: &str, in_example: bool) -> Option<(&str, &str)> {
     let ends_word = rest.is_empty() || rest.starts_with([' ', '\t', '\r']);
     let is_key = is_word
         && if in_example {
-            STRONG.contains(&key)
+            is_listed(key, STRONG)
         } else {
             // `description:text` is a key even without its space.
-            ends_word || KNOWN.contains(&key)
+            ends_word || is_listed(key, KNOWN)
         };
     is_key.then_some((key, rest))
 }

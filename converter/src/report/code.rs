@@ -152,6 +152,8 @@ codes! {
     ExpansionSetApart = "expansion-set-apart", Note;
     /// An `@path` that can only be meant as a file of the plugin leads to none.
     IncludeUnresolved = "include-unresolved", Failure;
+    /// An `@name.md` that the plugin has no file for is taken for one of the user's project.
+    IncludeOfProject = "include-of-project", Note;
     /// A word that only Claude Code understands is left in a text, and nothing was said of it.
     ClaudeTokenAlive = "claude-token-alive", Failure;
     /// A link or path leads to no file of the plugin.

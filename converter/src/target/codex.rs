@@ -9,7 +9,7 @@ mod skill_header;
 pub use skill_header::SkillHeader;
 
 use super::{Adapter, Commands, HookEvent, HookSubject, HookTool, Hooks, Target, ToolWords};
-use crate::components::servers::definition::{Draft, Transport};
+use crate::components::servers::definition::{ServerDraft, Transport};
 use crate::components::shell;
 use crate::report::Finding;
 
@@ -71,7 +71,7 @@ impl Target for Codex {
         c.is_ascii_alphanumeric() || c == '_' || c == '-'
     }
 
-    fn server(&self, draft: &mut Draft<'_, '_>, transport: Transport) -> Result<(), Finding> {
+    fn server(&self, draft: &mut ServerDraft<'_, '_>, transport: Transport) -> Result<(), Finding> {
         servers::convert(draft, transport)
     }
 }

@@ -9,7 +9,7 @@ mod servers;
 mod tests;
 
 use super::{Commands, Target, ToolWords};
-use crate::components::servers::definition::{Draft, Transport};
+use crate::components::servers::definition::{ServerDraft, Transport};
 use crate::discovery::SKILL_FILE;
 use crate::paths::file_name;
 use crate::report::Finding;
@@ -87,7 +87,7 @@ impl Target for Gemini {
         c.is_ascii_alphanumeric() || c == '-' || c == '.'
     }
 
-    fn server(&self, draft: &mut Draft<'_, '_>, transport: Transport) -> Result<(), Finding> {
+    fn server(&self, draft: &mut ServerDraft<'_, '_>, transport: Transport) -> Result<(), Finding> {
         servers::convert(draft, transport)
     }
 }

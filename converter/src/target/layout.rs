@@ -56,6 +56,8 @@ pub trait Layout {
     fn manifest_file(&self) -> &'static str;
     /// The name of a plugin as the platform takes it.
     fn plugin_name(&self, name: &str) -> String;
+    /// Whether the platform asks its user for the settings that a plugin declares; its manifest then holds them.
+    fn asks_for_settings(&self) -> bool;
     /// What the manifest says, and a sentence for each value that could not be written as it was.
     fn manifest(&self, facts: &ManifestFacts<'_>) -> (Map<String, Value>, Vec<String>);
 }

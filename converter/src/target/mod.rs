@@ -13,7 +13,7 @@ pub use gemini::Gemini;
 pub use hooks::{Adapter, HookEvent, HookSubject, HookTool, Hooks};
 pub use layout::{AgentDefinition, AgentTools, Layout, ManifestFacts};
 
-use crate::components::servers::definition::{Draft, Transport};
+use crate::components::servers::definition::{ServerDraft, Transport};
 use crate::report::Finding;
 
 /// The platform a plugin is converted for.
@@ -47,7 +47,7 @@ pub trait Target: Layout + Hooks + std::fmt::Debug + Sync {
     ///
     /// # Errors
     /// Why it can't be had.
-    fn server(&self, draft: &mut Draft<'_, '_>, transport: Transport) -> Result<(), Finding>;
+    fn server(&self, draft: &mut ServerDraft<'_, '_>, transport: Transport) -> Result<(), Finding>;
 }
 
 /// Commands as a platform has them.
@@ -144,6 +144,8 @@ const ONLY_CLAUDES: &[ToolWords] = &[
     ToolWords::unavailable("TaskUpdate"),
     ToolWords::unavailable("TaskList"),
     ToolWords::unavailable("TaskGet"),
+    ToolWords::unavailable("TaskOutput"),
+    ToolWords::unavailable("TaskStop"),
     ToolWords::unavailable("TeamCreate"),
     ToolWords::unavailable("TeamDelete"),
     ToolWords::unavailable("SendMessage"),

@@ -5,10 +5,11 @@ use std::ops::Range;
 
 use super::agent_names::Agent;
 use super::calls::{self, Call};
-use super::scan::Place;
+use super::draft::TextDraft;
+use super::scan::Markup;
 use super::words;
-use super::work::Work;
 use crate::report::Code;
+use crate::word_list::is_listed;
 
 /// The argument of Claude's tool that names an agent.
 const KEY: &str = "subagent_type";
@@ -27,25 +28,8 @@ const FOREIGN: &[&str] = &[
 ];
 
 /// Languages in which `Agent(prompt=…)` is somebody's program.
-const PROGRAMS: &[&str] = &[
-    "c#",
-    "cpp",
-    "csharp",
-    "go",
-    "java",
-    "javascript",
-    "js",
-    "jsx",
-    "kotlin",
-    "py",
-    "python",
-    "ruby",
-    "rust",
-    "swift",
-    "ts",
-    "tsx",
-    "typescript",
-];
+const PROGRAMS: &str = "
+    c# cpp csharp go java javascript js jsx kotlin py python ruby rust swift ts tsx typescript";
 
 /// What an agent is called after its name.
 const NOUNS: &[&str] = &[
@@ -58,16 +42,16 @@ const NOUNS: &[&str] = &[
 ];
 
 /// Puts the platform's names in place.
-pub(super) fn run(work: &mut Work<'_>) {
-    keys(work);
-    calls(work);
-    templates(work);
-    addressed(work);
-    qualified(work);
-    bare(work);
+pub(super) fn run(draft: &mut TextDraft<'_>) {
+    keys(draft);
+    calls(draft);
+    templates(draft);
+    addressed(draft);
+    qualified(draft);
+    bare(draft);
 }
 
-impl Work<'_> {
+impl TextDraft<'_> {
     /// Puts an agent's role in place of its name. One that is not there, or has no role of its own, keeps its name,
     /// and the top says what is spawned for it; then the answer is `false`.
     fn put_role(&mut self, name: Range<usize>) -> bool {
@@ -99,8 +83,8 @@ impl Work<'_> {
 }
 
 /// `subagent_type: x` in arguments, lists, blocks and sentences.
-fn keys(work: &mut Work<'_>) {
-    let body = work.body();
+fn keys(draft: &mut TextDraft<'_>) {
+    let body = draft.body();
     for (at, _) in body.match_indices(KEY) {
         let key = at..at + KEY.len();
         let is_part = words::before(body, at).is_some_and(words::is_word)
@@ -108,18 +92,18 @@ fn keys(work: &mut Work<'_>) {
         if is_part {
             continue;
         }
-        if let Some(value) = value(work, key.end)
-            && work.put_role(value)
+        if let Some(value) = value(draft, key.end)
+            && draft.put_role(value)
         {
-            let name = work.context.target.agent_argument();
-            work.replace(key, name);
+            let name = draft.context.target.agent_argument();
+            draft.replace(key, name);
         }
     }
 }
 
 /// The name that a key is set to, without its marks; `None` if it is left open.
-fn value(work: &Work<'_>, key: usize) -> Option<Range<usize>> {
-    let body = work.body();
+fn value(draft: &TextDraft<'_>, key: usize) -> Option<Range<usize>> {
+    let body = draft.body();
     let is_mark = |c: char| matches!(c, '`' | '"' | '\'' | '\\' | '*');
     let past = |at: usize, limit, of: &dyn Fn(char) -> bool| words::run(body, at, limit, of).end;
     let space = past(past(key, 4, &is_mark), 2, &|c| c == ' ');
@@ -135,13 +119,13 @@ fn value(work: &Work<'_>, key: usize) -> Option<Range<usize>> {
     let ends = next.is_none_or(|c| matches!(c, '\n' | '\r' | ',' | '.' | ')' | '}' | ';'));
     let is_name = ends
         || open != from && shut != name.end
-        || work.context.agent(&body[name.clone()]).is_some();
+        || draft.context.agent(&body[name.clone()]).is_some();
     (!name.is_empty() && is_name).then_some(name)
 }
 
 /// `Task(…)` and `Agent(…)`.
-fn calls(work: &mut Work<'_>) {
-    let body = work.body();
+fn calls(draft: &mut TextDraft<'_>) {
+    let body = draft.body();
     // What may be read again and again is bounded: a text of calls only must not take forever.
     let mut budget = 16 * body.len() + 65_536;
     for name in ["Task", "Agent"] {
@@ -156,8 +140,8 @@ fn calls(work: &mut Work<'_>) {
                 break;
             };
             budget = left;
-            if is_call(work, at, &call) {
-                work.explain_tool(at..at + name.len());
+            if is_call(draft, at, &call) {
+                draft.explain_tool(at..at + name.len());
             }
         }
     }
@@ -181,18 +165,18 @@ fn begins_call(body: &str, at: usize) -> bool {
 }
 
 /// Whether Claude's tool is called; an agent that is named without a key gets its role.
-fn is_call(work: &mut Work<'_>, at: usize, call: &Call) -> bool {
-    let body = work.body();
+fn is_call(draft: &mut TextDraft<'_>, at: usize, call: &Call) -> bool {
+    let body = draft.body();
     if call
-        .value(body, &[KEY, work.context.target.agent_argument()])
+        .value(body, &[KEY, draft.context.target.agent_argument()])
         .is_some()
     {
         return true;
     }
-    let is_program = match work.place(at) {
-        Place::Block(index) => {
-            let language = work.scan.blocks[index].language.as_deref();
-            language.is_some_and(|language| PROGRAMS.contains(&language))
+    let is_program = match draft.place(at) {
+        Markup::Block(index) => {
+            let language = draft.scan.blocks[index].language.as_deref();
+            language.is_some_and(|language| is_listed(language, PROGRAMS))
         }
         _ => false,
     };
@@ -202,11 +186,11 @@ fn is_call(work: &mut Work<'_>, at: usize, call: &Call) -> bool {
         let written = &body[value.clone()];
         let is_name = written.chars().all(|c| words::is_name(c) || c == ':');
         let is_agent = match written.split_once(':') {
-            Some((plugin, name)) => is_name && !work.is_skill(plugin, name),
-            None => !is_program && work.context.agent(written).is_some(),
+            Some((plugin, name)) => is_name && !draft.is_skill(plugin, name),
+            None => !is_program && draft.context.agent(written).is_some(),
         };
         if is_agent {
-            work.put_role(value);
+            draft.put_role(value);
             return true;
         }
     }
@@ -222,8 +206,8 @@ fn inner(text: &str, range: Range<usize>) -> Range<usize> {
 }
 
 /// `Subagent (general-purpose):` and `Task tool (x):` at the beginning of a line of a template.
-fn templates(work: &mut Work<'_>) {
-    let body = work.body();
+fn templates(draft: &mut TextDraft<'_>) {
+    let body = draft.body();
     for head in ["Subagent (", "Task tool (", "Task ("] {
         for (at, _) in body.match_indices(head) {
             let name = name(body, at + head.len());
@@ -231,44 +215,40 @@ fn templates(work: &mut Work<'_>) {
             let lead = lead.rsplit('\n').next().unwrap_or(lead);
             if body[name.end..].starts_with("):")
                 && words::is_marker(lead)
-                && work.context.agent(&body[name.clone()]).is_some()
+                && draft.context.agent(&body[name.clone()]).is_some()
             {
-                work.put_role(name);
+                draft.put_role(name);
             }
         }
     }
 }
 
 /// `@agent-plugin:x`.
-fn addressed(work: &mut Work<'_>) {
-    let body = work.body();
+fn addressed(draft: &mut TextDraft<'_>) {
+    let body = draft.body();
     for (at, mention) in body.match_indices("@agent-") {
         let name = name(body, at + mention.len());
         let written = &body[name.clone()];
-        let is_free = !matches!(work.place(at), Place::Block(_) | Place::Link)
+        let is_free = !matches!(draft.place(at), Markup::Block(_) | Markup::Link)
             && !words::before(body, at).is_some_and(words::is_word);
         if written.is_empty() || !is_free {
             continue;
         }
-        if let Some(agent) = work.context.agent(written) {
-            let around = work.with_ticks(at..name.end);
-            let lead = words::lead(body, around.start, 4).to_ascii_lowercase();
-            let the = if lead == "the " { "" } else { "the " };
-            let noun = noun(body, around.end).map_or(" agent", |_| "");
-            let said = format!("{the}`{}`{noun}", agent.role);
-            let said = words::capitalized(&said, words::begins_sentence(body, around.start));
-            work.notes.spawns = true;
-            work.replace(around, &said);
+        if let Some(agent) = draft.context.agent(written) {
+            let around = draft.with_ticks(at..name.end);
+            let said = format!("`{}`", agent.role);
+            draft.notes.spawns = true;
+            draft.replace(around, &said);
         } else if written.contains(':') {
             let message = format!("no agent `{written}` is known");
-            work.find(at, Code::AgentUnknown, message);
+            draft.find(at, Code::AgentUnknown, message);
         }
     }
 }
 
 /// "use the `plugin:x` agent".
-fn qualified(work: &mut Work<'_>) {
-    let body = work.body();
+fn qualified(draft: &mut TextDraft<'_>) {
+    let body = draft.body();
     for (colon, _) in body.match_indices(':') {
         let before = words::lead(body, colon, 128);
         let plugin = before
@@ -283,29 +263,29 @@ fn qualified(work: &mut Work<'_>) {
         {
             continue;
         }
-        let around = match work.place(colon) {
-            Place::Block(_) | Place::Link => continue,
-            Place::Span(_) if work.with_ticks(range.clone()) == range => continue,
-            _ => work.with_ticks(range.clone()),
+        let around = match draft.place(colon) {
+            Markup::Block(_) | Markup::Link => continue,
+            Markup::Span(_) if draft.with_ticks(range.clone()) == range => continue,
+            _ => draft.with_ticks(range.clone()),
         };
         // Without backticks, `a:b agent` of a plugin that isn't known may be anything.
-        let may_be = around != range || work.context.names.plugins.contains_key(plugin);
+        let may_be = around != range || draft.context.names.plugins.contains_key(plugin);
         if noun(body, around.end).is_none() {
             continue;
         }
         let written = &body[range.clone()];
-        if work.context.agent(written).is_some() {
-            work.put_role(range);
+        if draft.context.agent(written).is_some() {
+            draft.put_role(range);
         } else if may_be {
             let message = format!("no agent `{written}` is known");
-            work.find(range.start, Code::AgentUnknown, message);
+            draft.find(range.start, Code::AgentUnknown, message);
         }
     }
 }
 
 /// "the **reviewer** agent" of the plugin, "the Explore agent": what is meant is said at the top.
-fn bare(work: &mut Work<'_>) {
-    let body = work.body();
+fn bare(draft: &mut TextDraft<'_>) {
+    let body = draft.body();
     for (at, _) in body.match_indices("agent") {
         let lead = words::lead(body, at, 128);
         let subs = ["sub-", "sub"].iter();
@@ -323,11 +303,12 @@ fn bare(work: &mut Work<'_>) {
         let is_marked = bare.len() < marked.len() || name.contains('-');
         let is_part = above.ends_with([':', '/', '@', '$']);
         let agent = if is_marked {
-            work.context
+            draft
+                .context
                 .own_agent(name)
-                .or_else(|| work.context.built_in(name))
+                .or_else(|| draft.context.built_in(name))
         } else if above.ends_with("the ") {
-            work.context.built_in(name)
+            draft.context.built_in(name)
         } else {
             None
         };
@@ -335,7 +316,7 @@ fn bare(work: &mut Work<'_>) {
             && !is_part
             && noun(body, end).is_some()
         {
-            work.note_agent(name, &agent);
+            draft.note_agent(name, &agent);
         }
     }
 }

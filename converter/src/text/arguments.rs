@@ -3,12 +3,12 @@
 use std::ops::Range;
 
 use super::Role;
+use super::draft::TextDraft;
 use super::dynamic;
 use super::positions;
 use super::preamble;
-use super::scan::Place;
+use super::scan::Markup;
 use super::words;
-use super::work::Work;
 use crate::report::Code;
 
 /// What a `$…` stands for.
@@ -23,50 +23,40 @@ enum Meaning<'a> {
 }
 
 /// Replaces all arguments.
-pub(super) fn run(work: &mut Work<'_>) {
-    if matches!(work.text.role, Role::Support) {
-        return leave_all(work);
+pub(super) fn run(draft: &mut TextDraft<'_>) {
+    if matches!(draft.text.role, Role::Support) {
+        return leave_all(draft);
     }
-    let body = work.body();
+    let body = draft.body();
     for (at, _) in body.match_indices('$') {
-        let Some((range, meaning)) = meaning_at(work, at) else {
+        let Some((range, meaning)) = meaning_at(draft, at) else {
             continue;
         };
-        if !work.edits.is_free(range.clone()) {
+        if !draft.edits.is_free(range.clone()) {
             continue;
         }
-        if let (Meaning::All, Some(expansions)) = (meaning, work.expansions()) {
-            let range = match dynamic::holds(work, at) {
+        if let (Meaning::All, Some(expansions)) = (meaning, draft.expansions()) {
+            let range = match dynamic::holds(draft, at) {
                 // The platform puts its own quotation marks around them there.
                 true => with_quotes(body, range),
                 false => range,
             };
-            work.replace(range, expansions.arguments);
+            draft.replace(range, expansions.arguments);
             continue;
         }
-        let around = work.with_ticks(range.clone());
-        let in_words = match work.place(at) {
-            Place::Prose => !is_part(body, &range),
-            _ => around != range,
-        };
-        if in_words {
-            let the = words::lead(body, around.start, 4) == "the ";
-            let said = said(work.text.role, meaning);
-            let said = if the {
-                said.strip_prefix("the ").unwrap_or(&said).to_owned()
-            } else {
-                words::capitalized(&said, words::begins_sentence(body, around.start))
-            };
-            let said = words::set_off(body, &around, &said);
-            work.replace(around, &said);
-        } else {
-            work.replace(range, &placeholder(work.text.role, meaning));
+        let mut named = placeholder(draft.text.role, meaning);
+        // At the beginning of a line it would be the tag of a block of HTML.
+        if draft.place(at) == Markup::Prose
+            && words::is_marker(&body[draft.scan.line(at).start..range.start])
+        {
+            named = draft.as_code(&range, &named);
         }
-        describe(work, at, meaning);
+        draft.replace(range, &named);
+        describe(draft, at, meaning);
     }
-    if let Some(at) = work.positions.unsure() {
+    if let Some(at) = draft.positions.unsure() {
         let message = "`$1` is left as it is: nothing says that this text takes arguments";
-        work.find(at, Code::ArgumentUnsure, message);
+        draft.find(at, Code::ArgumentUnsure, message);
     }
 }
 
@@ -81,28 +71,28 @@ fn with_quotes(body: &str, range: Range<usize>) -> Range<usize> {
     }
 }
 
-/// The words for the arguments that a `$` stands for, as part of a sentence.
-pub(super) fn in_words(work: &mut Work<'_>, at: usize) -> Option<String> {
-    let (_, meaning) = meaning_at(work, at)?;
-    describe(work, at, meaning);
-    Some(said(work.text.role, meaning))
+/// What names the arguments that a `$` stands for.
+pub(super) fn named_at(draft: &mut TextDraft<'_>, at: usize) -> Option<String> {
+    let (_, meaning) = meaning_at(draft, at)?;
+    describe(draft, at, meaning);
+    Some(placeholder(draft.text.role, meaning))
 }
 
 /// Says at the top what the arguments are, and notes it.
-fn describe(work: &mut Work<'_>, at: usize, meaning: Meaning<'_>) {
-    if work.is_prompt() {
-        work.notes.arguments = true;
-        work.notes.expanded = work.expansions().map(|expansions| expansions.arguments);
-        work.notes.positions |= meaning != Meaning::All;
+fn describe(draft: &mut TextDraft<'_>, at: usize, meaning: Meaning<'_>) {
+    if draft.is_prompt() {
+        draft.notes.arguments = true;
+        draft.notes.expanded = draft.expansions().map(|expansions| expansions.arguments);
+        draft.notes.positions |= meaning != Meaning::All;
     }
-    work.find_first(
+    draft.find_first(
         at,
         Code::ArgumentsDescribed,
-        "arguments are not put into the text: it says in words where they are meant",
+        "arguments are not put into the text: it names them where they are meant",
     );
-    let is_first = work.body()[at..].starts_with("$1");
-    if matches!(meaning, Meaning::Position(_)) && is_first && !work.positions.counts_from_zero() {
-        work.find_first(
+    let is_first = draft.body()[at..].starts_with("$1");
+    if matches!(meaning, Meaning::Position(_)) && is_first && !draft.positions.counts_from_zero() {
+        draft.find_first(
             at,
             Code::PositionalBaseAmbiguous,
             "`$1` without `$0` was taken for the first argument; Claude Code counts from 0 today",
@@ -111,8 +101,8 @@ fn describe(work: &mut Work<'_>, at: usize, meaning: Meaning<'_>) {
 }
 
 /// What stands at a `$`.
-fn meaning_at<'a>(work: &Work<'a>, at: usize) -> Option<(Range<usize>, Meaning<'a>)> {
-    let body = work.body();
+fn meaning_at<'a>(draft: &TextDraft<'a>, at: usize) -> Option<(Range<usize>, Meaning<'a>)> {
+    let body = draft.body();
     if words::before(body, at) == Some('\\') {
         return None;
     }
@@ -137,31 +127,31 @@ fn meaning_at<'a>(work: &Work<'a>, at: usize) -> Option<(Range<usize>, Meaning<'
     if rest.starts_with("${ARGUMENTS}") {
         return Some((at..at + "${ARGUMENTS}".len(), Meaning::All));
     }
-    let arguments = match work.text.role {
+    let arguments = match draft.text.role {
         Role::Skill { arguments, .. } | Role::Command { arguments } => arguments.names,
         Role::Agent | Role::Support => return None,
     };
     if let Some((range, number)) = positions::at(body, at) {
-        let positions = work.positions;
-        return (positions.means(number) && positions::is_replaced(body, work.scan, at)).then(
+        let positions = draft.positions;
+        return (positions.means(number) && positions::is_replaced(body, draft.scan, at)).then(
             || {
                 let first = usize::from(!positions.counts_from_zero());
                 (range, Meaning::Position(number.saturating_sub(first)))
             },
         );
     }
-    named(work, at, arguments)
+    named(draft, at, arguments)
 }
 
 fn named<'a>(
-    work: &Work<'a>,
+    draft: &TextDraft<'a>,
     at: usize,
     arguments: &'a [String],
 ) -> Option<(Range<usize>, Meaning<'a>)> {
     if arguments.is_empty() {
         return None;
     }
-    let body = work.body();
+    let body = draft.body();
     let run = words::run(body, at + 1, 128, |c| words::is_word(c) || c == '-');
     let written = &body[run.clone()];
     let name = arguments
@@ -178,8 +168,8 @@ fn named<'a>(
     if next.next() == Some(':') && next.next().is_some_and(char::is_alphanumeric) {
         return None;
     }
-    if let Place::Block(index) = work.place(at)
-        && assigns(&body[work.scan.blocks[index].range.clone()], name)
+    if let Markup::Block(index) = draft.place(at)
+        && assigns(&body[draft.scan.blocks[index].range.clone()], name)
     {
         return None;
     }
@@ -200,33 +190,9 @@ fn assigns(script: &str, name: &str) -> bool {
     })
 }
 
-/// Whether an argument is part of a path, an option or a quotation, where words would not be understood.
-fn is_part(body: &str, range: &Range<usize>) -> bool {
-    let before = words::before(body, range.start);
-    let mut rest = body[range.end..].chars();
-    let (after, next) = (rest.next(), rest.next());
-    let joins = |c: char| words::is_word(c) || "/-=#~<{[".contains(c);
-    before.is_some_and(|c| joins(c) || c == '.')
-        || after.is_some_and(|c| words::is_word(c) || "/-=>}]".contains(c))
-        || after == Some('.') && next.is_some_and(words::is_word)
-        || before.is_some_and(|c| "\"'“`".contains(c))
-}
-
 const ORDINALS: [&str; 10] = [
     "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
 ];
-
-fn said(role: Role<'_>, meaning: Meaning<'_>) -> String {
-    match meaning {
-        Meaning::All if matches!(role, Role::Agent) => "the text of your task".to_owned(),
-        Meaning::All => "the user's argument text".to_owned(),
-        Meaning::Position(number) => match ORDINALS.get(number) {
-            Some(ordinal) => format!("the user's {ordinal} argument"),
-            None => format!("the user's argument {}", number + 1),
-        },
-        Meaning::Name(name) => format!("the user's argument `{name}`"),
-    }
-}
 
 fn placeholder(role: Role<'_>, meaning: Meaning<'_>) -> String {
     match meaning {
@@ -241,11 +207,11 @@ fn placeholder(role: Role<'_>, meaning: Meaning<'_>) -> String {
 }
 
 /// A file beside a prompt has no arguments: Claude leaves such words there alone, and so it is here.
-fn leave_all(work: &mut Work<'_>) {
-    let body = work.body();
+fn leave_all(draft: &mut TextDraft<'_>) {
+    let body = draft.body();
     for (at, _) in body.match_indices("$ARGUMENTS") {
-        if !work.in_code(at) && words::before(body, at) != Some('\\') {
-            work.find(
+        if !draft.in_code(at) && words::before(body, at) != Some('\\') {
+            draft.find(
                 at,
                 Code::ClaudeSpecificText,
                 "`$ARGUMENTS` is left as it is in a file that isn't a skill or command",

@@ -1,31 +1,31 @@
 //! `` !`cmd` `` and ```` ```! ````: Claude runs the commands before it reads the text; here the model is told to.
 
 use super::Role;
-use super::scan::Place;
+use super::draft::TextDraft;
+use super::scan::Markup;
 use super::words;
-use super::work::Work;
 use crate::report::Code;
 use crate::target::Expansions;
 
 /// Rewrites commands that are run first.
-pub(super) fn run(work: &mut Work<'_>) {
-    if matches!(work.text.role, Role::Support) {
-        return leave_all(work);
+pub(super) fn run(draft: &mut TextDraft<'_>) {
+    if matches!(draft.text.role, Role::Support) {
+        return leave_all(draft);
     }
-    for index in 0..work.scan.spans.len() {
-        if is_command(work, index) {
-            span(work, index);
+    for index in 0..draft.scan.spans.len() {
+        if is_command(draft, index) {
+            span(draft, index);
         }
     }
-    for index in 0..work.scan.blocks.len() {
-        block(work, index);
+    for index in 0..draft.scan.blocks.len() {
+        block(draft, index);
     }
 }
 
 /// Whether a span of code is run: `!` stands before it, and nothing or a space before that.
-fn is_command(work: &Work<'_>, index: usize) -> bool {
-    let body = work.body();
-    let span = &work.scan.spans[index];
+fn is_command(draft: &TextDraft<'_>, index: usize) -> bool {
+    let body = draft.body();
+    let span = &draft.scan.spans[index];
     let Some(bang) = span.range.start.checked_sub(1) else {
         return false;
     };
@@ -34,67 +34,48 @@ fn is_command(work: &Work<'_>, index: usize) -> bool {
         && !body[span.content.clone()].trim().is_empty()
 }
 
-fn span(work: &mut Work<'_>, index: usize) {
-    let body = work.body();
-    let span = &work.scan.spans[index];
+fn span(draft: &mut TextDraft<'_>, index: usize) {
+    let body = draft.body();
+    let span = &draft.scan.spans[index];
     let bang = span.range.start - 1;
     let ticks = span.content.end..span.range.end;
-    let line = work.scan.line(span.range.start);
-    let rest = if span.range.end < line.end {
-        words::tail(body, span.range.end, (line.end - span.range.end).min(80))
-    } else {
-        ""
-    };
-    let end = &body[ticks.clone()];
-    let begins = words::begins_sentence(body, bang);
-    let ends = rest.trim().is_empty();
-    let (first, last) = match (begins, ends) {
-        (true, true) => ("Run ", " first and use its output."),
-        (true, false) => ("Run ", " first and use its output"),
-        (false, true) => ("run ", " first and use its output"),
-        (false, false) => ("(run ", " first and use its output)"),
-    };
-    let last = if work.scan.in_table(bang) {
-        last.trim_end_matches('.')
-    } else {
-        last
-    };
-    let last = format!("{end}{last}");
-    if let Some(expansions) = work.expansions()
+    if let Some(expansions) = draft.expansions()
         && Expansions::is_balanced(&body[span.content.clone()])
     {
         let opening = bang..span.content.start;
-        if work.edits.is_free(opening.clone()) && work.edits.is_free(ticks.clone()) {
-            work.replace(opening, expansions.shell.0);
-            work.replace(ticks, expansions.shell.1);
+        if draft.edits.is_free(opening.clone()) && draft.edits.is_free(ticks.clone()) {
+            draft.replace(opening, expansions.shell.0);
+            draft.replace(ticks, expansions.shell.1);
         }
         return;
     }
-    if work.edits.is_free(bang..bang + 1) && work.edits.is_free(ticks.clone()) {
-        work.replace(bang..bang + 1, first);
-        work.replace(ticks, &last);
-        deferred(work, bang);
+    if draft.edits.is_free(bang..bang + 1) && draft.edits.is_free(ticks.clone()) {
+        let end = &body[ticks.clone()];
+        draft.replace(bang..bang + 1, "(run ");
+        draft.replace(ticks, &format!("{end} first and use its output)"));
+        deferred(draft, bang);
     }
 }
 
-fn block(work: &mut Work<'_>, index: usize) {
-    let body = work.body();
-    let block = &work.scan.blocks[index];
-    let Some(language) = language(work, index) else {
+fn block(draft: &mut TextDraft<'_>, index: usize) {
+    let body = draft.body();
+    let block = &draft.scan.blocks[index];
+    let Some(language) = language(draft, index) else {
         return;
     };
     let start = block.range.start;
-    let line = work.scan.line(start);
+    let line = draft.scan.line(start);
     let fence = words::run(body, start, 64, |c| matches!(c, '`' | '~'));
     let first_end = line.start + body[line.clone()].trim_end().len();
     let whole = body[block.range.clone()].trim_end();
     let last = start + whole.rfind('\n').map_or(whole.len(), |at| at + 1);
-    if let Some(expansions) = work.expansions()
+    if let Some(expansions) = draft.expansions()
         && last > first_end
         && Expansions::is_balanced(&body[first_end..last])
     {
-        work.edits.replace(start..first_end, expansions.shell.0);
-        work.edits
+        draft.edits.replace(start..first_end, expansions.shell.0);
+        draft
+            .edits
             .replace(last..start + whole.len(), expansions.shell.1);
         return;
     }
@@ -113,28 +94,28 @@ fn block(work: &mut Work<'_>, index: usize) {
         indent.trim_end(),
         &body[fence]
     );
-    if work.edits.replace(start..first_end, new) {
-        deferred(work, start);
+    if draft.edits.replace(start..first_end, new) {
+        deferred(draft, start);
     }
 }
 
 /// Whether a place is in a command that is run first.
-pub(super) fn holds(work: &Work<'_>, at: usize) -> bool {
-    match work.place(at) {
-        Place::Span(index) => is_command(work, index),
-        Place::Block(index) => language(work, index).is_some(),
-        Place::Prose | Place::Link => false,
+pub(super) fn holds(draft: &TextDraft<'_>, at: usize) -> bool {
+    match draft.place(at) {
+        Markup::Span(index) => is_command(draft, index),
+        Markup::Block(index) => language(draft, index).is_some(),
+        Markup::Prose | Markup::Link => false,
     }
 }
 
 /// The language of a block that is run first; it may have none.
-fn language<'a>(work: &Work<'a>, index: usize) -> Option<&'a str> {
-    let language = work.scan.blocks[index].language.as_deref()?;
+fn language<'a>(draft: &TextDraft<'a>, index: usize) -> Option<&'a str> {
+    let language = draft.scan.blocks[index].language.as_deref()?;
     language.strip_prefix('!')
 }
 
-fn deferred(work: &mut Work<'_>, at: usize) {
-    work.find(
+fn deferred(draft: &mut TextDraft<'_>, at: usize) {
+    draft.find(
         at,
         Code::DynamicContextDeferred,
         "the command does not run before the text is read: the model is told to run it",
@@ -142,11 +123,11 @@ fn deferred(work: &mut Work<'_>, at: usize) {
 }
 
 /// In a file beside a prompt Claude runs nothing.
-fn leave_all(work: &mut Work<'_>) {
-    for index in 0..work.scan.spans.len() {
-        if is_command(work, index) {
-            let at = work.scan.spans[index].range.start;
-            work.find(
+fn leave_all(draft: &mut TextDraft<'_>) {
+    for index in 0..draft.scan.spans.len() {
+        if is_command(draft, index) {
+            let at = draft.scan.spans[index].range.start;
+            draft.find(
                 at,
                 Code::ClaudeSpecificText,
                 "a command that would run first in a skill is left as it is in another file",

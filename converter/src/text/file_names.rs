@@ -1,161 +1,44 @@
 //! What the name of a file looks like in a text.
 
 use super::words;
+use crate::word_list::is_listed;
 
 /// Endings of files that `@` is put before; what has none of them and isn't a known path is a user's name, a decorator, a package, …
-const ENDINGS: &[&str] = &[
-    "adoc",
-    "astro",
-    "bash",
-    "bat",
-    "bib",
-    "c",
-    "cc",
-    "cfg",
-    "cjs",
-    "clj",
-    "cmake",
-    "conf",
-    "cpp",
-    "cs",
-    "css",
-    "csv",
-    "cts",
-    "dart",
-    "diff",
-    "ejs",
-    "env",
-    "ex",
-    "exs",
-    "go",
-    "gradle",
-    "graphql",
-    "h",
-    "hbs",
-    "hcl",
-    "hpp",
-    "hs",
-    "html",
-    "ini",
-    "ipynb",
-    "j2",
-    "java",
-    "jpeg",
-    "jpg",
-    "js",
-    "json",
-    "json5",
-    "jsonc",
-    "jsonl",
-    "jsx",
-    "kt",
-    "kts",
-    "less",
-    "lock",
-    "log",
-    "lua",
-    "md",
-    "mdc",
-    "mdx",
-    "mjs",
-    "mk",
-    "mod",
-    "mts",
-    "nix",
-    "patch",
-    "pdf",
-    "php",
-    "plist",
-    "png",
-    "prisma",
-    "properties",
-    "proto",
-    "ps1",
-    "py",
-    "rb",
-    "rs",
-    "rst",
-    "sass",
-    "scala",
-    "scss",
-    "sh",
-    "sol",
-    "sql",
-    "sum",
-    "svelte",
-    "svg",
-    "swift",
-    "tex",
-    "tf",
-    "tfvars",
-    "toml",
-    "tpl",
-    "ts",
-    "tsv",
-    "tsx",
-    "txt",
-    "vue",
-    "webp",
-    "xml",
-    "yaml",
-    "yml",
-    "zig",
-    "zsh",
-];
+const ENDINGS: &str = "
+    adoc astro bash bat bib c cc cfg cjs clj cmake conf cpp cs css csv cts dart diff ejs env ex exs go gradle
+    graphql h hbs hcl hpp hs html ini ipynb j2 java jpeg jpg js json json5 jsonc jsonl jsx kt kts less lock log lua
+    md mdc mdx mjs mk mod mts nix patch pdf php plist png prisma properties proto ps1 py rb rs rst sass scala scss
+    sh sol sql sum svelte svg swift tex tf tfvars toml tpl ts tsv tsx txt vue webp xml yaml yml zig zsh";
 
 /// Files without an ending that are called so in any project.
-const BARE_NAMES: &[&str] = &[
-    "AUTHORS",
-    "CHANGELOG",
-    "CODEOWNERS",
-    "CONTRIBUTING",
-    "COPYING",
-    "LICENSE",
-    "NOTICE",
-    "README",
-    "VERSION",
-    "gradlew",
-    "mvnw",
-];
+const BARE_NAMES: &str = "
+    AUTHORS CHANGELOG CODEOWNERS CONTRIBUTING COPYING LICENSE NOTICE README VERSION gradlew mvnw";
+
+/// Texts that every project has.
+const PROJECT_FILES: &str = "README.md CHANGELOG.md CONTRIBUTING.md CLAUDE.md AGENTS.md";
+
+/// Whether every project has a text of this name: by it, the user's own is meant.
+pub(super) fn is_in_every_project(name: &str) -> bool {
+    is_listed(name, PROJECT_FILES)
+}
 
 /// Endings of what programs for the web import.
-const MODULES: &[&str] = &["css", "js", "jsx", "scss", "svelte", "ts", "tsx", "vue"];
+const MODULES: &str = "css js jsx scss svelte ts tsx vue";
 
 /// Folders of a project: a package's scope is called otherwise.
-const FOLDERS: &[&str] = &[
-    "api",
-    "app",
-    "assets",
-    "bin",
-    "build",
-    "client",
-    "components",
-    "config",
-    "core",
-    "dist",
-    "docs",
-    "examples",
-    "hooks",
-    "lib",
-    "packages",
-    "pages",
-    "public",
-    "scripts",
-    "server",
-    "src",
-    "static",
-    "test",
-    "tests",
-    "tools",
-    "utils",
-    "web",
-];
+const FOLDERS: &str = "
+    api app assets bin build client components config core dist docs examples hooks lib packages pages public
+    scripts server src static test tests tools utils web";
+
+/// Folders at a computer's root.
+const ROOT_FOLDERS: &str = "
+    Users Volumes dev etc home mnt opt private proc root srv sys tmp usr var";
 
 /// Whether something is written like a file's path: it has a known ending, or is called as such files are.
 pub(super) fn looks_like_file(written: &str) -> bool {
     let name = written.rsplit('/').next().unwrap_or(written);
-    ending(name).is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
-        || BARE_NAMES.contains(&name)
+    ending(name).is_some_and(|ending| is_listed(&ending, ENDINGS))
+        || is_listed(name, BARE_NAMES)
         || is_build_file(name.split('.').next().unwrap_or(name))
 }
 
@@ -187,7 +70,10 @@ pub(super) fn kind(written: &str) -> PathKind {
     if first.is_empty() && bare.len() < written.len() {
         return PathKind::Project;
     }
-    let is_known = FOLDERS.contains(&first) || bare.len() < written.len();
+    let is_known = is_listed(first, FOLDERS) || bare.len() < written.len();
+    if first.is_empty() && is_of_root(rest) {
+        return PathKind::Project;
+    }
     let is_folder = bare.ends_with('/');
     let is_deep = rest.trim_end_matches('/').contains('/');
     let has_ending = ending(rest).is_some_and(|ending| ending.starts_with(char::is_alphabetic));
@@ -195,11 +81,17 @@ pub(super) fn kind(written: &str) -> PathKind {
         PathKind::None
     } else if is_folder && (is_known || !rest.is_empty()) || has_ending && (is_known || is_deep) {
         PathKind::Project
-    } else if is_folder {
+    } else if is_folder || is_listed(first, FOLDERS) {
         PathKind::MayBeFolder
     } else {
         PathKind::None
     }
+}
+
+/// Whether a path from a computer's root begins with a folder that is there.
+fn is_of_root(path: &str) -> bool {
+    path.split_once('/')
+        .is_some_and(|(first, rest)| !rest.is_empty() && is_listed(first, ROOT_FOLDERS))
 }
 
 fn ending(name: &str) -> Option<String> {
@@ -210,14 +102,13 @@ fn ending(name: &str) -> Option<String> {
 /// Whether what follows an `@` names a package or a module: `types/chart.js` of `@types/chart.js`, and
 /// `/components/button.tsx` of `@/components/button.tsx`, where `@/` is a project's short form of its root.
 pub(super) fn is_package(written: &str) -> bool {
-    let ends =
-        |endings: &[&str]| ending(written).is_some_and(|ending| endings.contains(&ending.as_str()));
+    let ends = |endings: &str| ending(written).is_some_and(|ending| is_listed(&ending, endings));
     match written.split_once('/') {
-        Some(("", path)) => ends(MODULES) || !looks_like_file(path),
+        Some(("", path)) => !is_of_root(path) && (ends(MODULES) || !looks_like_file(path)),
         Some((scope, name)) => {
             !name.contains('/')
-                && ends(&["js"])
-                && !FOLDERS.contains(&scope)
+                && ends("js")
+                && !is_listed(scope, FOLDERS)
                 && scope
                     .chars()
                     .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
@@ -290,7 +181,9 @@ mod tests {
             ("Profile", None),
             ("acme/some.thing", None),
             ("acme/pkg", None),
-            ("docs", None),
+            ("docs", MayBeFolder),
+            ("src/components", MayBeFolder),
+            ("/etc/hosts", Project),
             ("/docs/", None),
             ("alice", None),
         ] {

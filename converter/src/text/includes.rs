@@ -3,12 +3,14 @@
 use std::ops::Range;
 
 use super::arguments;
-use super::file_names::{PathKind, is_package, kind, looks_like_file, without_text_after};
-use super::reads;
-use super::scan::Place;
+use super::draft::TextDraft;
+use super::file_names::{
+    PathKind, is_in_every_project, is_package, kind, looks_like_file, without_text_after,
+};
+use super::reads::is_text;
+use super::scan::Markup;
 use super::variables::variable_at;
 use super::words;
-use super::work::Work;
 use super::{Role, Text, convert};
 use crate::naming;
 use crate::paths::{folder_of, join};
@@ -34,82 +36,90 @@ enum Target {
 }
 
 /// Replaces all includes.
-pub(super) fn run(work: &mut Work<'_>) {
-    let body = work.body();
+pub(super) fn run(draft: &mut TextDraft<'_>) {
+    let body = draft.body();
     for (at, _) in body.match_indices('@') {
-        let place = work.place(at);
-        if matches!(place, Place::Block(_) | Place::Link) || !may_begin(body, at) {
+        let place = draft.place(at);
+        if matches!(place, Markup::Block(_) | Markup::Link) || !may_begin(body, at) {
             continue;
         }
-        let written = Written::at(body, at + 1);
-        let Some(target) = target(work, at, &written, place) else {
+        let written = IncludePath::at(body, at + 1);
+        let Some(target) = target(draft, at, &written, place) else {
             continue;
         };
         let range = at..written.end;
         match target {
-            Target::Plugin(path) => plugin_file(work, range, &path, &body[written.part]),
+            Target::Plugin(path) => plugin_file(draft, range, &path, &body[written.part]),
             Target::Project(path) => {
                 let part = &body[written.part];
-                if let Some(include) = expanded(work, &path, part) {
-                    let around = work.with_ticks(range);
-                    work.replace(around, &include);
+                if let Some(include) = expanded(draft, &path, part) {
+                    let around = draft.with_ticks(range);
+                    draft.replace(around, &include);
                     continue;
                 }
-                let named = work.as_code(&range, &format!("{path}{part}"));
+                let named = draft.as_code(&range, &format!("{path}{part}"));
                 let is_of_user = path.starts_with(['~', '/']);
+                if body[written.path.clone()] == *path
+                    && !path.contains('/')
+                    && is_text(&path)
+                    && !is_in_every_project(&path)
+                {
+                    let message = format!(
+                        "`{path}` is taken for a file of the user's project: the plugin has none of that name"
+                    );
+                    draft.find_first(at, Code::IncludeOfProject, message);
+                }
                 put(
-                    work,
+                    draft,
                     range,
                     &named,
                     if is_of_user { "" } else { " of the project" },
                 );
             }
-            Target::Argument(words) => {
-                put(work, range, &format!("the file named by {words}"), "");
+            Target::Argument(argument) => {
+                put(draft, range, &format!("the file named by {argument}"), "");
             }
-            Target::Pattern => pattern(work, at, written.path),
+            Target::Pattern => pattern(draft, at, written.path),
             Target::MaybeMissing => {
                 let message = format!("`{}` leads to no file of the plugin", &body[range]);
-                work.find(at, Code::DanglingLink, message);
+                draft.find(at, Code::DanglingLink, message);
             }
             Target::MayBeFolder => {
                 let written = &body[range];
                 let message = format!("`{written}` is left as it is: it may be a folder");
-                work.find(at, Code::ClaudeSpecificText, message);
+                draft.find(at, Code::ClaudeSpecificText, message);
             }
             Target::Missing => {
                 let written = &body[range.clone()];
                 let message = format!("`{written}` leads to no file of the plugin");
-                work.find(at, Code::IncludeUnresolved, message);
+                draft.find(at, Code::IncludeUnresolved, message);
                 // It is said once: no other pass looks at it.
-                work.replace(range, written);
+                draft.replace(range, written);
             }
         }
     }
 }
 
 /// A file of the project as the platform puts it in by itself, if it does: a whole one, by a path from the project.
-fn expanded(work: &Work<'_>, path: &str, part: &str) -> Option<String> {
-    let expansions = work.expansions()?;
+fn expanded(draft: &TextDraft<'_>, path: &str, part: &str) -> Option<String> {
+    let expansions = draft.expansions()?;
     let is_inside = part.is_empty() && !path.starts_with(['~', '/']) && !path.contains("..");
     Expansions::around(expansions.include, path).filter(|_| is_inside)
 }
 
 /// The text of a file of the plugin, converted for a command that has it as a whole: the platform reads no file there.
-fn whole_text(work: &Work<'_>, path: &str) -> Option<String> {
-    work.expansions()?;
-    let file = work.context.source.tree.get(path)?;
-    let body = naming::text(&file.bytes)
-        .ok()
-        .filter(|_| reads::is_text(path))?;
+fn whole_text(draft: &TextDraft<'_>, path: &str) -> Option<String> {
+    draft.expansions()?;
+    let file = draft.context.source.tree.get(path)?;
+    let body = naming::text(&file.bytes).ok().filter(|_| is_text(path))?;
     let text = Text {
         body,
         file: path,
         first_line: 1,
-        bundle_file: work.text.bundle_file,
+        bundle_file: draft.text.bundle_file,
         role: Role::Support,
     };
-    Some(convert(text, work.context).body.trim_end().to_owned())
+    Some(convert(text, draft.context).body.trim_end().to_owned())
 }
 
 /// Whether an `@` at this place can begin an include.
@@ -125,7 +135,7 @@ fn may_begin(body: &str, at: usize) -> bool {
 }
 
 /// What stands after an `@`.
-struct Written {
+struct IncludePath {
     /// The path.
     path: Range<usize>,
     /// What part of the file is meant: `#L10-20`, `:10-20`, or nothing.
@@ -134,7 +144,7 @@ struct Written {
     end: usize,
 }
 
-impl Written {
+impl IncludePath {
     fn at(body: &str, start: usize) -> Self {
         if let Some(path) = quoted(body, start) {
             return Self {
@@ -236,8 +246,13 @@ fn bracketed(body: &str, start: usize, at: usize) -> Option<usize> {
 }
 
 /// What an include leads to; `None` if it isn't one.
-fn target(work: &mut Work<'_>, at: usize, whole: &Written, place: Place) -> Option<Target> {
-    let body = work.body();
+fn target(
+    draft: &mut TextDraft<'_>,
+    at: usize,
+    whole: &IncludePath,
+    place: Markup,
+) -> Option<Target> {
+    let body = draft.body();
     let token = whole.path.clone();
     let written = &body[token.clone()];
     // `docs/...` and `../` speak of paths in general.
@@ -248,17 +263,17 @@ fn target(work: &mut Work<'_>, at: usize, whole: &Written, place: Place) -> Opti
     if written.is_empty() || is_general {
         return None;
     }
-    let goes_on = goes_on(body, whole.end);
+    let goes_on = goes_on(body, at, whole.end);
     if written.starts_with('$') && variable_at(body, token.start).is_none() {
-        if goes_on || place != Place::Prose {
+        if goes_on || place != Markup::Prose {
             return None;
         }
-        return arguments::in_words(work, token.start).map(Target::Argument);
+        return arguments::named_at(draft, token.start).map(Target::Argument);
     }
     let in_span = match place {
-        Place::Span(index) => {
+        Markup::Span(index) => {
             // Only a path alone, or at the beginning of the span, is an include.
-            if work.scan.spans[index].content.start != at {
+            if draft.scan.spans[index].content.start != at {
                 return None;
             }
             true
@@ -272,26 +287,26 @@ fn target(work: &mut Work<'_>, at: usize, whole: &Written, place: Place) -> Opti
         let rest = &body[variable.range.end..token.end];
         let folder = match variable.name {
             "CLAUDE_PLUGIN_ROOT" => "",
-            "CLAUDE_SKILL_DIR" => work.skill_folder(),
+            "CLAUDE_SKILL_DIR" => draft.skill_folder(),
             "CLAUDE_PROJECT_DIR" => {
                 return Some(Target::Project(rest.trim_start_matches('/').to_owned()));
             }
             _ => return None,
         };
         let path = join(folder, rest);
-        return surely_plugin(work, path, rest, goes_on, in_span);
+        return surely_plugin(draft, path, rest, goes_on, in_span);
     }
     if written.starts_with("../") {
-        let path = work.resolve(written);
-        return surely_plugin(work, path, written, goes_on, in_span);
+        let path = draft.resolve(written);
+        return surely_plugin(draft, path, written, goes_on, in_span);
     }
     if goes_on {
         return None;
     }
-    if let Some(path) = beside(work, written) {
+    if let Some(path) = beside(draft, written) {
         return Some(Target::Plugin(path));
     }
-    if !in_span && is_surely_beside(work, written) {
+    if !in_span && is_surely_beside(draft, written) {
         return Some(Target::Missing);
     }
     if is_package(written) {
@@ -313,7 +328,7 @@ fn target(work: &mut Work<'_>, at: usize, whole: &Written, place: Place) -> Opti
 
 /// What can only be meant as a file of the plugin. What goes on as `{name}.md` or `*.md` names a part of a folder.
 fn surely_plugin(
-    work: &Work<'_>,
+    draft: &TextDraft<'_>,
     path: Option<String>,
     written: &str,
     goes_on: bool,
@@ -325,7 +340,7 @@ fn surely_plugin(
         path
     };
     let is_example = in_span && (written.contains("path/to") || written.contains("..."));
-    match path.filter(|path| work.exists(path)) {
+    match path.filter(|path| draft.exists(path)) {
         Some(_) if goes_on => Some(Target::Pattern),
         Some(path) => Some(Target::Plugin(path)),
         None if is_example => None,
@@ -341,28 +356,33 @@ fn is_sentence_end(body: &str, at: usize) -> bool {
         .is_some_and(|rest| !rest.starts_with(['.', '…']))
 }
 
-/// Whether what follows belongs to the path, so that it is not the path of a file yet.
-fn goes_on(body: &str, end: usize) -> bool {
+/// Whether what follows the path after an `@` belongs to it, so that it is not the path of a file yet.
+fn goes_on(body: &str, at: usize, end: usize) -> bool {
     let mut rest = body[end..].chars();
     match rest.next() {
         Some('(' | '{' | '<' | '[' | '$') => true,
-        Some('*') => rest.next().is_some_and(|c| c.is_alphanumeric() || c == '.'),
+        // `docs/*`, `src/**/*.ts`; in `*@docs/*` it ends what is emphasized.
+        Some('*') => {
+            let next = rest.find(|c| *c != '*');
+            next.is_some_and(|c| c.is_alphanumeric() || matches!(c, '.' | '/'))
+                || body[..end].ends_with('/') && words::before(body, at) != Some('*')
+        }
         Some(':') => rest.next().is_some_and(|c| !c.is_whitespace() && c != '*'),
         _ => false,
     }
 }
 
 /// A file or `folder/` beside the text, in its skill's folder, or – if it is in a folder there – in the plugin's root.
-fn beside(work: &Work<'_>, written: &str) -> Option<String> {
-    let tree = &work.context.source.tree;
-    let here = folder_of(work.text.file);
+fn beside(draft: &TextDraft<'_>, written: &str) -> Option<String> {
+    let tree = &draft.context.source.tree;
+    let here = folder_of(draft.text.file);
     let roots = [
         Some(here),
-        Some(work.skill_folder()),
+        Some(draft.skill_folder()),
         written.contains('/').then_some(""),
     ];
     // A command's own folder holds other commands, not what they include.
-    let in_prompt_folder = matches!(work.text.role, Role::Command { .. } | Role::Agent);
+    let in_prompt_folder = matches!(draft.text.role, Role::Command { .. } | Role::Agent);
     roots
         .into_iter()
         .flatten()
@@ -371,30 +391,30 @@ fn beside(work: &Work<'_>, written: &str) -> Option<String> {
         })
         .filter_map(|root| join(root, written))
         .find(|path| {
-            tree.get(path).is_some() && path != work.text.file
-                || is_folder(written) && tree.has_folder(path)
+            tree.get(path).is_some() && path != draft.text.file
+                || may_be_folder(written) && tree.has_folder(path)
         })
 }
 
-/// Whether a path is written as that of a folder; `./` is the user's project.
-fn is_folder(written: &str) -> bool {
+/// Whether a path can be that of a folder of the plugin; `./` is the user's project, and a word alone may be anything.
+fn may_be_folder(written: &str) -> bool {
     let names_one = written.split('/').any(|part| !matches!(part, "" | "."));
-    written.ends_with('/') && !written.starts_with('/') && names_one
+    written.contains('/') && !written.starts_with('/') && names_one
 }
 
 /// Whether a path that is not there can only be meant as one beside the skill.
-fn is_surely_beside(work: &Work<'_>, written: &str) -> bool {
-    if !matches!(work.text.role, Role::Skill { .. } | Role::Support) {
+fn is_surely_beside(draft: &TextDraft<'_>, written: &str) -> bool {
+    if !matches!(draft.text.role, Role::Skill { .. } | Role::Support) {
         return false;
     }
     let (path, is_here) = match written.strip_prefix("./") {
         Some(rest) => (rest, true),
         None => (written, false),
     };
-    let folder = work.skill_folder();
+    let folder = draft.skill_folder();
     let is_there = |inner: &str| {
         let path = join(folder, inner).filter(|_| !folder.is_empty() && !inner.is_empty());
-        path.is_some_and(|path| work.context.source.tree.has_folder(&path))
+        path.is_some_and(|path| draft.context.source.tree.has_folder(&path))
     };
     looks_like_file(path)
         && match path.split_once('/') {
@@ -404,70 +424,70 @@ fn is_surely_beside(work: &Work<'_>, written: &str) -> bool {
 }
 
 /// The `@` goes, and the way to the folder is the bundle's.
-fn pattern(work: &mut Work<'_>, at: usize, token: Range<usize>) {
-    let body = work.body();
+fn pattern(draft: &mut TextDraft<'_>, at: usize, token: Range<usize>) {
+    let body = draft.body();
     let written = &body[token.clone()];
     let end = token.start + written.rfind('/').map_or(0, |slash| slash + 1);
     if written.starts_with('$') {
         // What the variable means is put in its place by its own pass.
-        work.replace(at..token.start, "");
-    } else if let Some(folder) = work.resolve(&body[token.start..end]) {
-        let located = work.locate(at, &folder);
-        work.explain(&located);
-        work.replace(at..end, &format!("{}/", located.code));
+        draft.replace(at..token.start, "");
+    } else if let Some(folder) = draft.resolve(&body[token.start..end]) {
+        let located = draft.locate(at, &folder);
+        draft.explain(&located);
+        draft.replace(at..end, &format!("{}/", located.code));
     }
 }
 
-fn plugin_file(work: &mut Work<'_>, range: Range<usize>, path: &str, part: &str) {
-    if !work.edits.is_free(range.clone()) {
+fn plugin_file(draft: &mut TextDraft<'_>, range: Range<usize>, path: &str, part: &str) {
+    if !draft.edits.is_free(range.clone()) {
         return;
     }
-    if reads::is_text(path) && path != work.text.file {
-        work.reads.insert(path.to_owned());
+    if is_text(path) && path != draft.text.file {
+        draft.reads.insert(path.to_owned());
     }
     if part.is_empty()
-        && is_alone(work, &range)
-        && let Some(text) = whole_text(work, path)
+        && is_alone(draft, &range)
+        && let Some(text) = whole_text(draft, path)
     {
-        work.replace(range, &text);
+        draft.replace(range, &text);
         return;
     }
-    let located = work.locate(range.start, path);
+    let located = draft.locate(range.start, path);
     match &located.words {
         Some(words) => {
-            let around = work.with_ticks(range);
+            let around = draft.with_ticks(range);
             let words = match part {
                 "" => words.clone(),
                 part => format!("{words} (`{part}`)"),
             };
-            put(work, around, &words, "");
+            put(draft, around, &words, "");
         }
         None => {
-            let named = work.as_code(&range, &format!("{}{part}", located.code));
-            put(work, range, &named, "");
+            let named = draft.as_code(&range, &format!("{}{part}", located.code));
+            put(draft, range, &named, "");
         }
     }
 }
 
 /// Whether a place has its line for itself.
-fn is_alone(work: &Work<'_>, range: &Range<usize>) -> bool {
-    let body = work.body();
-    let line = work.scan.line(range.start);
+fn is_alone(draft: &TextDraft<'_>, range: &Range<usize>) -> bool {
+    let body = draft.body();
+    let line = draft.scan.line(range.start);
     let lead = &body[line.start..range.start];
     let rest = &body[range.end..line.end];
     lead.len() <= 40
         && words::is_marker(lead)
         && rest.len() <= 40
         && rest.trim().is_empty()
-        && !work.scan.in_table(range.start)
+        && !draft.scan.in_table(range.start)
         && !lead.contains('#')
 }
 
 /// Puts a file's name in place: as a sentence if it is alone on its line, else as it is.
-fn put(work: &mut Work<'_>, range: Range<usize>, named: &str, of_what: &str) {
-    if is_alone(work, &range) {
-        work.replace(range, &format!("Read {named}{of_what} now."));
+fn put(draft: &mut TextDraft<'_>, range: Range<usize>, named: &str, of_what: &str) {
+    if is_alone(draft, &range) {
+        draft.replace(range, &format!("Read {named}{of_what} now."));
     } else {
-        work.replace(range, named);
+        draft.replace(range, named);
     }
 }

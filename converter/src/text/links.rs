@@ -1,26 +1,26 @@
 //! Relative Markdown links: they are written anew where the text or what it links to has moved.
 
 use super::Role;
-use super::work::Work;
+use super::draft::TextDraft;
 use crate::options::BundleRoot;
 use crate::paths::{folder_of, relative};
 use crate::report::Code;
 
 /// Rewrites links.
-pub(super) fn run(work: &mut Work<'_>) {
-    let body = work.body();
-    for link in &work.scan.links {
+pub(super) fn run(draft: &mut TextDraft<'_>) {
+    let body = draft.body();
+    for link in &draft.scan.links {
         let Some(written) = relative_path(&body[link.clone()]) else {
             continue;
         };
         let path = decoded(written);
-        let source = work.resolve(&path);
-        let Some(source) = source.filter(|source| work.exists(source)) else {
+        let source = draft.resolve(&path);
+        let Some(source) = source.filter(|source| draft.exists(source)) else {
             // A word alone need not be meant as a path.
             if !path.contains(['/', '.']) {
                 continue;
             }
-            work.find(
+            draft.find(
                 link.start,
                 Code::DanglingLink,
                 format!("`{path}` leads to no file of the plugin"),
@@ -28,17 +28,17 @@ pub(super) fn run(work: &mut Work<'_>) {
             continue;
         };
         let range = link.start..link.start + written.len();
-        let folder = folder_of(work.text.file);
-        let new_folder = folder_of(work.text.bundle_file);
-        let new = work.bundle_path(&source);
-        match (&work.context.options.root, work.text.role) {
+        let folder = folder_of(draft.text.file);
+        let new_folder = folder_of(draft.text.bundle_file);
+        let new = draft.bundle_path(&source);
+        match (&draft.context.options.root, draft.text.role) {
             (_, Role::Agent) => {
-                let located = work.locate(link.start, &source);
-                let code = match &work.context.options.root {
+                let located = draft.locate(link.start, &source);
+                let code = match &draft.context.options.root {
                     BundleRoot::At(_) => located.code,
                     BundleRoot::Portable => new,
                 };
-                work.replace(range, &code);
+                draft.replace(range, &code);
             }
             _ if folder == new_folder && new == source => {}
             _ => {
@@ -46,7 +46,7 @@ pub(super) fn run(work: &mut Work<'_>) {
                 if written.ends_with('/') {
                     way.push('/');
                 }
-                work.replace(range, &way);
+                draft.replace(range, &way);
             }
         }
     }

@@ -1,15 +1,15 @@
 //! What only looks like something that the platform would put into the text of a command: it is set apart.
 
-use super::work::Work;
+use super::draft::TextDraft;
 use crate::report::Code;
 
 /// Sets apart what the author wrote.
-pub(super) fn run(work: &mut Work<'_>) {
-    let Some(expansions) = work.expansions() else {
+pub(super) fn run(draft: &mut TextDraft<'_>) {
+    let Some(expansions) = draft.expansions() else {
         return;
     };
-    let body = work.body();
-    let platform = work.context.target.name();
+    let body = draft.body();
+    let platform = draft.context.target.name();
     let signs = [
         expansions.arguments,
         expansions.include.0,
@@ -26,10 +26,10 @@ pub(super) fn run(work: &mut Work<'_>) {
             };
             let written = &body[place.clone()];
             let (first, second) = written.split_at(1);
-            if work.replace(place.clone(), &format!("{first} {second}")) {
+            if draft.replace(place.clone(), &format!("{first} {second}")) {
                 let message =
                     format!("`{sign}` would be replaced by {platform}: a space sets it apart");
-                work.find_first(at, Code::ExpansionSetApart, message);
+                draft.find_first(at, Code::ExpansionSetApart, message);
             }
         }
     }

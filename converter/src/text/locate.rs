@@ -1,8 +1,8 @@
 //! Where files of the plugin lie, and how a text names them.
 
 use super::Role;
+use super::draft::TextDraft;
 use super::preamble;
-use super::work::Work;
 use crate::discovery::{SKILL_FILE, ancestors, skill_file};
 use crate::options::BundleRoot;
 use crate::paths::{file_name, folder_of, in_folder, join, relative};
@@ -36,7 +36,7 @@ fn is_one_word(path: &str) -> bool {
     !path.contains(|c: char| c.is_whitespace() || "&();|'".contains(c))
 }
 
-impl Work<'_> {
+impl TextDraft<'_> {
     /// Where a file or folder of the source lies in the bundle.
     pub(super) fn bundle_path(&self, source: &str) -> String {
         let moved = self.context.moved;

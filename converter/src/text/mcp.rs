@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use super::draft::TextDraft;
 use super::words;
-use super::work::Work;
 use crate::context::Context;
 use crate::report::Code;
 
 /// Renames the tools.
-pub(super) fn run(work: &mut Work<'_>) {
-    let body = work.body();
+pub(super) fn run(draft: &mut TextDraft<'_>) {
+    let body = draft.body();
     let mut names = None;
     let mut from = 0;
     while let Some(found) = body[from..].find("mcp__") {
@@ -30,7 +30,7 @@ pub(super) fn run(work: &mut Work<'_>) {
             .take(8)
             .collect();
         ends.push(rest.len());
-        let names = names.get_or_insert_with(|| known(work.context));
+        let names = names.get_or_insert_with(|| known(draft.context));
         let known = ends
             .iter()
             .rev()
@@ -39,8 +39,8 @@ pub(super) fn run(work: &mut Work<'_>) {
             Some((end, new)) => {
                 let tool = rest[end..].strip_prefix("__");
                 let said = match tool {
-                    Some(tool) => work.context.target.mcp_tool(new, tool),
-                    None => work.context.target.mcp_tool(new, ""),
+                    Some(tool) => draft.context.target.mcp_tool(new, tool),
+                    None => draft.context.target.mcp_tool(new, ""),
                 };
                 let said = match tool {
                     Some(_) => said.as_str(),
@@ -48,10 +48,10 @@ pub(super) fn run(work: &mut Work<'_>) {
                     None => said.trim_end_matches('_'),
                 };
                 if body[at..token.end] != *said {
-                    work.replace(at..token.end, said);
+                    draft.replace(at..token.end, said);
                 }
             }
-            None if rest.starts_with("plugin_") => work.find(
+            None if rest.starts_with("plugin_") => draft.find(
                 at,
                 Code::UnresolvedReference,
                 format!("no plugin is known that `mcp__{rest}` belongs to"),

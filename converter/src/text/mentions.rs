@@ -1,7 +1,7 @@
 //! Words that mean Claude Code itself: they are left, and reported.
 
+use super::draft::TextDraft;
 use super::words;
-use super::work::Work;
 use crate::report::Code;
 
 /// What is looked for, and what is said of it.
@@ -15,15 +15,15 @@ const MENTIONS: &[(&str, &str)] = &[
 ];
 
 /// Reports them, each once a line.
-pub(super) fn run(work: &mut Work<'_>) {
-    let body = work.body();
+pub(super) fn run(draft: &mut TextDraft<'_>) {
+    let body = draft.body();
     for (mention, message) in MENTIONS {
         for (at, _) in body.match_indices(mention) {
             let inside = words::before(body, at).is_some_and(words::is_word)
                 || body[at + mention.len()..].starts_with(words::is_word)
                     && !mention.ends_with('/');
             if !inside {
-                work.find(at, Code::ClaudeSpecificText, *message);
+                draft.find(at, Code::ClaudeSpecificText, *message);
             }
         }
     }

@@ -8,11 +8,12 @@ pub(crate) mod agent_names;
 mod agents;
 mod arguments;
 mod calls;
+mod draft;
 mod dynamic;
 mod edits;
 mod file_names;
-mod gate;
 mod includes;
+mod leftovers;
 mod links;
 mod literals;
 mod locate;
@@ -27,7 +28,6 @@ mod scan;
 mod variables;
 mod vocabulary;
 mod words;
-mod work;
 
 #[cfg(test)]
 mod tests;
@@ -36,25 +36,25 @@ use std::collections::BTreeSet;
 
 use crate::context::Context;
 use crate::report::Finding;
+use draft::TextDraft;
 use preamble::Notes;
 use scan::Scan;
-use work::Work;
 
 /// Converts a text; its own check of the result is part of it.
 pub(crate) fn convert(text: Text<'_>, context: &Context<'_>) -> ConvertedText {
     let scan = Scan::of(text.body);
-    let mut work = Work::new(text, context, &scan);
-    let body = run(&mut work);
-    done(work, body)
+    let mut draft = TextDraft::new(text, context, &scan);
+    let body = run(&mut draft);
+    done(draft, body)
 }
 
 /// Converts a text that is too short for what else would be said at its top.
 pub(crate) fn convert_line(text: Text<'_>, context: &Context<'_>) -> ConvertedText {
     let scan = Scan::of(text.body);
-    let mut work = Work::new(text, context, &scan);
-    let body = run(&mut work);
-    work.notes.say_no_words();
-    done(work, body)
+    let mut draft = TextDraft::new(text, context, &scan);
+    let body = run(&mut draft);
+    draft.notes.say_no_words();
+    done(draft, body)
 }
 
 /// Converts a text and the one that stands below it: what has to be said of both is said once, above the first that
@@ -65,8 +65,8 @@ pub(crate) fn convert_both(
 ) -> (ConvertedText, ConvertedText) {
     let [above, below] = texts;
     let scans = [Scan::of(above.body), Scan::of(below.body)];
-    let mut above = Work::new(above, context, &scans[0]);
-    let mut below = Work::new(below, context, &scans[1]);
+    let mut above = TextDraft::new(above, context, &scans[0]);
+    let mut below = TextDraft::new(below, context, &scans[1]);
     let positions = above.positions.with(below.positions);
     above.positions = positions;
     below.positions = positions;
@@ -78,7 +78,7 @@ pub(crate) fn convert_both(
 }
 
 /// All passes, and the check.
-fn run(work: &mut Work<'_>) -> String {
+fn run(draft: &mut TextDraft<'_>) -> String {
     // What is larger comes before what can be part of it.
     for pass in [
         reads::run,
@@ -95,18 +95,18 @@ fn run(work: &mut Work<'_>) -> String {
         vocabulary::run,
         literals::run,
     ] {
-        pass(work);
+        pass(draft);
     }
-    let edited = work.edits.apply(work.text.body);
-    gate::run(work, &edited);
+    let edited = draft.edits.apply(draft.text.body);
+    leftovers::run(draft, &edited);
     edited.text
 }
 
-fn done(mut work: Work<'_>, body: String) -> ConvertedText {
+fn done(mut draft: TextDraft<'_>, body: String) -> ConvertedText {
     ConvertedText {
-        body: work.notes.put_above(body, work.context.target.name()),
-        findings: work.take_findings(),
-        reads: work.reads,
+        body: draft.notes.put_above(body, draft.context.target.name()),
+        findings: draft.take_findings(),
+        reads: draft.reads,
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
-use super::scan::{Place, Scan};
+use super::scan::{Markup, Scan};
 use super::words;
+use crate::word_list::is_listed;
 
 /// How a text uses single arguments.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -37,11 +38,11 @@ impl Positions {
                 continue;
             };
             let (is_evidence, is_run_first) = match scan.place(dollar) {
-                Place::Block(index) => {
+                Markup::Block(index) => {
                     let is_run = is_run_first(&scan.blocks[index].language);
                     (is_run, is_run)
                 }
-                Place::Span(index) => (true, is_run_span(body, scan.spans[index].range.start)),
+                Markup::Span(index) => (true, is_run_span(body, scan.spans[index].range.start)),
                 _ => (true, false),
             };
             if is_evidence && is_replaced(body, scan, dollar) {
@@ -101,16 +102,13 @@ fn is_run_first(language: &Option<String>) -> bool {
 }
 
 /// Words that an amount of money follows.
-const BEFORE_MONEY: &[&str] = &[
-    "about", "at", "cost", "costs", "over", "paid", "pay", "pays", "price", "priced", "save",
-    "saves", "spend", "spent", "than", "under", "up", "worth",
-];
+const BEFORE_MONEY: &str = "
+    about at cost costs over paid pay pays price priced save saves spend spent than under up worth";
 
 /// Words that follow an amount of money.
-const AFTER_MONEY: &[&str] = &[
-    "a", "an", "billion", "bill", "bills", "coupon", "discount", "each", "fee", "gift", "million",
-    "off", "per", "thousand", "trillion", "monthly", "yearly", "annually", "USD",
-];
+const AFTER_MONEY: &str = "
+    a an billion bill bills coupon discount each fee gift million off per thousand trillion monthly yearly annually
+    USD";
 
 /// A single digit after a `$` that can be an argument's number.
 pub(super) fn at(body: &str, at: usize) -> Option<(Range<usize>, usize)> {
@@ -163,15 +161,15 @@ fn is_money(body: &str, at: usize) -> bool {
         .split(|c: char| !c.is_alphanumeric())
         .next()
         .unwrap_or_default();
-    BEFORE_MONEY.contains(&before.to_ascii_lowercase().as_str()) || AFTER_MONEY.contains(&after)
+    is_listed(before.to_ascii_lowercase().as_str(), BEFORE_MONEY) || is_listed(after, AFTER_MONEY)
 }
 
 /// Whether Claude's replacement is meant at this place: in prose, in commands, in examples – not in programs.
 pub(super) fn is_replaced(body: &str, scan: &Scan, at: usize) -> bool {
     let line = scan.line(at);
     match scan.place(at) {
-        Place::Prose | Place::Link => true,
-        Place::Span(index) => {
+        Markup::Prose | Markup::Link => true,
+        Markup::Span(index) => {
             let span = &scan.spans[index].content;
             !is_program(
                 words::lead(body, at, 200),
@@ -179,7 +177,7 @@ pub(super) fn is_replaced(body: &str, scan: &Scan, at: usize) -> bool {
                 at - span.start,
             )
         }
-        Place::Block(index) => {
+        Markup::Block(index) => {
             let block = &scan.blocks[index];
             let code = &body[block.range.clone()];
             match block.language.as_deref() {
@@ -237,41 +235,41 @@ fn is_script(code: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_table::rows;
 
     #[test]
     fn money_patterns_and_programs_are_no_arguments() {
         let seen = |body: &str, declared| Positions::of(body, &Scan::of(body), declared);
         // What each digit means where the text takes no arguments, and where it says that it does.
-        for (body, alone, declared) in [
-            ("Review $1 now", "", "1"),
-            ("`gh issue view $1`", "", "1"),
-            ("fix #$1 and $2", "12", "12"),
-            ("!`gh pr view $1`", "1", "1"),
-            ("```!\ngh pr view $1\n```", "1", "1"),
-            ("Do $ARGUMENTS, $1 first", "1", "1"),
-            ("replace it by `$1, $2`", "", "12"),
-            ("`s/(a)(b)/$2$1/`", "", ""),
-            ("costs $1 more", "", ""),
-            ("$5 and $2", "", ""),
-            ("from $1 to $2, for $9", "", "12"),
-            (
-                "| Free | $0 | 100 |\n|---|---|---|\n| Small | $9 | 5 |",
-                "",
-                "0",
-            ),
-            ("So far it is $0\nand stays so, with a $5 strap", "", "0"),
-            ("a $1 coupon", "", ""),
-            ("$1,500 and $1.5M, $1k, $10, US$1, $0-$50", "", ""),
-            ("$1/month, \\$1", "", ""),
-            ("`awk '{print $1}'`", "", ""),
-            ("`SELECT * FROM t WHERE id = $1`", "", ""),
-            ("```bash\ngh pr view $1\n```", "", ""),
-            ("```sh\nf() {\n echo $1\n}\n```", "", ""),
-        ] {
-            for (positions, means) in [(seen(body, false), alone), (seen(body, true), declared)] {
+        for [body, alone, declared] in rows(
+            r"
+                Review $1 now ⇒  ⇒ 1
+                `gh issue view $1` ⇒  ⇒ 1
+                fix #$1 and $2 ⇒ 12 ⇒ 12
+                !`gh pr view $1` ⇒ 1 ⇒ 1
+                ```!\ngh pr view $1\n``` ⇒ 1 ⇒ 1
+                Do $ARGUMENTS, $1 first ⇒ 1 ⇒ 1
+                replace it by `$1, $2` ⇒  ⇒ 12
+                `s/(a)(b)/$2$1/`
+                costs $1 more
+                $5 and $2
+                from $1 to $2, for $9 ⇒  ⇒ 12
+                | Free | $0 | 100 |\n|---|---|---|\n| Small | $9 | 5 | ⇒  ⇒ 0
+                So far it is $0\nand stays so, with a $5 strap ⇒  ⇒ 0
+                a $1 coupon
+                $1,500 and $1.5M, $1k, $10, US$1, $0-$50
+                $1/month, \\$1
+                `awk '{print $1}'`
+                `SELECT * FROM t WHERE id = $1`
+                ```bash\ngh pr view $1\n```
+                ```sh\nf() {\n echo $1\n}\n```
+            ",
+        ) {
+            for (positions, means) in [(seen(&body, false), &alone), (seen(&body, true), &declared)]
+            {
                 let digits = (0..10).filter(|number| positions.means(*number));
                 let found: String = digits.map(|number| number.to_string()).collect();
-                assert_eq!(found, means, "{body}");
+                assert_eq!(found, *means, "{body}");
             }
         }
         assert!(seen("from $0 to $1", true).counts_from_zero());

@@ -78,17 +78,16 @@ impl Notes {
         let mut sentences = Vec::new();
         if let Some(expanded) = self.expanded {
             sentences.push(format!(
-                "The user's argument text, also written `{ARGUMENTS}` below, is between the two lines; it may be empty.\n---\n{expanded}\n---\n"
+                "`{ARGUMENTS}` below is what the user wrote after the name of this command. It is between the two lines; it may be empty.\n---\n{expanded}\n---\n"
             ));
         } else if self.arguments {
             sentences.push(format!(
-                "The user's argument text, also written `{ARGUMENTS}` below, is what the user wrote after the name of this skill; it may be empty."
+                "`{ARGUMENTS}` below is what the user wrote after the name of this skill; it may be empty."
             ));
         }
         if self.positions {
             sentences.push(
-                "Its single arguments are its words; quotation marks keep words together."
-                    .to_owned(),
+                "Single arguments are its words; quotation marks keep words together.".to_owned(),
             );
         }
         if let Some(path) = &self.relative_path {

@@ -1,9 +1,9 @@
 //! Which files of the plugin a text has the model read: they are texts, too.
 
+use super::draft::TextDraft;
 use super::links::decoded;
 use super::variables::variable_at;
 use super::words;
-use super::work::Work;
 use crate::paths::{folder_of, join};
 
 /// Endings of files that are texts for a model.
@@ -15,8 +15,8 @@ pub(super) fn is_text(path: &str) -> bool {
 }
 
 /// Collects the files that are named in any way: by a link, a path in backticks, a variable.
-pub(super) fn run(work: &mut Work<'_>) {
-    let body = work.body();
+pub(super) fn run(draft: &mut TextDraft<'_>) {
+    let body = draft.body();
     for ending in TEXTS {
         for (at, _) in body.match_indices(ending) {
             let end = at + ending.len();
@@ -35,31 +35,31 @@ pub(super) fn run(work: &mut Work<'_>) {
             let written = lead[start..].trim_start_matches(['.', '/']).len();
             let dots = lead.len() - start - written;
             let start = end - written - if dots > 1 { dots } else { 0 };
-            if let Some(path) = file(work, start, &body[start..end]) {
-                work.reads.insert(path);
+            if let Some(path) = file(draft, start, &body[start..end]) {
+                draft.reads.insert(path);
             }
         }
     }
-    work.reads.remove(work.text.file);
+    draft.reads.remove(draft.text.file);
 }
 
 /// The plugin's file that a path means: from the text's folder, its skill's, or the plugin's.
-fn file(work: &Work<'_>, start: usize, written: &str) -> Option<String> {
-    let tree = &work.context.source.tree;
+fn file(draft: &TextDraft<'_>, start: usize, written: &str) -> Option<String> {
+    let tree = &draft.context.source.tree;
     let is_file = |path: &String| tree.get(path).is_some();
     if written.starts_with('$') {
-        let variable = variable_at(work.body(), start)?;
+        let variable = variable_at(draft.body(), start)?;
         let folder = match variable.name {
             "CLAUDE_PLUGIN_ROOT" => "",
-            "CLAUDE_SKILL_DIR" => work.skill_folder(),
+            "CLAUDE_SKILL_DIR" => draft.skill_folder(),
             _ => return None,
         };
         let rest = written.get(variable.range.len()..)?;
         return join(folder, rest).filter(is_file);
     }
     let path = decoded(written);
-    let here = folder_of(work.text.file);
-    [here, work.skill_folder()]
+    let here = folder_of(draft.text.file);
+    [here, draft.skill_folder()]
         .into_iter()
         .chain(path.contains('/').then_some(""))
         .filter_map(|folder| join(folder, &path))

@@ -3,79 +3,39 @@
 use std::ops::Range;
 
 use super::calls;
-use super::scan::Place;
+use super::draft::TextDraft;
+use super::scan::Markup;
 use super::words;
-use super::work::Work;
 use crate::report::Code;
+use crate::word_list::is_listed;
 
 /// Claude Code's own commands: also where a plugin has one of the same name, the short form may mean them.
-const BUILT_IN: &[&str] = &[
-    "add-dir",
-    "agents",
-    "bug",
-    "clear",
-    "compact",
-    "config",
-    "context",
-    "cost",
-    "doctor",
-    "exit",
-    "export",
-    "help",
-    "hooks",
-    "ide",
-    "init",
-    "login",
-    "logout",
-    "mcp",
-    "memory",
-    "model",
-    "permissions",
-    "plugin",
-    "plugins",
-    "quit",
-    "resume",
-    "rewind",
-    "skills",
-    "terminal-setup",
-    "tasks",
-    "theme",
-    "usage",
-    "vim",
-];
+const BUILT_IN: &str = "
+    add-dir agents bug clear compact config context cost doctor exit export help hooks ide init login logout mcp
+    memory model permissions plugin plugins quit resume rewind skills terminal-setup tasks theme usage vim";
 
 /// What comes after the colon of a mounted volume, not of a plugin.
 const VOLUME_MODES: &[&str] = &["ro", "rw", "z", "Z", "cached", "delegated"];
 
 /// What a `/name` is where the word after it says so.
-const NOT_COMMANDS: &[&str] = &[
-    "directory",
-    "endpoint",
-    "endpoints",
-    "folder",
-    "page",
-    "path",
-    "route",
-    "routes",
-    "url",
-];
+const NOT_COMMANDS: &str = "directory endpoint endpoints folder page path route routes url";
 
 /// Rewrites all calls outside of blocks of code.
-pub(super) fn run(work: &mut Work<'_>) {
-    let body = work.body();
+pub(super) fn run(draft: &mut TextDraft<'_>) {
+    let body = draft.body();
     for (at, _) in body.match_indices('/') {
-        match beginning(work, at) {
-            Beginning::Any => slash(work, at),
+        match beginning(draft, at) {
+            Beginning::Any => slash(draft, at),
             Beginning::Full => {
-                full_name(work, at);
+                full_name(draft, at);
             }
             Beginning::None => {}
         }
     }
     for (at, _) in body.match_indices("Skill(") {
-        skill_call(work, at);
+        skill_call(draft, at);
     }
-    qualified(work);
+    qualified(draft);
 }
 
 /// What can begin at a `/`.
@@ -90,13 +50,15 @@ enum Beginning {
 }
 
 /// What can begin here; in a span of code a call stands at its start.
-fn beginning(work: &Work<'_>, at: usize) -> Beginning {
-    let body = work.body();
-    match work.place(at) {
-        Place::Block(_) | Place::Link => return Beginning::None,
-        Place::Span(index) if work.scan.spans[index].content.start != at => return Beginning::None,
-        Place::Span(_) => return Beginning::Any,
-        Place::Prose => {}
+fn beginning(draft: &TextDraft<'_>, at: usize) -> Beginning {
+    let body = draft.body();
+    match draft.place(at) {
+        Markup::Block(_) | Markup::Link => return Beginning::None,
+        Markup::Span(index) if draft.scan.spans[index].content.start != at => {
+            return Beginning::None;
+        }
+        Markup::Span(_) => return Beginning::Any,
+        Markup::Prose => {}
     }
     let Some(before) = words::before(body, at) else {
         return Beginning::Any;
@@ -141,31 +103,31 @@ pub(super) fn names(body: &str, slash: usize) -> [Range<usize>; 2] {
 }
 
 /// `/plugin:skill` by a name that is known; whether it is one.
-fn full_name(work: &mut Work<'_>, at: usize) -> bool {
-    let body = work.body();
+fn full_name(draft: &mut TextDraft<'_>, at: usize) -> bool {
+    let body = draft.body();
     for name in names(body, at) {
         if let Some((plugin, skill)) = body[name.clone()].split_once(':')
             && !words::goes_on(body, name.end)
-            && let Some((full, length)) = resolve(work, plugin, skill)
+            && let Some((full, length)) = resolve(draft, plugin, skill)
         {
             let end = name.start + plugin.len() + 1 + length;
-            let call = work.context.target.skill_call(&full);
-            work.replace(at..end, &call);
+            let call = draft.context.target.skill_call(&full);
+            draft.replace(at..end, &call);
             return true;
         }
     }
     false
 }
 
-fn slash(work: &mut Work<'_>, at: usize) {
-    if full_name(work, at) {
+fn slash(draft: &mut TextDraft<'_>, at: usize) {
+    let body = draft.body();
+    let own_name = draft.context.plugin.name.as_str();
+    let [long, name] = names(body, at);
+    if is_family(body, draft.place(at), name.end) || full_name(draft, at) {
         return;
     }
-    let body = work.body();
-    let own_name = work.context.plugin.name.as_str();
-    let [long, name] = names(body, at);
     let name = match &body[long.clone()] {
-        written if work.is_skill(own_name, written) => long,
+        written if draft.is_skill(own_name, written) => long,
         _ => name,
     };
     let written = &body[name.clone()];
@@ -175,33 +137,33 @@ fn slash(work: &mut Work<'_>, at: usize) {
     }
     let range = at..name.end;
     if let Some((plugin, skill)) = written.split_once(':') {
-        if work.is_skill(own_name, written) {
-            own(work, range, written);
+        if draft.is_skill(own_name, written) {
+            own(draft, range, written);
         } else {
-            unknown(work, at, plugin, skill);
+            unknown(draft, at, plugin, skill);
         }
         return;
     }
-    let is_other = BUILT_IN.contains(&written) || is_address(body, &range);
+    let is_other = is_listed(written, BUILT_IN) || is_address(body, &range);
     let is_port = next == Some(':') && body[name.end + 1..].starts_with(words::is_name);
-    if !is_other && !is_port && !is_family(work, at, name.end) {
-        own(work, range, written);
+    if !is_other && !is_port {
+        own(draft, range, written);
     }
 }
 
 /// Whether all commands that begin with a name are meant: `/tools:*`, or `/tools:` as code.
-fn is_family(work: &Work<'_>, at: usize, end: usize) -> bool {
-    let Some(rest) = work.body()[end..].strip_prefix(':') else {
+pub(super) fn is_family(body: &str, place: Markup, end: usize) -> bool {
+    let Some(rest) = body[end..].strip_prefix(':') else {
         return false;
     };
-    let is_code = matches!(work.place(at), Place::Span(_));
+    let is_code = matches!(place, Markup::Span(_));
     is_code && rest.starts_with('`') || rest.starts_with(['*', '<', '{', '[', '…', '.'])
 }
 
 /// `/command` of the plugin itself.
-fn own(work: &mut Work<'_>, range: Range<usize>, written: &str) {
-    if let Some(call) = call(work, &work.context.plugin.name, written) {
-        work.replace(range, &call);
+fn own(draft: &mut TextDraft<'_>, range: Range<usize>, written: &str) {
+    if let Some(call) = call(draft, &draft.context.plugin.name, written) {
+        draft.replace(range, &call);
     }
 }
 
@@ -222,10 +184,10 @@ fn is_address(body: &str, range: &Range<usize>) -> bool {
         "GET" | "POST" | "PUT" | "PATCH" | "DELETE" | "HEAD" | "OPTIONS"
     ) || [before, after]
         .iter()
-        .any(|word| NOT_COMMANDS.contains(&word.to_ascii_lowercase().as_str()))
+        .any(|word| is_listed(word.to_ascii_lowercase().as_str(), NOT_COMMANDS))
 }
 
-impl Work<'_> {
+impl TextDraft<'_> {
     /// Whether a plugin has a skill or command of this name, old or new.
     pub(super) fn is_skill(&self, plugin: &str, name: &str) -> bool {
         self.context.names.plugins.get(plugin).is_some_and(|names| {
@@ -235,14 +197,14 @@ impl Work<'_> {
 }
 
 /// How the platform calls what is written as the skill of a plugin, if it is one.
-pub(super) fn call(work: &Work<'_>, plugin: &str, written: &str) -> Option<String> {
-    let (full, length) = resolve(work, plugin, written)?;
-    (length == written.len()).then(|| work.context.target.skill_call(&full))
+pub(super) fn call(draft: &TextDraft<'_>, plugin: &str, written: &str) -> Option<String> {
+    let (full, length) = resolve(draft, plugin, written)?;
+    (length == written.len()).then(|| draft.context.target.skill_call(&full))
 }
 
 /// The full name of a skill in the bundle, and how much of what is written is its name.
-fn resolve(work: &Work<'_>, plugin: &str, written: &str) -> Option<(String, usize)> {
-    let skills = &work.context.names.plugins.get(plugin)?.skills;
+fn resolve(draft: &TextDraft<'_>, plugin: &str, written: &str) -> Option<(String, usize)> {
+    let skills = &draft.context.names.plugins.get(plugin)?.skills;
     let mut name = written;
     loop {
         // Texts may have the new name already.
@@ -250,15 +212,15 @@ fn resolve(work: &Work<'_>, plugin: &str, written: &str) -> Option<(String, usiz
             .get(name)
             .or_else(|| skills.values().find(|new| *new == name));
         if let Some(new) = new {
-            let full = work.context.target.skill_name(plugin, new);
+            let full = draft.context.target.skill_name(plugin, new);
             return Some((full, name.len()));
         }
         name = name.rsplit_once(':')?.0;
     }
 }
 
-fn unknown(work: &mut Work<'_>, at: usize, plugin: &str, skill: &str) {
-    let is_known = work.context.names.plugins.contains_key(plugin);
+fn unknown(draft: &mut TextDraft<'_>, at: usize, plugin: &str, skill: &str) {
+    let is_known = draft.context.names.plugins.contains_key(plugin);
     let is_name = |name: &str| {
         name.len() > 1
             && name.starts_with(|c: char| c.is_ascii_lowercase())
@@ -273,14 +235,14 @@ fn unknown(work: &mut Work<'_>, at: usize, plugin: &str, skill: &str) {
     } else {
         format!("the plugin `{plugin}` of `/{plugin}:{skill}` is not known")
     };
-    work.find(at, Code::UnresolvedReference, what);
+    draft.find(at, Code::UnresolvedReference, what);
 }
 
 /// `Skill(plugin:skill)`, `Skill("x")`, `Skill(skill="plugin:skill", args="…")`, `Skill({skill: "x"})`.
-fn skill_call(work: &mut Work<'_>, at: usize) {
-    let body = work.body();
-    let place = work.place(at);
-    if matches!(place, Place::Block(_)) || words::before(body, at).is_some_and(words::is_word) {
+fn skill_call(draft: &mut TextDraft<'_>, at: usize) {
+    let body = draft.body();
+    let place = draft.place(at);
+    if matches!(place, Markup::Block(_)) || words::before(body, at).is_some_and(words::is_word) {
         return;
     }
     let call = calls::read(body, at + "Skill(".len());
@@ -303,18 +265,19 @@ fn skill_call(work: &mut Work<'_>, at: usize) {
     if written.is_empty() || !written.chars().all(|c| words::is_name(c) || c == ':') {
         return;
     }
-    let own = work.context.plugin.name.clone();
+    let own = draft.context.plugin.name.clone();
     let (plugin, skill) = written.split_once(':').unwrap_or((&own, written));
-    let Some((full, _)) = resolve(work, plugin, skill).filter(|(_, length)| *length == skill.len())
+    let Some((full, _)) =
+        resolve(draft, plugin, skill).filter(|(_, length)| *length == skill.len())
     else {
-        work.find(
+        draft.find(
             at,
             Code::UnresolvedReference,
             format!("no skill `{written}` is known"),
         );
         return;
     };
-    let mut said = work.context.target.skill_call(&full);
+    let mut said = draft.context.target.skill_call(&full);
     let more = keyed(&["args", "arguments"]).or(bare.get(1).copied());
     // What is written after the name, `*` meaning anything.
     for arguments in [arguments, more.unwrap_or_default()] {
@@ -324,15 +287,15 @@ fn skill_call(work: &mut Work<'_>, at: usize) {
     }
     let range = at..end;
     let said = match place {
-        Place::Span(_) => said,
-        _ => work.as_code(&range, &said),
+        Markup::Span(_) => said,
+        _ => draft.as_code(&range, &said),
     };
-    work.replace(range, &said);
+    draft.replace(range, &said);
 }
 
 /// `plugin:skill` without a slash: already what the platform calls it, unless the skill has a new name.
-fn qualified(work: &mut Work<'_>) {
-    let body = work.body();
+fn qualified(draft: &mut TextDraft<'_>) {
+    let body = draft.body();
     for (colon, _) in body.match_indices(':') {
         let lead = words::lead(body, colon, 128);
         let plugin = lead
@@ -341,7 +304,7 @@ fn qualified(work: &mut Work<'_>) {
             .unwrap_or_default();
         let start = colon - plugin.len();
         if plugin.is_empty()
-            || matches!(work.place(colon), Place::Block(_) | Place::Link)
+            || matches!(draft.place(colon), Markup::Block(_) | Markup::Link)
             || words::before(body, start)
                 .is_some_and(|c| matches!(c, '/' | '@' | ':' | '$') || words::is_word(c))
         {
@@ -349,12 +312,12 @@ fn qualified(work: &mut Work<'_>) {
         }
         let [_, name] = names(body, colon);
         let next = words::after(body, name.end);
-        if let Some((full, length)) = resolve(work, plugin, &body[name.clone()])
+        if let Some((full, length)) = resolve(draft, plugin, &body[name.clone()])
             && length == name.len()
             && next.is_none_or(|c| c != '/' && !words::is_word(c))
             && full != body[start..name.end]
         {
-            work.replace(start..name.end, &full);
+            draft.replace(start..name.end, &full);
         }
     }
 }

@@ -6,7 +6,7 @@ use pulldown_cmark::{CodeBlockKind, Event, LinkType, Options, Parser, Tag, TagEn
 
 /// What a place in a text is part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Markup {
     /// Text that is read as such; HTML too.
     Prose,
     /// Code inside a line.
@@ -105,17 +105,17 @@ impl Scan {
     }
 
     /// What a place is part of.
-    pub(super) fn place(&self, at: usize) -> Place {
+    pub(super) fn place(&self, at: usize) -> Markup {
         if let Some(index) = find(&self.blocks, at, |block| &block.range) {
-            return Place::Block(index);
+            return Markup::Block(index);
         }
         if let Some(index) = find(&self.spans, at, |span| &span.range) {
-            return Place::Span(index);
+            return Markup::Span(index);
         }
         if find(&self.links, at, |link| link).is_some() {
-            return Place::Link;
+            return Markup::Link;
         }
-        Place::Prose
+        Markup::Prose
     }
 
     /// Whether a place is in a table, where `|` ends a cell.
@@ -228,11 +228,11 @@ mod tests {
             scan.blocks.iter().map(|b| b.language.as_deref()).collect();
         assert_eq!(languages, [Some("sh"), None]);
         let at = |needle: &str| text.find(needle).unwrap();
-        assert_eq!(scan.place(at("run")), Place::Block(0));
-        assert_eq!(scan.place(at("old")), Place::Block(1));
-        assert_eq!(scan.place(at("d/e.md")), Place::Link);
-        assert_eq!(scan.place(at("y` z")), Place::Span(1));
-        assert_eq!(scan.place(0), Place::Prose);
+        assert_eq!(scan.place(at("run")), Markup::Block(0));
+        assert_eq!(scan.place(at("old")), Markup::Block(1));
+        assert_eq!(scan.place(at("d/e.md")), Markup::Link);
+        assert_eq!(scan.place(at("y` z")), Markup::Span(1));
+        assert_eq!(scan.place(0), Markup::Prose);
         assert!(scan.in_table(at("`c`")) && !scan.in_table(at("run")));
         assert_eq!(&text[scan.line(at("run"))], "run");
         assert_eq!(scan.line_number(at("run")), 3);

@@ -2,10 +2,10 @@
 
 use std::ops::Range;
 
+use super::draft::TextDraft;
 use super::file_names::without_text_after;
 use super::preamble::{DATA_FOLDER, SESSION};
 use super::words;
-use super::work::Work;
 use crate::paths::join;
 use crate::report::Code;
 
@@ -90,46 +90,46 @@ pub(super) fn path_after(text: &str, at: usize) -> Range<usize> {
 }
 
 /// Replaces all variables.
-pub(super) fn run(work: &mut Work<'_>) {
-    let body = work.body();
+pub(super) fn run(draft: &mut TextDraft<'_>) {
+    let body = draft.body();
     for (at, _) in body.match_indices('$') {
         let Some(variable) = variable_at(body, at) else {
-            unknown(work, at);
+            unknown(draft, at);
             continue;
         };
         let folder = match variable.name {
             "CLAUDE_PLUGIN_ROOT" => Some(String::new()),
-            "CLAUDE_SKILL_DIR" => Some(work.skill_folder().to_owned()),
+            "CLAUDE_SKILL_DIR" => Some(draft.skill_folder().to_owned()),
             _ => None,
         };
         match folder {
-            Some(folder) => plugin_path(work, &variable, &folder),
-            None => value(work, &variable),
+            Some(folder) => plugin_path(draft, &variable, &folder),
+            None => value(draft, &variable),
         }
     }
 }
 
 /// Files and folders of the plugin.
-fn plugin_path(work: &mut Work<'_>, variable: &Variable<'_>, folder: &str) {
-    let body = work.body();
+fn plugin_path(draft: &mut TextDraft<'_>, variable: &Variable<'_>, folder: &str) {
+    let body = draft.body();
     let tail = path_after(body, variable.range.end);
     let mut range = variable.range.start..tail.end;
     // A path that leads out of the plugin stays as it was written after its beginning.
     let Some(path) = join(folder, &body[tail.clone()]) else {
         range.end = variable.range.end;
-        let located = work.locate(range.start, folder);
-        work.replace(range, &located.code);
+        let located = draft.locate(range.start, folder);
+        draft.replace(range, &located.code);
         return;
     };
-    if !work.edits.is_free(range.clone()) {
+    if !draft.edits.is_free(range.clone()) {
         return;
     }
-    let around = work.with_ticks(range.clone());
-    let amid_code = around == range && work.in_code(range.start);
+    let around = draft.with_ticks(range.clone());
+    let amid_code = around == range && draft.in_code(range.start);
     let located = if amid_code {
-        work.locate_in_code(range.start, &path)
+        draft.locate_in_code(range.start, &path)
     } else {
-        work.locate(range.start, &path)
+        draft.locate(range.start, &path)
     };
     let slash = if body[tail.clone()].len() > 1 && body[tail.clone()].ends_with('/') {
         "/"
@@ -137,8 +137,8 @@ fn plugin_path(work: &mut Work<'_>, variable: &Variable<'_>, folder: &str) {
         ""
     };
     let goes_on = words::after(body, range.end).is_some_and(|c| matches!(c, '*' | '{' | '<' | '$'));
-    if !tail.is_empty() && !goes_on && !work.exists(&path) {
-        work.find(
+    if !tail.is_empty() && !goes_on && !draft.exists(&path) {
+        draft.find(
             range.start,
             Code::DanglingLink,
             format!("the plugin has no `{path}`"),
@@ -146,25 +146,25 @@ fn plugin_path(work: &mut Work<'_>, variable: &Variable<'_>, folder: &str) {
     }
     match &located.words {
         Some(words) if around != range || !amid_code && !goes_on => {
-            work.replace(around, words);
+            draft.replace(around, words);
         }
         _ => {
-            work.explain(&located);
-            let code = if amid_code && !is_quoted(work, &range) {
+            draft.explain(&located);
+            let code = if amid_code && !is_quoted(draft, &range) {
                 located.quoted(slash)
             } else {
                 format!("{}{slash}", located.code)
             };
-            work.replace(range, &code);
+            draft.replace(range, &code);
         }
     }
 }
 
 /// Whether a piece of code stands in quotes, or right beside them.
-fn is_quoted(work: &Work<'_>, range: &Range<usize>) -> bool {
-    let body = work.body();
+fn is_quoted(draft: &TextDraft<'_>, range: &Range<usize>) -> bool {
+    let body = draft.body();
     let is_quote = |c: char| matches!(c, '"' | '\'');
-    let line = work.scan.line(range.start);
+    let line = draft.scan.line(range.start);
     let lead = words::lead(body, range.start, (range.start - line.start).min(1024));
     let mut open = None;
     for c in lead.chars().filter(|c| is_quote(*c)) {
@@ -180,67 +180,67 @@ fn is_quoted(work: &Work<'_>, range: &Range<usize>) -> bool {
 }
 
 /// Everything else that has a value or can be said in words.
-fn value(work: &mut Work<'_>, variable: &Variable<'_>) {
-    let body = work.body();
+fn value(draft: &mut TextDraft<'_>, variable: &Variable<'_>) {
+    let body = draft.body();
     let range = variable.range.clone();
-    if !work.edits.is_free(range.clone()) {
+    if !draft.edits.is_free(range.clone()) {
         return;
     }
-    let around = work.with_ticks(range.clone());
+    let around = draft.with_ticks(range.clone());
     let alone = !matches!(words::after(body, range.end), Some('/'));
-    let in_words = alone && (around != range || !work.in_code(range.start));
+    let in_words = alone && (around != range || !draft.in_code(range.start));
     match variable.name {
         "CLAUDE_PROJECT_DIR" if in_words => {
-            work.replace(around, "the root folder of the user's project");
+            draft.replace(around, "the root folder of the user's project");
         }
         "CLAUDE_PROJECT_DIR" => {
-            work.notes.project_root = true;
-            work.replace(range, ".");
+            draft.notes.project_root = true;
+            draft.replace(range, ".");
         }
-        "CLAUDE_PLUGIN_DATA" => match work.context.options.data_folder.clone() {
+        "CLAUDE_PLUGIN_DATA" => match draft.context.options.data_folder.clone() {
             Some(folder) => {
-                work.find(
+                draft.find(
                     range.start,
                     Code::DataDirNotWritable,
                     "the plugin's data folder may be outside of what a thread can write to",
                 );
-                work.replace(range, &folder);
+                draft.replace(range, &folder);
             }
             None => {
-                unresolved(work, range.start, variable.name);
-                work.notes.data_folder = true;
-                work.replace(range, DATA_FOLDER);
+                unresolved(draft, range.start, variable.name);
+                draft.notes.data_folder = true;
+                draft.replace(range, DATA_FOLDER);
             }
         },
         "CLAUDE_SESSION_ID" => {
-            unresolved(work, range.start, variable.name);
-            work.notes.session = true;
-            work.replace(range, SESSION);
+            unresolved(draft, range.start, variable.name);
+            draft.notes.session = true;
+            draft.replace(range, SESSION);
         }
         "CLAUDE_EFFORT" => {
-            unresolved(work, range.start, variable.name);
+            unresolved(draft, range.start, variable.name);
             if in_words {
-                work.replace(around, "your reasoning effort");
+                draft.replace(around, "your reasoning effort");
             } else {
-                work.replace(range, "<reasoning effort>");
+                draft.replace(range, "<reasoning effort>");
             }
         }
         name => match name.strip_prefix("user_config.") {
             Some(key) => {
-                unresolved(work, range.start, name);
+                unresolved(draft, range.start, name);
                 if in_words {
-                    work.replace(around, &format!("the user's setting `{key}`"));
+                    draft.replace(around, &format!("the user's setting `{key}`"));
                 } else {
-                    work.replace(range, &format!("<the user's setting {key}>"));
+                    draft.replace(range, &format!("<the user's setting {key}>"));
                 }
             }
-            None => unresolved(work, range.start, name),
+            None => unresolved(draft, range.start, name),
         },
     }
 }
 
-fn unresolved(work: &mut Work<'_>, at: usize, name: &str) {
-    work.find(
+fn unresolved(draft: &mut TextDraft<'_>, at: usize, name: &str) {
+    draft.find(
         at,
         Code::VariableUnresolved,
         format!("`{name}` has no value outside of Claude Code"),
@@ -248,8 +248,8 @@ fn unresolved(work: &mut Work<'_>, at: usize, name: &str) {
 }
 
 /// What looks like one of Claude's variables but isn't one that is known: `${CLAUDE_X%/}`.
-fn unknown(work: &mut Work<'_>, at: usize) {
-    let body = work.body();
+fn unknown(draft: &mut TextDraft<'_>, at: usize) {
+    let body = draft.body();
     let rest = words::tail(body, at, 16);
     if words::before(body, at) != Some('\\')
         && (rest.starts_with("${CLAUDE_") || rest.starts_with("${user_config."))
@@ -257,6 +257,6 @@ fn unknown(work: &mut Work<'_>, at: usize) {
         let name = words::run(body, at + 2, LIMIT, |c| {
             c.is_ascii_alphanumeric() || matches!(c, '_' | '.')
         });
-        unresolved(work, at, &body[name]);
+        unresolved(draft, at, &body[name]);
     }
 }

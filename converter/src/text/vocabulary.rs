@@ -3,15 +3,15 @@
 
 use std::ops::Range;
 
-use super::scan::Place;
+use super::draft::TextDraft;
+use super::scan::Markup;
 use super::words;
-use super::work::Work;
 use crate::report::Code;
 use crate::target::{ToolWords, tool_words};
 
 /// Looks for the names.
-pub(super) fn run(work: &mut Work<'_>) {
-    let body = work.body();
+pub(super) fn run(draft: &mut TextDraft<'_>) {
+    let body = draft.body();
     let mut may_be = Vec::new();
     let mut at = 0;
     while let Some(found) = body[at..].find(|c: char| c.is_ascii_alphabetic()) {
@@ -21,54 +21,54 @@ pub(super) fn run(work: &mut Work<'_>) {
         let is_part = words::before(body, start)
             .is_some_and(|c| words::is_word(c) || matches!(c, '-' | '.' | '$'))
             || words::after(body, word.end).is_some_and(words::is_word);
-        if is_part || work.place(start) == Place::Link {
+        if is_part || draft.place(start) == Markup::Link {
             continue;
         }
-        match tool(work, &body[word.clone()]) {
-            Some(tool) if !tool.ordinary => work.explain_tool(word),
-            Some(_) if is_tool(work, &word) => work.explain_tool(word),
-            Some(_) if is_code(work, &word) => may_be.push(word),
+        match tool(draft, &body[word.clone()]) {
+            Some(tool) if !tool.ordinary => draft.explain_tool(word),
+            Some(_) if is_tool(draft, &word) => draft.explain_tool(word),
+            Some(_) if is_code(draft, &word) => may_be.push(word),
             _ => {}
         }
     }
     // `Read` alone is a tool only in a text that speaks of tools.
-    if !work.notes.words.is_empty() {
+    if !draft.notes.words.is_empty() {
         for word in may_be {
-            work.explain_tool(word);
+            draft.explain_tool(word);
         }
     }
 }
 
 /// Whether a name is all of a code span.
-fn is_code(work: &Work<'_>, word: &Range<usize>) -> bool {
-    let place = work.place(word.start);
-    matches!(place, Place::Span(index) if work.scan.spans[index].content == *word)
+fn is_code(draft: &TextDraft<'_>, word: &Range<usize>) -> bool {
+    let place = draft.place(word.start);
+    matches!(place, Markup::Span(index) if draft.scan.spans[index].content == *word)
 }
 
-fn tool(work: &Work<'_>, name: &str) -> Option<&'static ToolWords> {
-    tool_words(work.context.target, name)
+fn tool(draft: &TextDraft<'_>, name: &str) -> Option<&'static ToolWords> {
+    tool_words(draft.context.target, name)
 }
 
 /// Whether an ordinary word is the name of a tool here: called at the start of a code span, before "tool", or before
 /// another tool after a slash.
-fn is_tool(work: &Work<'_>, word: &Range<usize>) -> bool {
-    let body = work.body();
-    let end = match work.place(word.start) {
-        Place::Block(_) | Place::Link => return false,
-        Place::Span(index) if work.scan.spans[index].content == *word => {
-            work.scan.spans[index].range.end
+fn is_tool(draft: &TextDraft<'_>, word: &Range<usize>) -> bool {
+    let body = draft.body();
+    let end = match draft.place(word.start) {
+        Markup::Block(_) | Markup::Link => return false,
+        Markup::Span(index) if draft.scan.spans[index].content == *word => {
+            draft.scan.spans[index].range.end
         }
-        Place::Span(index) => {
-            let content = &work.scan.spans[index].content;
+        Markup::Span(index) => {
+            let content = &draft.scan.spans[index].content;
             return content.start == word.start && body[word.end..].starts_with('(');
         }
-        Place::Prose => word.end,
+        Markup::Prose => word.end,
     };
     let rest = words::tail(body, end, 64);
     let rest = rest.trim_start_matches('*');
     if let Some(other) = rest.strip_prefix('/') {
         let end = words::run(other, 0, 64, |c| c.is_ascii_alphanumeric()).end;
-        return tool(work, &other[..end]).is_some();
+        return tool(draft, &other[..end]).is_some();
     }
     rest.strip_prefix(" tool").is_some_and(|rest| {
         let rest = rest.strip_prefix('s').unwrap_or(rest);
@@ -76,7 +76,7 @@ fn is_tool(work: &Work<'_>, word: &Range<usize>) -> bool {
     })
 }
 
-impl Work<'_> {
+impl TextDraft<'_> {
     /// Says at the top what a tool means that is named at a place and keeps its name.
     pub(super) fn explain_tool(&mut self, word: Range<usize>) {
         let body = self.body();

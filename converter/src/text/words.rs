@@ -24,13 +24,6 @@ pub(super) fn is_unspaced(c: char) -> bool {
     c.is_alphanumeric() && !is_word(c)
 }
 
-/// Words of English between letters of such a script, set off by spaces.
-pub(super) fn set_off(text: &str, range: &Range<usize>, said: &str) -> String {
-    let space = |c: Option<char>| if c.is_some_and(is_unspaced) { " " } else { "" };
-    let (lead, tail) = (before(text, range.start), after(text, range.end));
-    format!("{}{said}{}", space(lead), space(tail))
-}
-
 /// Whether a character can be part of the name of a plugin, skill or agent.
 pub(super) fn is_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.')
@@ -84,46 +77,10 @@ pub(super) fn tail(text: &str, at: usize, limit: usize) -> &str {
     &text[at..end]
 }
 
-/// Whether a place begins a sentence: after a mark of Markdown, after a full stop, at the start of a paragraph.
-pub(super) fn begins_sentence(text: &str, at: usize) -> bool {
-    let lead = lead(text, at, 40);
-    let (above, line) = match lead.rsplit_once('\n') {
-        Some((above, line)) => (Some(above), line),
-        None if lead.len() == at => (None, lead),
-        None => return ends_sentence(lead, false),
-    };
-    let bare = line.trim_end_matches([' ', '*', '_', '"', '`', '(']);
-    if !is_marker(bare) {
-        return ends_sentence(line, false);
-    }
-    let is_plain = bare.trim_matches([' ', '\t', '>']).is_empty() && !line.contains("* ");
-    !is_plain || above.is_none_or(|above| ends_sentence(above, true))
-}
-
-/// Whether what stands before leaves nothing to go on with; a blank line does not.
-fn ends_sentence(lead: &str, line: bool) -> bool {
-    let bare = lead.trim_end_matches([' ', '\t', '\r', '>', '*', '_', '"', '`', '(']);
-    let ends = bare.ends_with(['.', '!', '?']);
-    if line {
-        ends || bare.is_empty() || bare.ends_with(['\n', ':'])
-    } else {
-        ends && bare.len() < lead.len()
-    }
-}
-
 /// Whether all of a line's beginning is marks of Markdown: quotes, bullets, numbers, headings.
 pub(super) fn is_marker(text: &str) -> bool {
     text.trim_start_matches(|c: char| c.is_ascii_digit() || " \t>-*+#.)|".contains(c))
         .is_empty()
-}
-
-/// A sentence's first word as it stands in the middle of one.
-pub(super) fn capitalized(text: &str, yes: bool) -> String {
-    let mut chars = text.chars();
-    match chars.next() {
-        Some(first) if yes => first.to_uppercase().chain(chars).collect(),
-        _ => text.to_owned(),
-    }
 }
 
 /// A name's words, without the marks of code or quotation around them.
@@ -136,25 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sentences_begin_after_marks_and_full_stops() {
-        for (text, begins) in [
-            ("", true),
-            ("- ", true),
-            ("x\n  2. **", true),
-            ("x\n* ", true),
-            ("one\n", false),
-            ("one.\n", true),
-            ("one\n\n", true),
-            ("> one\n> ", false),
-            ("Do it. ", true),
-            ("Do it: ", false),
-            ("use ", false),
-            ("e.g.", false),
-            (&"long ".repeat(20), false),
-        ] {
-            assert_eq!(begins_sentence(text, text.len()), begins, "{text}");
-        }
-        assert_eq!(capitalized("spawn it", true), "Spawn it");
+    fn what_stands_around_a_place_is_bounded() {
         assert_eq!(run("aab", 0, 9, |c| c == 'a'), 0..2);
         assert_eq!(run("ééé", 0, 3, |_| true), 0..2);
         assert_eq!((lead("éa", 3, 2), tail("aé", 0, 2)), ("a", "a"));

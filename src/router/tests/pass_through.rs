@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::Script;
+use crate::router::Settled;
 
 #[test]
 fn what_is_not_ours_goes_on_as_it_came_both_ways() {
@@ -95,4 +96,22 @@ proptest! {
         };
         prop_assert_eq!(told, [format!("to {to}: {text}")]);
     }
+}
+
+#[test]
+fn that_a_split_fork_has_no_goal_is_told_once_it_had_one() {
+    let mut script = Script::new(true);
+    script.thread(1, "t1");
+    let fork =
+        r#"{"id":2,"method":"thread/fork","params":{"threadId":"t1","capabilitySelection":{}}}"#;
+    script.host(fork);
+    script.forward(2, r#"{"id":2,"method":"thread/fork","params":{}}"#);
+    script.codex(r#"{"id":2,"result":{"thread":{"id":"t2"}}}"#);
+    assert_eq!(script.made(2), ["split 2"]);
+    script.settled(2, "receipt", Settled::Loadout);
+    let cleared = r#"{"method":"thread/goal/cleared","params":{"threadId":"t2"}}"#;
+    assert!(script.codex(cleared).is_empty());
+    assert_eq!(script.codex(cleared), [format!("to host: {cleared}")]);
+    let of_source = cleared.replace("t2", "t1");
+    assert_eq!(script.codex(&of_source), [format!("to host: {of_source}")]);
 }

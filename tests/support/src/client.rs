@@ -1,4 +1,4 @@
-//! A host: a client of `codex app-server`, or of the proxy in front of it, over stdio.
+//! A host: a client of `codex app-server`, or of the proxy in front of it, over stdio or a socket.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -9,8 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::ChildStdout;
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, AsyncWrite, BufReader};
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
@@ -62,7 +61,8 @@ type Answerer = Box<dyn Fn(&str, &Value) -> Result<Value, RpcError> + Send>;
 /// A host with one connection. Dropping it kills the server.
 #[derive(Debug)]
 pub struct Client {
-    process: Process,
+    /// The server, where the client has started it.
+    process: Option<Process>,
     shared: Arc<Shared>,
 }
 
@@ -85,6 +85,19 @@ impl fmt::Debug for Shared {
     }
 }
 
+impl Shared {
+    fn new(input: Input, stderr: Arc<Mutex<Vec<u8>>>) -> Arc<Self> {
+        Arc::new(Self {
+            input,
+            stderr,
+            next_id: AtomicU64::new(1),
+            waiting: Mutex::new(Some(HashMap::new())),
+            messages: watch::Sender::default(),
+            answerer: Mutex::default(),
+        })
+    }
+}
+
 impl Client {
     /// Starts a server, such as `home.command(&codex, &["app-server"])`.
     ///
@@ -94,16 +107,74 @@ impl Client {
     pub fn spawn(command: std::process::Command) -> Result<Self> {
         let mut process = Process::spawn(command)?;
         let stdout = process.take_stdout().context("the server has no stdout")?;
-        let shared = Arc::new(Shared {
-            input: process.input(),
-            stderr: process.stderr_handle(),
-            next_id: AtomicU64::new(1),
-            waiting: Mutex::new(Some(HashMap::new())),
-            messages: watch::Sender::default(),
-            answerer: Mutex::default(),
-        });
+        let shared = Shared::new(process.input(), process.stderr_handle());
         tokio::spawn(read(stdout, Arc::clone(&shared)));
-        Ok(Self { process, shared })
+        Ok(Self {
+            process: Some(process),
+            shared,
+        })
+    }
+
+    /// Connects to a server that listens at a Unix socket. Dropping the client ends the connection.
+    ///
+    /// # Errors
+    ///
+    /// When nobody listens there, or whoever does speaks no WebSocket.
+    #[cfg(unix)]
+    pub async fn connect(socket: &std::path::Path) -> Result<Self> {
+        let stream = tokio::net::UnixStream::connect(socket).await?;
+        let (lines, writer) = crate::web_socket::as_lines(stream, "ws://localhost/").await?;
+        Ok(Self::on(lines, writer))
+    }
+
+    /// Connects to a server that listens at `ws://127.0.0.1:PORT`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::connect`].
+    pub async fn connect_to_port(port: u16) -> Result<Self> {
+        let stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await?;
+        let url = format!("ws://127.0.0.1:{port}/");
+        let (lines, writer) = crate::web_socket::as_lines(stream, &url).await?;
+        Ok(Self::on(lines, writer))
+    }
+
+    /// A client that speaks WebSocket on the stdio of a process, as one of `codex app-server proxy` does.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::connect`].
+    pub async fn on_stdio_of(child: &mut tokio::process::Child) -> Result<Self> {
+        let output = child.stdout.take().context("the process has no stdout")?;
+        let input = child.stdin.take().context("the process has no stdin")?;
+        let stream = tokio::io::join(output, input);
+        let (lines, writer) = crate::web_socket::as_lines(stream, "ws://localhost/").await?;
+        Ok(Self::on(lines, writer))
+    }
+
+    fn on(
+        lines: impl AsyncRead + Send + Unpin + 'static,
+        writer: impl AsyncWrite + Send + Unpin + 'static,
+    ) -> Self {
+        let shared = Shared::new(Input::new(writer), Arc::default());
+        tokio::spawn(read(BufReader::new(lines), Arc::clone(&shared)));
+        Self {
+            process: None,
+            shared,
+        }
+    }
+
+    /// Ends the connection, and waits until the server has seen it.
+    ///
+    /// # Errors
+    ///
+    /// When it does not end within 10 seconds.
+    pub async fn leave(self) -> Result<()> {
+        self.shared.input.close().await;
+        let mut messages = self.shared.messages.subscribe();
+        let gone = messages.wait_for(|_| lock(&self.shared.waiting).is_none());
+        timeout(Duration::from_secs(10), gone).await??;
+        Ok(())
     }
 
     /// `initialize` and `initialized`; `experimental` asks for the experimental API.
@@ -281,13 +352,13 @@ impl Client {
     /// The server's process id, while it runs.
     #[must_use]
     pub fn id(&self) -> Option<u32> {
-        self.process.id()
+        self.process.as_ref()?.id()
     }
 
     /// What the server wrote to stderr so far.
     #[must_use]
     pub fn stderr(&self) -> String {
-        self.process.stderr()
+        text_of(&self.shared.stderr)
     }
 
     /// Hangs up and waits for the server to end.
@@ -296,7 +367,10 @@ impl Client {
     ///
     /// When it does not end within 10 seconds; it is killed then.
     pub async fn shutdown(self) -> Result<ExitStatus> {
-        self.process.shutdown().await
+        self.process
+            .context("the server is not this client's")?
+            .shutdown()
+            .await
     }
 
     /// Kills the server without warning and waits until it is gone.
@@ -305,7 +379,10 @@ impl Client {
     ///
     /// When the system refuses.
     pub async fn kill9(self) -> Result<ExitStatus> {
-        self.process.kill9().await
+        self.process
+            .context("the server is not this client's")?
+            .kill9()
+            .await
     }
 
     async fn send(&self, message: &Value) -> Result<(), RequestError> {
@@ -325,7 +402,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn read(mut stdout: BufReader<ChildStdout>, shared: Arc<Shared>) {
+async fn read(mut stdout: impl AsyncBufRead + Unpin, shared: Arc<Shared>) {
     let mut line = Vec::new();
     while let Ok(1..) = stdout.read_until(b'\n', &mut line).await {
         // A line that is not JSON is kept as text, so that a test that waits shows it.

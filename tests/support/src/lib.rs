@@ -27,7 +27,10 @@ mod http;
 mod npm;
 
 mod table;
+#[cfg(unix)]
+mod terminal;
 
+mod web_socket;
 mod workspace;
 
 pub use administrator::{can_be_under_administrator, under_administrator};
@@ -41,4 +44,6 @@ pub use model::{Model, Request};
 pub use process::Process;
 pub use promise::Promise;
 pub use table::Table;
+#[cfg(unix)]
+pub use terminal::Terminal;
 pub use workspace::proxy;

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStderr, ChildStdout, Command};
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::timeout;
 
@@ -16,9 +16,13 @@ const GRACE: Duration = Duration::from_secs(10);
 
 /// A child's stdin, shared by all who write lines to it.
 #[derive(Clone)]
-pub(crate) struct Input(Arc<AsyncMutex<Option<ChildStdin>>>);
+pub(crate) struct Input(Arc<AsyncMutex<Option<Box<dyn AsyncWrite + Send + Unpin>>>>);
 
 impl Input {
+    pub(crate) fn new(writer: impl AsyncWrite + Send + Unpin + 'static) -> Self {
+        Self(Arc::new(AsyncMutex::new(Some(Box::new(writer)))))
+    }
+
     pub(crate) async fn send(&self, bytes: &[u8]) -> Result<()> {
         let mut stdin = self.0.lock().await;
         let stdin = stdin.as_mut().context("stdin is closed")?;
@@ -27,7 +31,7 @@ impl Input {
         Ok(())
     }
 
-    async fn close(&self) {
+    pub(crate) async fn close(&self) {
         *self.0.lock().await = None;
     }
 }
@@ -67,7 +71,7 @@ impl Process {
         if let Some(pipe) = child.stderr.take() {
             tokio::spawn(collect(pipe, Arc::clone(&stderr)));
         }
-        let stdin = Input(Arc::new(AsyncMutex::new(child.stdin.take())));
+        let stdin = Input::new(child.stdin.take().context("the process has no stdin")?);
         Ok(Self {
             stdin,
             stdout: child.stdout.take().map(BufReader::new),

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::condition::{self, Untestable};
-use super::handler::Draft;
+use super::handler::HandlerDraft;
 use super::matcher::Reach;
 use super::signs::Signs;
 use crate::report::{Code, Finding};
@@ -11,7 +11,7 @@ use crate::target::HookSubject;
 
 /// Drops a handler whose condition nothing can test.
 pub(super) fn check_condition(
-    draft: &mut Draft<'_, '_>,
+    draft: &mut HandlerDraft<'_, '_>,
     condition: &Value,
     reach: Option<&Reach>,
 ) -> Result<(), Vec<Finding>> {
@@ -35,7 +35,7 @@ pub(super) fn check_condition(
 
 /// What the adapter has to do; `None` where the hook works unaided.
 pub(super) fn spec(
-    draft: &mut Draft<'_, '_>,
+    draft: &mut HandlerDraft<'_, '_>,
     reach: Option<&Reach>,
     signs: Signs,
     is_readable: bool,
@@ -80,7 +80,7 @@ pub(super) fn spec(
 }
 
 /// Tells what is lost even so.
-pub(super) fn tell_losses(draft: &mut Draft<'_, '_>, reach: Option<&Reach>, signs: Signs) {
+pub(super) fn tell_losses(draft: &mut HandlerDraft<'_, '_>, reach: Option<&Reach>, signs: Signs) {
     let platform = draft.platform();
     if reach.is_some_and(Reach::differs) {
         draft.say(

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::target::{Codex, Gemini, Hooks};
+use crate::test_table::{json as table_json, rows};
 
 /// What became of a hook: exit code, answer, and what its command was told, call by call.
 struct Run {
@@ -94,211 +95,85 @@ fn a_patch_is_told_file_by_file() {
 #[test]
 fn matchers_and_conditions_choose() {
     let heredoc = format!("apply_patch <<'EOF'\n{PATCH}\nEOF\n");
-    for (spec, name, input, tools) in [
-        (
-            json!({"matcher": "Write"}),
-            "Bash",
-            json!({"command": heredoc}),
-            vec!["Write", "Write", "Write"],
-        ),
-        (
-            json!({"matcher": "Write|Edit"}),
-            "Bash",
-            json!({"command": "ls"}),
-            vec![],
-        ),
-        (
-            json!({"matcher": "^(?!Bash).*$"}),
-            "Bash",
-            json!({"command": "ls"}),
-            vec![],
-        ),
-        (
-            json!({"matcher": "(((" }),
-            "Bash",
-            json!({"command": "ls"}),
-            vec![],
-        ),
-        (
-            json!({"matcher": "Task"}),
-            "spawn_agent",
-            json!({"message": "x"}),
-            vec!["Task"],
-        ),
-        (
-            json!({"matcher": "MultiEdit", "if": "Edit(*.rs)"}),
-            "apply_patch",
-            json!({"command": PATCH}),
-            vec!["MultiEdit"],
-        ),
-        (
-            json!({"if": "Edit(src/**)"}),
-            "apply_patch",
-            json!({"command": PATCH}),
-            vec!["Edit"],
-        ),
-        (
-            json!({"if": "Write(/new.*)"}),
-            "apply_patch",
-            json!({"command": PATCH}),
-            vec!["Write"],
-        ),
-        (
-            json!({"if": "Write(//tmp/new.txt)"}),
-            "apply_patch",
-            json!({"command": PATCH}),
-            vec!["Write"],
-        ),
-        (
-            json!({"if": "Bash(git commit:*)"}),
-            "Bash",
-            json!({"command": "cd x && A=1 git commit -m y"}),
-            vec!["Bash"],
-        ),
-        (
-            json!({"if": "Bash(git commit:*)"}),
-            "Bash",
-            json!({"command": "echo $(git commit)"}),
-            vec!["Bash"],
-        ),
-        (
-            json!({"if": "Bash(git commit:*)"}),
-            "Bash",
-            json!({"command": "git committed"}),
-            vec![],
-        ),
-        (
-            json!({"if": "Bash(git *)"}),
-            "Bash",
-            json!({"command": "git push"}),
-            vec!["Bash"],
-        ),
-        (
-            json!({"if": "Bash(npm * --force)"}),
-            "Bash",
-            json!({"command": "npm i --force"}),
-            vec!["Bash"],
-        ),
-        (
-            json!({"if": "Bash(rm:*)"}),
-            "Bash",
-            json!({"command": "ls"}),
-            vec![],
-        ),
-        (
-            json!({"if": "mcp__db"}),
-            "mcp__db__query",
-            json!({}),
-            vec!["mcp__db__query"],
-        ),
-        (
-            json!({"matcher": "mcp__plugin_p_db__.*", "servers": {"db": "plugin_p_db"}}),
-            "mcp__db__query",
-            json!({}),
-            vec!["mcp__plugin_p_db__query"],
-        ),
-    ] {
-        let told = run(&spec, &tool("PreToolUse", name, input), "exit 0").told;
+    for [spec, name, input, tools] in rows(
+        r#"
+            {"matcher": "Write"} ⇒ Bash ⇒ HEREDOC ⇒ Write Write Write
+            {"matcher": "Write|Edit"} ⇒ Bash ⇒ {"command": "ls"}
+            {"matcher": "^(?!Bash).*$"} ⇒ Bash ⇒ {"command": "ls"}
+            {"matcher": "(((" } ⇒ Bash ⇒ {"command": "ls"}
+            {"matcher": "Task"} ⇒ spawn_agent ⇒ {"message": "x"} ⇒ Task
+            {"matcher": "MultiEdit", "if": "Edit(*.rs)"} ⇒ apply_patch ⇒ PATCH ⇒ MultiEdit
+            {"if": "Edit(src/**)"} ⇒ apply_patch ⇒ PATCH ⇒ Edit
+            {"if": "Write(/new.*)"} ⇒ apply_patch ⇒ PATCH ⇒ Write
+            {"if": "Write(//tmp/new.txt)"} ⇒ apply_patch ⇒ PATCH ⇒ Write
+            {"if": "Bash(git commit:*)"} ⇒ Bash ⇒ {"command": "cd x && A=1 git commit -m y"} ⇒ Bash
+            {"if": "Bash(git commit:*)"} ⇒ Bash ⇒ {"command": "echo $(git commit)"} ⇒ Bash
+            {"if": "Bash(git commit:*)"} ⇒ Bash ⇒ {"command": "git committed"}
+            {"if": "Bash(git *)"} ⇒ Bash ⇒ {"command": "git push"} ⇒ Bash
+            {"if": "Bash(npm * --force)"} ⇒ Bash ⇒ {"command": "npm i --force"} ⇒ Bash
+            {"if": "Bash(rm:*)"} ⇒ Bash ⇒ {"command": "ls"}
+            {"if": "mcp__db"} ⇒ mcp__db__query ⇒ {} ⇒ mcp__db__query
+            {"matcher": "mcp__plugin_p_db__.*", "servers": {"db": "plugin_p_db"}} ⇒ mcp__db__query ⇒ {} ⇒ mcp__plugin_p_db__query
+        "#,
+    ) {
+        let input = match input.as_str() {
+            "HEREDOC" => json!({ "command": heredoc }),
+            "PATCH" => json!({ "command": PATCH }),
+            input => table_json(input),
+        };
+        let told = run(
+            &table_json(&spec),
+            &tool("PreToolUse", &name, input),
+            "exit 0",
+        )
+        .told;
         let names: Vec<&str> = told
             .iter()
             .map(|call| call["tool_name"].as_str().unwrap())
             .collect();
-        assert_eq!(names, tools, "{spec}");
+        assert_eq!(names.join(" "), tools, "{spec}");
     }
 }
 
 #[test]
 fn answers_are_put_in_words_that_act() {
-    let bash = |event| tool(event, "Bash", json!({"command": "ls"}));
+    let bash = |event: &str| tool(event, "Bash", json!({"command": "ls"}));
     let other = |event: &str| json!({"session_id": "s", "cwd": "/tmp", "hook_event_name": event});
     let deny = |reason: &str| json!({"hookSpecificOutput": {"hookEventName": "PreToolUse", "permissionDecision": "deny", "permissionDecisionReason": reason}});
-    for (input, says, answer) in [
-        (
-            bash("PreToolUse"),
-            json!({"hookSpecificOutput": {"permissionDecision": "deny", "permissionDecisionReason": "no"}}),
-            deny("no"),
-        ),
-        (
-            bash("PreToolUse"),
-            json!({"hookSpecificOutput": {"permissionDecision": "deny"}}),
-            deny("A hook refused this and gave no reason."),
-        ),
-        (
-            bash("PreToolUse"),
-            json!({"decision": "block", "reason": "no"}),
-            deny("no"),
-        ),
-        (
-            bash("PreToolUse"),
-            json!({"continue": false, "stopReason": "stop"}),
-            deny("stop"),
-        ),
-        (
-            bash("PreToolUse"),
-            json!({"hookSpecificOutput": {"permissionDecision": "allow"}, "suppressOutput": true}),
-            Value::Null,
-        ),
-        (
-            bash("PreToolUse"),
-            json!({"decision": "approve"}),
-            Value::Null,
-        ),
-        (
-            bash("PreToolUse"),
-            json!({"hookSpecificOutput": {"permissionDecision": "allow", "updatedInput": {"command": "pwd"}}}),
-            json!({"hookSpecificOutput": {"hookEventName": "PreToolUse", "permissionDecision": "allow", "updatedInput": {"command": "pwd"}}}),
-        ),
-        (
-            bash("PreToolUse"),
-            json!({"additionalContext": "c", "systemMessage": "m", "unknown": 1}),
-            json!({"systemMessage": "m", "hookSpecificOutput": {"hookEventName": "PreToolUse", "additionalContext": "c"}}),
-        ),
-        (
-            bash("PermissionRequest"),
-            json!({"hookSpecificOutput": {"decision": {"behavior": "allow", "updatedPermissions": []}}}),
-            json!({"hookSpecificOutput": {"hookEventName": "PermissionRequest", "decision": {"behavior": "allow"}}}),
-        ),
-        (
-            bash("PermissionRequest"),
-            json!({"hookSpecificOutput": {"decision": {"behavior": "allow", "updatedInput": {}}}}),
-            Value::Null,
-        ),
-        (
-            bash("PermissionRequest"),
-            json!({"hookSpecificOutput": {"decision": {"behavior": "deny", "interrupt": true, "message": "m"}}}),
-            json!({"hookSpecificOutput": {"hookEventName": "PermissionRequest", "decision": {"behavior": "deny", "message": "m"}}}),
-        ),
-        (
-            bash("PostToolUse"),
-            json!({"decision": "block", "reason": "r"}),
-            json!({"decision": "block", "reason": "r"}),
-        ),
-        (
-            other("UserPromptSubmit"),
-            json!({"continue": false, "stopReason": "s"}),
-            json!({"continue": false, "stopReason": "s"}),
-        ),
-        (
-            other("SessionStart"),
-            json!({"hookSpecificOutput": {"hookEventName": "SessionStart", "additionalContext": "a"}, "additional_context": "a"}),
-            json!({"hookSpecificOutput": {"hookEventName": "SessionStart", "additionalContext": "a"}}),
-        ),
-        (
-            other("Stop"),
-            json!({"decision": "block", "reason": "go on"}),
-            json!({"decision": "block", "reason": "go on"}),
-        ),
-        (
-            other("PreCompact"),
-            json!({"decision": "block", "reason": "r"}),
-            json!({"continue": false, "stopReason": "r"}),
-        ),
-    ] {
+    for [event, says, answer] in rows(
+        r#"
+            PreToolUse ⇒ {"hookSpecificOutput": {"permissionDecision": "deny", "permissionDecisionReason": "no"}} ⇒ deny: no
+            PreToolUse ⇒ {"hookSpecificOutput": {"permissionDecision": "deny"}} ⇒ deny: A hook refused this and gave no reason.
+            PreToolUse ⇒ {"decision": "block", "reason": "no"} ⇒ deny: no
+            PreToolUse ⇒ {"continue": false, "stopReason": "stop"} ⇒ deny: stop
+            PreToolUse ⇒ {"hookSpecificOutput": {"permissionDecision": "allow"}, "suppressOutput": true}
+            PreToolUse ⇒ {"decision": "approve"}
+            PreToolUse ⇒ {"hookSpecificOutput": {"permissionDecision": "allow", "updatedInput": {"command": "pwd"}}} ⇒ {"hookSpecificOutput": {"hookEventName": "PreToolUse", "permissionDecision": "allow", "updatedInput": {"command": "pwd"}}}
+            PreToolUse ⇒ {"additionalContext": "c", "systemMessage": "m", "unknown": 1} ⇒ {"systemMessage": "m", "hookSpecificOutput": {"hookEventName": "PreToolUse", "additionalContext": "c"}}
+            PermissionRequest ⇒ {"hookSpecificOutput": {"decision": {"behavior": "allow", "updatedPermissions": []}}} ⇒ {"hookSpecificOutput": {"hookEventName": "PermissionRequest", "decision": {"behavior": "allow"}}}
+            PermissionRequest ⇒ {"hookSpecificOutput": {"decision": {"behavior": "allow", "updatedInput": {}}}}
+            PermissionRequest ⇒ {"hookSpecificOutput": {"decision": {"behavior": "deny", "interrupt": true, "message": "m"}}} ⇒ {"hookSpecificOutput": {"hookEventName": "PermissionRequest", "decision": {"behavior": "deny", "message": "m"}}}
+            PostToolUse ⇒ {"decision": "block", "reason": "r"} ⇒ {"decision": "block", "reason": "r"}
+            UserPromptSubmit ⇒ {"continue": false, "stopReason": "s"} ⇒ {"continue": false, "stopReason": "s"}
+            SessionStart ⇒ {"hookSpecificOutput": {"hookEventName": "SessionStart", "additionalContext": "a"}, "additional_context": "a"} ⇒ {"hookSpecificOutput": {"hookEventName": "SessionStart", "additionalContext": "a"}}
+            Stop ⇒ {"decision": "block", "reason": "go on"} ⇒ {"decision": "block", "reason": "go on"}
+            PreCompact ⇒ {"decision": "block", "reason": "r"} ⇒ {"continue": false, "stopReason": "r"}
+        "#,
+    ) {
+        let is_of_tool = event.contains("Tool") || event == "PermissionRequest";
+        let input = if is_of_tool {
+            bash(&event)
+        } else {
+            other(&event)
+        };
         let done = run(&json!({}), &input, &format!("echo '{says}'"));
+        let answer = answer
+            .strip_prefix("deny: ")
+            .map_or_else(|| table_json(&answer), deny);
         assert_eq!(
             (done.code, &done.answer),
             (0, &answer),
-            "{input} {says} {}",
+            "{event} {says} {}",
             done.stderr
         );
     }

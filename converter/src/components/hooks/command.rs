@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use regex::{Captures, Regex};
 use serde_json::{Map, Value};
 
-use crate::components::shell;
+use crate::components::{settings, shell};
 use crate::context::Context;
 use crate::options::BundleRoot;
 
@@ -57,8 +57,7 @@ static SETTING: LazyLock<Regex> = LazyLock::new(|| {
 pub(super) fn with_settings(command: &str) -> (String, Vec<String>) {
     let mut names = Vec::new();
     let command = SETTING.replace_all(command, |found: &Captures<'_>| {
-        let name = found[1].to_ascii_uppercase().replace('-', "_");
-        let name = format!("CLAUDE_PLUGIN_OPTION_{name}");
+        let name = settings::variable(&found[1]);
         names.push(name.clone());
         format!("${{{name}}}")
     });

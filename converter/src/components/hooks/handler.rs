@@ -20,7 +20,7 @@ pub(super) struct Handler {
 }
 
 /// A handler under conversion.
-pub(super) struct Draft<'a, 'c> {
+pub(super) struct HandlerDraft<'a, 'c> {
     pub(super) plugin: &'a PluginHooks<'a, 'c>,
     pub(super) source: &'a HookSource,
     pub(super) handler: &'a Map<String, Value>,
@@ -28,7 +28,7 @@ pub(super) struct Draft<'a, 'c> {
     findings: Vec<Finding>,
 }
 
-impl Draft<'_, '_> {
+impl HandlerDraft<'_, '_> {
     /// Says something of the handler.
     pub(super) fn say(&mut self, code: Code, message: impl Into<String>) {
         let place = Location::new(&self.source.file, self.source.line);
@@ -88,7 +88,7 @@ pub(super) fn convert(
         let message = "The handler is not an object.";
         return Err(vec![Finding::new(Code::HookMalformed, place(), message)]);
     };
-    let mut draft = Draft {
+    let mut draft = HandlerDraft {
         plugin,
         source,
         handler,
@@ -117,7 +117,7 @@ pub(super) fn convert(
 }
 
 /// A handler that is written for the target: only its paths are put in.
-fn as_written(draft: &mut Draft<'_, '_>) -> Result<Handler, Vec<Finding>> {
+fn as_written(draft: &mut HandlerDraft<'_, '_>) -> Result<Handler, Vec<Finding>> {
     let context = draft.plugin.context;
     let mut definition = draft.handler.clone();
     definition.remove("timeout");
@@ -131,7 +131,7 @@ fn as_written(draft: &mut Draft<'_, '_>) -> Result<Handler, Vec<Finding>> {
 }
 
 /// What the matcher reaches, if the event has tools.
-fn read_matcher(draft: &mut Draft<'_, '_>) -> Result<Option<Reach>, Vec<Finding>> {
+fn read_matcher(draft: &mut HandlerDraft<'_, '_>) -> Result<Option<Reach>, Vec<Finding>> {
     let written = draft.source.matcher.clone();
     let matcher = Matcher::of(written.as_deref());
     if draft.event.subject != HookSubject::Tool {
@@ -162,7 +162,7 @@ fn read_matcher(draft: &mut Draft<'_, '_>) -> Result<Option<Reach>, Vec<Finding>
 }
 
 /// A handler that runs a command.
-fn run(draft: &mut Draft<'_, '_>, reach: Option<Reach>) -> Result<Handler, Vec<Finding>> {
+fn run(draft: &mut HandlerDraft<'_, '_>, reach: Option<Reach>) -> Result<Handler, Vec<Finding>> {
     let context = draft.plugin.context;
     let Some(line) = command::of(draft.handler) else {
         return draft.refuse(
@@ -177,7 +177,8 @@ fn run(draft: &mut Draft<'_, '_>, reach: Option<Reach>) -> Result<Handler, Vec<F
     {
         check_condition(draft, condition, reach.as_ref())?;
     }
-    let (line, settings) = command::with_settings(&line);
+    let (line, mut settings) = command::with_settings(&line);
+    settings.retain(|name| !context.is_asked_for(name));
     if !settings.is_empty() {
         let message = format!(
             "Claude Code asks the user for a setting; here `{}` has to be in {}'s environment.",
@@ -230,7 +231,7 @@ fn run(draft: &mut Draft<'_, '_>, reach: Option<Reach>) -> Result<Handler, Vec<F
 }
 
 /// The matcher as the target reads it, of a hook without the adapter or without tools.
-pub(super) fn plain_matcher(draft: &Draft<'_, '_>) -> Option<String> {
+pub(super) fn plain_matcher(draft: &HandlerDraft<'_, '_>) -> Option<String> {
     let written = draft.source.matcher.as_deref()?;
     if matches!(
         draft.event.subject,
@@ -254,7 +255,7 @@ pub(super) fn plain_matcher(draft: &Draft<'_, '_>) -> Option<String> {
 
 /// The fields that all types have.
 pub(super) fn finish(
-    draft: &mut Draft<'_, '_>,
+    draft: &mut HandlerDraft<'_, '_>,
     matcher: Option<String>,
     mut definition: Map<String, Value>,
     is_adapted: bool,

@@ -7,6 +7,7 @@ use crate::names::Names;
 use crate::options::{BundleRoot, Options};
 use crate::source::{Plugin, ServerSource, Source};
 use crate::target::Codex;
+use crate::test_table::{self as table, rows};
 
 pub(super) fn hook(event: &str, matcher: Option<&str>, handler: Value) -> HookSource {
     HookSource {
@@ -55,6 +56,22 @@ fn codes(account: &Account) -> Vec<&'static str> {
         .map(|finding| finding.code.as_str())
         .filter(|code| !of_all.contains(code))
         .collect()
+}
+
+/// A handler of a table, in which `RUN` is the plugin's own script; it is a command if it does not say otherwise.
+fn handler_of(cell: &str) -> Value {
+    let mut handler = table::json(&cell.replace("RUN", &json!(RUN).to_string()));
+    if let Some(handler) = handler
+        .as_object_mut()
+        .filter(|it| !it.contains_key("type"))
+    {
+        handler.insert("type".to_owned(), json!("command"));
+    }
+    handler
+}
+
+fn some(cell: &str) -> Option<&str> {
+    Some(cell).filter(|cell| !cell.is_empty())
 }
 
 const RUN: &str = "\"${CLAUDE_PLUGIN_ROOT}\"/hooks/run.sh";
@@ -145,310 +162,99 @@ fn a_hook_that_works_unaided_goes_through_unchanged() {
 
 #[test]
 fn handlers_that_codex_reads_otherwise() {
-    let command = |more: Value| {
-        let mut handler = json!({"type": "command", "command": RUN});
-        for (key, value) in more.as_object().unwrap() {
-            handler[key] = value.clone();
-        }
-        handler
-    };
-    for (event, matcher, handler, warnings, becomes) in [
-        (
-            "PreToolUse",
-            Some("Bash"),
-            command(json!({"timeout": "10"})),
-            vec!["hook-timeout-changed"],
-            Some(json!({"type": "command", "command": RUN, "timeout": 10})),
-        ),
-        (
-            "SessionEnd",
-            None,
-            command(json!({"timeout": 60})),
-            vec!["hook-timeout-changed"],
-            Some(json!({"type": "command", "command": RUN, "timeout": 3})),
-        ),
-        (
-            "PreToolUse",
-            Some("Bash"),
-            command(json!({"asyncRewake": true, "once": true})),
-            vec!["hook-field-dropped"],
-            Some(json!({"type": "command", "command": RUN, "async": true})),
-        ),
-        (
-            "SessionStart",
-            None,
-            json!({"type": "command", "command": "node", "args": ["${CLAUDE_PLUGIN_ROOT}/a b.js", "$x"]}),
-            vec![],
-            Some(
-                json!({"type": "command", "command": "node \"${CLAUDE_PLUGIN_ROOT}/a b.js\" '$x'"}),
-            ),
-        ),
-        (
-            "SessionStart",
-            None,
-            json!({"type": "command", "command": "Get-Date", "shell": "powershell"}),
-            vec![],
-            Some(
-                json!({"type": "command", "command": "pwsh -NoProfile -NonInteractive -Command Get-Date"}),
-            ),
-        ),
-        (
-            "SessionStart",
-            None,
-            json!({"type": "command", "command": "echo ${user_config.k}"}),
-            vec!["env-var-unset"],
-            Some(json!({"type": "command", "command": "echo ${CLAUDE_PLUGIN_OPTION_K}"})),
-        ),
-        (
-            "SessionStart",
-            None,
-            json!({"type": "command", "command": "echo $CLAUDE_PROJECT_DIR"}),
-            vec![],
-            Some(
-                json!({"type": "command", "command": "export CLAUDE_PROJECT_DIR=\"$PWD\"; echo $CLAUDE_PROJECT_DIR"}),
-            ),
-        ),
-        (
-            "PostToolUse",
-            Some("Bash"),
-            json!({"type": "mcp_tool", "server": "db", "tool": "t", "input": {"a": 1, "b": null}}),
-            vec![],
-            Some(json!({"type": "mcp_tool", "server": "db", "tool": "t", "input": {"a": 1}})),
-        ),
-        (
-            "SessionEnd",
-            None,
-            json!({"type": "mcp_tool", "server": "db", "tool": "t"}),
-            vec!["hook-type-unsupported"],
-            None,
-        ),
-        (
-            "Notification",
-            None,
-            command(json!({})),
-            vec!["hook-event-unsupported"],
-            None,
-        ),
-        (
-            "PreToolUse",
-            Some("Bash"),
-            json!({"type": "http", "url": "https://x"}),
-            vec!["hook-http-dropped"],
-            None,
-        ),
-        (
-            "Stop",
-            None,
-            json!({"type": "prompt", "prompt": "x"}),
-            vec!["hook-type-unsupported"],
-            None,
-        ),
-        (
-            "Stop",
-            None,
-            json!({"type": "agent", "prompt": "x"}),
-            vec!["hook-type-unsupported"],
-            None,
-        ),
-        (
-            "PreToolUse",
-            Some("WebFetch|Read"),
-            command(json!({})),
-            vec!["hook-matcher-never-fires"],
-            None,
-        ),
-        (
-            "PreToolUse",
-            Some("Bash("),
-            command(json!({})),
-            vec!["hook-matcher-invalid"],
-            None,
-        ),
-        (
-            "SessionStart",
-            Some("a("),
-            command(json!({})),
-            vec!["hook-matcher-invalid"],
-            None,
-        ),
-        (
-            "PreToolUse",
-            Some("Bash"),
-            command(json!({"if": "Read(x)"})),
-            vec!["hook-matcher-never-fires"],
-            None,
-        ),
-        (
-            "Stop",
-            None,
-            command(json!({"if": "Bash(x)"})),
-            vec!["hook-condition-unsupported"],
-            None,
-        ),
-        (
-            "PreToolUse",
-            Some("Bash"),
-            command(json!({"if": 1})),
-            vec!["hook-condition-unsupported"],
-            None,
-        ),
-        (
-            "PreToolUse",
-            Some("Bash"),
-            json!({"type": "mcp_tool", "server": "db", "tool": "t", "if": "Bash(x)"}),
-            vec!["hook-condition-unsupported"],
-            None,
-        ),
-        (
-            "Stop",
-            None,
-            json!({"type": "command", "command": " "}),
-            vec!["hook-malformed"],
-            None,
-        ),
-        ("Stop", None, json!(["x"]), vec!["hook-malformed"], None),
-    ] {
+    for [event, matcher, handler, warnings, becomes] in rows(
+        r#"
+            PreToolUse ⇒ Bash ⇒ {"command": RUN, "timeout": "10"} ⇒ hook-timeout-changed ⇒ {"command": RUN, "timeout": 10}
+            SessionEnd ⇒  ⇒ {"command": RUN, "timeout": 60} ⇒ hook-timeout-changed ⇒ {"command": RUN, "timeout": 3}
+            PreToolUse ⇒ Bash ⇒ {"command": RUN, "asyncRewake": true, "once": true} ⇒ hook-field-dropped ⇒ {"command": RUN, "async": true}
+            SessionStart ⇒  ⇒ {"type": "command", "command": "node", "args": ["${CLAUDE_PLUGIN_ROOT}/a b.js", "$x"]} ⇒  ⇒ {"type": "command", "command": "node \\"${CLAUDE_PLUGIN_ROOT}/a b.js\\" '$x'"}
+            SessionStart ⇒  ⇒ {"type": "command", "command": "Get-Date", "shell": "powershell"} ⇒  ⇒ {"type": "command", "command": "pwsh -NoProfile -NonInteractive -Command Get-Date"}
+            SessionStart ⇒  ⇒ {"type": "command", "command": "echo ${user_config.k}"} ⇒ env-var-unset ⇒ {"type": "command", "command": "echo ${CLAUDE_PLUGIN_OPTION_K}"}
+            SessionStart ⇒  ⇒ {"type": "command", "command": "echo $CLAUDE_PROJECT_DIR"} ⇒  ⇒ {"type": "command", "command": "export CLAUDE_PROJECT_DIR=\\"$PWD\\"; echo $CLAUDE_PROJECT_DIR"}
+            PostToolUse ⇒ Bash ⇒ {"type": "mcp_tool", "server": "db", "tool": "t", "input": {"a": 1, "b": null}} ⇒  ⇒ {"type": "mcp_tool", "server": "db", "tool": "t", "input": {"a": 1}}
+            SessionEnd ⇒  ⇒ {"type": "mcp_tool", "server": "db", "tool": "t"} ⇒ hook-type-unsupported
+            Notification ⇒  ⇒ {"command": RUN} ⇒ hook-event-unsupported
+            PreToolUse ⇒ Bash ⇒ {"type": "http", "url": "https://x"} ⇒ hook-http-dropped
+            Stop ⇒  ⇒ {"type": "prompt", "prompt": "x"} ⇒ hook-type-unsupported
+            Stop ⇒  ⇒ {"type": "agent", "prompt": "x"} ⇒ hook-type-unsupported
+            PreToolUse ⇒ WebFetch|Read ⇒ {"command": RUN} ⇒ hook-matcher-never-fires
+            PreToolUse ⇒ Bash( ⇒ {"command": RUN} ⇒ hook-matcher-invalid
+            SessionStart ⇒ a( ⇒ {"command": RUN} ⇒ hook-matcher-invalid
+            PreToolUse ⇒ Bash ⇒ {"command": RUN, "if": "Read(x)"} ⇒ hook-matcher-never-fires
+            Stop ⇒  ⇒ {"command": RUN, "if": "Bash(x)"} ⇒ hook-condition-unsupported
+            PreToolUse ⇒ Bash ⇒ {"command": RUN, "if": 1} ⇒ hook-condition-unsupported
+            PreToolUse ⇒ Bash ⇒ {"type": "mcp_tool", "server": "db", "tool": "t", "if": "Bash(x)"} ⇒ hook-condition-unsupported
+            Stop ⇒  ⇒ {"type": "command", "command": " "} ⇒ hook-malformed
+            Stop ⇒  ⇒ ["x"] ⇒ hook-malformed
+        "#,
+    ) {
+        let handler = handler_of(&handler);
+        let becomes = (!becomes.is_empty()).then(|| handler_of(&becomes));
         let result = converted(
-            vec![hook(event, matcher, handler.clone())],
+            vec![hook(&event, some(&matcher), handler.clone())],
             "exit 0",
             &Options::default(),
         );
         let account = &result.accounts[0];
-        assert_eq!(codes(account), warnings, "{event} {handler}");
+        assert_eq!(codes(account).join(" "), warnings, "{event} {handler}");
         assert_eq!(
-            account.outcome == Outcome::Dropped,
-            becomes.is_none(),
+            (
+                account.outcome == Outcome::Dropped,
+                account.reason.is_some()
+            ),
+            (becomes.is_none(), becomes.is_none()),
             "{event} {handler}"
         );
-        assert_eq!(account.reason.is_some(), becomes.is_none());
         let written = result
             .file
-            .map(|file| file["hooks"][event][0]["hooks"][0].clone());
+            .map(|file| file["hooks"][&event][0]["hooks"][0].clone());
         assert_eq!(written, becomes, "{event} {handler}");
     }
 }
 
 #[test]
 fn hooks_that_need_the_adapter_get_it() {
-    for (event, matcher, handler, script, codex, spec, warnings) in [
-        (
-            "PreToolUse",
-            Some("Write|Edit|MultiEdit|NotebookEdit"),
-            json!({"type": "command", "command": RUN}),
-            "exit 0",
-            Some("Bash|apply_patch"),
-            json!({"matcher": "Write|Edit|MultiEdit|NotebookEdit"}),
-            vec!["hook-input-differs", "hook-matcher-rewritten"],
-        ),
-        (
-            "PostToolUse",
-            Some("Edit|Read"),
-            json!({"command": RUN}),
-            "exit 0",
-            Some("apply_patch"),
-            json!({"matcher": "Edit|Read"}),
-            vec![
-                "hook-matcher-never-fires",
-                "hook-input-differs",
-                "hook-matcher-rewritten",
-            ],
-        ),
-        (
-            "PreToolUse",
-            Some("Bash"),
-            json!({"command": RUN, "if": "Bash(git *)"}),
-            "exit 0",
-            Some("Bash"),
-            json!({"matcher": "Bash", "if": "Bash(git *)"}),
-            vec!["hook-condition-emulated"],
-        ),
-        (
-            "PreToolUse",
-            Some("Bash"),
-            json!({"command": RUN}),
-            "echo '{\"permissionDecision\":\"ask\"}'",
-            Some("Bash"),
-            json!({"matcher": "Bash"}),
-            vec!["hook-decision-unsupported"],
-        ),
-        (
-            "PreToolUse",
-            Some("Bash"),
-            json!({"command": "npx guard"}),
-            "exit 0",
-            Some("Bash"),
-            json!({"matcher": "Bash"}),
-            vec![],
-        ),
-        (
-            "PreToolUse",
-            Some("mcp__plugin_plug_db__query"),
-            json!({"command": RUN}),
-            "exit 0",
-            Some("mcp__db__query"),
-            json!({"servers": {"db": "plugin_plug_db"}, "matcher": "mcp__plugin_plug_db__query"}),
-            vec!["hook-matcher-rewritten"],
-        ),
-        (
-            "PreToolUse",
-            None,
-            json!({"command": RUN}),
-            "exit 0",
-            None,
-            json!({"servers": {"db": "plugin_plug_db"}}),
-            vec!["hook-input-differs"],
-        ),
-        (
-            "Stop",
-            Some("x"),
-            json!({"command": RUN}),
-            "jq .transcript_path",
-            None,
-            json!({"transcript": true}),
-            vec!["hook-input-differs"],
-        ),
-        (
-            "SessionStart",
-            None,
-            json!({"command": RUN}),
-            "echo '{\"additional_context\":\"x\"}'; echo >> $CLAUDE_ENV_FILE",
-            None,
-            json!({}),
-            vec!["hook-env-file-unsupported"],
-        ),
-        (
-            "SubagentStop",
-            Some("general-purpose, plug:x"),
-            json!({"command": RUN}),
-            "exit 0",
-            Some("default|plug:x"),
-            json!({}),
-            vec!["hook-matcher-rewritten"],
-        ),
-    ] {
+    for [event, matcher, handler, script, codex, spec, warnings] in rows(
+        r#"
+            PreToolUse ⇒ Write|Edit|MultiEdit|NotebookEdit ⇒ {"type": "command", "command": RUN} ⇒ exit 0 ⇒ Bash|apply_patch ⇒ {"matcher": "Write|Edit|MultiEdit|NotebookEdit"} ⇒ hook-input-differs hook-matcher-rewritten
+            PostToolUse ⇒ Edit|Read ⇒ {"command": RUN} ⇒ exit 0 ⇒ apply_patch ⇒ {"matcher": "Edit|Read"} ⇒ hook-matcher-never-fires hook-input-differs hook-matcher-rewritten
+            PreToolUse ⇒ Bash ⇒ {"command": RUN, "if": "Bash(git *)"} ⇒ exit 0 ⇒ Bash ⇒ {"matcher": "Bash", "if": "Bash(git *)"} ⇒ hook-condition-emulated
+            PreToolUse ⇒ Bash ⇒ {"command": RUN} ⇒ echo '{"permissionDecision":"ask"}' ⇒ Bash ⇒ {"matcher": "Bash"} ⇒ hook-decision-unsupported
+            PreToolUse ⇒ Bash ⇒ {"command": "npx guard"} ⇒ exit 0 ⇒ Bash ⇒ {"matcher": "Bash"}
+            PreToolUse ⇒ mcp__plugin_plug_db__query ⇒ {"command": RUN} ⇒ exit 0 ⇒ mcp__db__query ⇒ {"servers": {"db": "plugin_plug_db"}, "matcher": "mcp__plugin_plug_db__query"} ⇒ hook-matcher-rewritten
+            PreToolUse ⇒  ⇒ {"command": RUN} ⇒ exit 0 ⇒  ⇒ {"servers": {"db": "plugin_plug_db"}} ⇒ hook-input-differs
+            Stop ⇒ x ⇒ {"command": RUN} ⇒ jq .transcript_path ⇒  ⇒ {"transcript": true} ⇒ hook-input-differs
+            SessionStart ⇒  ⇒ {"command": RUN} ⇒ echo '{"additional_context":"x"}'; echo >> $CLAUDE_ENV_FILE ⇒  ⇒ {} ⇒ hook-env-file-unsupported
+            SubagentStop ⇒ general-purpose, plug:x ⇒ {"command": RUN} ⇒ exit 0 ⇒ default|plug:x ⇒ {} ⇒ hook-matcher-rewritten
+        "#,
+    ) {
         let result = converted(
-            vec![hook(event, matcher, handler)],
-            script,
+            vec![hook(&event, some(&matcher), handler_of(&handler))],
+            &script,
             &Options::default(),
         );
-        let group = &result.file.unwrap()["hooks"][event][0];
+        let group = &result.file.unwrap()["hooks"][&event][0];
         assert_eq!(
             group.get("matcher").and_then(Value::as_str),
-            codex,
+            some(&codex),
             "{event} {matcher:?}"
         );
         let command = group["hooks"][0]["command"].as_str().unwrap();
-        let blocks = matches!(event, "PreToolUse");
+        let blocks = event == "PreToolUse";
         assert!(
             command.contains(if blocks { "exit 2; }" } else { "exit 1; }" }),
             "{command}"
         );
         let end = format!(
             "exec node \"${{CLAUDE_PLUGIN_ROOT}}/hooks/codex-adapter.mjs\" {}",
-            crate::components::shell::quoted(&spec.to_string())
+            crate::components::shell::quoted(&table::json(&spec).to_string())
         );
         assert!(command.contains(&end), "{command}\n{end}");
-        assert_eq!(codes(&result.accounts[0]), warnings, "{event} {matcher:?}");
+        assert_eq!(
+            codes(&result.accounts[0]).join(" "),
+            warnings,
+            "{event} {matcher:?}"
+        );
         assert_eq!(result.files[0].0, "hooks/codex-adapter.mjs");
     }
 }

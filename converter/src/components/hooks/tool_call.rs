@@ -2,13 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
-use super::handler::{Draft, Handler, finish, plain_matcher};
+use super::handler::{Handler, HandlerDraft, finish, plain_matcher};
 use super::matcher::Reach;
 use crate::report::{Code, Finding};
 
 /// A handler that calls a tool of an MCP server.
 pub(super) fn call(
-    draft: &mut Draft<'_, '_>,
+    draft: &mut HandlerDraft<'_, '_>,
     reach: Option<&Reach>,
 ) -> Result<Handler, Vec<Finding>> {
     let (Some(server), Some(tool)) = (draft.text("server"), draft.text("tool")) else {

@@ -19,7 +19,7 @@ pub enum Transport {
 }
 
 /// A definition under conversion.
-pub struct Draft<'a, 'c> {
+pub struct ServerDraft<'a, 'c> {
     pub(crate) context: &'a Context<'c>,
     pub(crate) source: &'a Map<String, Value>,
     pub(crate) result: Map<String, Value>,
@@ -27,7 +27,7 @@ pub struct Draft<'a, 'c> {
     place: Location,
 }
 
-impl Draft<'_, '_> {
+impl ServerDraft<'_, '_> {
     /// Says something of the server. Never a value: it may be a secret.
     pub(crate) fn say(&mut self, code: Code, message: impl Into<String>) {
         let finding = self.finding(code, message);
@@ -61,7 +61,7 @@ pub(super) fn convert(source: &ServerSource, context: &Context<'_>) -> Converted
         Ok(transport) => transport,
         Err((code, message)) => return refuse(code, &message.replace("{}", platform)),
     };
-    let mut draft = Draft {
+    let mut draft = ServerDraft {
         context,
         source: object,
         result: Map::new(),

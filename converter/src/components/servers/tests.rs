@@ -9,6 +9,7 @@ use crate::names::Names;
 use crate::options::BundleRoot;
 use crate::source::Source;
 use crate::target::Codex;
+use crate::test_table::{self as table, rows};
 
 fn server(name: &str, definition: Value) -> ServerSource {
     ServerSource {
@@ -69,169 +70,71 @@ fn codes(account: &Account) -> Vec<&'static str> {
 
 #[test]
 fn processes() {
-    let root = "/plugs/p 1";
-    for (definition, becomes, warnings) in [
-        (
-            json!({"command": "npx", "args": ["-y", "x"], "env": {"A": "${A}", "B": "c"}, "type": "stdio"}),
-            json!({"command": "npx", "args": ["-y", "x"], "env": {"B": "c"}, "env_vars": ["A"]}),
-            vec![],
-        ),
-        (
-            json!({"command": "${CLAUDE_PLUGIN_ROOT}/run", "args": ["${CLAUDE_PLUGIN_DATA}/db"]}),
-            json!({"command": format!("{root}/run"), "args": ["/data/p/db"], "env": {"CLAUDE_PLUGIN_ROOT": root}}),
-            vec![],
-        ),
-        (
-            json!({"command": "node", "args": ["${CLAUDE_PLUGIN_ROOT}/server.js"]}),
-            json!({"command": "node", "args": [format!("{root}/server.js")], "env": {"CLAUDE_PLUGIN_ROOT": root}, "env_vars": ["OTHER_KEY", "SEARCH_KEY"]}),
-            vec![],
-        ),
-        (
-            json!({"command": "docker", "args": ["-e", "T=${T}", "${U:-a b}"], "cwd": "${CLAUDE_PROJECT_DIR}"}),
-            json!({"command": "sh", "args": ["-c", "exec docker -e \"T=${T}\" \"${U:-a b}\""], "env_vars": ["T", "U"]}),
-            vec!["mcp-shell-wrapped"],
-        ),
-        (
-            json!({"command": "x", "env": {"A": "${B}", "C": "c", "P": "${CLAUDE_PROJECT_DIR}"}, "cwd": "${H}/y"}),
-            json!({"command": "sh", "args": ["-c", "export A=\"${B}\"; export P=\"$PWD\"; cd \"${H}/y\" && exec x"], "env": {"C": "c"}, "env_vars": ["B", "H"]}),
-            vec!["mcp-shell-wrapped"],
-        ),
-        (
-            json!({"command": "x", "args": ["${user_config.key}"]}),
-            json!({"command": "sh", "args": ["-c", "exec x \"${CLAUDE_PLUGIN_OPTION_KEY}\""], "env_vars": ["CLAUDE_PLUGIN_OPTION_KEY"]}),
-            vec!["env-var-unset", "mcp-shell-wrapped"],
-        ),
-        (
-            json!({"command": "x", "args": "a b", "env": {"N": 1, "no name": "x"}, "timeout": 30000, "env_vars": ["E"]}),
-            json!({"command": "x", "args": ["a", "b"], "env": {"N": "1"}, "env_vars": ["E"], "tool_timeout_sec": 30.0}),
-            vec![
-                "mcp-field-repaired",
-                "mcp-field-repaired",
-                "mcp-field-dropped",
-            ],
-        ),
-        (
-            json!({"command": "x", "description": "d", "alwaysLoad": true, "startup_timeout_sec": 5, "enabled_tools": ["t"], "disabled_tools": "t", "url": "https://x"}),
-            json!({"command": "x", "startup_timeout_sec": 5, "enabled_tools": ["t"]}),
-            vec![
-                "mcp-key-ignored",
-                "mcp-field-dropped",
-                "mcp-field-dropped",
-                "mcp-field-dropped",
-            ],
-        ),
-    ] {
-        let (definition, account) = one(definition, &at());
+    for [definition, becomes, warnings] in rows(
+        r#"
+            {"command": "npx", "args": ["-y", "x"], "env": {"A": "${A}", "B": "c"}, "type": "stdio"} ⇒ {"command": "npx", "args": ["-y", "x"], "env": {"B": "c"}, "env_vars": ["A"]}
+            {"command": "${CLAUDE_PLUGIN_ROOT}/run", "args": ["${CLAUDE_PLUGIN_DATA}/db"]} ⇒ {"command": "ROOT/run", "args": ["/data/p/db"], "env": {"CLAUDE_PLUGIN_ROOT": "ROOT"}}
+            {"command": "node", "args": ["${CLAUDE_PLUGIN_ROOT}/server.js"]} ⇒ {"command": "node", "args": ["ROOT/server.js"], "env": {"CLAUDE_PLUGIN_ROOT": "ROOT"}, "env_vars": ["OTHER_KEY", "SEARCH_KEY"]}
+            {"command": "docker", "args": ["-e", "T=${T}", "${U:-a b}"], "cwd": "${CLAUDE_PROJECT_DIR}"} ⇒ {"command": "sh", "args": ["-c", "exec docker -e \\"T=${T}\\" \\"${U:-a b}\\""], "env_vars": ["T", "U"]} ⇒ mcp-shell-wrapped
+            {"command": "x", "env": {"A": "${B}", "C": "c", "P": "${CLAUDE_PROJECT_DIR}"}, "cwd": "${H}/y"} ⇒ {"command": "sh", "args": ["-c", "export A=\\"${B}\\"; export P=\\"$PWD\\"; cd \\"${H}/y\\" && exec x"], "env": {"C": "c"}, "env_vars": ["B", "H"]} ⇒ mcp-shell-wrapped
+            {"command": "x", "args": ["${user_config.key}"]} ⇒ {"command": "sh", "args": ["-c", "exec x \\"${CLAUDE_PLUGIN_OPTION_KEY}\\""], "env_vars": ["CLAUDE_PLUGIN_OPTION_KEY"]} ⇒ env-var-unset mcp-shell-wrapped
+            {"command": "x", "args": "a b", "env": {"N": 1, "no name": "x"}, "timeout": 30000, "env_vars": ["E"]} ⇒ {"command": "x", "args": ["a", "b"], "env": {"N": "1"}, "env_vars": ["E"], "tool_timeout_sec": 30.0} ⇒ mcp-field-repaired mcp-field-repaired mcp-field-dropped
+            {"command": "x", "description": "d", "alwaysLoad": true, "startup_timeout_sec": 5, "enabled_tools": ["t"], "disabled_tools": "t", "url": "https://x"} ⇒ {"command": "x", "startup_timeout_sec": 5, "enabled_tools": ["t"]} ⇒ mcp-key-ignored mcp-field-dropped mcp-field-dropped mcp-field-dropped
+        "#,
+    ) {
+        let (definition, account) = one(table::json(&definition), &at());
+        let becomes = table::json(
+            &becomes
+                .replace("ROOT/", "/plugs/p 1/")
+                .replace("\"ROOT\"", "\"/plugs/p 1\""),
+        );
         assert_eq!(definition, becomes);
-        assert_eq!(codes(&account), warnings, "{becomes}");
+        assert_eq!(codes(&account).join(" "), warnings, "{becomes}");
     }
 }
 
 #[test]
 fn processes_of_a_bundle_that_can_be_moved() {
-    for (definition, becomes, warnings) in [
-        (
-            json!({"command": "${CLAUDE_PLUGIN_ROOT}/run", "args": ["--dir=${CLAUDE_PLUGIN_ROOT}"]}),
-            json!({"command": "./run", "args": ["--dir=."], "cwd": ".", "env": {"CLAUDE_PLUGIN_ROOT": "."}}),
-            vec!["mcp-cwd-differs"],
-        ),
-        (
-            json!({"command": "node", "args": ["${CLAUDE_PLUGIN_ROOT}/x.js"], "cwd": "${CLAUDE_PLUGIN_ROOT}/a/b"}),
-            json!({"command": "node", "args": ["../../x.js"], "cwd": "a/b", "env": {"CLAUDE_PLUGIN_ROOT": "../.."}}),
-            vec![],
-        ),
-        (
-            json!({"command": "x", "env": {"D": "${CLAUDE_PLUGIN_DATA}"}}),
-            json!({"command": "sh", "args": ["-c", "mkdir -p \"${CODEX_HOME:-$HOME/.codex}/plugins/data/plug\"; export D=\"${CODEX_HOME:-$HOME/.codex}/plugins/data/plug\"; exec x"], "env_vars": ["CODEX_HOME"]}),
-            vec!["mcp-shell-wrapped"],
-        ),
-        (
-            json!({"command": "${CLAUDE_PLUGIN_ROOT}/x", "args": ["${CLAUDE_PROJECT_DIR}"]}),
-            Value::Null,
-            vec!["mcp-cwd-differs"],
-        ),
-        (
-            json!({"command": "${CLAUDE_PLUGIN_ROOT}/x", "cwd": "${CLAUDE_PLUGIN_ROOT}/../y"}),
-            Value::Null,
-            vec!["mcp-malformed"],
-        ),
-    ] {
-        let (definition, account) = one(definition, &Options::default());
+    for [definition, becomes, warnings] in rows(
+        r#"
+            {"command": "${CLAUDE_PLUGIN_ROOT}/run", "args": ["--dir=${CLAUDE_PLUGIN_ROOT}"]} ⇒ {"command": "./run", "args": ["--dir=."], "cwd": ".", "env": {"CLAUDE_PLUGIN_ROOT": "."}} ⇒ mcp-cwd-differs
+            {"command": "node", "args": ["${CLAUDE_PLUGIN_ROOT}/x.js"], "cwd": "${CLAUDE_PLUGIN_ROOT}/a/b"} ⇒ {"command": "node", "args": ["../../x.js"], "cwd": "a/b", "env": {"CLAUDE_PLUGIN_ROOT": "../.."}}
+            {"command": "x", "env": {"D": "${CLAUDE_PLUGIN_DATA}"}} ⇒ {"command": "sh", "args": ["-c", "mkdir -p \\"${CODEX_HOME:-$HOME/.codex}/plugins/data/plug\\"; export D=\\"${CODEX_HOME:-$HOME/.codex}/plugins/data/plug\\"; exec x"], "env_vars": ["CODEX_HOME"]} ⇒ mcp-shell-wrapped
+            {"command": "${CLAUDE_PLUGIN_ROOT}/x", "args": ["${CLAUDE_PROJECT_DIR}"]} ⇒  ⇒ mcp-cwd-differs
+            {"command": "${CLAUDE_PLUGIN_ROOT}/x", "cwd": "${CLAUDE_PLUGIN_ROOT}/../y"} ⇒  ⇒ mcp-malformed
+        "#,
+    ) {
+        let (definition, account) = one(table::json(&definition), &Options::default());
+        let becomes = table::json(&becomes);
         assert_eq!(definition, becomes);
-        assert_eq!(codes(&account), warnings, "{becomes}");
+        assert_eq!(codes(&account).join(" "), warnings, "{becomes}");
     }
 }
 
 #[test]
 fn addresses() {
-    let url = "https://x.test/mcp";
-    for (definition, becomes, warnings) in [
-        (
-            json!({"type": "http", "url": url}),
-            json!({"url": url}),
-            vec![],
-        ),
-        (
-            json!({"type": "http", "url": url, "headers": {"Authorization": "Bearer ${T}", "X-K": "${K:-}", "X-D": "${D:-d}", "X-C": "c"}}),
-            json!({"url": url, "http_headers": {"X-D": "d", "X-C": "c"}, "env_http_headers": {"X-K": "K", "X-D": "D"}, "bearer_token_env_var": "T"}),
-            vec![],
-        ),
-        (
-            json!({"url": url, "headers": {"authorization": "Token ${T}", "X-M": "a${M:-b}", "X-K": "${K}"}, "env_http_headers": {"x-k": "OWN"}}),
-            json!({"url": url, "http_headers": {"X-M": "ab"}, "env_http_headers": {"x-k": "OWN"}}),
-            vec!["mcp-header-dropped", "env-var-unset"],
-        ),
-        (
-            json!({"url": url, "headers": {"Authorization": "Bearer ${T:-}"}}),
-            json!({"url": url, "bearer_token_env_var": "T"}),
-            vec!["env-var-unset"],
-        ),
-        (
-            json!({"type": "sse", "url": url, "command": "x"}),
-            json!({"url": url}),
-            vec!["mcp-transport-unsupported", "mcp-field-dropped"],
-        ),
-        (
-            json!({"url": "https://${H:-x.test}/mcp"}),
-            json!({"url": url}),
-            vec!["env-var-unset"],
-        ),
-        (
-            json!({"url": "https://${H}/mcp"}),
-            Value::Null,
-            vec!["env-var-unset"],
-        ),
-        (
-            json!({"type": "http", "url": ""}),
-            Value::Null,
-            vec!["mcp-malformed"],
-        ),
-        (
-            json!({"type": "ws", "url": "ws://x"}),
-            Value::Null,
-            vec!["mcp-transport-unsupported"],
-        ),
-        (
-            json!({"url": url, "headersHelper": "x"}),
-            Value::Null,
-            vec!["mcp-transport-unsupported"],
-        ),
-        (
-            json!({"url": url, "oauth": {"clientId": "c", "callbackPort": 1, "scopes": "a b"}}),
-            json!({"url": url, "scopes": ["a", "b"], "oauth": {"client_id": "c"}}),
-            vec!["mcp-field-dropped"],
-        ),
-        (
-            json!("./x.mcpb"),
-            Value::Null,
-            vec!["mcp-transport-unsupported"],
-        ),
-        (json!(["x"]), Value::Null, vec!["mcp-malformed"]),
-        (json!({"args": []}), Value::Null, vec!["mcp-malformed"]),
-    ] {
-        let (definition, account) = one(definition, &at());
+    for [definition, becomes, warnings] in rows(
+        r#"
+            {"type": "http", "url": "https://x.test/mcp"} ⇒ {"url": "https://x.test/mcp"}
+            {"type": "http", "url": "https://x.test/mcp", "headers": {"Authorization": "Bearer ${T}", "X-K": "${K:-}", "X-D": "${D:-d}", "X-C": "c"}} ⇒ {"url": "https://x.test/mcp", "http_headers": {"X-D": "d", "X-C": "c"}, "env_http_headers": {"X-K": "K", "X-D": "D"}, "bearer_token_env_var": "T"}
+            {"url": "https://x.test/mcp", "headers": {"authorization": "Token ${T}", "X-M": "a${M:-b}", "X-K": "${K}"}, "env_http_headers": {"x-k": "OWN"}} ⇒ {"url": "https://x.test/mcp", "http_headers": {"X-M": "ab"}, "env_http_headers": {"x-k": "OWN"}} ⇒ mcp-header-dropped env-var-unset
+            {"url": "https://x.test/mcp", "headers": {"Authorization": "Bearer ${T:-}"}} ⇒ {"url": "https://x.test/mcp", "bearer_token_env_var": "T"} ⇒ env-var-unset
+            {"type": "sse", "url": "https://x.test/mcp", "command": "x"} ⇒ {"url": "https://x.test/mcp"} ⇒ mcp-transport-unsupported mcp-field-dropped
+            {"url": "https://${H:-x.test}/mcp"} ⇒ {"url": "https://x.test/mcp"} ⇒ env-var-unset
+            {"url": "https://${H}/mcp"} ⇒  ⇒ env-var-unset
+            {"type": "http", "url": ""} ⇒  ⇒ mcp-malformed
+            {"type": "ws", "url": "ws://x"} ⇒  ⇒ mcp-transport-unsupported
+            {"url": "https://x.test/mcp", "headersHelper": "x"} ⇒  ⇒ mcp-transport-unsupported
+            {"url": "https://x.test/mcp", "oauth": {"clientId": "c", "callbackPort": 1, "scopes": "a b"}} ⇒ {"url": "https://x.test/mcp", "scopes": ["a", "b"], "oauth": {"client_id": "c"}} ⇒ mcp-field-dropped
+            "./x.mcpb" ⇒  ⇒ mcp-transport-unsupported
+            ["x"] ⇒  ⇒ mcp-malformed
+            {"args": []} ⇒  ⇒ mcp-malformed
+        "#,
+    ) {
+        let (definition, account) = one(table::json(&definition), &at());
+        let becomes = table::json(&becomes);
         assert_eq!(definition, becomes);
-        assert_eq!(codes(&account), warnings, "{becomes}");
+        assert_eq!(codes(&account).join(" "), warnings, "{becomes}");
         let outcome = match (&becomes, account.warnings.iter().any(|w| w.code.loses())) {
             (Value::Null, _) => Outcome::Dropped,
             (_, true) => Outcome::Lossy,

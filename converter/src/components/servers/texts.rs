@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::definition::Draft;
+use super::definition::ServerDraft;
 use crate::report::Code;
 
 /// A scalar as text; JSON of other kinds has no such form.
@@ -16,7 +16,7 @@ pub(crate) fn scalar(value: &Value) -> Option<String> {
 }
 
 /// The texts of a map, scalars made texts.
-pub(crate) fn text_map(draft: &mut Draft<'_, '_>, key: &str) -> Vec<(String, String)> {
+pub(crate) fn text_map(draft: &mut ServerDraft<'_, '_>, key: &str) -> Vec<(String, String)> {
     let mut texts = Vec::new();
     match draft.source.get(key) {
         None | Some(Value::Null) => {}
@@ -45,7 +45,7 @@ pub(crate) fn text_map(draft: &mut Draft<'_, '_>, key: &str) -> Vec<(String, Str
 }
 
 /// Sets a map, unless it is empty.
-pub(crate) fn set_map(draft: &mut Draft<'_, '_>, key: &str, texts: Vec<(String, String)>) {
+pub(crate) fn set_map(draft: &mut ServerDraft<'_, '_>, key: &str, texts: Vec<(String, String)>) {
     if !texts.is_empty() {
         let map: serde_json::Map<String, Value> = texts
             .into_iter()

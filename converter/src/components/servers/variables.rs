@@ -1,6 +1,6 @@
 //! Variables in a server's definition.
 
-use super::super::shell;
+use super::super::{settings, shell};
 
 /// A part of a text of a definition.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,10 +147,8 @@ fn push_literal(pieces: &mut Vec<Piece>, literal: &mut String) {
 fn piece(inside: &str) -> Option<Piece> {
     if let Some(key) = inside.strip_prefix("user_config.") {
         let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        let name: String = key.to_ascii_uppercase().replace('-', "_");
         return (!key.is_empty() && key.chars().all(is_word)).then(|| Piece::UserConfig {
-            // The name Claude Code gives it in the environment of a plugin's processes.
-            name: format!("CLAUDE_PLUGIN_OPTION_{name}"),
+            name: settings::variable(key),
         });
     }
     let (name, default) = match inside.split_once(":-") {
@@ -158,8 +156,9 @@ fn piece(inside: &str) -> Option<Piece> {
         None => (inside, None),
     };
     match name {
-        "CLAUDE_PLUGIN_ROOT" => Some(Piece::Root),
-        "CLAUDE_PLUGIN_DATA" => Some(Piece::Data),
+        // Agent Plugins, and Codex, leave out whose they are.
+        "CLAUDE_PLUGIN_ROOT" | "PLUGIN_ROOT" => Some(Piece::Root),
+        "CLAUDE_PLUGIN_DATA" | "PLUGIN_DATA" => Some(Piece::Data),
         "CLAUDE_PROJECT_DIR" => Some(Piece::Project),
         _ => is_variable(name).then(|| Piece::Variable {
             name: name.to_owned(),
@@ -196,6 +195,10 @@ mod tests {
             ("a", vec![literal("a")]),
             ("${CLAUDE_PLUGIN_ROOT}/x", vec![Piece::Root, literal("/x")]),
             ("${CLAUDE_PLUGIN_ROOT:-.}", vec![Piece::Root]),
+            (
+                "${PLUGIN_ROOT}${PLUGIN_DATA}",
+                vec![Piece::Root, Piece::Data],
+            ),
             (
                 "a${B}c",
                 vec![literal("a"), variable("B", None), literal("c")],

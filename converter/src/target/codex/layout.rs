@@ -104,6 +104,10 @@ impl Layout for Codex {
         None
     }
 
+    fn asks_for_settings(&self) -> bool {
+        false
+    }
+
     fn has_turn_limit(&self) -> bool {
         false
     }
@@ -120,7 +124,7 @@ impl Layout for Codex {
             model_reasoning_effort: agent.effort,
             developer_instructions: &agent.instructions,
         };
-        // Texts can always be written; were it otherwise, the gates would refuse the empty file.
+        // Texts can always be written; were it otherwise, the checks would refuse the empty file.
         toml::to_string_pretty(&role).unwrap_or_default()
     }
 

@@ -7,10 +7,13 @@ mod fields;
 mod http;
 mod stdio;
 
-use crate::components::servers::definition::{Draft, Transport};
+use crate::components::servers::definition::{ServerDraft, Transport};
 use crate::report::Finding;
 
-pub(super) fn convert(draft: &mut Draft<'_, '_>, transport: Transport) -> Result<(), Finding> {
+pub(super) fn convert(
+    draft: &mut ServerDraft<'_, '_>,
+    transport: Transport,
+) -> Result<(), Finding> {
     match transport {
         Transport::Stdio => stdio::convert(draft)?,
         Transport::Http => http::convert(draft)?,

@@ -134,6 +134,10 @@ impl Layout for Gemini {
         Some(allowed.difference(&forbidden).cloned().collect())
     }
 
+    fn asks_for_settings(&self) -> bool {
+        true
+    }
+
     fn has_turn_limit(&self) -> bool {
         true
     }

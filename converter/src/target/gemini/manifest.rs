@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::components::settings;
 use crate::target::ManifestFacts;
 
 /// Where a plugin says no version.
@@ -42,12 +43,37 @@ pub(super) fn manifest(facts: &ManifestFacts<'_>) -> (Map<String, Value>, Vec<St
     if let Some(description) = facts.description {
         manifest.insert("description".to_owned(), json!(description));
     }
+    let asked = settings(facts.claude, manifest.get("settings"));
+    if !asked.is_empty() {
+        manifest.insert("settings".to_owned(), Value::Array(asked));
+    }
     manifest.shift_remove("mcpServers");
     if !facts.servers.is_empty() {
         let servers = Value::Object(facts.servers.clone());
         manifest.insert("mcpServers".to_owned(), servers);
     }
     (manifest, changes)
+}
+
+/// What the user is asked for when the extension is installed: what the author has written for the CLI, and then what
+/// Claude Code asks for. The CLI keeps it in a file of the extension's, or a secret with the system's, and puts it into
+/// servers and the environment of hooks.
+fn settings(claude: &Map<String, Value>, own: Option<&Value>) -> Vec<Value> {
+    let mut asked = own.and_then(Value::as_array).cloned().unwrap_or_default();
+    for setting in settings::declared(claude) {
+        if !asked
+            .iter()
+            .any(|own| own.get("envVar") == Some(&json!(setting.variable)))
+        {
+            asked.push(json!({
+                "name": setting.title,
+                "description": setting.description,
+                "envVar": setting.variable,
+                "sensitive": setting.is_secret,
+            }));
+        }
+    }
+    asked
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 use serde_json::{Map, Value, json};
 
 use super::FOLDER;
-use crate::components::servers::definition::{Draft, Transport};
+use crate::components::servers::definition::{ServerDraft, Transport};
 use crate::components::servers::variables::{Piece, Text};
 use crate::components::servers::{reads, texts};
 use crate::report::{Code, Finding};
@@ -31,7 +31,10 @@ const SECRET: [&str; 10] = [
     "CERT",
 ];
 
-pub(super) fn convert(draft: &mut Draft<'_, '_>, transport: Transport) -> Result<(), Finding> {
+pub(super) fn convert(
+    draft: &mut ServerDraft<'_, '_>,
+    transport: Transport,
+) -> Result<(), Finding> {
     match transport {
         Transport::Stdio => stdio(draft)?,
         Transport::Http => http(draft)?,
@@ -58,7 +61,7 @@ pub(super) fn convert(draft: &mut Draft<'_, '_>, transport: Transport) -> Result
     Ok(())
 }
 
-fn stdio(draft: &mut Draft<'_, '_>) -> Result<(), Finding> {
+fn stdio(draft: &mut ServerDraft<'_, '_>) -> Result<(), Finding> {
     let command = match draft.source.get("command").and_then(Value::as_str) {
         Some(command) if !command.trim().is_empty() => Text::of(command),
         _ => return Err(draft.finding(Code::McpMalformed, "Its `command` is not a text.")),
@@ -91,7 +94,8 @@ fn stdio(draft: &mut Draft<'_, '_>) -> Result<(), Finding> {
         .collect();
     for name in read {
         let is_kept_back = SECRET.iter().any(|word| name.contains(word));
-        if is_kept_back && !env.iter().any(|(own, _)| *own == name) {
+        let is_setting = draft.context.is_asked_for(&name);
+        if (is_kept_back || is_setting) && !env.iter().any(|(own, _)| *own == name) {
             let value = format!("${{{name}:-}}");
             env.push((name, value));
         }
@@ -104,7 +108,7 @@ fn stdio(draft: &mut Draft<'_, '_>) -> Result<(), Finding> {
     Ok(())
 }
 
-fn http(draft: &mut Draft<'_, '_>) -> Result<(), Finding> {
+fn http(draft: &mut ServerDraft<'_, '_>) -> Result<(), Finding> {
     let Some(url) = draft
         .source
         .get("url")
@@ -121,7 +125,12 @@ fn http(draft: &mut Draft<'_, '_>) -> Result<(), Finding> {
     }
     let text = Text::of(url);
     let is_address = url.starts_with("http://") || url.starts_with("https://");
-    if !is_address && !matches!(text.pieces.first(), Some(Piece::Variable { .. })) {
+    if !is_address
+        && !matches!(
+            text.pieces.first(),
+            Some(Piece::Variable { .. } | Piece::UserConfig { .. })
+        )
+    {
         return Err(draft.finding(Code::McpMalformed, "Its `url` is no web address."));
     }
     let url = said(draft, &text);
@@ -161,8 +170,8 @@ fn http(draft: &mut Draft<'_, '_>) -> Result<(), Finding> {
     Ok(())
 }
 
-/// A text with the Gemini CLI's own variables; what the user is asked for in Claude Code has to be in the environment.
-fn said(draft: &mut Draft<'_, '_>, text: &Text) -> String {
+/// A text with the Gemini CLI's own variables; those of settings are put in by it, too.
+fn said(draft: &mut ServerDraft<'_, '_>, text: &Text) -> String {
     let context = draft.context;
     let mut said = String::new();
     for piece in &text.pieces {
@@ -179,10 +188,12 @@ fn said(draft: &mut Draft<'_, '_>, text: &Text) -> String {
                 said.push_str(&format!("${{{name}{}}}", default.unwrap_or_default()));
             }
             Piece::UserConfig { name } => {
-                draft.say(
-                    Code::EnvVarUnset,
-                    format!("Claude Code asks the user for a setting; here `{name}` has to be in the environment."),
-                );
+                if !context.is_asked_for(name) {
+                    draft.say(
+                        Code::EnvVarUnset,
+                        format!("No setting is declared that Gemini could ask the user for: `{name}` has to be in the environment."),
+                    );
+                }
                 said.push_str(&format!("${{{name}}}"));
             }
         }

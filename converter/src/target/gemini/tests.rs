@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::Gemini;
 use crate::discovery::CLAUDE_MANIFEST;
 use crate::discovery::tests::tree;
+use crate::test_table::rows;
 use crate::{BundleRoot, Conversion, Options, Source, convert};
 
 fn converted(files: &[(&str, &str)]) -> Conversion {
@@ -14,8 +15,10 @@ fn converted(files: &[(&str, &str)]) -> Conversion {
         folder: "p".to_owned(),
         ..Source::default()
     };
-    let manifest = TreeFile::plain("{\"name\": \"p\", \"version\": \"1.0\"}");
-    source.tree.insert(CLAUDE_MANIFEST, manifest);
+    if source.tree.get(CLAUDE_MANIFEST).is_none() {
+        let manifest = TreeFile::plain("{\"name\": \"p\", \"version\": \"1.0\"}");
+        source.tree.insert(CLAUDE_MANIFEST, manifest);
+    }
     let conversion = convert(&source, &Options::default(), &Gemini).unwrap();
     assert_eq!(conversion.report.failures, []);
     assert_eq!(conversion.report.digest, Some(conversion.bundle.digest()));
@@ -36,38 +39,20 @@ fn codes(conversion: &Conversion) -> Vec<&'static str> {
 
 #[test]
 fn what_the_cli_puts_into_commands() {
-    for (body, prompt, found) in [
-        ("Do $ARGUMENTS.", "Do {{args}}.", vec![]),
-        ("Do `$ARGUMENTS`.", "Do `{{args}}`.", vec![]),
-        (
-            "Log: !`git log \"$ARGUMENTS\"`.",
-            "Log: !{git log {{args}}}.",
-            vec![],
-        ),
-        (
-            "```!\ngit log\ngit diff\n```",
-            "!{\ngit log\ngit diff\n}",
-            vec![],
-        ),
-        ("See @src/a.rs.", "See @{src/a.rs}.", vec![]),
-        ("See @~/.bashrc now.", "See `~/.bashrc` now.", vec![]),
-        ("@${CLAUDE_PLUGIN_ROOT}/rules.md", "Be brief.", vec![]),
-        (
-            "Mind ${CLAUDE_PLUGIN_ROOT}/rules.md.",
-            "Mind ~/.gemini/extensions/p/rules.md.",
-            vec![],
-        ),
-        (
-            "Reset to `@{u}`, not !{x} nor {{args}}.",
-            "Reset to `@ {u}`, not ! {x} nor { {args}}.",
-            vec!["expansion-set-apart"; 3],
-        ),
-        (
-            "Use `/p:b`, /p:s and mcp__plugin_p_d_b__q.",
-            "Use `/p:b`, /s and mcp_d-b_q.",
-            vec![],
-        ),
-    ] {
+    for [body, prompt, found] in rows(
+        r#"
+            Do $ARGUMENTS. ⇒ Do {{args}}.
+            Do `$ARGUMENTS`. ⇒ Do `{{args}}`.
+            Log: !`git log "$ARGUMENTS"`. ⇒ Log: !{git log {{args}}}.
+            ```!\ngit log\ngit diff\n``` ⇒ !{\ngit log\ngit diff\n}
+            See @src/a.rs. ⇒ See @{src/a.rs}.
+            See @~/.bashrc now. ⇒ See `~/.bashrc` now.
+            @${CLAUDE_PLUGIN_ROOT}/rules.md ⇒ Be brief.
+            Mind ${CLAUDE_PLUGIN_ROOT}/rules.md. ⇒ Mind ~/.gemini/extensions/p/rules.md.
+            Reset to `@{u}`, not !{x} nor {{args}}. ⇒ Reset to `@ {u}`, not ! {x} nor { {args}}. ⇒ expansion-set-apart expansion-set-apart expansion-set-apart
+            Use `/p:b`, /p:s and mcp__plugin_p_d_b__q. ⇒ Use `/p:b`, /s and mcp_d-b_q.
+        "#,
+    ) {
         let command = format!("---\ndescription: d\n---\n{body}\n");
         let conversion = converted(&[
             ("commands/a.md", &command),
@@ -86,12 +71,12 @@ fn what_the_cli_puts_into_commands() {
             .into_iter()
             .filter(|code| *code != "mcp-renamed")
             .collect();
-        assert_eq!(codes, found, "{body}");
+        assert_eq!(codes.join(" "), found, "{body}");
     }
 }
 
 #[test]
-fn single_arguments_are_said_in_words() {
+fn single_arguments_are_named() {
     let conversion = converted(&[(
         "commands/a.md",
         "---\ndescription: d\nargument-hint: <a> <b>\n---\nMove $1 to $2.\n",
@@ -100,7 +85,7 @@ fn single_arguments_are_said_in_words() {
     let prompt = file["prompt"].as_str().unwrap();
     assert!(prompt.contains("\n---\n{{args}}\n---\n"), "{prompt}");
     assert!(
-        prompt.contains("Move the user's first argument to the user's second argument."),
+        prompt.contains("Move <first argument> to <second argument>."),
         "{prompt}"
     );
 }
@@ -228,6 +213,46 @@ fn hooks_run_through_the_adapter() {
     );
     assert!(conversion.bundle.get("hooks/gemini-adapter.mjs").is_some());
     assert!(codes(&conversion).contains(&"hook-event-unsupported"));
+}
+
+#[test]
+fn what_claude_asks_the_user_for_is_asked_for() {
+    let conversion = converted(&[
+        (
+            ".claude-plugin/plugin.json",
+            r#"{"name": "p", "version": "1", "userConfig": {"api-key": {"type": "string", "title": "API key", "description": "Yours", "sensitive": true},
+                "site": {}}, "mcpServers": {"s": {"command": "x", "args": ["${user_config.site}"], "env": {"K": "${user_config.api-key}"}},
+                "t": {"command": "node", "args": ["${CLAUDE_PLUGIN_ROOT}/t.js"]}},
+                "hooks": {"SessionStart": [{"hooks": [{"type": "command", "command": "echo ${user_config.site}"}]}]}}"#,
+        ),
+        ("t.js", "process.env.CLAUDE_PLUGIN_OPTION_SITE"),
+    ]);
+    let manifest: Value =
+        serde_json::from_str(&text(&conversion, "gemini-extension.json")).unwrap();
+    assert_eq!(
+        manifest["settings"],
+        json!([
+            {"name": "API key", "description": "Yours", "envVar": "CLAUDE_PLUGIN_OPTION_API_KEY", "sensitive": true},
+            {"name": "site", "description": "site", "envVar": "CLAUDE_PLUGIN_OPTION_SITE", "sensitive": false},
+        ])
+    );
+    let servers = &manifest["mcpServers"];
+    assert_eq!(
+        servers["s"]["args"],
+        json!(["${CLAUDE_PLUGIN_OPTION_SITE}"])
+    );
+    assert_eq!(servers["s"]["env"]["K"], "${CLAUDE_PLUGIN_OPTION_API_KEY}");
+    assert_eq!(
+        servers["t"]["env"]["CLAUDE_PLUGIN_OPTION_SITE"],
+        "${CLAUDE_PLUGIN_OPTION_SITE:-}"
+    );
+    let summary = conversion.report.summary;
+    assert_eq!(
+        (summary.lossy, summary.dropped),
+        (0, 0),
+        "{}",
+        conversion.report
+    );
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Whole texts, in and out.
 
-mod corpora;
-mod gate;
+mod leftovers;
 mod paths;
 mod properties;
 mod tables;

@@ -4,107 +4,29 @@ use proptest::prelude::*;
 
 use super::world::World;
 use crate::report::Code;
+use crate::test_table::cells;
 use crate::text::ConvertedText;
 
 /// Pieces that passes look at, to be put together in any way.
-const PIECES: &[&str] = &[
-    "@",
-    "@../shared/rules.md",
-    "@reference.md",
-    "@docs/",
-    "@alice",
-    "@$1",
-    "@agent-forge:reviewer",
-    "$",
-    "$1",
-    "$0",
-    "$ARGUMENTS",
-    "$ARGUMENTS[0]",
-    "\\$1",
-    "$issue",
-    "${CLAUDE_PLUGIN_ROOT}",
-    "${CLAUDE_SKILL_DIR}/x",
-    "`cat ${CLAUDE_PLUGIN_ROOT}/skills/shared/rules.md`",
-    "$CLAUDE_PLUGIN_ROOT",
-    "${CLAUDE_PLUGIN_ROOT:-",
-    "${CLAUDE_PROJECT_DIR}",
-    "${user_config.k}",
-    "/",
-    "/idea",
-    "/forge:idea",
-    "/forge:none",
-    "/clear",
-    "forge:old",
-    "Skill(",
-    "Skill(forge:prd)",
-    "Task(",
-    "Agent(",
-    "subagent_type",
-    "subagent_type: reviewer",
-    "subagent_type=\"reviewer\"",
-    "prompt=\"x\"",
-    "Task:",
-    ")",
-    "(",
-    "AskUserQuestion",
-    "`AskUserQuestion`",
-    "the Task tool",
-    "call ",
-    "may refer to ",
-    "is called ",
-    "an ",
-    "use ",
-    "`",
-    "``",
-    "```",
-    "```!\n",
-    "```bash\n",
-    "!`date`",
-    "!",
-    "mcp__plugin_forge_wiki__x",
-    "mcp__",
-    "CLAUDE.md",
-    "[a](reference.md)",
-    "[a](",
-    "](",
-    "<x>",
-    "</x>",
-    "| a | b |\n|---|---|\n|",
-    "|",
-    "*",
-    "**",
-    "_",
-    "\"",
-    "'",
-    "\\",
-    ":",
-    ".",
-    ",",
-    " ",
-    "  ",
-    "    ",
-    "\n",
-    "\n\n",
-    "\r\n",
-    "- ",
-    "> ",
-    "# ",
-    "1. ",
-    "word",
-    "caf\u{e9}",
-    "\u{1f600}",
-    "\u{a0}",
-    "`general-purpose` agent",
-    "{",
-    "}",
-    "<",
-    ">",
-    "=",
-    "5",
-];
+const PIECES: &str = r#"
+    @ ⇒ @../shared/rules.md ⇒ @reference.md ⇒ @docs/ ⇒ @alice ⇒ @$1 ⇒ @agent-forge:reviewer ⇒ $ ⇒ $1 ⇒ $0
+    $ARGUMENTS ⇒ $ARGUMENTS[0] ⇒ \\$1 ⇒ $issue ⇒ ${CLAUDE_PLUGIN_ROOT} ⇒ ${CLAUDE_SKILL_DIR}/x
+    `cat ${CLAUDE_PLUGIN_ROOT}/skills/shared/rules.md` ⇒ $CLAUDE_PLUGIN_ROOT ⇒ ${CLAUDE_PLUGIN_ROOT:-
+    ${CLAUDE_PROJECT_DIR} ⇒ ${user_config.k} ⇒ / ⇒ /idea ⇒ /forge:idea ⇒ /forge:none ⇒ /clear ⇒ forge:old
+    Skill( ⇒ Skill(forge:prd) ⇒ Task( ⇒ Agent( ⇒ subagent_type ⇒ subagent_type: reviewer
+    subagent_type="reviewer" ⇒ prompt="x" ⇒ Task: ⇒ ) ⇒ ( ⇒ AskUserQuestion ⇒ `AskUserQuestion` ⇒ the Task tool
+    call\_ ⇒ may refer to\_ ⇒ is called\_ ⇒ an\_ ⇒ use\_ ⇒ ` ⇒ `` ⇒ ``` ⇒ ```!\n ⇒ ```bash\n ⇒ !`date` ⇒ !
+    mcp__plugin_forge_wiki__x ⇒ mcp__ ⇒ CLAUDE.md ⇒ [a](reference.md) ⇒ [a]( ⇒ ]( ⇒ <x> ⇒ </x>
+    | a | b |\n|---|---|\n| ⇒ | ⇒ * ⇒ ** ⇒ _ ⇒ " ⇒ ' ⇒ \\ ⇒ : ⇒ . ⇒ , ⇒ \_ ⇒ \_\_ ⇒ \_\_\_\_ ⇒ \n ⇒ \n\n ⇒ \r\n
+    -\_ ⇒ >\_ ⇒ #\_ ⇒ 1.\_ ⇒ word ⇒ café ⇒ 😀 ⇒ a b ⇒ `general-purpose` agent ⇒ { ⇒ } ⇒ < ⇒ > ⇒ = ⇒ 5
+"#;
 
 fn text() -> impl Strategy<Value = String> {
-    prop::collection::vec(prop::sample::select(PIECES), 0..24).prop_map(|pieces| pieces.concat())
+    prop::collection::vec(
+        prop::sample::select(cells(PIECES).collect::<Vec<_>>()),
+        0..24,
+    )
+    .prop_map(|pieces| pieces.concat())
 }
 
 /// Pieces apart from each other, as authors write them.
@@ -119,10 +41,8 @@ fn spaced_text() -> impl Strategy<Value = String> {
         "``",
         "```",
     ];
-    let whole: Vec<&str> = PIECES
-        .iter()
-        .copied()
-        .filter(|piece| !half.contains(piece))
+    let whole: Vec<String> = cells(PIECES)
+        .filter(|piece| !half.contains(&piece.as_str()))
         .collect();
     let piece = (
         prop::sample::select(whole),
@@ -211,55 +131,14 @@ proptest! {
 #[test]
 fn long_texts_of_one_piece_keep_their_lines() {
     let world = World::small();
-    for piece in [
-        "@",
-        "`",
-        "$",
-        "/",
-        "!`",
-        "```\n",
-        "@../",
-        "@a.md ",
-        "$1 ",
-        "${CLAUDE_",
-        "${CLAUDE_PLUGIN_ROOT:-",
-        "/forge:idea ",
-        "/a:",
-        "forge:",
-        "Task(",
-        "Task(a=",
-        "Task(\"",
-        "Agent(prompt=\"x\", ",
-        "subagent_type",
-        "subagent_type: x\n",
-        "mcp__",
-        "mcp__plugin_",
-        "Skill(",
-        "AskUserQuestion ",
-        "[",
-        "](",
-        "[a](",
-        "<",
-        "*",
-        "\\",
-        "a",
-        " ",
-        "\n",
-        "| ",
-        "|a\n|-\n",
-        "> ",
-        "- ",
-        "x.md ",
-        "a.md",
-        "../",
-        "CLAUDE.md",
-        "@agent-forge:reviewer ",
-        "\u{e9}",
-        "[a]: b\n",
-        "[a](b.md) ",
-        "!`x` ",
-        "$ARGUMENTS",
-    ] {
+    let pieces = r#"
+        @ ⇒ ` ⇒ $ ⇒ / ⇒ !` ⇒ ```\n ⇒ @../ ⇒ @a.md\_ ⇒ $1\_ ⇒ ${CLAUDE_ ⇒ ${CLAUDE_PLUGIN_ROOT:- ⇒ /forge:idea\_
+        /a: ⇒ forge: ⇒ Task( ⇒ Task(a= ⇒ Task(" ⇒ Agent(prompt="x",\_ ⇒ subagent_type ⇒ subagent_type: x\n ⇒ mcp__
+        mcp__plugin_ ⇒ Skill( ⇒ AskUserQuestion\_ ⇒ [ ⇒ ]( ⇒ [a]( ⇒ < ⇒ * ⇒ \\ ⇒ a ⇒ \_ ⇒ \n ⇒ |\_ ⇒ |a\n|-\n ⇒ >\_
+        -\_ ⇒ x.md\_ ⇒ a.md ⇒ ../ ⇒ CLAUDE.md ⇒ @agent-forge:reviewer\_ ⇒ é ⇒ [a]: b\n ⇒ [a](b.md)\_ ⇒ !`x`\_
+        $ARGUMENTS
+    "#;
+    for piece in cells(pieces) {
         let body = piece.repeat(100_000 / piece.len());
         // What grew with the square of the length would take minutes.
         let lines = world.skill(&body).body.lines().count();

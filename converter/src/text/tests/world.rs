@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use codex_loadout_bundle::{Tree, TreeFile};
+use codex_loadout_bundle::TreeFile;
 
 use crate::context::Context;
 use crate::names::{Names, PluginNames};
@@ -88,12 +88,6 @@ impl World {
     /// The same, lying at an absolute path.
     pub(super) fn at(mut self, root: &str) -> Self {
         self.options.root = BundleRoot::At(root.to_owned());
-        self
-    }
-
-    /// The same, with other files.
-    pub(super) fn with_tree(mut self, tree: Tree) -> Self {
-        self.source.tree = tree;
         self
     }
 

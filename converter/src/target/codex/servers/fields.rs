@@ -2,7 +2,7 @@
 
 use serde_json::{Number, Value};
 
-use crate::components::servers::definition::{Draft, Transport};
+use crate::components::servers::definition::{ServerDraft, Transport};
 use crate::report::Code;
 
 /// Fields that the transports have read.
@@ -33,7 +33,7 @@ const OF_HTTP: [&str; 6] = [
 ];
 
 /// Carries over what has a meaning in Codex, and tells of the rest.
-pub(super) fn carry(draft: &mut Draft<'_, '_>, transport: Transport) {
+pub(super) fn carry(draft: &mut ServerDraft<'_, '_>, transport: Transport) {
     let source = draft.source;
     let foreign: &[&str] = match transport {
         Transport::Stdio => &OF_HTTP,
@@ -114,7 +114,7 @@ fn field(transport: Transport, key: &str) -> Option<FieldShape> {
 }
 
 /// Claude's `timeout` is in milliseconds, for one call of a tool.
-fn timeout(draft: &mut Draft<'_, '_>, value: &Value) {
+fn timeout(draft: &mut ServerDraft<'_, '_>, value: &Value) {
     let milliseconds = value
         .as_f64()
         .or_else(|| value.as_str().and_then(|text| text.trim().parse().ok()))

@@ -7,12 +7,12 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::components::servers::definition::Draft;
+use crate::components::servers::definition::ServerDraft;
 use crate::components::servers::texts;
 use crate::components::servers::variables::{Piece, Text};
 use crate::report::{Code, Finding};
 
-pub(super) fn convert(draft: &mut Draft<'_, '_>) -> Result<(), Finding> {
+pub(super) fn convert(draft: &mut ServerDraft<'_, '_>) -> Result<(), Finding> {
     let url = address(draft)?;
     draft.result.insert("url".to_owned(), json!(url));
     if draft.source.contains_key("headersHelper") {
@@ -32,7 +32,7 @@ pub(super) fn convert(draft: &mut Draft<'_, '_>) -> Result<(), Finding> {
     Ok(())
 }
 
-fn address(draft: &mut Draft<'_, '_>) -> Result<String, Finding> {
+fn address(draft: &mut ServerDraft<'_, '_>) -> Result<String, Finding> {
     let Some(url) = draft.source.get("url").and_then(Value::as_str) else {
         return Err(draft.finding(Code::McpMalformed, "Its `url` is not a text."));
     };
@@ -62,7 +62,7 @@ fn address(draft: &mut Draft<'_, '_>) -> Result<String, Finding> {
     }
 }
 
-fn headers(draft: &mut Draft<'_, '_>) {
+fn headers(draft: &mut ServerDraft<'_, '_>) {
     let mut fixed: Vec<(String, String)> = Vec::new();
     let mut from_variables: Vec<(String, String)> = Vec::new();
     let mut bearer = None;
@@ -125,7 +125,12 @@ fn headers(draft: &mut Draft<'_, '_>) {
 }
 
 /// A header with text around variables: Codex sends a variable only as the whole of a header.
-fn mixed(draft: &mut Draft<'_, '_>, name: String, text: &Text, fixed: &mut Vec<(String, String)>) {
+fn mixed(
+    draft: &mut ServerDraft<'_, '_>,
+    name: String,
+    text: &Text,
+    fixed: &mut Vec<(String, String)>,
+) {
     match text.defaults() {
         Some(value) => {
             draft.say(
@@ -141,7 +146,7 @@ fn mixed(draft: &mut Draft<'_, '_>, name: String, text: &Text, fixed: &mut Vec<(
     }
 }
 
-fn merge(draft: &mut Draft<'_, '_>, key: &str, made: Vec<(String, String)>) {
+fn merge(draft: &mut ServerDraft<'_, '_>, key: &str, made: Vec<(String, String)>) {
     let own = texts::text_map(draft, key);
     let is_own = |name: &str| own.iter().any(|(own, _)| own.eq_ignore_ascii_case(name));
     let mut texts: Vec<(String, String)> =
@@ -151,7 +156,7 @@ fn merge(draft: &mut Draft<'_, '_>, key: &str, made: Vec<(String, String)>) {
 }
 
 /// Nobody asks the user for a plugin's settings in Codex.
-pub(super) fn ask(draft: &mut Draft<'_, '_>, variable: &str) {
+pub(super) fn ask(draft: &mut ServerDraft<'_, '_>, variable: &str) {
     draft.say(
         Code::EnvVarUnset,
         format!("Claude Code asks the user for a setting; here `{variable}` has to be in Codex's environment."),
@@ -159,7 +164,7 @@ pub(super) fn ask(draft: &mut Draft<'_, '_>, variable: &str) {
 }
 
 /// Claude's `clientId` is Codex's `client_id`; where the browser comes back to is one setting of all servers.
-fn oauth(draft: &mut Draft<'_, '_>) {
+fn oauth(draft: &mut ServerDraft<'_, '_>) {
     let Some(Value::Object(oauth)) = draft.source.get("oauth") else {
         return;
     };

@@ -8,7 +8,7 @@
 use serde_json::{Value, json};
 
 use super::http;
-use crate::components::servers::definition::Draft;
+use crate::components::servers::definition::ServerDraft;
 use crate::components::servers::variables::{Piece, Text, is_variable};
 use crate::components::servers::{reads, texts};
 use crate::options::BundleRoot;
@@ -47,7 +47,7 @@ impl Process {
     }
 }
 
-pub(super) fn convert(draft: &mut Draft<'_, '_>) -> Result<(), Finding> {
+pub(super) fn convert(draft: &mut ServerDraft<'_, '_>) -> Result<(), Finding> {
     let mut process = read(draft)?;
     let uses_root = process.has(&Piece::Root);
     relative_files(draft, &process);
@@ -102,7 +102,7 @@ pub(super) fn convert(draft: &mut Draft<'_, '_>) -> Result<(), Finding> {
 }
 
 /// Says of files of the plugin that are named by a relative path: the process starts in the project, in Claude Code too.
-fn relative_files(draft: &mut Draft<'_, '_>, process: &Process) {
+fn relative_files(draft: &mut ServerDraft<'_, '_>, process: &Process) {
     let starts_in_project = process
         .cwd
         .as_ref()
@@ -137,7 +137,7 @@ fn user_config(text: &Text) -> impl Iterator<Item = String> {
     })
 }
 
-fn read(draft: &mut Draft<'_, '_>) -> Result<Process, Finding> {
+fn read(draft: &mut ServerDraft<'_, '_>) -> Result<Process, Finding> {
     let command = match draft.source.get("command").and_then(Value::as_str) {
         Some(command) if !command.trim().is_empty() => Text::of(command),
         _ => return Err(draft.finding(Code::McpMalformed, "Its `command` is not a text.")),
@@ -185,7 +185,11 @@ fn read(draft: &mut Draft<'_, '_>) -> Result<Process, Finding> {
 }
 
 /// Resolves where the plugin and its data lie, as far as that is known.
-fn place(draft: &mut Draft<'_, '_>, process: &mut Process, uses_root: bool) -> Result<(), Finding> {
+fn place(
+    draft: &mut ServerDraft<'_, '_>,
+    process: &mut Process,
+    uses_root: bool,
+) -> Result<(), Finding> {
     if let Some(data) = &draft.context.options.data_folder {
         process.set(&Piece::Data, data);
     }
@@ -256,7 +260,7 @@ fn place(draft: &mut Draft<'_, '_>, process: &mut Process, uses_root: bool) -> R
 }
 
 /// Writes the process down: as it is where Codex can start it so, else through a shell.
-fn write(draft: &mut Draft<'_, '_>, process: &Process) -> Result<(), Finding> {
+fn write(draft: &mut ServerDraft<'_, '_>, process: &Process) -> Result<(), Finding> {
     let is_own_name = |name: &str, text: &Text| matches!(text.pieces.as_slice(), [Piece::Variable { name: own, default: None }] if own == name);
     // `${A}` as the value of `A` is what `env_vars` says.
     let (fixed, open): (Vec<_>, Vec<_>) = process
@@ -301,7 +305,7 @@ fn write(draft: &mut Draft<'_, '_>, process: &Process) -> Result<(), Finding> {
 }
 
 fn script(
-    draft: &Draft<'_, '_>,
+    draft: &ServerDraft<'_, '_>,
     words: &[&Text],
     env: &[&(String, Text)],
     cwd: Option<&Text>,

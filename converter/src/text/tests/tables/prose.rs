@@ -6,23 +6,14 @@ use crate::text::tests::world::World;
 #[test]
 fn what_means_claude_code_is_reported() {
     let world = World::small();
-    let note: &[&str] = &["claude-specific-text"];
     check(
         |body| world.skill(body),
-        &[
-            ("Read CLAUDE.md", "Read CLAUDE.md", note),
-            (
-                "`~/.claude/settings.json`",
-                "`~/.claude/settings.json`",
-                note,
-            ),
-            ("```\nclaude -p hi\n```", "```\nclaude -p hi\n```", note),
-            (
-                "MY_CLAUDE.md, claude -print",
-                "MY_CLAUDE.md, claude -print",
-                &[],
-            ),
-        ],
+        r"
+            Read CLAUDE.md ⇒ = ⇒ claude-specific-text
+            `~/.claude/settings.json` ⇒ = ⇒ claude-specific-text
+            ```\nclaude -p hi\n``` ⇒ = ⇒ claude-specific-text
+            MY_CLAUDE.md, claude -print
+        ",
     );
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use codex_loadout_bundle::Tree;
 use pulldown_cmark::{Event, Options, Parser, Tag};
 
-use super::Made;
+use super::ConvertedFile;
 use crate::context::Context;
 use crate::frontmatter;
 use crate::options::BundleRoot;
@@ -14,7 +14,11 @@ use crate::report::{Code, Finding, Location};
 
 /// Links that lead nowhere, but for those that led nowhere before. A folder that is empty now, since all that
 /// lay in it has moved, is worth a note only.
-pub(super) fn check(bundle: &Tree, texts: &[Made<'_>], context: &Context<'_>) -> Vec<Finding> {
+pub(super) fn check(
+    bundle: &Tree,
+    texts: &[ConvertedFile<'_>],
+    context: &Context<'_>,
+) -> Vec<Finding> {
     let root = match &context.options.root {
         BundleRoot::At(root) => Some(root.as_str()),
         BundleRoot::Portable => None,

@@ -2,10 +2,10 @@
 
 use super::world::World;
 use crate::report::Code;
+use crate::text::draft::TextDraft;
 use crate::text::edits::Edits;
 use crate::text::scan::Scan;
-use crate::text::work::Work;
-use crate::text::{Arguments, Role, Text, gate};
+use crate::text::{Arguments, Role, Text, leftovers};
 
 /// Lines on which something is left alive.
 fn alive(body: &str, role: Role<'_>, reported: Option<usize>) -> Vec<usize> {
@@ -19,12 +19,13 @@ fn alive(body: &str, role: Role<'_>, reported: Option<usize>) -> Vec<usize> {
         bundle_file: "skills/prd/SKILL.md",
         role,
     };
-    let mut work = Work::new(text, &context, &scan);
+    let mut draft = TextDraft::new(text, &context, &scan);
     if let Some(at) = reported {
-        work.find(at, Code::ClaudeSpecificText, "said");
+        draft.find(at, Code::ClaudeSpecificText, "said");
     }
-    gate::run(&mut work, &Edits::default().apply(body));
-    work.take_findings()
+    leftovers::run(&mut draft, &Edits::default().apply(body));
+    draft
+        .take_findings()
         .into_iter()
         .filter(|finding| finding.code == Code::ClaudeTokenAlive)
         .map(|finding| finding.location.line)

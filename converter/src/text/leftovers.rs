@@ -1,21 +1,21 @@
 //! The last look: nothing that only Claude Code understands is left outside of code without a word about it.
 
 use super::Role;
+use super::draft::TextDraft;
 use super::edits::Edited;
 use super::references;
-use super::scan::{Place, Scan};
+use super::scan::{Markup, Scan};
 use super::words;
-use super::work::Work;
 use crate::report::Code;
 
 /// Fails what is left alive in the new text.
-pub(super) fn run(work: &mut Work<'_>, edited: &Edited) {
+pub(super) fn run(draft: &mut TextDraft<'_>, edited: &Edited) {
     let text = edited.text.as_str();
     let scan = Scan::of(text);
-    for (at, token) in tokens(work, text, &scan) {
-        let origin = edited.origin(at).min(work.body().len());
-        if !work.is_reported(origin) {
-            work.find(
+    for (at, token) in tokens(draft, text, &scan) {
+        let origin = edited.origin(at).min(draft.body().len());
+        if !draft.is_reported(origin) {
+            draft.find(
                 origin,
                 Code::ClaudeTokenAlive,
                 format!("`{token}` is left in the text, and only Claude Code understands it"),
@@ -24,9 +24,9 @@ pub(super) fn run(work: &mut Work<'_>, edited: &Edited) {
     }
 }
 
-fn tokens<'t>(work: &Work<'_>, text: &'t str, scan: &Scan) -> Vec<(usize, &'t str)> {
-    let is_prose = |at: usize| matches!(scan.place(at), Place::Prose | Place::Link);
-    let is_prompt = !matches!(work.text.role, Role::Support);
+fn tokens<'t>(draft: &TextDraft<'_>, text: &'t str, scan: &Scan) -> Vec<(usize, &'t str)> {
+    let is_prose = |at: usize| matches!(scan.place(at), Markup::Prose | Markup::Link);
+    let is_prompt = !matches!(draft.text.role, Role::Support);
     let mut alive = Vec::new();
     let mut find = |needle: &'static str, is_token: &dyn Fn(usize) -> bool| {
         for (at, found) in text.match_indices(needle) {
@@ -57,9 +57,9 @@ fn tokens<'t>(work: &Work<'_>, text: &'t str, scan: &Scan) -> Vec<(usize, &'t st
     }
     for (at, _) in text.match_indices('/') {
         // Where a link leads is no call.
-        if scan.place(at) == Place::Prose
+        if scan.place(at) == Markup::Prose
             && words::before(text, at).is_none_or(|c| !is_path(c))
-            && let Some(call) = known_call(work, text, at)
+            && let Some(call) = known_call(draft, text, at)
         {
             alive.push((at, call));
         }
@@ -73,12 +73,14 @@ fn is_path(c: char) -> bool {
 }
 
 /// `/plugin:skill` of a plugin and a skill that are known.
-fn known_call<'t>(work: &Work<'_>, text: &'t str, at: usize) -> Option<&'t str> {
+fn known_call<'t>(draft: &TextDraft<'_>, text: &'t str, at: usize) -> Option<&'t str> {
     references::names(text, at).into_iter().find_map(|name| {
         let (plugin, skill) = text[name.clone()].split_once(':')?;
-        let known = work.is_skill(plugin, skill) && !words::goes_on(text, name.end);
+        let known = draft.is_skill(plugin, skill)
+            && !words::goes_on(text, name.end)
+            && !references::is_family(text, Markup::Prose, name.end);
         let written = &text[at..name.end];
-        let own = references::call(work, plugin, skill).is_some_and(|call| call == written);
+        let own = references::call(draft, plugin, skill).is_some_and(|call| call == written);
         (known && !own).then_some(written)
     })
 }

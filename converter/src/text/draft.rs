@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::edits::Edits;
 use super::positions::Positions;
 use super::preamble::Notes;
-use super::scan::{Place, Scan};
+use super::scan::{Markup, Scan};
 use super::words;
 use super::{Role, Text};
 use crate::context::Context;
@@ -14,7 +14,7 @@ use crate::report::{Code, Finding, Location};
 use crate::target::Expansions;
 
 /// What the passes over one text share.
-pub(super) struct Work<'a> {
+pub(super) struct TextDraft<'a> {
     /// The text.
     pub(super) text: Text<'a>,
     /// The plugin around it.
@@ -39,7 +39,7 @@ pub(super) struct Work<'a> {
     said: BTreeSet<(Code, String)>,
 }
 
-impl<'a> Work<'a> {
+impl<'a> TextDraft<'a> {
     /// Nothing is changed yet.
     pub(super) fn new(text: Text<'a>, context: &'a Context<'a>, scan: &'a Scan) -> Self {
         let positions = match text.role {
@@ -69,13 +69,13 @@ impl<'a> Work<'a> {
     }
 
     /// What a place is part of.
-    pub(super) fn place(&self, at: usize) -> Place {
+    pub(super) fn place(&self, at: usize) -> Markup {
         self.scan.place(at)
     }
 
     /// Whether a place is in code of any kind.
     pub(super) fn in_code(&self, at: usize) -> bool {
-        matches!(self.place(at), Place::Span(_) | Place::Block(_))
+        matches!(self.place(at), Markup::Span(_) | Markup::Block(_))
     }
 
     /// Notes something about a place.
@@ -105,7 +105,7 @@ impl<'a> Work<'a> {
     pub(super) fn replace(&mut self, range: Range<usize>, new: &str) -> bool {
         let escaped;
         let new = match self.place(range.start) {
-            Place::Link => {
+            Markup::Link => {
                 escaped = new
                     .replace(' ', "%20")
                     .replace('(', "%28")
@@ -126,7 +126,7 @@ impl<'a> Work<'a> {
     /// The range of the code span that holds exactly this range, or the range itself: what words take the place of.
     pub(super) fn with_ticks(&self, range: Range<usize>) -> Range<usize> {
         match self.place(range.start) {
-            Place::Span(index) if self.scan.spans[index].content == range => {
+            Markup::Span(index) if self.scan.spans[index].content == range => {
                 self.scan.spans[index].range.clone()
             }
             _ => range,

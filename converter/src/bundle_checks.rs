@@ -25,21 +25,21 @@ pub(crate) fn check(
 }
 
 /// A text of the bundle, by the file it was made from.
-pub(crate) struct Made<'a> {
+pub(crate) struct ConvertedFile<'a> {
     pub(crate) source_file: &'a str,
     pub(crate) bundle_file: &'a str,
 }
 
-fn texts<'a>(supports: &'a Texts, naming: &'a Naming<'_>) -> Vec<Made<'a>> {
-    let skills = naming.skills.iter().map(|skill| Made {
+fn texts<'a>(supports: &'a Texts, naming: &'a Naming<'_>) -> Vec<ConvertedFile<'a>> {
+    let skills = naming.skills.iter().map(|skill| ConvertedFile {
         source_file: &skill.file,
         bundle_file: &skill.bundle_file,
     });
-    let commands = naming.commands.iter().map(|command| Made {
+    let commands = naming.commands.iter().map(|command| ConvertedFile {
         source_file: command.file,
         bundle_file: &command.bundle_file,
     });
-    let supports = supports.iter().map(|(file, support)| Made {
+    let supports = supports.iter().map(|(file, support)| ConvertedFile {
         source_file: file,
         bundle_file: &support.bundle_file,
     });
