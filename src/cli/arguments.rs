@@ -42,7 +42,10 @@ pub(super) enum Verb {
     /// Stand in for `codex app-server`: every flag of it is handed on
     ///
     /// The proxy speaks on stdin and stdout, as `codex app-server` does; its exit
-    /// code and its messages on stderr are Codex's.
+    /// code and its messages on stderr are Codex's. Hosts come by sockets, too: `--listen unix://`, `--listen
+    /// unix://PATH` and `--listen ws://IP:PORT`, several at once, with `--stdio` beside them, and Codex's
+    /// `--ws-auth`. `--upstream URL` names a Codex that runs already, and `--upstream-token-env VARIABLE` where
+    /// its token is. `daemon` runs one at the control socket, `proxy --sock PATH` serves a host on stdio there.
     #[command(name = "app-server")]
     AppServer(AppServer),
     /// Show this program's version, and the Codex that it found

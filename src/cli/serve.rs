@@ -13,6 +13,8 @@ use tokio::sync::mpsc;
 
 use super::app_server::{ended_like, stdio_door};
 use super::terminal::say_error;
+#[cfg(unix)]
+use crate::connection::check_all_are_taken;
 use crate::connection::{
     Accepted, CodexCommand, CodexServer, ListenAddress, Listener, UpstreamAddress, UpstreamCommand,
     WebSocketAuthFlags, bearer_token,
@@ -100,6 +102,8 @@ async fn served(
             listeners.push(Listener::bind(address, &home, auth.clone(), Some(pages)).await?);
         }
     }
+    #[cfg(unix)]
+    check_all_are_taken()?;
     let upstreams = match options.upstream {
         Some(address) => Upstreams::Running {
             address,

@@ -26,7 +26,9 @@ use super::frame_reader::FrameReader;
 use super::frame_writer::FrameWriter;
 use super::http_door::{HttpDoor, Pages, empty};
 #[cfg(unix)]
-use super::socket_file::SocketFile;
+use super::inherited;
+#[cfg(unix)]
+use super::socket_file::{SocketFile, SocketFileError};
 use super::web_socket::web_socket;
 use super::web_socket_auth::WebSocketAuth;
 
@@ -66,7 +68,8 @@ pub struct Listener {
 enum Place {
     #[cfg(unix)]
     Unix {
-        _file: SocketFile,
+        /// Removed with this; one that was handed over is another's.
+        _file: Option<SocketFile>,
     },
     WebSocket(SocketAddr),
 }
@@ -134,7 +137,17 @@ impl Listener {
                     Some(path) => path.clone(),
                     None => made_control_socket(codex_home),
                 };
-                let (file, listener) = SocketFile::bind(&path).await?;
+                let failed = |source| SocketFileError::System {
+                    path: path.clone(),
+                    source,
+                };
+                let (file, listener) = match inherited::unix(&path).map_err(failed)? {
+                    Some(listener) => (None, listener),
+                    None => {
+                        let (file, listener) = SocketFile::bind(&path).await?;
+                        (Some(file), listener)
+                    }
+                };
                 let door = HttpDoor {
                     auth: None,
                     pages,
@@ -221,7 +234,14 @@ async fn bind_tcp(
         return Err(ListenError::Open(address));
     }
     let failed = |source| ListenError::Bind { address, source };
-    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    #[cfg(unix)]
+    let passed = inherited::tcp(address).map_err(failed)?;
+    #[cfg(not(unix))]
+    let passed = None;
+    let listener = match passed {
+        Some(listener) => listener,
+        None => TcpListener::bind(address).await.map_err(failed)?,
+    };
     Ok((listener.local_addr().map_err(failed)?, listener))
 }
 

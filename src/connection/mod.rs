@@ -11,6 +11,8 @@ mod codex_server;
 mod frame_reader;
 mod frame_writer;
 mod http_door;
+#[cfg(unix)]
+mod inherited;
 mod listener;
 mod page_client;
 mod reentry;
@@ -30,6 +32,8 @@ pub use codex_server::CodexServer;
 pub use frame_reader::FrameReader;
 pub use frame_writer::{FrameWriter, write_lines};
 pub use http_door::{Page, Pages, page};
+#[cfg(unix)]
+pub use inherited::check_all_are_taken;
 pub use listener::{Accepted, Listener, accept_on};
 pub use page_client::get_page;
 pub use reentry::Start;

@@ -12,10 +12,13 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use super::address::{ListenAddress, control_socket};
+use super::address::ListenAddress;
+#[cfg(unix)]
+use super::address::control_socket;
 use super::http_door::MARK;
 #[cfg(unix)]
 use super::socket_file;
+#[cfg(unix)]
 use crate::paths;
 
 /// It may have to measure its state folder first.

@@ -219,6 +219,11 @@ mod tests {
             bytes: 4096,
             records: 2,
         };
-        insta::assert_snapshot!(metrics.text(1, Some(store)));
+        let text = metrics.text(1, Some(store));
+        assert!(text.ends_with("# EOF\n"));
+        // Values of a label are in no order.
+        let mut lines: Vec<&str> = text.lines().collect();
+        lines.sort_unstable();
+        insta::assert_snapshot!(lines.join("\n"));
     }
 }

@@ -28,6 +28,8 @@ fn help_is_what_the_readme_says() {
         "show",
         "convert",
         "audit",
+        "status",
+        "metrics",
     ] {
         let mut command = std::process::Command::new(PROXY);
         // `app-server --help` is Codex's own.

@@ -58,3 +58,7 @@ mod stand_in;
 mod state_folder;
 mod tampering;
 mod terminal;
+#[cfg(unix)]
+mod units;
+#[cfg(unix)]
+mod watching;
