@@ -69,7 +69,7 @@ pub struct Client {
 /// Whom it talks to.
 #[derive(Debug)]
 enum Server {
-    Started(Process),
+    Started(Box<Process>),
     /// What carries its lines.
     Connected {
         _carrying: JoinSet<()>,
@@ -105,7 +105,12 @@ impl Client {
         let mut process = Process::spawn(command)?;
         let stdout = process.take_stdout().context("the server has no stdout")?;
         let (input, stderr) = (process.input(), process.stderr_handle());
-        Ok(Self::on(Server::Started(process), input, stderr, stdout))
+        Ok(Self::on(
+            Server::Started(Box::new(process)),
+            input,
+            stderr,
+            stdout,
+        ))
     }
 
     /// Connects to a server that listens at `unix://PATH` or `ws://IP:PORT`.
@@ -377,7 +382,7 @@ impl Client {
 
     fn started(self) -> Result<Process> {
         match self.server {
-            Server::Started(process) => Ok(process),
+            Server::Started(process) => Ok(*process),
             Server::Connected { .. } => bail!("it has started no server"),
         }
     }
