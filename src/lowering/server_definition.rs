@@ -57,11 +57,19 @@ pub(super) fn for_config(definition: &Map<String, Value>, snapshot: &Path) -> Ma
     entry
 }
 
-/// Whether a server that is run by this definition shows all the tools that a thread could be given of it.
+/// Whether a server that is run by this definition shows all its tools. What the launch line takes away of them is
+/// there all the same: it is forbidden, not unknown.
 #[must_use]
-pub(crate) fn shows_all_tools(definition: &Map<String, Value>) -> bool {
+pub(crate) fn shows_all_tools(
+    server: &str,
+    definition: &Map<String, Value>,
+    launch_line: &Map<String, Value>,
+) -> bool {
+    let on_launch_line = launch_line.get("mcp_servers");
+    let on_launch_line = on_launch_line.and_then(|servers| servers.get(server));
+    let cuts = |field: &str| on_launch_line.is_some_and(|entry| entry.get(field).is_some());
     let only = definition.get("enabled_tools");
-    only.is_none_or(Value::is_null)
+    only.is_none_or(Value::is_null) && !cuts("enabled_tools") && !cuts("disabled_tools")
 }
 
 /// Lets what was converted name the place that its bundle is kept at.

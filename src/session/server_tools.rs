@@ -118,7 +118,8 @@ impl RequestHandlers {
                 let run_as = match &applied {
                     Some(applied) if is_whole(name, applied) => run_by(name, applied, &catalog),
                     Some(_) => None,
-                    None => RunAs::of_users(name, plugin, &catalog).filter(shows_all),
+                    None => RunAs::of_users(name, plugin, &catalog)
+                        .filter(|run_as| shows_all(name, run_as, &catalog)),
                 };
                 if let (Some(run_as), Some(tools)) = (run_as, server.tools()) {
                     self.loadouts.tools_seen().learn(run_as, tools);
@@ -136,11 +137,11 @@ fn run_by(server: &str, applied: &AppliedConfig, catalog: &Catalog) -> Option<Ru
         // It remains of the user's own.
         None => RunAs::of_users(server, None, catalog),
     };
-    run_as.filter(shows_all)
+    run_as.filter(|run_as| shows_all(server, run_as, catalog))
 }
 
-fn shows_all(run_as: &RunAs) -> bool {
-    shows_all_tools(run_as.definition())
+fn shows_all(server: &str, run_as: &RunAs, catalog: &Catalog) -> bool {
+    shows_all_tools(server, run_as.definition(), &catalog.launch_line)
 }
 
 /// Whether a thread has all tools of a server.
