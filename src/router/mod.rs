@@ -5,8 +5,8 @@
 //! thread only; all other threads flow meanwhile. A thread may be open at many hosts: what waits, waits for all of
 //! them.
 //!
-//! 1. **Held.** While a claimed request on a thread (resume, fork, a turn) is being prepared, later
-//!    frames on that thread wait behind it, whichever host sends them. They go on when the request goes to Codex: from there on, Codex
+//! 1. **Held.** While a claimed request on a thread (resume, fork, a turn) is being prepared, later frames on that
+//!    thread wait behind it, whichever host sends them. They go on when the request goes to Codex: from there on, Codex
 //!    orders. One that gives the thread another loadout holds them until that is in effect.
 //! 2. **Hidden.** What Codex says about a thread that the host has not seen yet waits until that thread's loadout
 //!    is on disk. Codex may speak of a new thread before it answers the request that made it; so while such a

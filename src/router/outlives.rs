@@ -64,8 +64,8 @@ impl<P: Default, A> Router<'_, P, A> {
         }
     }
 
-    /// Codex has ended, and the host goes on, or the host has left: each of its requests has its one answer, and it is told that its
-    /// threads are no longer loaded, in Codex's own words.
+    /// Codex has ended, and the host goes on, or the host has left: each of its requests has its one answer, and it is
+    /// told that its threads are no longer loaded, in Codex's own words.
     pub(super) fn tell_what_is_gone(&mut self) {
         let Some(outlives) = &mut self.host.outlives else {
             return;

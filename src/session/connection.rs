@@ -223,11 +223,6 @@ impl Session {
 
     /// Ends what has come to an end for a host.
     fn look_after(&mut self, host: HostId) {
-        let (mut nothing_waits, mut outlives) = (false, false);
-        self.route(host, |router| {
-            nothing_waits = router.may_leave();
-            outlives = router.outlives_codex();
-        });
         let Some(session) = self.hosts.get_mut(&host) else {
             return;
         };
@@ -235,20 +230,38 @@ impl Session {
             // A host that takes nothing more is gone, whatever it may still send.
             session.host_open = false;
         }
-        if session.codex_open && !session.host_open && nothing_waits {
-            session.codex.close();
-        }
-        if session.codex_open || session.jobs > 0 {
+        let (host_open, codex_open) = (session.host_open, session.codex_open);
+        if codex_open {
+            if !host_open {
+                self.let_go(host);
+            }
             return;
         }
-        match &mut session.away {
+        if session.jobs > 0 {
+            return;
+        }
+        let mut outlives = false;
+        self.route(host, |router| outlives = router.outlives_codex());
+        let session = self.hosts.get_mut(&host);
+        match session.and_then(|session| session.away.as_mut()) {
             // It may get another connection.
-            Some(away) if outlives && session.host_open => {
+            Some(away) if outlives && host_open => {
                 if !std::mem::replace(&mut away.is_known, true) {
                     self.lost.push(host);
                 }
             }
             _ => self.end(host),
+        }
+    }
+
+    /// A host has left: its connection to Codex is closed once nothing of it is under way.
+    fn let_go(&mut self, host: HostId) {
+        let mut may_leave = false;
+        self.route(host, |router| may_leave = router.may_leave());
+        if let Some(session) = self.hosts.get(&host)
+            && may_leave
+        {
+            session.codex.close();
         }
     }
 
