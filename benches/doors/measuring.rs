@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
-use codex_loadout::connection::{FrameReader, FrameWriter, connect};
+use codex_loadout::connection::{Door, FrameReader, FrameWriter, connect};
 
 /// A message of Codex's most frequent kind, as a line of this many bytes.
 pub(crate) fn line(size: usize) -> Vec<u8> {
@@ -94,7 +94,7 @@ pub(crate) struct Wire {
 impl Wire {
     pub(crate) async fn connect(address: &str) -> Result<Self> {
         let address = address.parse()?;
-        let (reader, writer, _) = connect(&address, None).await?;
+        let Door { reader, writer, .. } = connect(&address, None).await?;
         Ok(Self { reader, writer })
     }
 

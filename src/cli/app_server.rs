@@ -5,12 +5,10 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::connection::{
-    CodexCommand, FrameReader, UpstreamCommand, exit_code, host_stdio, write_lines,
-};
+use crate::connection::{CodexCommand, Door, UpstreamCommand, exit_code, host_stdio};
 use crate::loadouts::{LaunchCarriers, Loadouts};
 use crate::profiles::LaunchLine;
-use crate::session::{CodexProcess, Door};
+use crate::session::CodexProcess;
 use crate::{paths, session};
 
 /// Stands between the host on stdio and Codex until Codex ends; the exit code is Codex's.
@@ -45,12 +43,7 @@ pub(super) fn run(codex: Option<PathBuf>, line: LaunchLine) -> Result<ExitCode> 
 /// The host that has started this program.
 pub(super) fn stdio_door() -> Door {
     let (input, output) = host_stdio();
-    let (writer, written) = write_lines(output);
-    Door {
-        reader: FrameReader::lines(input),
-        writer,
-        written,
-    }
+    Door::of_lines(input, output)
 }
 
 /// What says that this ended as another process has.

@@ -13,13 +13,10 @@ use tokio::time::Instant;
 
 use super::terminal::print;
 use crate::connection::{
-    FrameWriter, RpcClient, UpstreamAddress, UpstreamCommand, codex_loadout_at, connect,
-    control_socket,
+    Introduced, UpstreamAddress, UpstreamCommand, codex_loadout_at, connect, control_socket,
 };
-use crate::messages::initialize;
 use crate::paths::{self, private_file, private_folder};
 use crate::session::terminate;
-use crate::wire::FrameKind;
 
 /// Set for a daemon, and for nothing that it starts: it has a session of its own.
 pub(super) const VARIABLE: &str = "CODEX_LOADOUT_DAEMON";
@@ -155,7 +152,8 @@ impl Daemon {
 
     /// What Codex says of its daemon, in its order.
     async fn told(&self, status: &str, process: Option<u32>) -> Result<Map<String, Value>> {
-        let version = self.codex_version();
+        let line = self.codex.version_line()?;
+        let version = line.split_whitespace().last();
         let mut told = Map::new();
         told.insert("status".to_owned(), json!(status));
         told.insert("backend".to_owned(), json!("pid"));
@@ -171,16 +169,6 @@ impl Daemon {
             told.insert("appServerVersion".to_owned(), json!(running));
         }
         Ok(told)
-    }
-
-    /// The version of the Codex that is installed.
-    fn codex_version(&self) -> Option<String> {
-        let asked = std::process::Command::new(&self.codex.path)
-            .arg("--version")
-            .output()
-            .ok()?;
-        let line = String::from_utf8(asked.stdout).ok()?;
-        line.split_whitespace().last().map(str::to_owned)
     }
 }
 
@@ -199,39 +187,11 @@ fn refused(verb: &str) -> LoadoutError {
 }
 
 /// The version of the Codex behind a socket.
-async fn running_version(socket: &Path) -> Result<Option<String>> {
+async fn running_version(socket: &Path) -> Result<String> {
     let address = UpstreamAddress::Unix(Some(socket.to_owned()));
-    let (mut reader, writer, _) = connect(&address, None).await?;
-    let version = ask_version(&mut reader, &writer).await;
-    writer.close();
-    version
-}
-
-async fn ask_version(
-    reader: &mut crate::connection::FrameReader,
-    writer: &FrameWriter,
-) -> Result<Option<String>> {
-    let rpc = RpcClient::new("codex-loadout/daemon/".to_owned(), writer.clone());
-    let client =
-        json!({ "name": "codex-loadout", "title": null, "version": env!("CARGO_PKG_VERSION") });
-    let hello = json!({ "clientInfo": client });
-    let asked = rpc.ask::<initialize::Answer>(initialize::METHOD, &hello);
-    tokio::pin!(asked);
-    loop {
-        tokio::select! {
-            answer = &mut asked => {
-                let info = answer.map_err(LoadoutError::from)?.info();
-                return Ok(info.map(|info| info.version.to_string()));
-            }
-            frames = reader.next() => {
-                for frame in frames.into_iter().flatten() {
-                    if frame.kind() == FrameKind::Response {
-                        rpc.answered(1, frame);
-                    }
-                }
-            }
-        }
-    }
+    let codex = Introduced::to(connect(&address, None).await?).await?;
+    codex.close();
+    Ok(codex.info().version.to_string())
 }
 
 /// A daemon lives on when the terminal that it was started from is closed.

@@ -13,7 +13,7 @@ use super::serve::welcome;
 use crate::connection::{CodexCommand, CodexServer, ListenAddress, Listener, UpstreamCommand};
 use crate::loadouts::{LaunchCarriers, Loadouts};
 use crate::paths;
-use crate::session::{CodexProcess, OnSignal, Upstreams, serve};
+use crate::session::{CodexProcess, EndsAfter, Upstreams, serve};
 use crate::throwaway::ThrowawayFolder;
 
 /// Runs a line of Codex's on a socket behind which threads have their loadouts, until it ends.
@@ -47,16 +47,12 @@ pub(super) async fn run(
         let _ = ended.send(());
         status
     });
-    let until = has_ended.map(|_| ()).boxed();
-    let on_signal = OnSignal::Forward(interface_id);
-    let served = serve(
-        process,
-        Upstreams::Own(Box::new(server)),
-        doors,
-        on_signal,
-        until,
-    )
-    .await;
+    let ends_after = EndsAfter::Process {
+        id: interface_id,
+        ended: has_ended.map(|_| ()).boxed(),
+    };
+    let upstreams = Upstreams::Own(Box::new(server));
+    let served = serve(process, upstreams, doors, ends_after).await;
     // It has the terminal until it ends.
     let status = waiting.await??;
     served?;

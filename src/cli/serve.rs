@@ -8,7 +8,6 @@ use std::sync::Arc;
 use anyhow::Result;
 use clap::Parser;
 use codex_loadout_protocol::LoadoutError;
-use futures_util::FutureExt;
 use tokio::sync::mpsc;
 
 use super::app_server::{ended_like, stdio_door};
@@ -16,13 +15,13 @@ use super::terminal::say_error;
 #[cfg(unix)]
 use crate::connection::check_all_are_taken;
 use crate::connection::{
-    Accepted, CodexCommand, CodexServer, ListenAddress, Listener, UpstreamAddress, UpstreamCommand,
+    CodexCommand, CodexServer, Door, ListenAddress, Listener, UpstreamAddress, UpstreamCommand,
     WebSocketAuthFlags, bearer_token,
 };
 use crate::loadouts::{LaunchCarriers, Loadouts};
 use crate::paths;
 use crate::profiles::LaunchLine;
-use crate::session::{CodexProcess, Door, OnSignal, Upstreams, serve};
+use crate::session::{CodexProcess, EndsAfter, Upstreams, serve};
 
 /// Hosts that have come and are not served yet, of all listeners.
 const COMING: usize = 16;
@@ -126,29 +125,14 @@ async fn served(
     // Where nothing is listened at, it ends with the host on stdio.
     drop(sender);
     tokio::spawn(loadouts.collect_now_and_then());
-    let for_ever = std::future::pending().boxed();
-    serve(process, upstreams, doors, OnSignal::EndCodex, for_ever).await
+    serve(process, upstreams, doors, EndsAfter::Signal).await
 }
 
 /// Brings in all hosts that come to a listener.
 pub(super) async fn welcome(mut listener: Listener, doors: mpsc::Sender<Door>) {
     loop {
-        if doors.send(door(listener.accept().await)).await.is_err() {
+        if doors.send(listener.accept().await).await.is_err() {
             return;
         }
-    }
-}
-
-/// The door of a host that came by a WebSocket.
-pub(super) fn door(host: Accepted) -> Door {
-    let Accepted {
-        reader,
-        writer,
-        written,
-    } = host;
-    Door {
-        reader,
-        writer,
-        written,
     }
 }

@@ -6,15 +6,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Result;
-use futures_util::FutureExt;
 use tokio::sync::mpsc;
 
-use super::serve::door;
 use crate::connection::{
     CodexCommand, UpstreamAddress, UpstreamCommand, accept_on, codex_loadout_at, host_stdio,
 };
 use crate::loadouts::{LaunchCarriers, Loadouts};
-use crate::session::{CodexProcess, OnSignal, Upstreams, serve};
+use crate::session::{CodexProcess, EndsAfter, Upstreams, serve};
 
 /// Serves the host on stdio until it leaves. `None` where Codex's own proxy does as well: a codex-loadout listens
 /// there, or nobody does and Codex says so.
@@ -32,7 +30,7 @@ pub(super) async fn run(
         return Ok(Some(ExitCode::FAILURE));
     };
     let (sender, doors) = mpsc::channel(1);
-    let _ = sender.send(door(host)).await;
+    let _ = sender.send(host).await;
     drop(sender);
     let codex = CodexCommand {
         command,
@@ -44,7 +42,6 @@ pub(super) async fn run(
         token: None,
     };
     // It ends with its host.
-    let for_ever = std::future::pending().boxed();
-    serve(process, upstreams, doors, OnSignal::EndCodex, for_ever).await?;
+    serve(process, upstreams, doors, EndsAfter::Signal).await?;
     Ok(Some(ExitCode::SUCCESS))
 }

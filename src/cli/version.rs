@@ -1,7 +1,6 @@
 //! `codex-loadout version`.
 
 use std::path::PathBuf;
-use std::process::Command;
 
 use anyhow::Result;
 use clap::Args;
@@ -22,12 +21,7 @@ pub(super) struct Version {
 pub(super) fn version(arguments: &Version) -> Result<String> {
     let own = env!("CARGO_PKG_VERSION");
     let command = UpstreamCommand::find(arguments.codex.clone())?;
-    let output = Command::new(&command.path)
-        .arg("--version")
-        .output()
-        .map_err(|error| command.not_runnable(&error))?;
-    let line = String::from_utf8_lossy(&output.stdout);
-    let (line, path) = (line.trim(), command.path.display());
+    let (line, path) = (command.version_line()?, command.path.display());
     if arguments.json {
         let codex = serde_json::json!({ "version": line, "path": path.to_string() });
         let told = serde_json::json!({ "version": own, "codex": codex });

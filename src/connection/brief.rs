@@ -9,8 +9,8 @@ use serde_json::json;
 use tokio::process::Child;
 
 use super::child::{Upstream, UpstreamCommand};
-use super::frame_reader::FrameReader;
-use super::frame_writer::{FrameWriter, write_lines};
+use super::door::Door;
+use super::frame_writer::FrameWriter;
 use super::rpc_client::RpcClient;
 use crate::messages::initialize::{self, UpstreamInfo};
 use crate::wire::{Frame, FrameKind};
@@ -21,30 +21,29 @@ const OWN_IDS: &str = "codex-loadout/";
 #[derive(Debug)]
 pub struct BriefCodex {
     child: Child,
+    introduced: Introduced,
+}
+
+/// A connection to a Codex that knows who asks.
+#[derive(Debug)]
+pub struct Introduced {
     writer: FrameWriter,
     rpc: Arc<RpcClient>,
     info: UpstreamInfo,
     said: Arc<Mutex<Vec<Frame>>>,
 }
 
-impl BriefCodex {
-    /// Starts it and waits until it is ready.
+impl Introduced {
+    /// Tells a Codex who asks.
     ///
     /// # Errors
-    /// `unsupportedUpstream` if it can't be started, or says nothing that can be understood.
-    pub async fn start(
-        command: &UpstreamCommand,
-        arguments: &[OsString],
-    ) -> Result<Self, LoadoutError> {
-        let Upstream {
-            child,
-            stdin,
-            stdout,
-        } = command.start(arguments)?;
-        let (writer, _) = write_lines(stdin);
+    /// `unsupportedUpstream` if it says nothing that can be understood.
+    pub async fn to(codex: Door) -> Result<Self, LoadoutError> {
+        let Door {
+            mut reader, writer, ..
+        } = codex;
         let rpc = Arc::new(RpcClient::new(OWN_IDS.to_owned(), writer.clone()));
         let said = Arc::<Mutex<Vec<Frame>>>::default();
-        let mut reader = FrameReader::lines(stdout);
         let (answers, heard) = (rpc.clone(), said.clone());
         tokio::spawn(async move {
             while let Some(batch) = reader.next().await {
@@ -73,18 +72,11 @@ impl BriefCodex {
         })?;
         writer.send(Bytes::from_static(b"{\"method\":\"initialized\"}"));
         Ok(Self {
-            child,
             writer,
             rpc,
             info,
             said,
         })
-    }
-
-    /// Asks it.
-    #[must_use]
-    pub fn rpc(&self) -> &Arc<RpcClient> {
-        &self.rpc
     }
 
     /// Which Codex it is.
@@ -93,18 +85,52 @@ impl BriefCodex {
         &self.info
     }
 
+    /// Ends the connection.
+    pub fn close(&self) {
+        self.writer.close();
+    }
+}
+
+impl BriefCodex {
+    /// Starts it and waits until it is ready.
+    ///
+    /// # Errors
+    /// `unsupportedUpstream` if it can't be started, or says nothing that can be understood.
+    pub async fn start(
+        command: &UpstreamCommand,
+        arguments: &[OsString],
+    ) -> Result<Self, LoadoutError> {
+        let Upstream {
+            child,
+            stdin,
+            stdout,
+        } = command.start(arguments)?;
+        let introduced = Introduced::to(Door::of_lines(stdout, stdin)).await?;
+        Ok(Self { child, introduced })
+    }
+
+    /// Asks it.
+    #[must_use]
+    pub fn rpc(&self) -> &Arc<RpcClient> {
+        &self.introduced.rpc
+    }
+
+    /// Which Codex it is.
+    #[must_use]
+    pub fn info(&self) -> &UpstreamInfo {
+        self.introduced.info()
+    }
+
     /// The notifications it has sent so far.
     #[must_use]
     pub fn said(&self) -> Vec<Frame> {
-        self.said
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        let said = &self.introduced.said;
+        said.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Ends it as a host does: by closing its stdin.
     pub async fn end(mut self) {
-        self.writer.close();
+        self.introduced.close();
         if let Err(error) = self.child.wait().await {
             tracing::debug!(%error, "Codex's end can't be waited for");
         }

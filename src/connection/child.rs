@@ -122,6 +122,18 @@ impl UpstreamCommand {
         command
     }
 
+    /// What it says of its version: `codex-cli 0.169.0`. Blocking.
+    ///
+    /// # Errors
+    /// `unsupportedUpstream` if it can't be run.
+    pub fn version_line(&self) -> Result<String, LoadoutError> {
+        let output = std::process::Command::new(&self.path)
+            .arg("--version")
+            .output()
+            .map_err(|error| self.not_runnable(&error))?;
+        Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
     /// Says why it could not be started.
     #[must_use]
     pub fn not_runnable(&self, source: &io::Error) -> LoadoutError {

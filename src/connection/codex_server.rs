@@ -12,8 +12,9 @@ use tokio::process::{Child, Command};
 
 use super::address::UpstreamAddress;
 use super::child::CodexCommand;
+use super::door::Door;
 use super::socket_file;
-use super::upstream_socket::{Connection, connect_unix};
+use super::upstream_socket::connect_unix;
 use crate::throwaway::ThrowawayFolder;
 
 /// How often a Codex that starts is asked whether it listens: it says so in no other way.
@@ -104,7 +105,7 @@ impl CodexServer {
     ///
     /// # Errors
     /// `unsupportedUpstream` if it does not answer.
-    pub async fn connect(&self) -> Result<Connection, LoadoutError> {
+    pub async fn connect(&self) -> Result<Door, LoadoutError> {
         Ok(connect_unix(&self.socket).await?)
     }
 }

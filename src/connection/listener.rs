@@ -22,8 +22,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_tungstenite::tungstenite::protocol::Role;
 
 use super::address::{ListenAddress, control_socket};
-use super::frame_reader::FrameReader;
-use super::frame_writer::FrameWriter;
+use super::door::Door;
 use super::http_door::{HttpDoor, Pages, empty};
 #[cfg(unix)]
 use super::inherited;
@@ -45,22 +44,11 @@ const AFTER_FAILURE: Duration = Duration::from_millis(200);
 const TOO_MANY: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
-/// A host that came.
-#[derive(Debug)]
-pub struct Accepted {
-    /// What it says. Its place is free again when this is dropped.
-    pub reader: FrameReader,
-    /// What it is told.
-    pub writer: FrameWriter,
-    /// Ends when everything it is told was written, or can't be.
-    pub written: JoinHandle<()>,
-}
-
 /// A place where hosts come to. Nobody can come any more, and its socket is removed, when it is dropped.
 #[derive(Debug)]
 pub struct Listener {
     place: Place,
-    hosts: mpsc::Receiver<Accepted>,
+    hosts: mpsc::Receiver<Door>,
     accepting: JoinHandle<()>,
 }
 
@@ -176,7 +164,7 @@ impl Listener {
     }
 
     /// The next host, once its handshake is done.
-    pub async fn accept(&mut self) -> Accepted {
+    pub async fn accept(&mut self) -> Door {
         match self.hosts.recv().await {
             Some(host) => host,
             None => pending().await,
@@ -246,7 +234,7 @@ async fn bind_tcp(
 }
 
 /// Gives out hosts for ever. Slow ones are waited for on the side, and no longer when this ends.
-async fn accept_all(socket: Socket, door: HttpDoor, hosts: mpsc::Sender<Accepted>) {
+async fn accept_all(socket: Socket, door: HttpDoor, hosts: mpsc::Sender<Door>) {
     let places = Arc::new(Semaphore::new(MOST_HOSTS));
     let mut handshakes = JoinSet::new();
     loop {
@@ -261,7 +249,7 @@ async fn accept_all(socket: Socket, door: HttpDoor, hosts: mpsc::Sender<Accepted
 async fn accept_one(
     socket: &Socket,
     door: &HttpDoor,
-    hosts: &mpsc::Sender<Accepted>,
+    hosts: &mpsc::Sender<Door>,
     places: &Arc<Semaphore>,
     handshakes: &mut JoinSet<()>,
 ) -> io::Result<()> {
@@ -293,7 +281,7 @@ async fn accept_one(
 }
 
 /// A host that speaks WebSocket on a stream that is there already; `None` if it does not.
-pub async fn accept_on<S>(stream: S) -> Option<Accepted>
+pub async fn accept_on<S>(stream: S) -> Option<Door>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -308,12 +296,8 @@ where
         .flatten()
 }
 
-async fn receive<S>(
-    stream: S,
-    door: HttpDoor,
-    places: Arc<Semaphore>,
-    hosts: mpsc::Sender<Accepted>,
-) where
+async fn receive<S>(stream: S, door: HttpDoor, places: Arc<Semaphore>, hosts: mpsc::Sender<Door>)
+where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     match tokio::time::timeout(HANDSHAKE, handshake(stream, &door, &places)).await {
@@ -329,7 +313,7 @@ async fn handshake<S>(
     stream: S,
     door: &HttpDoor,
     places: &Arc<Semaphore>,
-) -> hyper::Result<Option<Accepted>>
+) -> hyper::Result<Option<Door>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -358,11 +342,10 @@ where
         return Ok(None);
     };
     let stream = parts.io.into_inner();
-    let (reader, writer, written) = web_socket(stream, parts.read_buf, Role::Server).await;
-    Ok(Some(Accepted {
-        reader: reader.at_place(place),
-        writer,
-        written,
+    let host = web_socket(stream, parts.read_buf, Role::Server).await;
+    Ok(Some(Door {
+        reader: host.reader.at_place(place),
+        ..host
     }))
 }
 
@@ -370,7 +353,7 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connection::{UpstreamAddress, codex_loadout_at, connect};
+    use crate::connection::{FrameReader, FrameWriter, UpstreamAddress, codex_loadout_at, connect};
     use bytes::Bytes;
     use sha2::{Digest, Sha256};
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -410,7 +393,9 @@ mod tests {
         let refused = connect(&at, Some("toc")).await.unwrap_err();
         assert!(refused.hint.contains("--remote-auth-token-env"));
         for (mut listener, at) in [(unix, UpstreamAddress::Unix(Some(path.clone()))), (tcp, at)] {
-            let (mut reader, writer, _) = connect(&at, Some("tok")).await.unwrap();
+            let Door {
+                mut reader, writer, ..
+            } = connect(&at, Some("tok")).await.unwrap();
             let mut host = listener.accept().await;
             drop(listener);
             say(&writer, &mut host.reader, "a").await;
@@ -431,7 +416,11 @@ mod tests {
         let (begin, rest) = UPGRADE.split_at(30);
         slow.write_all(begin.as_bytes()).await.unwrap();
         let at = format!("ws://{address}").parse().unwrap();
-        let (_reader, writer, _) = connect(&at, None).await.unwrap();
+        let Door {
+            reader: _reader,
+            writer,
+            ..
+        } = connect(&at, None).await.unwrap();
         let mut quick = listener.accept().await;
         say(&writer, &mut quick.reader, "quick").await;
         slow.write_all(rest.as_bytes()).await.unwrap();

@@ -8,6 +8,7 @@ mod brief;
 mod child;
 #[cfg(unix)]
 mod codex_server;
+mod door;
 mod frame_reader;
 mod frame_writer;
 mod http_door;
@@ -25,21 +26,24 @@ mod web_socket;
 mod web_socket_auth;
 
 pub use address::{AddressError, ListenAddress, UpstreamAddress, control_socket};
-pub use brief::BriefCodex;
+pub use brief::{BriefCodex, Introduced};
 pub use child::{CODEX_VARIABLE, CodexCommand, Upstream, UpstreamCommand, exit_code};
 #[cfg(unix)]
 pub use codex_server::CodexServer;
+pub use door::Door;
 pub use frame_reader::FrameReader;
 pub use frame_writer::{FrameWriter, write_lines};
 pub use http_door::{Page, Pages, page};
 #[cfg(unix)]
 pub use inherited::check_all_are_taken;
-pub use listener::{Accepted, Listener, accept_on};
+pub use listener::{Listener, accept_on};
+#[cfg(unix)]
+pub use page_client::codex_loadout_at;
 pub use page_client::get_page;
 pub use reentry::Start;
 pub use rpc_client::{RpcClient, RpcError};
 pub use stdio::host_stdio;
-pub use upstream_socket::{Connection, bearer_token, codex_loadout_at, connect};
+pub use upstream_socket::{bearer_token, connect};
 pub use web_socket::{LONGEST_MESSAGE, write_web_socket};
 pub use web_socket_auth::{
     WebSocketAuth, WebSocketAuthError, WebSocketAuthFlags, WebSocketAuthMode,

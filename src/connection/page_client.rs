@@ -1,13 +1,16 @@
 //! Pages of a codex-loadout that runs.
 
 use std::io;
+#[cfg(unix)]
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
 use codex_loadout_protocol::{ErrorKind, LoadoutError};
 use http_body_util::{BodyExt, Empty};
+use hyper::body::Incoming;
 use hyper::header::HOST;
-use hyper::{Request, StatusCode};
+use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -17,12 +20,18 @@ use super::address::ListenAddress;
 use super::address::control_socket;
 use super::http_door::MARK;
 #[cfg(unix)]
+use super::http_door::PROCESS;
+#[cfg(unix)]
 use super::socket_file;
 #[cfg(unix)]
 use crate::paths;
 
 /// It may have to measure its state folder first.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Whoever listens at a Unix socket says at once who it is, or never.
+#[cfg(unix)]
+const PATIENCE_FOR_MARK: Duration = Duration::from_secs(2);
 
 /// A page can't be had.
 #[derive(Debug, thiserror::Error)]
@@ -99,7 +108,44 @@ pub async fn get_page(address: &ListenAddress, path: &'static str) -> Result<Byt
     Ok(asked.map_err(|_| PageError::Silent(place))??)
 }
 
+/// The process of the codex-loadout that listens at this Unix socket, if one does. Codex itself answers no plain request
+/// there.
+#[cfg(unix)]
+pub async fn codex_loadout_at(path: &Path) -> Option<u32> {
+    let asked = async {
+        let stream = socket_file::connect(path).await;
+        request(stream, &path.display().to_string(), "/readyz").await
+    };
+    let answer = tokio::time::timeout(PATIENCE_FOR_MARK, asked).await;
+    let answer = answer.ok()?.ok()?;
+    answer.headers().get(PROCESS)?.to_str().ok()?.parse().ok()
+}
+
 async fn ask<S>(stream: io::Result<S>, place: &str, path: &'static str) -> Result<Bytes, PageError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let answer = request(stream, place, path).await?;
+    if answer.status() != StatusCode::OK {
+        return Err(PageError::NoPage {
+            place: place.to_owned(),
+            path,
+        });
+    }
+    let body = answer.into_body().collect().await;
+    let body = body.map_err(|source| PageError::Broken {
+        place: place.to_owned(),
+        source,
+    })?;
+    Ok(body.to_bytes())
+}
+
+/// What a codex-loadout answers, whatever that is.
+async fn request<S>(
+    stream: io::Result<S>,
+    place: &str,
+    path: &'static str,
+) -> Result<Response<Incoming>, PageError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -132,12 +178,5 @@ where
     if !answer.headers().contains_key(MARK) {
         return Err(PageError::Another(place()));
     }
-    if answer.status() != StatusCode::OK {
-        return Err(PageError::NoPage {
-            place: place(),
-            path,
-        });
-    }
-    let body = answer.into_body().collect().await.map_err(broken)?;
-    Ok(body.to_bytes())
+    Ok(answer)
 }

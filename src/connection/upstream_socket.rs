@@ -4,9 +4,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use codex_loadout_protocol::{ErrorKind, LoadoutError};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::handshake::client::Request;
 use tokio_tungstenite::tungstenite::http::header::AUTHORIZATION;
@@ -14,9 +13,7 @@ use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_tungstenite::tungstenite::{self, http};
 
 use super::address::{UpstreamAddress, control_socket};
-use super::frame_reader::FrameReader;
-use super::frame_writer::FrameWriter;
-use super::http_door::PROCESS;
+use super::door::Door;
 #[cfg(unix)]
 use super::socket_file;
 use super::web_socket::{settings, split};
@@ -24,11 +21,6 @@ use crate::paths;
 
 /// A Codex on this machine answers in milliseconds.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Whoever listens at a Unix socket says at once who it is, or never.
-const PATIENCE_FOR_MARK: Duration = Duration::from_secs(2);
-
-/// A connection to a Codex: what it says, what it is told, and the end of the telling.
-pub type Connection = (FrameReader, FrameWriter, JoinHandle<()>);
 
 /// No connection to the Codex that was named.
 #[derive(Debug, thiserror::Error)]
@@ -87,10 +79,7 @@ pub fn bearer_token(variable: &str) -> Result<String, LoadoutError> {
 ///
 /// # Errors
 /// `unsupportedUpstream` if nobody listens, or whoever does refuses, or does not answer.
-pub async fn connect(
-    address: &UpstreamAddress,
-    token: Option<&str>,
-) -> Result<Connection, LoadoutError> {
+pub async fn connect(address: &UpstreamAddress, token: Option<&str>) -> Result<Door, LoadoutError> {
     Ok(match address {
         #[cfg(unix)]
         UpstreamAddress::Unix(path) => {
@@ -117,7 +106,7 @@ pub async fn connect(
 }
 
 #[cfg(unix)]
-pub(super) async fn connect_unix(path: &Path) -> Result<Connection, ConnectError> {
+pub(super) async fn connect_unix(path: &Path) -> Result<Door, ConnectError> {
     let place = path.display().to_string();
     let stream = in_time(&place, socket_file::connect(path)).await?;
     let stream = stream.map_err(nobody(&place))?;
@@ -143,7 +132,7 @@ async fn open<S>(
     url: &str,
     token: Option<&str>,
     place: String,
-) -> Result<Connection, ConnectError>
+) -> Result<Door, ConnectError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -166,25 +155,4 @@ fn request(url: &str, token: Option<&str>) -> tungstenite::Result<Request> {
         request.headers_mut().insert(AUTHORIZATION, shown);
     }
     Ok(request)
-}
-
-/// The process of the codex-loadout that listens at this Unix socket, if one does. Codex itself answers no plain request
-/// there.
-#[cfg(unix)]
-pub async fn codex_loadout_at(path: &Path) -> Option<u32> {
-    const QUESTION: &[u8] = b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
-    let asked = async {
-        let mut stream = socket_file::connect(path).await?;
-        stream.write_all(QUESTION).await?;
-        let mut answer = Vec::new();
-        stream.take(4096).read_to_end(&mut answer).await?;
-        Ok::<_, std::io::Error>(answer)
-    };
-    let answer = tokio::time::timeout(PATIENCE_FOR_MARK, asked).await;
-    let answer = answer.ok().and_then(Result::ok).unwrap_or_default();
-    String::from_utf8_lossy(&answer).lines().find_map(|line| {
-        let (name, process) = line.split_once(':')?;
-        let is_process = name.eq_ignore_ascii_case(PROCESS.as_str());
-        is_process.then(|| process.trim().parse().ok())?
-    })
 }

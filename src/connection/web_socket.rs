@@ -11,6 +11,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig, frame::Frame};
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
+use super::door::Door;
 use super::frame_reader::FrameReader;
 use super::frame_writer::{BatchWriter, FrameWriter, write_queue};
 use crate::wire::READ_SIZE;
@@ -32,11 +33,7 @@ pub(super) fn settings(role: Role) -> WebSocketConfig {
 }
 
 /// Takes both ends of a stream on which the handshake is done; `read` was read behind it already.
-pub(super) async fn web_socket<S>(
-    stream: S,
-    read: Bytes,
-    role: Role,
-) -> (FrameReader, FrameWriter, JoinHandle<()>)
+pub(super) async fn web_socket<S>(stream: S, read: Bytes, role: Role) -> Door
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -46,13 +43,17 @@ where
 }
 
 /// Takes both ends of a WebSocket.
-pub(super) fn split<S>(socket: WebSocketStream<S>) -> (FrameReader, FrameWriter, JoinHandle<()>)
+pub(super) fn split<S>(socket: WebSocketStream<S>) -> Door
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (sink, frames) = socket.split();
     let (writer, written) = write_web_socket(sink);
-    (FrameReader::web_socket(frames), writer, written)
+    Door {
+        reader: FrameReader::web_socket(frames),
+        writer,
+        written,
+    }
 }
 
 /// Starts writing what is sent as text frames. The task ends as that of lines does; where it ends by itself, it
@@ -115,7 +116,7 @@ mod tests {
             Role::Client => Role::Server,
         };
         let far = WebSocketStream::from_raw_socket(far, far_role, Some(settings(far_role))).await;
-        let (reader, writer, _) = web_socket(near, Bytes::new(), role).await;
+        let Door { reader, writer, .. } = web_socket(near, Bytes::new(), role).await;
         (far, reader, writer)
     }
 
@@ -140,10 +141,14 @@ mod tests {
                     Role::Server => Role::Client,
                     Role::Client => Role::Server,
                 };
-                let (mut unread, writer, _) = web_socket(near, Bytes::new(), from).await;
+                let Door {
+                    reader: mut unread,
+                    writer,
+                    ..
+                } = web_socket(near, Bytes::new(), from).await;
                 // What is not read answers no close.
                 tokio::spawn(async move { while unread.next().await.is_some() {} });
-                (web_socket(far, Bytes::new(), to).await.0, writer)
+                (web_socket(far, Bytes::new(), to).await.reader, writer)
             }
         };
         for message in messages {

@@ -13,12 +13,12 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::process::Child;
 use tokio::task::JoinHandle;
 
-use super::host_session::{Arrived, Door, HostSession, Reading, Side};
+use super::host_session::{Arrived, HostSession, Reading, Side};
 use super::jobs::{Done, job};
 use super::process::CodexProcess;
 use super::request_handlers::{Carried, RequestHandlers};
 use super::signals::{Signals, forward};
-use crate::connection::{FrameReader, Upstream, write_lines};
+use crate::connection::{Door, Upstream};
 use crate::loadouts::AppliedConfig;
 use crate::messages::{initialize, thread};
 use crate::router::{Effect, Host, Hosts, Router};
@@ -42,12 +42,7 @@ pub(crate) async fn run(
         stdin,
         stdout,
     } = upstream;
-    let (writer, written) = write_lines(stdin);
-    let codex = Door {
-        reader: FrameReader::lines(stdout),
-        writer,
-        written,
-    };
+    let codex = Door::of_lines(stdout, stdin);
     process.metrics.presence.codex_started(child.id());
     let mut session = Session::new(process);
     let id = session.next_id();

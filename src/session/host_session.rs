@@ -15,17 +15,6 @@ use crate::metrics::Sender;
 use crate::threads::HostId;
 use crate::wire::Frame;
 
-/// One end of a connection: a host, or Codex.
-#[derive(Debug)]
-pub(crate) struct Door {
-    /// What comes in.
-    pub reader: FrameReader,
-    /// What goes out.
-    pub writer: FrameWriter,
-    /// Ends when everything was written.
-    pub written: JoinHandle<()>,
-}
-
 /// From which side messages come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 
 use super::connection::Session;
-use super::host_session::{Door, Side};
+use super::host_session::Side;
 use super::jobs::greet;
-use crate::connection::CodexCommand;
+use crate::connection::{CodexCommand, Door};
 use crate::threads::{HostId, Threads};
 
 /// What is worked on for hosts when Codex ends is waited for this long.

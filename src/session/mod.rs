@@ -41,8 +41,7 @@ mod update;
 mod watching;
 
 pub(crate) use connection::run;
-pub(crate) use host_session::Door;
 pub(crate) use process::CodexProcess;
-pub(crate) use serving::{OnSignal, Upstreams, serve};
+pub(crate) use serving::{EndsAfter, Upstreams, serve};
 pub(crate) use signals::terminate;
 pub(crate) use watching::{METRICS, STATUS};

@@ -15,10 +15,9 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::connection::{EndsWith, Session};
-use super::host_session::Door;
 use super::process::CodexProcess;
 use super::signals::{Signals, forward, terminate};
-use crate::connection::{CodexServer, Connection, UpstreamAddress, connect};
+use crate::connection::{CodexServer, Door, UpstreamAddress, connect};
 use crate::messages::notices;
 use crate::threads::HostId;
 
@@ -47,16 +46,20 @@ pub(crate) enum Upstreams {
     },
 }
 
-/// Where a signal goes that asks this program to end.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum OnSignal {
-    /// To Codex: it ends in its own way, and everything else after it.
-    EndCodex,
-    /// To the process with this id, which decides.
-    Forward(Option<u32>),
+/// What it all ends with, beside Codex and the last host.
+pub(crate) enum EndsAfter {
+    /// A signal, which goes to Codex: that ends in its own way, and everything else after it.
+    Signal,
+    /// A process, which gets the signals and decides.
+    Process {
+        /// Its id.
+        id: Option<u32>,
+        /// Over once it has ended.
+        ended: BoxFuture<'static, ()>,
+    },
 }
 
-/// Serves hosts until Codex has ended for good, a signal ended it, `until` is over, or all hosts have left and none can
+/// Serves hosts until Codex has ended for good, what it ends after has come, or all hosts have left and none can
 /// come any more.
 ///
 /// # Errors
@@ -66,8 +69,7 @@ pub(crate) async fn serve(
     process: Arc<CodexProcess>,
     upstreams: Upstreams,
     doors: mpsc::Receiver<Door>,
-    on_signal: OnSignal,
-    until: BoxFuture<'static, ()>,
+    ends_after: EndsAfter,
 ) -> Result<Option<ExitStatus>, anyhow::Error> {
     if let Upstreams::Own(codex) = &upstreams {
         process.metrics.presence.codex_started(codex.child.id());
@@ -82,7 +84,7 @@ pub(crate) async fn serve(
         ends: VecDeque::new(),
         none_can_come: false,
     };
-    serving.run(on_signal, until).await
+    serving.run(ends_after).await
 }
 
 struct Serving {
@@ -91,7 +93,7 @@ struct Serving {
     doors: mpsc::Receiver<Door>,
     /// Hosts that are not connected to Codex yet.
     arriving: BTreeMap<HostId, Door>,
-    connecting: FuturesUnordered<BoxFuture<'static, (HostId, Result<Connection, LoadoutError>)>>,
+    connecting: FuturesUnordered<BoxFuture<'static, (HostId, Result<Door, LoadoutError>)>>,
     /// Hosts whose connection has ended: soon it shows whether Codex has.
     orphaned: FuturesUnordered<BoxFuture<'static, HostId>>,
     /// When Codex has ended.
@@ -100,11 +102,11 @@ struct Serving {
 }
 
 impl Serving {
-    async fn run(
-        mut self,
-        on_signal: OnSignal,
-        mut until: BoxFuture<'static, ()>,
-    ) -> Result<Option<ExitStatus>, anyhow::Error> {
+    async fn run(mut self, ends_after: EndsAfter) -> Result<Option<ExitStatus>, anyhow::Error> {
+        let (process, mut until) = match ends_after {
+            EndsAfter::Signal => (None, std::future::pending().boxed()),
+            EndsAfter::Process { id, ended } => (Some(id), ended),
+        };
         let mut signals = Signals::new()?;
         let mut ending = Ending::default();
         loop {
@@ -129,13 +131,13 @@ impl Serving {
                         return Err(error.into());
                     }
                 }
-                signal = signals.next() => match (on_signal, &self.upstreams) {
-                    (OnSignal::Forward(process), _) => forward(process, signal),
-                    (OnSignal::EndCodex, Upstreams::Own(codex)) => {
+                signal = signals.next() => match (process, &self.upstreams) {
+                    (Some(process), _) => forward(process, signal),
+                    (None, Upstreams::Own(codex)) => {
                         ending.has_begun = true;
                         forward(codex.child.id(), signal);
                     }
-                    (OnSignal::EndCodex, Upstreams::Running { .. }) => return self.finish(None).await,
+                    (None, Upstreams::Running { .. }) => return self.finish(None).await,
                 },
                 () = &mut until, if !ending.has_begun => match &self.upstreams {
                     Upstreams::Own(codex) => {
@@ -176,13 +178,9 @@ impl Serving {
             .push(connecting.map(move |connected| (host, connected)).boxed());
     }
 
-    fn on_connected(&mut self, host: HostId, connected: Result<Connection, LoadoutError>) {
+    fn on_connected(&mut self, host: HostId, connected: Result<Door, LoadoutError>) {
         let codex = match connected {
-            Ok((reader, writer, written)) => Door {
-                reader,
-                writer,
-                written,
-            },
+            Ok(codex) => codex,
             Err(error) => {
                 tracing::warn!(%error, host = host.0, "no connection to Codex");
                 if let Upstreams::Own(codex) = &mut self.upstreams

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Parser;
 use codex_loadout::connection::{
-    CodexCommand, CodexServer, FrameReader, Listener, UpstreamCommand, WebSocketAuthFlags,
+    CodexCommand, CodexServer, Door, FrameReader, Listener, UpstreamCommand, WebSocketAuthFlags,
 };
 use data_encoding::BASE64URL_NOPAD;
 use hmac::{Hmac, KeyInit, Mac};
@@ -357,7 +357,9 @@ async fn one_codex_serves_many_hosts_and_leaves_nothing_behind() {
         .unwrap();
     let mut hosts = Vec::new();
     for name in ["one", "two"] {
-        let (mut reader, writer, _) = server.connect().await.unwrap();
+        let Door {
+            mut reader, writer, ..
+        } = server.connect().await.unwrap();
         let client = json!({ "name": name, "version": "1" });
         let hello = json!({ "id": 1, "method": "initialize", "params": { "clientInfo": client } });
         writer.send(hello.to_string().into());

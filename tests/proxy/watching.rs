@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::process::Stdio;
 use std::time::Duration;
 
-use codex_loadout::connection::{FrameReader, FrameWriter, UpstreamAddress, connect};
+use codex_loadout::connection::{Door, FrameReader, FrameWriter, UpstreamAddress, connect};
 use lab::{Client, HomeBuilder};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -56,7 +56,7 @@ struct Host {
 impl Host {
     async fn connect(address: &str, name: &str) -> Self {
         let address: UpstreamAddress = address.parse().unwrap();
-        let (reader, writer, _) = connect(&address, None).await.unwrap();
+        let Door { reader, writer, .. } = connect(&address, None).await.unwrap();
         let mut host = Self {
             reader,
             writer,
