@@ -391,7 +391,7 @@ mod tests {
         assert!(unix.announcement().is_none());
         let at: UpstreamAddress = at.parse().unwrap();
         let refused = connect(&at, Some("toc")).await.unwrap_err();
-        assert!(refused.hint.contains("--remote-auth-token-env"));
+        assert!(refused.hint.contains("--upstream-token-env"));
         for (mut listener, at) in [(unix, UpstreamAddress::Unix(Some(path.clone()))), (tcp, at)] {
             let Door {
                 mut reader, writer, ..

@@ -48,7 +48,7 @@ impl From<ConnectError> for LoadoutError {
                 "Start one with `codex app-server --listen …`, or leave `--upstream` out to have one started."
             }
             ConnectError::Refused { source, .. } if is_unauthorized(source) => {
-                "Name the environment variable that holds its token with `--remote-auth-token-env`."
+                "Name the environment variable that holds its token with `--upstream-token-env`."
             }
             ConnectError::Refused { .. } | ConnectError::Silent { .. } => {
                 "Check that it is a Codex app-server that speaks WebSocket."
@@ -63,7 +63,7 @@ fn is_unauthorized(error: &tungstenite::Error) -> bool {
     matches!(error, tungstenite::Error::Http(answer) if answer.status() == http::StatusCode::UNAUTHORIZED)
 }
 
-/// The token that the variable holds which `--remote-auth-token-env` names.
+/// The token that the variable holds which `--upstream-token-env` names.
 ///
 /// # Errors
 /// `unsupportedUpstream` if it holds none.
