@@ -16,10 +16,13 @@ mod error;
 mod executables;
 mod fetch;
 mod folder;
+mod git;
+mod http;
 mod limits;
 mod marketplace;
 mod parse;
 mod place;
+mod process;
 mod redact;
 mod source;
 
