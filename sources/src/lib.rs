@@ -9,6 +9,7 @@
 //! comes back as a value, a tree; nothing of it is ever run.
 
 mod address;
+mod archive;
 mod content;
 mod context;
 mod difference;
@@ -20,6 +21,7 @@ mod git;
 mod http;
 mod limits;
 mod marketplace;
+mod npm;
 mod parse;
 mod place;
 mod process;
@@ -27,6 +29,7 @@ mod redact;
 mod source;
 
 pub use address::escaped;
+pub use archive::read_archive;
 pub use content::{Content, ContentKind};
 pub use context::{FetchContext, Gate, Progress};
 pub use difference::{Difference, ExecutableChange, difference};
