@@ -31,6 +31,16 @@ pub enum AuditEvent {
     Recovered,
     /// The user trusts a project, or no longer.
     Trust,
+    /// A bundle was added.
+    BundleAdd,
+    /// New threads get another content of a bundle.
+    BundleUpdate,
+    /// A bundle was removed.
+    BundleRemove,
+    /// What a content of a bundle can run was approved, or no longer is.
+    BundleTrust,
+    /// A content of a bundle was found to be another than it was recorded with.
+    BundleVerify,
 }
 
 /// One entry of the audit. It holds names, paths and digests, and no value of anybody's config.

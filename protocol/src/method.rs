@@ -3,6 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::bundle::{
+    CAPABILITY_BUNDLE_ADD, CAPABILITY_BUNDLE_LIST, CAPABILITY_BUNDLE_READ,
+    CAPABILITY_BUNDLE_REMOVE, CAPABILITY_BUNDLE_TRUST, CAPABILITY_BUNDLE_UPDATE,
+    CAPABILITY_BUNDLE_VERIFY,
+};
 use crate::receipt::Receipt;
 use crate::seen::Seen;
 use crate::selection::CapabilitySelection;
@@ -38,7 +43,7 @@ pub const CAPABILITY_BINDING_WRITE: &str = "capability/binding/write";
 pub const CAPABILITY_BINDING_DELETE: &str = "capability/binding/delete";
 
 /// Every method the proxy answers itself.
-pub const METHODS: [&str; 14] = [
+pub const METHODS: [&str; 21] = [
     CAPABILITY_LIST,
     CAPABILITY_RESOLVE,
     THREAD_CAPABILITY_READ,
@@ -53,6 +58,13 @@ pub const METHODS: [&str; 14] = [
     CAPABILITY_BINDING_LIST,
     CAPABILITY_BINDING_WRITE,
     CAPABILITY_BINDING_DELETE,
+    CAPABILITY_BUNDLE_ADD,
+    CAPABILITY_BUNDLE_LIST,
+    CAPABILITY_BUNDLE_READ,
+    CAPABILITY_BUNDLE_UPDATE,
+    CAPABILITY_BUNDLE_REMOVE,
+    CAPABILITY_BUNDLE_VERIFY,
+    CAPABILITY_BUNDLE_TRUST,
 ];
 
 /// Notification: a thread was bound to its loadout anew, or to another one.

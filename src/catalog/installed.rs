@@ -130,6 +130,7 @@ pub(super) fn read_plugin(
             }
         }),
         installed: plugin.installed,
+        added: None,
         data_folder: input.data_folder,
         entry: input.entry,
         native,

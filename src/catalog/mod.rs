@@ -23,14 +23,14 @@ pub(crate) use conversion::{ConversionInput, convert};
 pub(crate) use mention_only::is_mention_only;
 pub(crate) use mention_only::mention_only;
 pub(crate) use model::{
-    Catalog, ConfigServer, Conversion, HostRole, HostSkill, InstalledPlugin, Parts, PluginAgent,
-    PluginSkill, SkillScope,
+    Added, Catalog, ConfigServer, Conversion, HostRole, HostSkill, InstalledPlugin, Parts,
+    PluginAgent, PluginHook, PluginSkill, SkillScope,
 };
 pub(crate) use policy::{Allowed, Policy};
 pub(crate) use read::read_policy;
 pub(crate) use skill_header::read_skill_header;
 
 #[cfg(test)]
-pub(crate) use model::{HostHook, PluginHook, PluginServer};
+pub(crate) use model::{HostHook, PluginServer};
 #[cfg(test)]
 pub(crate) use policy::{ManagedLayer, Requirements};

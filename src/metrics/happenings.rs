@@ -46,5 +46,10 @@ fn word(event: AuditEvent) -> &'static str {
         AuditEvent::Tampered => "tampered",
         AuditEvent::Recovered => "recovered",
         AuditEvent::Trust => "trust",
+        AuditEvent::BundleAdd => "bundle_add",
+        AuditEvent::BundleUpdate => "bundle_update",
+        AuditEvent::BundleRemove => "bundle_remove",
+        AuditEvent::BundleTrust => "bundle_trust",
+        AuditEvent::BundleVerify => "bundle_verify",
     }
 }

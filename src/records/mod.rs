@@ -5,6 +5,7 @@
 
 mod audit;
 mod bindings;
+mod bundles;
 mod database;
 mod error;
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub mod writer_lock;
 
 pub use audit::Happening;
 pub use bindings::may_be_bound;
+pub use bundles::{Approval, BundleRecord, happened};
 pub use error::RecordsError;
 pub use needed::{BegunFork, LoadoutNeeds, NeededByRecords};
 #[cfg(test)]
