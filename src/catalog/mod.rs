@@ -1,5 +1,6 @@
 //! What exists: everything that could be selected, as Codex itself reports it.
 
+mod added;
 mod agent_plugin;
 mod answers;
 mod cache;
@@ -18,6 +19,7 @@ mod read;
 mod roles;
 mod skill_header;
 
+pub(crate) use added::AddedBundle;
 pub(crate) use cache::CatalogCache;
 pub(crate) use conversion::{ConversionInput, convert};
 pub(crate) use mention_only::is_mention_only;

@@ -168,6 +168,12 @@ pub struct Added {
 }
 
 impl InstalledPlugin {
+    /// Whether its parts are there to be selected: it is installed, or was added here, and no policy blocks it.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        self.blocked.is_none() && (self.installed || self.added.is_some())
+    }
+
     /// The digest that waits for the user's approval, of a bundle that was added here and has none.
     #[must_use]
     pub fn unapproved(&self) -> Option<&Digest> {

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::context::Context;
 use super::params::{folder, parsed, refused};
-use crate::loadouts::{Chosen, catalog_for};
+use crate::loadouts::Chosen;
 use crate::profiles::Requested;
 use crate::resolver::capabilities;
 
@@ -34,6 +34,8 @@ async fn list(
     let cwd = folder(params.cwd)?;
     let (rpc, home) = (&context.rpc, &upstream.codex_home);
     let catalog = context.catalogs.get_with_offered(rpc, home, &cwd).await?;
+    let (loadouts, catalogs) = (&context.loadouts, &context.catalogs);
+    let catalog = loadouts.with_bundles(catalogs, catalog).await?;
     Ok(Page::whole(capabilities(&catalog)))
 }
 
@@ -82,9 +84,10 @@ async fn resolve(
     let selection = &selected.expanded.selection;
     let upstream = context.upstream().await?;
     let (catalogs, rpc) = (&context.catalogs, &context.rpc);
-    let catalog = catalog_for(&selected, catalogs, rpc, &upstream.codex_home, &cwd).await?;
-    let resolved = context
-        .loadouts
+    let (loadouts, home) = (&context.loadouts, &upstream.codex_home);
+    let catalog = loadouts.catalog_for(&selected, catalogs, rpc, home, &cwd);
+    let catalog = catalog.await?;
+    let resolved = loadouts
         .resolve(selection, &catalog, upstream.version)
         .await;
     let mut receipt = resolved.map_err(|error| selected.expanded.locate(error))?;

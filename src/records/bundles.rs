@@ -28,6 +28,21 @@ pub struct BundleRecord {
     pub current: BundleVersion,
 }
 
+/// What of a bundle a start needs to know.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BundleHead {
+    /// Its name.
+    pub name: String,
+    /// Its author's word for the version.
+    pub version: Option<String>,
+    /// Where it comes from, as it was asked for.
+    pub origin: Map<String, Value>,
+    /// Whether it stays tied to its folder.
+    pub link: Option<BundleLink>,
+    /// The content that new threads get.
+    pub digest: Digest,
+}
+
 /// A content that may run what it has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Approval {
@@ -43,6 +58,17 @@ const SELECT: &str = "SELECT bundles.name, origin, link, detail FROM bundles
     JOIN bundle_versions ON bundle_versions.name = bundles.name AND bundle_versions.digest = bundles.digest";
 
 impl Records {
+    /// What a start needs to know of all bundles, by name.
+    ///
+    /// # Errors
+    /// [`RecordsError`], also for a single one that can't be read.
+    pub async fn bundle_heads(&self) -> Result<Vec<BundleHead>, RecordsError> {
+        let rows = sqlx::query("SELECT name, version, origin, link, digest FROM bundles ORDER BY name")
+            .fetch_all(self.database.reader())
+            .await?;
+        rows.iter().map(head).collect()
+    }
+
     /// All bundles, by name.
     ///
     /// # Errors
@@ -100,11 +126,12 @@ impl Records {
         // The first statement takes the right to write: what it finds stays so until the commit.
         let written = match before {
             None => sqlx::query(
-                "INSERT INTO bundles (name, origin, digest, link, added_at) VALUES ($1, $2, $3, $4, $5)
+                "INSERT INTO bundles (name, origin, digest, link, added_at, version) VALUES ($1, $2, $3, $4, $5, $6)
                  ON CONFLICT (name) DO NOTHING",
             ),
             Some(_) => sqlx::query(
-                "UPDATE bundles SET origin = $2, digest = $3, link = $4, added_at = $5 WHERE name = $1 AND digest = $6",
+                "UPDATE bundles SET origin = $2, digest = $3, link = $4, added_at = $5, version = $6
+                 WHERE name = $1 AND digest = $7",
             ),
         };
         let mut written = written
@@ -112,7 +139,8 @@ impl Records {
             .bind(origin)
             .bind(&current.digest)
             .bind(link)
-            .bind(current.at);
+            .bind(current.at)
+            .bind(&current.version);
         if let Some(before) = before {
             written = written.bind(before);
         }
@@ -285,12 +313,27 @@ impl Records {
     }
 }
 
+fn head(row: &SqliteRow) -> Result<BundleHead, RecordsError> {
+    let name: String = row.try_get("name")?;
+    Ok(BundleHead {
+        version: row.try_get("version")?,
+        origin: decode(&name, row.try_get("origin")?)?,
+        link: link(row, &name)?,
+        digest: read_digest(row.try_get("digest")?)?,
+        name,
+    })
+}
+
+fn link(row: &SqliteRow, name: &str) -> Result<Option<BundleLink>, RecordsError> {
+    let link: Option<String> = row.try_get("link")?;
+    link.map(|link| decode(name, &link)).transpose()
+}
+
 fn bundle(row: &SqliteRow) -> Result<BundleRecord, RecordsError> {
     let name: String = row.try_get("name")?;
-    let link: Option<String> = row.try_get("link")?;
     Ok(BundleRecord {
         origin: decode(&name, row.try_get("origin")?)?,
-        link: link.map(|link| decode(&name, &link)).transpose()?,
+        link: link(row, &name)?,
         current: decode(&name, row.try_get("detail")?)?,
         name,
     })

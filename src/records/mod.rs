@@ -27,7 +27,7 @@ pub mod writer_lock;
 
 pub use audit::Happening;
 pub use bindings::may_be_bound;
-pub use bundles::{Approval, BundleRecord, happened};
+pub use bundles::{Approval, BundleHead, BundleRecord, happened};
 pub use error::RecordsError;
 pub use needed::{BegunFork, LoadoutNeeds, NeededByRecords};
 #[cfg(test)]

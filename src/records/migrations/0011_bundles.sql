@@ -5,6 +5,7 @@ CREATE TABLE bundles (
     name     TEXT   NOT NULL PRIMARY KEY,
     origin   TEXT   NOT NULL,
     digest   TEXT   NOT NULL,
+    version  TEXT,
     link     TEXT,
     added_at BIGINT NOT NULL
 );

@@ -1,0 +1,10 @@
+//! Bundles that were added here: fetched, kept, approved, and given to threads by name.
+//!
+//! A bundle's content lies in the store like any snapshot, under its digest. What a thread is given is a snapshot of
+//! that, so a bundle that is updated or removed takes nothing from a thread that lives.
+
+mod approve;
+mod remove;
+mod shelf;
+mod verify;
+mod view;
