@@ -1,18 +1,20 @@
 //! Bundles that were added here, as plugins of a catalog.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use codex_loadout_converter::names::Names;
 use codex_loadout_protocol::bundle::bundle_id;
+use serde_json::Value;
 
 use super::cache::CatalogCache;
-use super::conversion::ConversionInput;
+use super::conversion::{ConversionInput, convert};
 use super::converted::Conversions;
+use super::manifest::{AGENT_MANIFEST, MANIFESTS};
 use super::model::{Added, Catalog, Conversion, InstalledPlugin, Parts};
 use super::plugin_folder::{PluginFolder, PluginFolderError};
-use crate::bundle::Digest;
+use crate::bundle::{Digest, Tree};
 use crate::paths;
 
 /// A bundle that was added here.
@@ -31,6 +33,21 @@ pub(crate) struct AddedBundle {
 }
 
 impl AddedBundle {
+    fn conversion_input(&self) -> ConversionInput {
+        ConversionInput {
+            plugin: self.name.clone(),
+            data_folder: self.data_folder(),
+            entry: None,
+            neighbours: Names::default(),
+            renamed_servers: BTreeMap::new(),
+        }
+    }
+
+    /// Without a state folder nothing can be given to a thread anyway.
+    fn data_folder(&self) -> PathBuf {
+        paths::data_folder(&bundle_id(&self.name)).unwrap_or_default()
+    }
+
     /// It, as a plugin that a selection can name. Blocking: it reads its folder.
     ///
     /// # Errors
@@ -39,8 +56,7 @@ impl AddedBundle {
         &self,
         conversions: &Conversions,
     ) -> Result<InstalledPlugin, PluginFolderError> {
-        let id = bundle_id(&self.name);
-        let data_folder = paths::data_folder(&id).unwrap_or_default();
+        let data_folder = self.data_folder();
         let folder = PluginFolder::read(&self.root, &self.name, &data_folder)?;
         let native = Parts {
             skills: folder.skills,
@@ -56,14 +72,7 @@ impl AddedBundle {
             hooks: folder.hooks,
             agents: Vec::new(),
         };
-        let input = ConversionInput {
-            plugin: self.name.clone(),
-            data_folder: data_folder.clone(),
-            entry: None,
-            neighbours: Names::default(),
-            renamed_servers: BTreeMap::new(),
-        };
-        let converted = conversions.of(&self.root, &self.root, &input);
+        let converted = conversions.of(&self.root, &self.root, &self.conversion_input());
         let converted = match converted {
             Some(Conversion::Done(parts)) if folder.is_agent_plugin => {
                 Some(super::installed::as_agent_plugin(Conversion::Done(parts), &native))
@@ -71,7 +80,7 @@ impl AddedBundle {
             other => other,
         };
         let mut plugin = InstalledPlugin {
-            id,
+            id: bundle_id(&self.name),
             name: self.name.clone(),
             version: self.version.clone().unwrap_or_default(),
             installed: false,
@@ -89,6 +98,58 @@ impl AddedBundle {
         plugin.be_added(self.added.clone());
         Ok(plugin)
     }
+}
+
+/// What there is in the content of a bundle.
+pub(crate) struct BundleParts {
+    /// Its author's word for the version.
+    pub version: Option<String>,
+    /// What a thread can be given of it.
+    pub parts: Parts,
+    /// What became of each part of a plugin that was made for Claude.
+    pub report: Option<Value>,
+}
+
+/// Reads the content of a bundle, which also lies in a folder. Blocking.
+///
+/// # Errors
+/// Why it can't be read or converted.
+pub(crate) fn bundle_parts(name: &str, tree: &Tree, root: &Path) -> Result<BundleParts, String> {
+    let bundle = AddedBundle {
+        name: name.to_owned(),
+        version: version(tree),
+        root: root.to_owned(),
+        content: tree.digest(),
+        added: Added::default(),
+    };
+    let read = bundle.read(&Conversions::default());
+    let plugin = read.map_err(|error| error.to_string())?;
+    if let Some(Conversion::Failed(reasons)) = &plugin.converted {
+        return Err(reasons.join("; "));
+    }
+    let report = match plugin.is_converted() {
+        true => {
+            let converted = convert(tree.clone(), &bundle.conversion_input());
+            let converted = converted.map_err(|reasons| reasons.join("; "))?;
+            serde_json::to_value(&converted.report).ok()
+        }
+        false => None,
+    };
+    Ok(BundleParts {
+        version: bundle.version,
+        parts: plugin.parts().clone(),
+        report,
+    })
+}
+
+/// The version that the manifest names.
+fn version(tree: &Tree) -> Option<String> {
+    let manifests = MANIFESTS.iter().chain([&AGENT_MANIFEST]);
+    let mut read = manifests.filter_map(|path| {
+        let manifest: Value = serde_json::from_slice(&tree.get(path)?.bytes).ok()?;
+        manifest.get("version")?.as_str().map(str::to_owned)
+    });
+    read.next()
 }
 
 impl InstalledPlugin {

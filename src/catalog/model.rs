@@ -155,16 +155,27 @@ pub struct InstalledPlugin {
 }
 
 /// What is to be known of a bundle that was added here.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Added {
-    /// Of its content: what an approval is bound to.
-    pub digest: Digest,
+    /// `sha256:…` of its content: what an approval is bound to.
+    pub digest: String,
     /// Whether the user has approved what it can run.
     pub approved: bool,
     /// The policy file that lets no bundle run hooks.
     pub hooks_denied_by: Option<String>,
     /// The policy file that lets no bundle start MCP servers.
     pub servers_denied_by: Option<String>,
+}
+
+impl Parts {
+    /// Whether there is nothing that a thread could be given.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.skills.is_empty()
+            && self.servers.is_empty()
+            && self.agents.is_empty()
+            && self.hooks.is_empty()
+    }
 }
 
 impl InstalledPlugin {
@@ -176,7 +187,7 @@ impl InstalledPlugin {
 
     /// The digest that waits for the user's approval, of a bundle that was added here and has none.
     #[must_use]
-    pub fn unapproved(&self) -> Option<&Digest> {
+    pub fn unapproved(&self) -> Option<&str> {
         let added = self.added.as_ref()?;
         (!added.approved).then_some(&added.digest)
     }

@@ -102,7 +102,7 @@ impl Loadouts {
                     root: store.tree_path(&content),
                     content,
                     added: Added {
-                        digest: content,
+                        digest: content.to_string(),
                         approved: approved.contains(&content),
                         hooks_denied_by: None,
                         servers_denied_by: None,
