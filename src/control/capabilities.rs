@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::context::Context;
+use super::paging::{Wanted, page};
 use super::params::{folder, parsed, refused};
 use crate::loadouts::{Chosen, catalog_for};
 use crate::profiles::Requested;
@@ -34,7 +35,12 @@ async fn list(
     let cwd = folder(params.cwd)?;
     let (rpc, home) = (&context.rpc, &upstream.codex_home);
     let catalog = context.catalogs.get_with_offered(rpc, home, &cwd).await?;
-    Ok(Page::whole(capabilities(&catalog)))
+    let key = |entry: &Capability| (entry.kind, entry.id.clone(), entry.source.clone());
+    let wanted = Wanted {
+        cursor: params.cursor,
+        limit: params.limit,
+    };
+    page(CAPABILITY_LIST, capabilities(&catalog), key, wanted)
 }
 
 /// The selection is read like that of a start, so that what is wrong is told in the same words.

@@ -3,8 +3,10 @@
 //! Records live in an embedded SQLite database; what was lost there is found
 //! again in Codex's own session files ([`session_file`]).
 
+mod actor;
 mod audit;
 mod bindings;
+mod changes;
 mod database;
 mod error;
 #[cfg(test)]
@@ -24,6 +26,7 @@ mod threads;
 mod unfinished;
 pub mod writer_lock;
 
+pub use actor::asked_by;
 pub use audit::Happening;
 pub use bindings::may_be_bound;
 pub use error::RecordsError;
