@@ -70,13 +70,24 @@ pub const METHODS: [&str; 21] = [
 /// Notification: a thread was bound to its loadout anew, or to another one.
 pub const THREAD_CAPABILITY_UPDATED: &str = "thread/capability/updated";
 
+/// Notification: what could be selected has changed, by whatever process: a profile, a binding, a bundle. It has no
+/// members.
+pub const CAPABILITY_CHANGED: &str = "capability/changed";
+
 /// Parameters of `capability/list`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct CapabilityListParams {
     /// The folder whose project skills and servers count; default: the proxy's own.
     pub cwd: Option<String>,
+    /// Where the page starts: `nextCursor` of the one before.
+    pub cursor: Option<String>,
+    /// How many entries at most: 1 to 1000; left out: all of them.
+    pub limit: Option<u32>,
 }
+
+/// The largest page of a list.
+pub const MAX_LIMIT: u32 = 1000;
 
 /// A page of a list, in the shape of Codex's own lists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -250,6 +261,10 @@ pub struct ThreadCapabilityListParams {
     pub profile: Option<String>,
     /// Only threads whose loadout holds this plugin.
     pub plugin: Option<String>,
+    /// Where the page starts: `nextCursor` of the one before.
+    pub cursor: Option<String>,
+    /// How many entries at most: 1 to 1000; left out: all of them.
+    pub limit: Option<u32>,
 }
 
 /// One thread of `thread/capability/list`.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use bytes::Bytes;
-use codex_loadout_protocol::audit::AuditEvent;
+use codex_loadout_protocol::audit::{AuditEvent, CLI};
 use codex_loadout_protocol::binding::Rule;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use serde_json::{Map, Value, json};
@@ -32,7 +32,7 @@ use crate::lowering::MergeMode;
 use crate::messages::thread::{RESUME, START};
 use crate::paths;
 use crate::profiles::{LaunchLine, Requested};
-use crate::records::{Happening, Lineage, ThreadRecord};
+use crate::records::{Happening, Lineage, ThreadRecord, asked_by};
 use crate::wire::Frame;
 
 /// Hands a line to Codex: with the loadout that holds for it, or refuses it.
@@ -82,7 +82,7 @@ pub(super) fn run(codex: Option<PathBuf>, line: LaunchLine) -> Result<ExitCode> 
             None => hand_over::run(codex, &arguments),
         };
     }
-    let with_loadout = runtime.block_on(there.line(&found))?;
+    let with_loadout = runtime.block_on(asked_by(Some(CLI.into()), there.line(&found)))?;
     loadouts.empty_root_pool();
     loadouts.hand_over()?;
     drop(runtime);

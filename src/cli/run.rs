@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
+use codex_loadout_protocol::audit::CLI;
 use codex_loadout_protocol::{ErrorKind, LoadoutError};
 
 use super::arguments::{Arguments, Verb};
@@ -18,6 +19,7 @@ use super::{
 use crate::doctor::server;
 use crate::hook_adapter;
 use crate::profiles::{LaunchLine, read_launch_line, read_reference};
+use crate::records::asked_by;
 
 /// Names what is logged to stderr, in the syntax of `tracing`; nothing by default: stderr is Codex's.
 const LOG_VARIABLE: &str = "CODEX_LOADOUT_LOG";
@@ -109,7 +111,7 @@ fn own(arguments: Vec<OsString>) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let (text, code) = runtime.block_on(async {
+    let (text, code) = runtime.block_on(asked_by(Some(CLI.into()), async {
         let text = match verb {
             Verb::Version(arguments) => version::version(&arguments),
             Verb::List(arguments) => list::list(arguments).await,
@@ -142,7 +144,7 @@ fn own(arguments: Vec<OsString>) -> Result<ExitCode> {
             Verb::Prove(arguments) => return Ok(judged(prove::prove(arguments).await?)),
         };
         Ok::<_, anyhow::Error>((text?, ExitCode::SUCCESS))
-    })?;
+    }))?;
     print(&text)?;
     Ok(code)
 }

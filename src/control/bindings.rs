@@ -12,13 +12,12 @@ use jsonrpsee::RpcModule;
 use jsonrpsee::core::RegisterMethodError;
 
 use super::context::Context;
+use super::paging::{Wanted, page};
 use super::params::{folder, parsed, refused};
 
 pub(super) fn register(module: &mut RpcModule<Context>) -> Result<(), RegisterMethodError> {
     module.register_async_method(CAPABILITY_BINDING_LIST, |params, context, _| async move {
-        let CapabilityBindingListParams {} = parsed(&params)?;
-        let bindings = context.loadouts.user_bindings().await;
-        bindings.map(Page::whole).map_err(refused)
+        bindings(parsed(&params)?, &context).await.map_err(refused)
     })?;
     module.register_async_method(CAPABILITY_BINDING_WRITE, |params, context, _| async move {
         write_binding(parsed(&params)?, &context)
@@ -31,6 +30,21 @@ pub(super) fn register(module: &mut RpcModule<Context>) -> Result<(), RegisterMe
             .map_err(refused)
     })?;
     Ok(())
+}
+
+async fn bindings(
+    params: CapabilityBindingListParams,
+    context: &Context,
+) -> Result<Page<CapabilityBinding>, LoadoutError> {
+    let CapabilityBindingListParams { cursor, limit } = params;
+    let bindings = context.loadouts.user_bindings().await?;
+    let key = |binding: &CapabilityBinding| (binding.scope, binding.key.clone());
+    page(
+        CAPABILITY_BINDING_LIST,
+        bindings,
+        key,
+        Wanted { cursor, limit },
+    )
 }
 
 async fn write_binding(

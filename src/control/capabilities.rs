@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::context::Context;
+use super::paging::{Wanted, page};
 use super::params::{folder, parsed, refused};
 use crate::loadouts::Chosen;
 use crate::profiles::Requested;
@@ -36,7 +37,12 @@ async fn list(
     let catalog = context.catalogs.get_with_offered(rpc, home, &cwd).await?;
     let (loadouts, catalogs) = (&context.loadouts, &context.catalogs);
     let catalog = loadouts.with_bundles(catalogs, catalog).await?;
-    Ok(Page::whole(capabilities(&catalog)))
+    let key = |entry: &Capability| (entry.kind, entry.id.clone(), entry.source.clone());
+    let wanted = Wanted {
+        cursor: params.cursor,
+        limit: params.limit,
+    };
+    page(CAPABILITY_LIST, capabilities(&catalog), key, wanted)
 }
 
 /// The selection is read like that of a start, so that what is wrong is told in the same words.

@@ -9,6 +9,7 @@ mod audit;
 mod bindings;
 mod capabilities;
 mod context;
+mod paging;
 mod params;
 mod profiles;
 mod proving;

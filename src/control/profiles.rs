@@ -14,12 +14,12 @@ use jsonrpsee::RpcModule;
 use jsonrpsee::core::RegisterMethodError;
 
 use super::context::Context;
+use super::paging::{Wanted, page};
 use super::params::{folder, parsed, refused};
 
 pub(super) fn register(module: &mut RpcModule<Context>) -> Result<(), RegisterMethodError> {
     module.register_async_method(CAPABILITY_PROFILE_LIST, |params, context, _| async move {
-        let CapabilityProfileListParams { cwd } = parsed(&params)?;
-        profiles(cwd, &context).await.map_err(refused)
+        profiles(parsed(&params)?, &context).await.map_err(refused)
     })?;
     module.register_async_method(CAPABILITY_PROFILE_READ, |params, context, _| async move {
         let CapabilityProfileReadParams { name, cwd } = parsed(&params)?;
@@ -37,11 +37,18 @@ pub(super) fn register(module: &mut RpcModule<Context>) -> Result<(), RegisterMe
 }
 
 async fn profiles(
-    cwd: Option<String>,
+    params: CapabilityProfileListParams,
     context: &Context,
 ) -> Result<Page<ProfileEntry>, LoadoutError> {
+    let CapabilityProfileListParams { cwd, cursor, limit } = params;
     let profiles = context.loadouts.profiles(&folder(cwd)?).await?;
-    Ok(Page::whole(profiles))
+    let key = |entry: &ProfileEntry| (entry.name.clone(), entry.layer, entry.path.clone());
+    page(
+        CAPABILITY_PROFILE_LIST,
+        profiles,
+        key,
+        Wanted { cursor, limit },
+    )
 }
 
 async fn profile(

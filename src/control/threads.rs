@@ -1,5 +1,7 @@
 //! What threads have.
 
+use std::cmp::Reverse;
+
 use codex_loadout_protocol::method::{
     Page, THREAD_CAPABILITY_LIST, THREAD_CAPABILITY_PROVE, THREAD_CAPABILITY_READ,
     ThreadCapabilityListParams, ThreadCapabilityReadParams, ThreadCapabilityReadResult,
@@ -11,6 +13,7 @@ use jsonrpsee::core::RegisterMethodError;
 use serde_json::{Value, json};
 
 use super::context::Context;
+use super::paging::{Wanted, page};
 use super::params::{parsed, refused};
 use super::proving::prove;
 use crate::connection::{RpcClient, RpcError};
@@ -92,5 +95,12 @@ async fn threads(
     params: ThreadCapabilityListParams,
     context: &Context,
 ) -> Result<Page<ThreadLoadout>, LoadoutError> {
-    Ok(Page::whole(context.loadouts.threads(&params).await?))
+    let threads = context.loadouts.threads(&params).await?;
+    // The newest first.
+    let key = |thread: &ThreadLoadout| Reverse((thread.recorded_at, thread.thread_id.clone()));
+    let wanted = Wanted {
+        cursor: params.cursor,
+        limit: params.limit,
+    };
+    page(THREAD_CAPABILITY_LIST, threads, key, wanted)
 }
