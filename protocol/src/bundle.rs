@@ -59,8 +59,10 @@ pub struct Executable {
     pub kind: ExecutableKind,
     /// Its name: of a hook its event, of a script its path.
     pub name: String,
-    /// The command or address, without values of its environment and without headers; empty for a script.
+    /// The command or address, without values of its environment and without headers; of a script, who names it.
     pub detail: String,
+    /// The file that it is, or that declares it.
+    pub path: String,
 }
 
 /// Whether a bundle stays tied to its folder.
@@ -204,7 +206,7 @@ pub struct CapabilityBundleUpdateParams {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", default)]
 pub struct BundleChanges {
-    /// Files that are new, gone, or of another content.
+    /// Files that are new.
     pub files_added: Vec<String>,
     /// Files that are gone.
     pub files_removed: Vec<String>,
@@ -214,8 +216,10 @@ pub struct BundleChanges {
     pub skills_added: Vec<String>,
     /// Skills that are gone.
     pub skills_removed: Vec<String>,
-    /// What can run now and could not before, or runs something else.
+    /// What can run now and could not before.
     pub executes_added: Vec<Executable>,
+    /// What runs otherwise: another command, another content.
+    pub executes_changed: Vec<Executable>,
     /// What could run and can't any more.
     pub executes_removed: Vec<Executable>,
 }

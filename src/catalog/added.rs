@@ -6,12 +6,11 @@ use std::sync::Arc;
 
 use codex_loadout_converter::names::Names;
 use codex_loadout_protocol::bundle::bundle_id;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::cache::CatalogCache;
 use super::conversion::{ConversionInput, convert};
 use super::converted::Conversions;
-use super::manifest::{AGENT_MANIFEST, MANIFESTS};
 use super::model::{Added, Catalog, Conversion, InstalledPlugin, Parts};
 use super::plugin_folder::{PluginFolder, PluginFolderError};
 use crate::bundle::{Digest, Tree};
@@ -22,6 +21,10 @@ use crate::paths;
 pub(crate) struct AddedBundle {
     /// Its name.
     pub name: String,
+    /// The name of the plugin in it: the namespace of its skills.
+    pub plugin: String,
+    /// Its entry in the marketplace that it was found by.
+    pub entry: Option<Map<String, Value>>,
     /// Its author's word for the version.
     pub version: Option<String>,
     /// Where its content lies.
@@ -35,9 +38,9 @@ pub(crate) struct AddedBundle {
 impl AddedBundle {
     fn conversion_input(&self) -> ConversionInput {
         ConversionInput {
-            plugin: self.name.clone(),
+            plugin: self.plugin.clone(),
             data_folder: self.data_folder(),
-            entry: None,
+            entry: self.entry.clone(),
             neighbours: Names::default(),
             renamed_servers: BTreeMap::new(),
         }
@@ -57,7 +60,7 @@ impl AddedBundle {
         conversions: &Conversions,
     ) -> Result<InstalledPlugin, PluginFolderError> {
         let data_folder = self.data_folder();
-        let folder = PluginFolder::read(&self.root, &self.name, &data_folder)?;
+        let folder = PluginFolder::read(&self.root, &self.plugin, &data_folder)?;
         let native = Parts {
             skills: folder.skills,
             servers: folder
@@ -81,7 +84,7 @@ impl AddedBundle {
         };
         let mut plugin = InstalledPlugin {
             id: bundle_id(&self.name),
-            name: self.name.clone(),
+            name: self.plugin.clone(),
             version: self.version.clone().unwrap_or_default(),
             installed: false,
             enabled: false,
@@ -91,7 +94,7 @@ impl AddedBundle {
             description: folder.description,
             native,
             data_folder,
-            entry: None,
+            entry: self.entry.clone(),
             converted,
             added: None,
         };
@@ -102,54 +105,37 @@ impl AddedBundle {
 
 /// What there is in the content of a bundle.
 pub(crate) struct BundleParts {
-    /// Its author's word for the version.
-    pub version: Option<String>,
     /// What a thread can be given of it.
     pub parts: Parts,
-    /// What became of each part of a plugin that was made for Claude.
+    /// What a thread is given of a plugin that was made for Claude.
+    pub converted: Option<Tree>,
+    /// What became of each part of such a plugin.
     pub report: Option<Value>,
 }
 
-/// Reads the content of a bundle, which also lies in a folder. Blocking.
-///
-/// # Errors
-/// Why it can't be read or converted.
-pub(crate) fn bundle_parts(name: &str, tree: &Tree, root: &Path) -> Result<BundleParts, String> {
-    let bundle = AddedBundle {
-        name: name.to_owned(),
-        version: version(tree),
-        root: root.to_owned(),
-        content: tree.digest(),
-        added: Added::default(),
-    };
-    let read = bundle.read(&Conversions::default());
-    let plugin = read.map_err(|error| error.to_string())?;
-    if let Some(Conversion::Failed(reasons)) = &plugin.converted {
-        return Err(reasons.join("; "));
+impl AddedBundle {
+    /// Reads what there is in it. Blocking: its folder is read and converted.
+    ///
+    /// # Errors
+    /// Why it can't be read or converted.
+    pub(crate) fn parts(&self, tree: &Tree) -> Result<BundleParts, String> {
+        let read = self.read(&Conversions::default());
+        let plugin = read.map_err(|error| error.to_string())?;
+        let converted = match &plugin.converted {
+            None => None,
+            Some(Conversion::Failed(reasons)) => return Err(reasons.join("; ")),
+            Some(Conversion::Done(_)) => {
+                let converted = convert(tree.clone(), &self.conversion_input());
+                Some(converted.map_err(|reasons| reasons.join("; "))?)
+            }
+        };
+        let report = converted.as_ref().map(|converted| &converted.report);
+        Ok(BundleParts {
+            parts: plugin.parts().clone(),
+            report: report.and_then(|report| serde_json::to_value(report).ok()),
+            converted: converted.map(|converted| converted.bundle),
+        })
     }
-    let report = match plugin.is_converted() {
-        true => {
-            let converted = convert(tree.clone(), &bundle.conversion_input());
-            let converted = converted.map_err(|reasons| reasons.join("; "))?;
-            serde_json::to_value(&converted.report).ok()
-        }
-        false => None,
-    };
-    Ok(BundleParts {
-        version: bundle.version,
-        parts: plugin.parts().clone(),
-        report,
-    })
-}
-
-/// The version that the manifest names.
-fn version(tree: &Tree) -> Option<String> {
-    let manifests = MANIFESTS.iter().chain([&AGENT_MANIFEST]);
-    let mut read = manifests.filter_map(|path| {
-        let manifest: Value = serde_json::from_slice(&tree.get(path)?.bytes).ok()?;
-        manifest.get("version")?.as_str().map(str::to_owned)
-    });
-    read.next()
 }
 
 impl InstalledPlugin {

@@ -21,7 +21,7 @@ pub(super) const MANIFESTS: [&str; 3] = [
     ".cursor-plugin/plugin.json",
 ];
 /// Where an Agent Plugins manifest lies.
-pub(super) const AGENT_MANIFEST: &str = "plugin.json";
+const AGENT_MANIFEST: &str = "plugin.json";
 const AGENT_SCHEMAS: &str = "https://agent-plugins.org/schemas/";
 const AGENT_SCHEMA: &str = "https://agent-plugins.org/schemas/1.0.0/plugin.schema.json";
 

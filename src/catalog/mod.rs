@@ -19,7 +19,7 @@ mod read;
 mod roles;
 mod skill_header;
 
-pub(crate) use added::{AddedBundle, bundle_parts};
+pub(crate) use added::AddedBundle;
 pub(crate) use cache::CatalogCache;
 pub(crate) use conversion::{ConversionInput, convert};
 pub(crate) use mention_only::is_mention_only;

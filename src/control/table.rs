@@ -4,7 +4,7 @@ use jsonrpsee::RpcModule;
 use jsonrpsee::core::RegisterMethodError;
 
 use super::context::Context;
-use super::{audit, bindings, capabilities, profiles, threads};
+use super::{audit, bindings, bundles, capabilities, profiles, threads};
 
 /// Builds the table.
 pub(super) fn table(context: Context) -> RpcModule<Context> {
@@ -21,5 +21,6 @@ fn register(module: &mut RpcModule<Context>) -> Result<(), RegisterMethodError> 
     threads::register(module)?;
     profiles::register(module)?;
     bindings::register(module)?;
+    bundles::register(module)?;
     audit::register(module)
 }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use codex_loadout_protocol::audit::AuditEvent;
-use codex_loadout_protocol::bundle::{BundleLink, BundleVersion, Executable};
+use codex_loadout_protocol::bundle::{BundleLink, BundleVersion, Executable, bundle_id};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -11,6 +11,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 use super::audit::{Happening, add};
+use super::changes::count_change;
 use super::error::RecordsError;
 use super::store::Records;
 use crate::bundle::Digest;
@@ -20,6 +21,10 @@ use crate::bundle::Digest;
 pub struct BundleRecord {
     /// Its name.
     pub name: String,
+    /// The name of the plugin in it: the namespace of its skills.
+    pub plugin: String,
+    /// Its entry in the marketplace that it was found by.
+    pub entry: Option<Map<String, Value>>,
     /// Where it comes from, as it was asked for.
     pub origin: Map<String, Value>,
     /// Whether it stays tied to its folder.
@@ -33,6 +38,10 @@ pub struct BundleRecord {
 pub struct BundleHead {
     /// Its name.
     pub name: String,
+    /// The name of the plugin in it: the namespace of its skills.
+    pub plugin: String,
+    /// Its entry in the marketplace that it was found by.
+    pub entry: Option<Map<String, Value>>,
     /// Its author's word for the version.
     pub version: Option<String>,
     /// Where it comes from, as it was asked for.
@@ -54,7 +63,7 @@ pub struct Approval {
     pub executes: Vec<Executable>,
 }
 
-const SELECT: &str = "SELECT bundles.name, origin, link, detail FROM bundles
+const SELECT: &str = "SELECT bundles.name, plugin, entry, origin, link, detail FROM bundles
     JOIN bundle_versions ON bundle_versions.name = bundles.name AND bundle_versions.digest = bundles.digest";
 
 impl Records {
@@ -63,7 +72,7 @@ impl Records {
     /// # Errors
     /// [`RecordsError`], also for a single one that can't be read.
     pub async fn bundle_heads(&self) -> Result<Vec<BundleHead>, RecordsError> {
-        let rows = sqlx::query("SELECT name, version, origin, link, digest FROM bundles ORDER BY name")
+        let rows = sqlx::query("SELECT name, plugin, entry, version, origin, link, digest FROM bundles ORDER BY name")
             .fetch_all(self.database.reader())
             .await?;
         rows.iter().map(head).collect()
@@ -122,16 +131,18 @@ impl Records {
         let BundleRecord { name, current, .. } = bundle;
         let link = bundle.link.map(|link| encode(name, &link)).transpose()?;
         let origin = encode(name, &bundle.origin)?;
+        let entry = bundle.entry.as_ref();
+        let entry = entry.map(|entry| encode(name, entry)).transpose()?;
         let mut write = self.database.write().await?;
         // The first statement takes the right to write: what it finds stays so until the commit.
         let written = match before {
             None => sqlx::query(
-                "INSERT INTO bundles (name, origin, digest, link, added_at, version) VALUES ($1, $2, $3, $4, $5, $6)
+                "INSERT INTO bundles (name, origin, digest, link, added_at, version, plugin, entry) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
                  ON CONFLICT (name) DO NOTHING",
             ),
             Some(_) => sqlx::query(
-                "UPDATE bundles SET origin = $2, digest = $3, link = $4, added_at = $5, version = $6
-                 WHERE name = $1 AND digest = $7",
+                "UPDATE bundles SET origin = $2, digest = $3, link = $4, added_at = $5, version = $6, plugin = $7, entry = $8
+                 WHERE name = $1 AND digest = $9",
             ),
         };
         let mut written = written
@@ -140,7 +151,9 @@ impl Records {
             .bind(&current.digest)
             .bind(link)
             .bind(current.at)
-            .bind(&current.version);
+            .bind(&current.version)
+            .bind(&bundle.plugin)
+            .bind(entry);
         if let Some(before) = before {
             written = written.bind(before);
         }
@@ -158,6 +171,7 @@ impl Records {
         .execute(&mut *write)
         .await?;
         add(&mut write, happening).await?;
+        count_change(&mut write).await?;
         write.commit().await?;
         happening.count(&self.counts);
         Ok(true)
@@ -185,6 +199,7 @@ impl Records {
             .execute(&mut *write)
             .await?;
         add(&mut write, happening).await?;
+        count_change(&mut write).await?;
         write.commit().await?;
         happening.count(&self.counts);
         Ok(true)
@@ -284,6 +299,7 @@ impl Records {
         .execute(&mut *write)
         .await?;
         add(&mut write, happening).await?;
+        count_change(&mut write).await?;
         write.commit().await?;
         happening.count(&self.counts);
         Ok(())
@@ -307,6 +323,7 @@ impl Records {
             return Ok(false);
         }
         add(&mut write, happening).await?;
+        count_change(&mut write).await?;
         write.commit().await?;
         happening.count(&self.counts);
         Ok(true)
@@ -316,24 +333,32 @@ impl Records {
 fn head(row: &SqliteRow) -> Result<BundleHead, RecordsError> {
     let name: String = row.try_get("name")?;
     Ok(BundleHead {
+        plugin: row.try_get("plugin")?,
+        entry: optional(row, "entry", &name)?,
         version: row.try_get("version")?,
         origin: decode(&name, row.try_get("origin")?)?,
-        link: link(row, &name)?,
+        link: optional(row, "link", &name)?,
         digest: read_digest(row.try_get("digest")?)?,
         name,
     })
 }
 
-fn link(row: &SqliteRow, name: &str) -> Result<Option<BundleLink>, RecordsError> {
-    let link: Option<String> = row.try_get("link")?;
-    link.map(|link| decode(name, &link)).transpose()
+fn optional<T: DeserializeOwned>(
+    row: &SqliteRow,
+    column: &str,
+    name: &str,
+) -> Result<Option<T>, RecordsError> {
+    let text: Option<String> = row.try_get(column)?;
+    text.map(|text| decode(name, &text)).transpose()
 }
 
 fn bundle(row: &SqliteRow) -> Result<BundleRecord, RecordsError> {
     let name: String = row.try_get("name")?;
     Ok(BundleRecord {
         origin: decode(&name, row.try_get("origin")?)?,
-        link: link(row, &name)?,
+        plugin: row.try_get("plugin")?,
+        entry: optional(row, "entry", &name)?,
+        link: optional(row, "link", &name)?,
         current: decode(&name, row.try_get("detail")?)?,
         name,
     })
@@ -373,7 +398,9 @@ fn unreadable(name: &str, error: &serde_json::Error) -> RecordsError {
 /// What happened to a bundle.
 #[must_use]
 pub fn happened(event: AuditEvent, name: &str, digest: &str, what: &str) -> Happening {
-    Happening::new(event, format!("bundle `{name}`: {what}")).with_digest(digest)
+    Happening::new(event, format!("bundle `{name}`: {what}"))
+        .about_plugin(bundle_id(name))
+        .with_digest(digest)
 }
 
 #[cfg(test)]
@@ -394,6 +421,8 @@ mod tests {
         let origin = json!({ "source": { "kind": "folder", "path": "/a" } });
         BundleRecord {
             name: name.to_owned(),
+            plugin: "p".to_owned(),
+            entry: Some(origin.as_object().unwrap().clone()),
             origin: origin.as_object().unwrap().clone(),
             link: None,
             current: version(content, at),

@@ -47,6 +47,8 @@ impl Loadouts {
         let records = self.records().await?;
         let bundle = BundleRecord {
             name: ready.name.clone(),
+            plugin: ready.plugin.clone(),
+            entry: ready.entry.clone(),
             origin: as_object(&origin),
             link,
             current: ready.version.clone(),
@@ -66,38 +68,33 @@ impl Loadouts {
         Ok(result)
     }
 
-    /// Puts a content into the store and the bundle on record, so that a clean-up meanwhile takes neither.
+    /// Puts a bundle on record whose content is in the store.
     ///
     /// # Errors
     /// `invalidSelection` if somebody else has changed the bundle meanwhile.
     pub(super) async fn keep_bundle(
         self: &Arc<Self>,
-        records: &Arc<Records>,
+        records: &Records,
         ready: &Ready,
         bundle: &BundleRecord,
         before: Option<&str>,
         event: AuditEvent,
     ) -> Result<(), LoadoutError> {
-        let keep = |loadouts: Arc<Self>, ready: &Ready| {
-            let (tree, digest) = (ready.tree.clone(), ready.digest);
-            blocking(move || {
-                let store = loadouts.store()?;
-                let publishing = store.publish()?;
-                store.keep_tree(&tree, digest)?;
-                Ok(publishing)
-            })
-        };
-        let publishing = keep(self.clone(), ready).await?;
+        // It may have been a while since it was put there: a clean-up leaves alone what was used lately.
+        let (loadouts, tree, digest) = (self.clone(), ready.tree.clone(), ready.digest);
+        blocking(move || {
+            let store = loadouts.store()?;
+            let _publishing = store.publish()?;
+            Ok(store.keep_tree(&tree, digest)?)
+        })
+        .await?;
         let digest = &bundle.current.digest;
         let from = origin_of(bundle).map_or_else(String::new, |origin| origin.source.to_string());
         let happening = happened(event, &bundle.name, digest, &format!("from {from}"));
-        if !records.put_bundle(bundle, before, &happening).await? {
-            return Err(changed_meanwhile(&bundle.name));
+        match records.put_bundle(bundle, before, &happening).await? {
+            true => Ok(()),
+            false => Err(changed_meanwhile(&bundle.name)),
         }
-        // A clean-up that has looked at the records before this, and waits for the store, finds it used.
-        self.store()?.use_trees(std::iter::once(ready.digest));
-        drop(publishing);
-        Ok(())
     }
 
     /// Approves what the current content of a bundle can run.

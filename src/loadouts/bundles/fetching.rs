@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 use codex_loadout_protocol::bundle::{BundleVersion, Executable, ExecutableKind};
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use codex_loadout_sources::{
-    FetchContext, FetchError, FetchErrorKind, Fetched, Limits, Origin, Progress, fetch,
+    self as sources, FetchContext, FetchError, FetchErrorKind, Fetched, Limits, Origin, Progress,
+    executables, fetch,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::gate::SourceGate;
 use crate::bundle::{Digest, Tree};
-use crate::catalog::bundle_parts;
+use crate::catalog::{Added, AddedBundle};
 use crate::loadouts::state::{Loadouts, blocking, unix_now};
 use crate::throwaway::ThrowawayFolder;
 
@@ -50,12 +51,18 @@ impl Drop for CallOff {
 
 /// What was fetched, ready to be kept.
 pub(super) struct Ready {
-    /// The name that its author gives it.
+    /// What it is called here.
     pub name: String,
+    /// The name of the plugin in it.
+    pub plugin: String,
+    /// Its entry in the marketplace that it was found by.
+    pub entry: Option<Map<String, Value>>,
     /// What is known of it.
     pub version: BundleVersion,
     /// Its content.
     pub tree: Tree,
+    /// What a thread is given of it: converted, if it was made for Claude.
+    pub given: Tree,
     /// The digest of that.
     pub digest: Digest,
     /// What its user should know.
@@ -90,57 +97,72 @@ impl Loadouts {
                 deadline: Instant::now() + FETCH_WITHIN,
                 npm_registry: None,
             };
-            let fetched = fetch(&origin, name.as_deref(), &context).map_err(not_fetched)?;
-            let signer = gate.check(&origin, &fetched)?;
-            loadouts.ready(fetched, signer)
+            let fetched = fetch(&origin, &context).map_err(not_fetched)?;
+            let signer = gate.check(&fetched)?;
+            loadouts.ready(fetched, name, signer)
         })
         .await
     }
 
     /// What is known of what was fetched. Blocking: it is put into the store, read and converted there.
-    pub(super) fn ready(
+    fn ready(
         &self,
         fetched: Fetched,
+        name: Option<String>,
         signer: Option<String>,
     ) -> Result<Ready, LoadoutError> {
+        let content = fetched.content(name.as_deref()).map_err(not_fetched)?;
         let Fetched {
-            name,
-            tree,
             resolved,
             commit,
             warnings,
-            executables,
+            entry,
             ..
         } = fetched;
+        let name = name.unwrap_or_else(|| content.name.clone());
+        let tree = content.tree;
         let digest = tree.digest();
         let store = self.store()?;
         let publishing = store.publish()?;
         store.keep_tree(&tree, digest)?;
-        let parts = bundle_parts(&name, &tree, &store.tree_path(&digest));
+        let added = AddedBundle {
+            name: name.clone(),
+            plugin: content.name,
+            entry,
+            version: content.version,
+            root: store.tree_path(&digest),
+            content: digest,
+            added: Added::default(),
+        };
+        let parts = added.parts(&tree);
         drop(publishing);
         let parts = parts.map_err(|reason| not_converted(&name, &reason))?;
         if parts.parts.is_empty() {
             return Err(nothing_in_it(&name));
         }
-        let mut executes: Vec<Executable> = executables.into_iter().map(executable).collect();
-        executes.sort();
-        executes.dedup();
+        let given = parts.converted.unwrap_or_else(|| tree.clone());
+        let executes = executables(&given).into_iter().map(executable);
+        let skills = parts.parts.skills.into_iter().map(|skill| skill.name);
+        let agents = parts.parts.agents.into_iter().map(|agent| agent.name);
         let version = BundleVersion {
-            version: parts.version,
+            version: added.version,
             digest: digest.to_string(),
             resolved: as_object(&resolved),
             commit,
-            skills: parts.parts.skills.into_iter().map(|skill| skill.name).collect(),
-            agents: parts.parts.agents.into_iter().map(|agent| agent.name).collect(),
-            executes,
+            skills: skills.collect(),
+            agents: agents.collect(),
+            executes: executes.collect(),
             report: parts.report,
             signer,
             at: unix_now(),
         };
         Ok(Ready {
             name,
+            plugin: added.plugin,
+            entry: added.entry,
             version,
             tree,
+            given,
             digest,
             warnings,
         })
@@ -167,16 +189,16 @@ fn no_scratch(error: &std::io::Error) -> LoadoutError {
         .with_hint("Check that the temporary folder (`TMPDIR`) can be written, and has room.")
 }
 
-fn executable(found: codex_loadout_sources::Executable) -> Executable {
-    use codex_loadout_sources::ExecutableKind as Kind;
+pub(super) fn executable(found: sources::Executable) -> Executable {
     Executable {
         kind: match found.kind {
-            Kind::Hook => ExecutableKind::Hook,
-            Kind::McpServer => ExecutableKind::McpServer,
-            Kind::Script => ExecutableKind::Script,
+            sources::ExecutableKind::Hook => ExecutableKind::Hook,
+            sources::ExecutableKind::McpServer => ExecutableKind::McpServer,
+            sources::ExecutableKind::Script => ExecutableKind::Script,
         },
         name: found.name,
         detail: found.detail,
+        path: found.path,
     }
 }
 

@@ -108,6 +108,8 @@ impl Loadouts {
                         servers_denied_by: None,
                     },
                     name: head.name,
+                    plugin: head.plugin,
+                    entry: head.entry,
                     version: head.version,
                 });
             }

@@ -1,19 +1,21 @@
 //! A bundle fetched anew, and what that changes.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::bundle::{
     BundleChanges, BundleUpdate, BundleVersion, CapabilityBundleUpdateParams,
-    CapabilityBundleUpdateResult, Executable,
+    CapabilityBundleUpdateResult,
 };
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
-use codex_loadout_sources::{Origin, Source};
+use codex_loadout_sources::{Origin, Source, difference, executables};
 
 use super::add::origin_of;
 use super::approve::is_approved;
-use super::fetching::{Ready, Waiting, as_object};
+use super::fetching::{Ready, Waiting, as_object, executable};
 use crate::bundle::Tree;
+use crate::catalog::{Added, AddedBundle};
 use crate::loadouts::state::{Loadouts, blocking};
 use crate::materializer::{Limits, Store, read_tree_within};
 use crate::records::BundleRecord;
@@ -59,8 +61,10 @@ impl Loadouts {
         if let Some(expected) = wanted.expected.as_ref().filter(|expected| **expected != ready.version.digest) {
             return Err(another_content(&name, expected, &ready.version.digest));
         }
-        let changes = self.changes(&bundle.current, &ready).await?;
+        let changes = self.changes(&bundle, &ready).await?;
         let renewed = BundleRecord {
+            plugin: ready.plugin.clone(),
+            entry: ready.entry.clone(),
             origin: as_object(&origin),
             current: ready.version.clone(),
             ..bundle
@@ -89,51 +93,50 @@ impl Loadouts {
     /// What is different in what was fetched from what is kept.
     async fn changes(
         self: &Arc<Self>,
-        before: &BundleVersion,
+        bundle: &BundleRecord,
         ready: &Ready,
     ) -> Result<BundleChanges, LoadoutError> {
-        let Ok(digest) = before.digest.parse() else {
-            return Ok(BundleChanges::default());
+        let (state_home, bundle_then) = (self.state_home().to_owned(), bundle.clone());
+        let kept = blocking(move || Ok(given_then(&state_home, &bundle_then).unwrap_or_default()));
+        let kept = kept.await?;
+        let (old, new) = (executables(&kept), executables(&ready.given));
+        let found = difference((&kept, &old), (&ready.given, &new));
+        let skills = |these: &BundleVersion, those: &BundleVersion| {
+            let only = these.skills.iter().filter(|name| !those.skills.contains(name));
+            only.cloned().collect()
         };
-        let kept = Store::tree_in(self.state_home(), &digest);
-        // What was taken away there counts as nothing: then all is new.
-        let old = blocking(move || Ok(read_tree_within(&kept, &kept, Limits::default()).unwrap_or_default()));
-        let old = old.await?;
-        Ok(changes(before, &old, &ready.version, &ready.tree))
+        let all = |found: Vec<codex_loadout_sources::Executable>| {
+            found.into_iter().map(executable).collect()
+        };
+        Ok(BundleChanges {
+            files_added: found.files_added,
+            files_removed: found.files_removed,
+            files_changed: found.files_changed,
+            skills_added: skills(&ready.version, &bundle.current),
+            skills_removed: skills(&bundle.current, &ready.version),
+            executes_added: all(found.executables_gained),
+            executes_changed: all(found.executables_changed.into_iter().map(|change| change.new).collect()),
+            executes_removed: all(found.executables_lost),
+        })
     }
 }
 
-/// What is different.
-pub(super) fn changes(
-    before: &BundleVersion,
-    old: &Tree,
-    after: &BundleVersion,
-    new: &Tree,
-) -> BundleChanges {
-    let paths = |tree: &Tree, other: &Tree, differs: fn(bool, bool) -> bool| -> Vec<String> {
-        let changed = tree.iter().filter(|(path, file)| {
-            let there = other.get(path);
-            differs(there.is_some(), there == Some(*file))
-        });
-        changed.map(|(path, _)| path.to_owned()).collect()
+/// What threads were given of a bundle until now. Of one that was taken away or changed in the store, nothing counts.
+fn given_then(state_home: &Path, bundle: &BundleRecord) -> Option<Tree> {
+    let digest = bundle.current.digest.parse().ok()?;
+    let root = Store::tree_in(state_home, &digest);
+    let tree = read_tree_within(&root, &root, Limits::default()).ok()?;
+    let added = AddedBundle {
+        name: bundle.name.clone(),
+        plugin: bundle.plugin.clone(),
+        entry: bundle.entry.clone(),
+        version: bundle.current.version.clone(),
+        root,
+        content: digest,
+        added: Added::default(),
     };
-    let only = |these: &[String], those: &[String]| -> Vec<String> {
-        let only = these.iter().filter(|name| !those.contains(name));
-        only.cloned().collect()
-    };
-    let runs_only = |these: &[Executable], those: &[Executable]| -> Vec<Executable> {
-        let only = these.iter().filter(|runs| !those.contains(runs));
-        only.cloned().collect()
-    };
-    BundleChanges {
-        files_added: paths(new, old, |is_there, _| !is_there),
-        files_removed: paths(old, new, |is_there, _| !is_there),
-        files_changed: paths(new, old, |is_there, is_same| is_there && !is_same),
-        skills_added: only(&after.skills, &before.skills),
-        skills_removed: only(&before.skills, &after.skills),
-        executes_added: runs_only(&after.executes, &before.executes),
-        executes_removed: runs_only(&before.executes, &after.executes),
-    }
+    let parts = added.parts(&tree).ok()?;
+    Some(parts.converted.unwrap_or(tree))
 }
 
 fn with_reference(

@@ -4,50 +4,31 @@ use std::sync::Arc;
 
 use codex_loadout_protocol::alike::alike;
 use codex_loadout_protocol::bundle::{
-    Bundle, CapabilityBundleListParams, CapabilityBundleResult, bundle_id, bundle_name,
+    Bundle, CapabilityBundleResult, bundle_id, bundle_name,
 };
-use codex_loadout_protocol::method::Page;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 
 use super::approve::is_approved;
 use crate::loadouts::state::Loadouts;
 use crate::records::{BundleRecord, Records};
 
-/// Bundles of a page where nobody says otherwise, and at most.
-const LIMIT: u32 = 100;
-const MAX_LIMIT: u32 = 1000;
-
 impl Loadouts {
-    /// A page of the bundles, by name. The cursor is the last name of the page before.
+    /// The bundles, by name, without the long reports of their conversion.
     ///
     /// # Errors
     /// `loadoutLost` if they can't be read.
-    pub(crate) async fn bundles(
-        self: &Arc<Self>,
-        wanted: &CapabilityBundleListParams,
-    ) -> Result<Page<Bundle>, LoadoutError> {
+    pub(crate) async fn bundles(self: &Arc<Self>) -> Result<Vec<Bundle>, LoadoutError> {
         let Some(records) = self.existing_records().await? else {
-            return Ok(Page::whole(Vec::new()));
+            return Ok(Vec::new());
         };
         let approved = records.approved_contents().await?;
-        let after = wanted.cursor.as_deref().unwrap_or_default();
-        let limit = wanted.limit.unwrap_or(LIMIT).clamp(1, MAX_LIMIT) as usize;
-        let mut bundles = records.bundles().await?;
-        bundles.retain(|bundle| bundle.name.as_str() > after);
-        let more = bundles.len() > limit;
-        bundles.truncate(limit);
-        let next_cursor = bundles.last().filter(|_| more).map(|last| last.name.clone());
-        let shown = bundles.into_iter().map(|bundle| {
+        let bundles = records.bundles().await?.into_iter().map(|bundle| {
             let is_approved = is_approved(&bundle.current, &approved);
-            // It may be long; whoever reads one bundle gets it.
             let mut shown = shown(bundle, is_approved);
             shown.current.report = None;
             shown
         });
-        Ok(Page {
-            data: shown.collect(),
-            next_cursor,
-        })
+        Ok(bundles.collect())
     }
 
     /// One bundle with all that is known of it.
