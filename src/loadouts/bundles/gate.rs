@@ -10,8 +10,7 @@ use crate::loadouts::state::{Loadouts, blocking};
 
 /// Says what may be fetched.
 #[derive(Debug)]
-pub(super) struct SourceGate {
-}
+pub(super) struct SourceGate {}
 
 impl Loadouts {
     /// What may be fetched now.
@@ -24,7 +23,16 @@ impl Loadouts {
 }
 
 impl SourceGate {
-    pub(super) fn check(&self, fetched: &Fetched) -> Result<Option<String>, LoadoutError> { Ok(None) }
+    pub(super) fn hooks_denied_by(&self) -> Option<String> {
+        None
+    }
+    pub(super) fn servers_denied_by(&self) -> Option<String> {
+        None
+    }
+
+    pub(super) fn check(&self, fetched: &Fetched) -> Result<Option<String>, LoadoutError> {
+        Ok(None)
+    }
 }
 
 impl Gate for SourceGate {

@@ -7,6 +7,7 @@ mod add;
 mod approve;
 mod fetching;
 mod gate;
+mod linked;
 mod remove;
 mod shelf;
 mod update;
@@ -14,3 +15,4 @@ mod verify;
 mod view;
 
 pub(crate) use fetching::Waiting;
+pub(crate) use linked::LinkedFolders;
