@@ -4,7 +4,7 @@
 //! what fetching is given, and [`fetch`] opens the place (`folder`), asks the [`Gate`] before each step, finds
 //! in a marketplace there what is meant (`marketplace`), and takes it (`place`). Of what came, [`Fetched::content`] says
 //! what it is, [`executables`] what it can run, [`difference`] what is new in it. [`lock`] is how a project says it all to
-//! another machine.
+//! another machine, [`policy`] what an administrator and a user let happen, [`signature`] who signed something.
 //!
 //! *Architecture invariant:* nothing here knows Codex's configuration, a thread or the state folder. What is fetched
 //! comes back as a value, a tree; nothing of it is ever run.
@@ -22,7 +22,9 @@ pub mod lock;
 mod marketplace;
 mod parse;
 mod place;
+pub mod policy;
 mod redact;
+pub mod signature;
 mod source;
 mod toml_text;
 

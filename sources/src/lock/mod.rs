@@ -21,6 +21,7 @@ use crate::{Origin, Source};
 pub use difference::LockDifference;
 pub use error::LockError;
 pub use foreign::{FOREIGN_LOCKS, ForeignEntry, ForeignLock, LeftOut, read_foreign};
+pub(crate) use places::is_commit;
 
 /// The name of the file.
 pub const LOCK_FILE: &str = "loadout.lock";

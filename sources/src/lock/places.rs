@@ -88,7 +88,7 @@ pub(super) fn is_hex(text: &str, lengths: &[usize]) -> bool {
 }
 
 /// Whether a text names a commit, and nothing else: SHA-1 or SHA-256.
-pub(super) fn is_commit(text: &str) -> bool {
+pub(crate) fn is_commit(text: &str) -> bool {
     is_hex(text, &[40, 64])
 }
 

@@ -10,6 +10,7 @@ mod gate;
 mod linked;
 mod remove;
 mod shelf;
+mod signed;
 mod update;
 mod verify;
 mod view;

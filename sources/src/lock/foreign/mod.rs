@@ -102,3 +102,6 @@ fn inner_path(path: &str) -> Option<String> {
     let path = path.trim_start_matches("./").trim_end_matches('/');
     (!path.is_empty() && path != ".").then(|| path.to_owned())
 }
+
+#[cfg(test)]
+mod tests;
