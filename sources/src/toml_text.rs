@@ -2,6 +2,8 @@
 
 use serde::de::DeserializeOwned;
 
+use crate::address::is_unsafe;
+
 /// What is wrong with a text, and where.
 #[derive(Debug)]
 pub(crate) struct Fault {
@@ -46,7 +48,7 @@ pub(crate) fn plain(text: &str) -> String {
     for letter in text.trim().chars() {
         match letter {
             '\n' => plain.push_str("; "),
-            letter if is_hidden(letter) => plain.extend(letter.escape_unicode()),
+            letter if is_unsafe(letter) => plain.extend(letter.escape_unicode()),
             letter => plain.push(letter),
         }
         if plain.len() > MOST {
@@ -55,12 +57,6 @@ pub(crate) fn plain(text: &str) -> String {
         }
     }
     plain
-}
-
-/// Whether a letter steers a terminal or turns the text around, instead of being seen.
-pub(crate) fn is_hidden(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]

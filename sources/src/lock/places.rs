@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use url::Url;
 
 use crate::Source;
-use crate::toml_text::is_hidden;
+use crate::address::is_unsafe;
 
 /// Why a place may not stand in a lock, or what is to be read from one.
 pub(super) fn fault(source: &Source) -> Option<String> {
@@ -59,7 +59,7 @@ fn word_fault(word: &str, what: &str) -> Option<String> {
         Some(format!("the {what} is empty"))
     } else if word.starts_with('-') {
         Some(format!("the {what} begins with `-`, as an option does"))
-    } else if word.chars().any(is_hidden) {
+    } else if word.chars().any(is_unsafe) {
         Some(format!("the {what} has a letter that can't be seen"))
     } else {
         None

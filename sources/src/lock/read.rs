@@ -9,7 +9,8 @@ use toml::Spanned;
 
 use super::places::{self, is_commit};
 use super::{LoadoutLock, LockError, LockedBundle, VERSION};
-use crate::toml_text::{is_hidden, line_at, read};
+use crate::address::is_unsafe;
+use crate::toml_text::{line_at, read};
 use crate::{Origin, Source};
 
 const HINT: &str =
@@ -184,11 +185,11 @@ impl Entry {
 /// Whether a bundle or plugin can have this name: it is a part of `name@bundle`.
 pub(super) fn is_name(name: &str) -> bool {
     let fits =
-        |letter: char| !letter.is_whitespace() && !is_hidden(letter) && !"@/\\".contains(letter);
+        |letter: char| !letter.is_whitespace() && !is_unsafe(letter) && !"@/\\".contains(letter);
     (1..=200).contains(&name.len()) && !name.starts_with('-') && name.chars().all(fits)
 }
 
 /// Whether this is one line that shows what it says.
 pub(super) fn is_line(line: &str) -> bool {
-    !line.is_empty() && !line.chars().any(is_hidden)
+    !line.is_empty() && !line.chars().any(is_unsafe)
 }

@@ -1,12 +1,13 @@
 //! Where an address leads, read strictly: what git, an HTTP client and this file could take differently is refused.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
 use crate::Source;
-use crate::toml_text::is_hidden;
+use crate::address::is_unsafe;
 
 /// The registry of a package that names none.
 const NPM_REGISTRY: &str = "https://registry.npmjs.org/";
@@ -132,7 +133,7 @@ impl Address {
 
 /// Readers of addresses differ in these letters: some drop them, some take `\` for `/`.
 fn refuse_ambiguous(address: &str) -> Result<(), String> {
-    let is_ambiguous = |letter: char| letter.is_whitespace() || is_hidden(letter) || letter == '\\';
+    let is_ambiguous = |letter: char| letter.is_whitespace() || is_unsafe(letter) || letter == '\\';
     match address.contains(is_ambiguous) {
         true => {
             Err("its address has a blank, a backslash or a letter that can't be seen".to_owned())
@@ -193,7 +194,8 @@ pub(super) fn normal_host(text: &str) -> Result<String, String> {
 }
 
 fn is_loopback(host: &str) -> bool {
-    matches!(host, "localhost" | "127.0.0.1" | "::1")
+    let is_address = |ip: IpAddr| ip.is_loopback();
+    host == "localhost" || host.parse().is_ok_and(is_address)
 }
 
 /// The first part of a path, if each part is what it seems.
@@ -212,7 +214,7 @@ fn owner(path: &str, is_encoded: bool) -> Result<Option<String>, String> {
             false => part.into(),
         };
         let leads_elsewhere = matches!(&*part, "" | "." | "..");
-        if leads_elsewhere || part.contains(['/', '\\', '%']) || part.chars().any(is_hidden) {
+        if leads_elsewhere || part.contains(['/', '\\', '%']) || part.chars().any(is_unsafe) {
             return Err(
                 "its path has `..`, an empty part, or something that reads as another path"
                     .to_owned(),

@@ -265,7 +265,7 @@ fn missing_pin(source: &Source) -> Option<&'static str> {
         Source::Npm { version, .. } => {
             let is_exact = version
                 .as_deref()
-                .is_some_and(|it| semver::Version::parse(it).is_ok());
+                .is_some_and(|it| nodejs_semver::Version::parse(it).is_ok());
             (!is_exact).then_some("a package needs an exact version")
         }
     }

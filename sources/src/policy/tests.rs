@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use url::Url;
 
 use super::*;
-use crate::Source;
+use crate::{Gate as _, Source};
 
 const ADMIN: &str = "/etc/codex-loadout/policy.toml";
 const USER: &str = "/home/ann/.codex-loadout/policy.toml";
@@ -316,6 +316,56 @@ fn what_fetching_is_led_on_to() {
 }
 
 #[test]
+fn the_gate_judges_what_is_really_fetched() {
+    let allow = "[sources]\nallow = [{ npm = \"@acme/*\" }, { npm = \"kit\", registry = \"npm.acme.test\" }]";
+    let policy = admin(allow);
+    let to = Url::parse("https://npm.acme.test/kit/-/kit-1.0.0.tgz").unwrap();
+    let gate = PolicyGate::new(&policy, None, false);
+    assert!(gate.allows_redirect(&to).is_err());
+    gate.allows(&npm("@acme/kit", None)).unwrap();
+    assert!(gate.allows_redirect(&to).is_err());
+    assert!(gate.allows(&npm("kit", None)).is_err());
+    assert_eq!(gate.into_refusal().unwrap().rule, "sources.allow");
+
+    let mirrored = PolicyGate::new(&policy, Some("https://npm.acme.test/"), false);
+    assert!(mirrored.allows(&npm("@acme/kit", None)).is_err());
+    mirrored.allows(&npm("kit", None)).unwrap();
+    mirrored.allows_redirect(&to).unwrap();
+
+    let pinned = admin("[sources]\nrequire_pins = true");
+    let ask = |is_locked| PolicyGate::new(&pinned, None, is_locked).allows(&git("https://x/y"));
+    assert!(
+        ask(false)
+            .unwrap_err()
+            .contains("a repository needs a full commit")
+    );
+    ask(true).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_leads_past_no_rule() {
+    let place = tempfile::tempdir().unwrap();
+    let root = place.path().canonicalize().unwrap();
+    for name in ["good", "bad"] {
+        std::fs::create_dir(root.join(name)).unwrap();
+    }
+    std::fs::write(root.join("bad/kit.zip"), "").unwrap();
+    std::os::unix::fs::symlink(root.join("bad"), root.join("good/link")).unwrap();
+    let policy = admin(&format!(
+        "[sources]\nallow = [{{ path = \"{}/good/**\" }}]",
+        root.display()
+    ));
+    let gate = PolicyGate::new(&policy, None, false);
+    let at = |path: &str| root.join(path).to_str().unwrap().to_owned();
+    std::fs::create_dir(root.join("good/kit")).unwrap();
+    gate.allows(&folder(&at("good/kit"))).unwrap();
+    gate.allows(&folder(&at("bad/../good/kit"))).unwrap();
+    assert!(gate.allows(&folder(&at("good/link"))).is_err());
+    assert!(gate.allows(&archive(&at("good/link/kit.zip"))).is_err());
+}
+
+#[test]
 fn pins() {
     let policy = admin("[sources]\nrequire_pins = true");
     let with = |reference: &str| Source::Git {
@@ -368,7 +418,8 @@ fn the_user_can_only_tighten() {
     let both =
         |admin: &str, user: &str| Policy::merge(Some(file(ADMIN, admin)), Some(file(USER, user)));
     let acme = git("https://github.com/acme/kit");
-    let table: [(&str, &str, Option<(PolicyOwner, &str)>); 7] = [
+    type Refused = Option<(PolicyOwner, &'static str)>;
+    let table: [(&str, &str, Refused); 7] = [
         ("", "", None),
         (
             "[sources]\nallow = []",

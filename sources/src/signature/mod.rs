@@ -3,5 +3,13 @@
 //! *Architecture invariant:* bytes and a time in, a signer out.
 
 mod allowed_signers;
+mod commit;
+mod error;
+mod verify;
 
 pub use allowed_signers::{AllowedSigners, SignersFault};
+pub use error::SignatureError;
+pub use verify::{Signer, verify_commit, verify_file};
+
+#[cfg(test)]
+mod tests;
