@@ -3,6 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::bundle::{
+    CAPABILITY_BUNDLE_ADD, CAPABILITY_BUNDLE_LIST, CAPABILITY_BUNDLE_READ,
+    CAPABILITY_BUNDLE_REMOVE, CAPABILITY_BUNDLE_TRUST, CAPABILITY_BUNDLE_UPDATE,
+    CAPABILITY_BUNDLE_VERIFY,
+};
 use crate::receipt::Receipt;
 use crate::seen::Seen;
 use crate::selection::CapabilitySelection;
@@ -38,7 +43,7 @@ pub const CAPABILITY_BINDING_WRITE: &str = "capability/binding/write";
 pub const CAPABILITY_BINDING_DELETE: &str = "capability/binding/delete";
 
 /// Every method the proxy answers itself.
-pub const METHODS: [&str; 14] = [
+pub const METHODS: [&str; 21] = [
     CAPABILITY_LIST,
     CAPABILITY_RESOLVE,
     THREAD_CAPABILITY_READ,
@@ -53,10 +58,21 @@ pub const METHODS: [&str; 14] = [
     CAPABILITY_BINDING_LIST,
     CAPABILITY_BINDING_WRITE,
     CAPABILITY_BINDING_DELETE,
+    CAPABILITY_BUNDLE_ADD,
+    CAPABILITY_BUNDLE_LIST,
+    CAPABILITY_BUNDLE_READ,
+    CAPABILITY_BUNDLE_UPDATE,
+    CAPABILITY_BUNDLE_REMOVE,
+    CAPABILITY_BUNDLE_VERIFY,
+    CAPABILITY_BUNDLE_TRUST,
 ];
 
 /// Notification: a thread was bound to its loadout anew, or to another one.
 pub const THREAD_CAPABILITY_UPDATED: &str = "thread/capability/updated";
+
+/// Notification: what could be selected has changed, by whatever process: a profile, a binding, a bundle. It has no
+/// members.
+pub const CAPABILITY_CHANGED: &str = "capability/changed";
 
 /// Parameters of `capability/list`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -64,7 +80,14 @@ pub const THREAD_CAPABILITY_UPDATED: &str = "thread/capability/updated";
 pub struct CapabilityListParams {
     /// The folder whose project skills and servers count; default: the proxy's own.
     pub cwd: Option<String>,
+    /// Where the page starts: `nextCursor` of the one before.
+    pub cursor: Option<String>,
+    /// How many entries at most: 1 to 1000; left out: all of them.
+    pub limit: Option<u32>,
 }
+
+/// The largest page of a list.
+pub const MAX_LIMIT: u32 = 1000;
 
 /// A page of a list, in the shape of Codex's own lists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -238,6 +261,10 @@ pub struct ThreadCapabilityListParams {
     pub profile: Option<String>,
     /// Only threads whose loadout holds this plugin.
     pub plugin: Option<String>,
+    /// Where the page starts: `nextCursor` of the one before.
+    pub cursor: Option<String>,
+    /// How many entries at most: 1 to 1000; left out: all of them.
+    pub limit: Option<u32>,
 }
 
 /// One thread of `thread/capability/list`.

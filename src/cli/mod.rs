@@ -3,14 +3,17 @@
 mod app_server;
 mod arguments;
 mod ask;
+mod asking;
 mod audit;
 mod binding;
+mod bundle;
 mod codex_line;
 mod convert;
 mod daemon;
 mod doctor;
 mod doors;
 mod exec;
+mod fetch_progress;
 mod gc;
 mod hand_over;
 mod interactive;

@@ -37,6 +37,7 @@ pub(super) async fn threads(arguments: Threads) -> Result<String> {
     let wanted = ThreadCapabilityListParams {
         profile: arguments.profile,
         plugin: arguments.plugin,
+        ..ThreadCapabilityListParams::default()
     };
     let threads = Loadouts::of_this_user()?.threads(&wanted).await?;
     if arguments.output.json {

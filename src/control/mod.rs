@@ -5,9 +5,18 @@
 //! header, and would take a request of Codex's for a notification.
 
 mod answer;
-mod methods;
+mod audit;
+mod bindings;
+mod bundles;
+mod capabilities;
+mod context;
+mod paging;
+mod params;
+mod profiles;
 mod proving;
+mod table;
+mod threads;
 
 pub(crate) use answer::Control;
-pub(crate) use methods::Context;
-pub(crate) use methods::known_to_codex;
+pub(crate) use context::Context;
+pub(crate) use threads::known_to_codex;

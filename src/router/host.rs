@@ -147,6 +147,11 @@ impl<P> Hosts<P> {
         self.refused.drain(..)
     }
 
+    /// Whether any host has used a method or field of ours.
+    pub(crate) fn any_uses_extension(&self) -> bool {
+        self.all.iter().any(|host| host.uses_extension)
+    }
+
     /// How a host that outlives Codex introduced itself, if it has.
     pub(crate) fn greeting(&self, host: HostId) -> Option<Greeting> {
         let host = self.all.iter().find(|known| known.id == host)?;

@@ -13,6 +13,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::process::Child;
 use tokio::task::JoinHandle;
 
+use super::changes::{self, Changes};
 use super::host_session::{Arrived, HostSession, Reading, Side};
 use super::jobs::{Done, job};
 use super::process::CodexProcess;
@@ -21,6 +22,7 @@ use super::signals::{Signals, forward};
 use crate::connection::{Door, Upstream};
 use crate::loadouts::AppliedConfig;
 use crate::messages::{initialize, thread};
+use crate::records::asked_by;
 use crate::router::{Effect, Host, Hosts, Router};
 use crate::threads::HostId;
 use crate::wire::Frame;
@@ -94,6 +96,8 @@ pub(super) struct Session {
     written: FuturesUnordered<BoxFuture<'static, ()>>,
     /// Hosts that have lost their connection to Codex and may get another.
     pub(super) lost: Vec<HostId>,
+    /// Looks for changes as long as a host uses what is ours.
+    changes: Option<Changes>,
 }
 
 impl Session {
@@ -108,6 +112,7 @@ impl Session {
             waiting: FuturesUnordered::new(),
             written: FuturesUnordered::new(),
             lost: Vec::new(),
+            changes: None,
         }
     }
 
@@ -146,6 +151,7 @@ impl Session {
                 host
             }
             Some(_) = self.written.next() => return,
+            () = Changes::next(&mut self.changes) => return self.tell_of_changes(),
             else => return std::future::pending().await,
         };
         self.look_after(host);
@@ -216,6 +222,13 @@ impl Session {
         host
     }
 
+    /// Tells all hosts that use what is ours that something else can be selected.
+    fn tell_of_changes(&mut self) {
+        if let Some(host) = self.hosts.keys().next().copied() {
+            self.route(host, |router| router.on_notice(changes::notice()));
+        }
+    }
+
     /// Ends what has come to an end for a host.
     fn look_after(&mut self, host: HostId) {
         let Some(session) = self.hosts.get_mut(&host) else {
@@ -280,6 +293,9 @@ impl Session {
         process
             .applied
             .with_threads(|threads| self.of_router.remove(host, threads));
+        if !self.of_router.any_uses_extension() {
+            self.changes = None;
+        }
     }
 
     /// Waits until hosts that are no more were told everything, if they listen.
@@ -326,8 +342,12 @@ impl Session {
                 self.waiting.push(late.boxed());
             }
             work => {
+                if self.changes.is_none() && self.of_router.any_uses_extension() {
+                    self.changes = Some(Changes::watch(self.process.loadouts.clone()));
+                }
                 if let Some(job) = job(&session.handlers, work) {
                     session.jobs += 1;
+                    let job = asked_by(session.handlers.actor(), job);
                     self.jobs.push(job.map(move |done| (host, done)).boxed());
                 }
             }

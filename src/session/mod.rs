@@ -12,8 +12,10 @@
 //! is the check before a turn, `servers_reload` that before servers come in, `server_status` what is made of those
 //! that Codex starts, `server_tools` what is known of their tools, `rebind`
 //! and `reload` what follows where one fails, `update` the host's own wanted, `showing`
-//! how a thread is shown another list of skills. `watching` is what those are told who watch.
+//! how a thread is shown another list of skills. `watching` is what those are told who watch, `changes`
+//! that what could be selected has changed.
 
+mod changes;
 mod connection;
 mod fork_split;
 mod forks;

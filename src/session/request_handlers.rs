@@ -176,6 +176,11 @@ impl RequestHandlers {
         may_be_carried
     }
 
+    /// Who asks, as the audit says it.
+    pub(super) fn actor(&self) -> Option<Arc<str>> {
+        self.host.get().map(|name| Arc::from(name.as_str()))
+    }
+
     /// Tells a Codex that runs again who the host is.
     pub(super) async fn greet(&self, greeting: &Greeting) -> Result<(), RpcError> {
         self.introduced(&greeting.by_host);
