@@ -65,6 +65,9 @@ fn named_by(path: &str, skills: &[(&str, &TreeFile)]) -> String {
         .collect();
     match names.as_slice() {
         [] => "named by no skill".to_owned(),
+        [a, b, c, more @ ..] if !more.is_empty() => {
+            format!("named by {a}, {b}, {c} and {} more", more.len())
+        }
         names => format!("named by {}", names.join(", ")),
     }
 }
