@@ -260,6 +260,12 @@ fn it_ends_when_it_is_called_off_or_takes_too_long() {
         });
         assert_eq!(error.kind, kind);
         assert!(begun.elapsed() < Duration::from_secs(30));
+        // What git started to connect for it is gone, too: its end of the line is closed.
+        if let Some((mut line, _)) = held.lock().unwrap().take() {
+            line.set_read_timeout(Some(Duration::from_secs(20)))
+                .unwrap();
+            std::io::copy(&mut line, &mut std::io::sink()).unwrap();
+        }
     }
 }
 
