@@ -7,6 +7,7 @@ mod asking;
 mod audit;
 mod binding;
 mod bundle;
+mod bundle_lock;
 mod codex_line;
 mod convert;
 mod daemon;

@@ -14,7 +14,7 @@ use crate::paths::private_folder;
 /// Where an administrator's profiles lie.
 const ADMIN: &str = "/etc/codex-loadout/profiles";
 /// What of a project is ours.
-const OF_PROJECT: &str = ".codex-loadout";
+pub(crate) const OF_PROJECT: &str = ".codex-loadout";
 /// The folder of profiles, there and in the state folder.
 const PROFILES: &str = "profiles";
 /// The schema that profiles written here name, beside that folder.
@@ -155,6 +155,25 @@ pub(crate) fn read(path: &Path) -> Result<String, LoadoutError> {
 }
 
 /// The nearest folder above that has profiles of its own. The state folder of a user is none.
+/// The project around a folder that has profiles, or this file of ours.
+#[must_use]
+pub(crate) fn project_with(file: &str, cwd: &Path, state_home: &Path) -> Option<PathBuf> {
+    let has_file = |folder: &&Path| folder.join(OF_PROJECT).join(file).is_file();
+    let with_file = cwd.ancestors().find(has_file).map(Path::to_owned);
+    with_file.or_else(|| project_of(cwd, state_home))
+}
+
+/// The files of a project's own profiles, sorted. Blocking.
+///
+/// # Errors
+/// `invalidSelection` if the folder can't be read.
+pub(crate) fn of_project(project: &Path) -> Result<Vec<PathBuf>, LoadoutError> {
+    let mut found = Vec::new();
+    let folder = project.join(OF_PROJECT).join(PROFILES);
+    list(&folder, ProfileLayer::Project, true, &mut found)?;
+    Ok(found.into_iter().map(|found| found.path).collect())
+}
+
 fn project_of(cwd: &Path, state_home: &Path) -> Option<PathBuf> {
     let state_home = state_home.canonicalize().ok();
     let has_profiles = |folder: &&Path| {

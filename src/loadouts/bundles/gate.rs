@@ -1,10 +1,10 @@
 //! What may be fetched, and what of a bundle may run: by the policy files, and by Codex's own requirements.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
 
 use codex_loadout_protocol::{ErrorKind, LoadoutError};
-use codex_loadout_sources::policy::{Policy, PolicyError, Refusal};
+use codex_loadout_sources::policy::{Policy, PolicyError, PolicyGate, Refusal};
 use codex_loadout_sources::{Fetched, Gate, Source};
 use url::Url;
 
@@ -24,8 +24,6 @@ pub(super) struct SourceGate {
     codex: Option<MarketplaceRestriction>,
     /// Whether a lock has commit and digest of what is fetched.
     is_locked: bool,
-    /// What was asked for last, and allowed: redirects lead on from there.
-    asked: Mutex<Option<Source>>,
 }
 
 impl Loadouts {
@@ -49,7 +47,6 @@ impl SourceGate {
             policy: Policy::read(Some(admin), Some(of_user)).map_err(unreadable)?,
             codex: marketplace_restriction(),
             is_locked: false,
-            asked: Mutex::default(),
         })
     }
 
@@ -59,8 +56,15 @@ impl SourceGate {
             policy: self.policy.clone(),
             codex: self.codex.clone(),
             is_locked: true,
-            asked: Mutex::default(),
         })
+    }
+
+    /// For one fetching.
+    pub(super) fn asked(&self) -> Asked<'_> {
+        Asked {
+            codex: self.codex.as_ref(),
+            policy: PolicyGate::new(&self.policy, None, self.is_locked),
+        }
     }
 
     /// Whether what was fetched is signed as it has to be; who signed it.
@@ -101,46 +105,28 @@ impl SourceGate {
     }
 }
 
-impl Gate for SourceGate {
+/// Asked for each step of one fetching.
+pub(super) struct Asked<'a> {
+    codex: Option<&'a MarketplaceRestriction>,
+    policy: PolicyGate<'a>,
+}
+
+impl Gate for Asked<'_> {
     fn allows(&self, source: &Source) -> Result<(), String> {
-        let source = without_links(source);
-        if let Some(codex) = &self.codex
-            && !codex.allows(&source_names(&source))
+        if let Some(codex) = self.codex
+            && !codex.allows(&source_names(source))
         {
+            let file = &codex.file;
             return Err(format!(
-                "`{}` restricts marketplaces to sources that are allowed there",
-                codex.file
+                "`{file}` restricts marketplaces to sources that are allowed there"
             ));
         }
-        let judged = self.policy.allows(&source);
-        let pinned = judged.and_then(|()| self.policy.requires_pin(&source, self.is_locked));
-        pinned.map_err(|refusal| refusal.sentence)?;
-        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(source);
-        Ok(())
+        self.policy.allows(source)
     }
 
     fn allows_redirect(&self, url: &Url) -> Result<(), String> {
-        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(source) = &*asked else {
-            return Err("nothing that was asked for leads there".to_owned());
-        };
-        let judged = self.policy.allows_redirect(source, url);
-        judged.map_err(|refusal| refusal.sentence)
+        self.policy.allows_redirect(url)
     }
-}
-
-/// A path of this machine as it is without links: one could lead past a rule.
-fn without_links(source: &Source) -> Source {
-    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let mut source = source.clone();
-    match &mut source {
-        Source::Folder { path } => *path = real(path),
-        Source::Archive { location, .. } if !location.contains("://") => {
-            *location = shown(&real(&PathBuf::from(&*location)));
-        }
-        Source::Archive { .. } | Source::Git { .. } | Source::Npm { .. } => {}
-    }
-    source
 }
 
 /// What Codex's requirements may call a source.
@@ -193,15 +179,15 @@ mod tests {
             source("https://github.com/acme/x.git"),
             source("https://github.com.evil.example/acme/x"),
         );
-        assert!(gate().unwrap().allows(&other).is_ok());
+        assert!(gate().unwrap().asked().allows(&other).is_ok());
         std::fs::write(
             &of_user,
             "hooks = \"deny\"\n[sources]\nallow = [{ host = \"github.com\", owner = \"acme\" }]\n",
         )
         .unwrap();
         let read = gate().unwrap();
-        assert!(read.allows(&acme).is_ok());
-        let why = read.allows(&other).unwrap_err();
+        assert!(read.asked().allows(&acme).is_ok());
+        let why = read.asked().allows(&other).unwrap_err();
         assert!(why.contains("policy.toml"), "{why}");
         assert_eq!(read.hooks_denied_by(), Some(shown(&of_user)));
         assert_eq!(read.servers_denied_by(), None);
@@ -215,12 +201,14 @@ mod tests {
         };
         assert!(
             restricted
+                .asked()
                 .allows(&acme)
                 .unwrap_err()
                 .contains("requirements.toml")
         );
         assert!(
             restricted
+                .asked()
                 .allows(&source("https://github.com/acme/y.git"))
                 .is_ok()
         );
