@@ -152,6 +152,8 @@ pub struct ThreadCapabilityReadResult {
     pub capability_selection: Option<Receipt>,
     /// Whether something changed underneath that the thread awaits a re-bind for.
     pub stale: bool,
+    /// Whether the Codex that was asked has the thread loaded.
+    pub loaded: bool,
     /// Of a loadout that was made from profiles: whether one says something else now, or is gone. That counts for
     /// threads that are started from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -267,4 +269,10 @@ pub struct ThreadLoadout {
     pub recorded_at: i64,
     /// What it holds.
     pub capability_selection: Receipt,
+    /// Whether the Codex that was asked has it loaded with that; left out where none was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loaded: Option<bool>,
+    /// Of one that is loaded: whether something changed underneath that it awaits a re-bind for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale: Option<bool>,
 }

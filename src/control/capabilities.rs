@@ -31,9 +31,9 @@ async fn list(
     params: CapabilityListParams,
     context: &Context,
 ) -> Result<Page<Capability>, LoadoutError> {
-    let upstream = context.upstream().await?;
+    let codex = context.upstream.connection().await?;
     let cwd = folder(params.cwd)?;
-    let (rpc, home) = (&context.rpc, &upstream.codex_home);
+    let (rpc, home) = (&codex.rpc, &codex.info.codex_home);
     let catalog = context.catalogs.get_with_offered(rpc, home, &cwd).await?;
     let key = |entry: &Capability| (entry.kind, entry.id.clone(), entry.source.clone());
     let wanted = Wanted {
@@ -86,12 +86,12 @@ async fn resolve(
         });
     };
     let selection = &selected.expanded.selection;
-    let upstream = context.upstream().await?;
-    let (catalogs, rpc) = (&context.catalogs, &context.rpc);
-    let catalog = catalog_for(&selected, catalogs, rpc, &upstream.codex_home, &cwd).await?;
+    let codex = context.upstream.connection().await?;
+    let (rpc, home) = (&codex.rpc, &codex.info.codex_home);
+    let catalog = catalog_for(&selected, &context.catalogs, rpc, home, &cwd).await?;
     let resolved = context
         .loadouts
-        .resolve(selection, &catalog, upstream.version)
+        .resolve(selection, &catalog, codex.info.version)
         .await;
     let mut receipt = resolved.map_err(|error| selected.expanded.locate(error))?;
     receipt.warnings.extend(selected.warnings);

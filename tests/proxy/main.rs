@@ -9,6 +9,8 @@ mod audit;
 mod claude;
 mod cloud_skills;
 mod command_line;
+#[cfg(unix)]
+mod control;
 mod convert;
 mod convert_cases;
 mod crash;
