@@ -3,6 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::bundle::{
+    CAPABILITY_BUNDLE_ADD, CAPABILITY_BUNDLE_LIST, CAPABILITY_BUNDLE_READ,
+    CAPABILITY_BUNDLE_REMOVE, CAPABILITY_BUNDLE_TRUST, CAPABILITY_BUNDLE_UPDATE,
+    CAPABILITY_BUNDLE_VERIFY,
+};
 use crate::receipt::Receipt;
 use crate::seen::Seen;
 use crate::selection::CapabilitySelection;
@@ -38,7 +43,7 @@ pub const CAPABILITY_BINDING_WRITE: &str = "capability/binding/write";
 pub const CAPABILITY_BINDING_DELETE: &str = "capability/binding/delete";
 
 /// Every method the proxy answers itself.
-pub const METHODS: [&str; 14] = [
+pub const METHODS: [&str; 21] = [
     CAPABILITY_LIST,
     CAPABILITY_RESOLVE,
     THREAD_CAPABILITY_READ,
@@ -53,6 +58,13 @@ pub const METHODS: [&str; 14] = [
     CAPABILITY_BINDING_LIST,
     CAPABILITY_BINDING_WRITE,
     CAPABILITY_BINDING_DELETE,
+    CAPABILITY_BUNDLE_ADD,
+    CAPABILITY_BUNDLE_LIST,
+    CAPABILITY_BUNDLE_READ,
+    CAPABILITY_BUNDLE_UPDATE,
+    CAPABILITY_BUNDLE_REMOVE,
+    CAPABILITY_BUNDLE_VERIFY,
+    CAPABILITY_BUNDLE_TRUST,
 ];
 
 /// Notification: a thread was bound to its loadout anew, or to another one.
@@ -152,8 +164,9 @@ pub struct ThreadCapabilityReadResult {
     pub capability_selection: Option<Receipt>,
     /// Whether something changed underneath that the thread awaits a re-bind for.
     pub stale: bool,
-    /// Whether the Codex that was asked has the thread loaded.
-    pub loaded: bool,
+    /// At the control door: whether the Codex behind it has the thread loaded. A host knows that itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loaded: Option<bool>,
     /// Of a loadout that was made from profiles: whether one says something else now, or is gone. That counts for
     /// threads that are started from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -269,10 +282,10 @@ pub struct ThreadLoadout {
     pub recorded_at: i64,
     /// What it holds.
     pub capability_selection: Receipt,
-    /// Whether the Codex that was asked has it loaded with that; left out where none was asked.
+    /// At the control door: whether the Codex behind it has it loaded with that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loaded: Option<bool>,
-    /// Of one that is loaded: whether something changed underneath that it awaits a re-bind for.
+    /// At the control door, of one that is loaded: whether something changed underneath that it awaits a re-bind for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stale: Option<bool>,
 }

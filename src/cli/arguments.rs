@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::audit::Audit;
 use super::binding::BindingVerb;
+use super::bundle::BundleVerb;
 use super::convert::Convert;
 use super::doctor::Doctor;
 use super::gc::Gc;
@@ -83,6 +84,12 @@ pub(super) enum Verb {
     /// Let the profiles of a project count
     #[command(subcommand)]
     Trust(TrustVerb),
+    /// Add plugins and skills from anywhere, for the threads that select them
+    ///
+    /// Beside what Codex has installed: from a folder, a git repository, an archive, npm or a marketplace, pinned to
+    /// what was fetched. A selection names them as `NAME@bundle`.
+    #[command(subcommand)]
+    Bundle(BundleVerb),
     /// Write a `codex` that is this program, for hosts that start `codex` by name
     ///
     /// It remembers the real Codex. Called by it, every verb is Codex's, and ours are `codex loadout VERB`.

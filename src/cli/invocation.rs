@@ -9,13 +9,14 @@ use crate::doctor::server;
 use crate::hook_adapter;
 
 /// The verbs that are ours; any other word is Codex's.
-pub(super) const OWN_VERBS: [&str; 21] = [
+pub(super) const OWN_VERBS: [&str; 22] = [
     "list",
     "resolve",
     "prove",
     "profile",
     "binding",
     "trust",
+    "bundle",
     "shim",
     "threads",
     "show",

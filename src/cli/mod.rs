@@ -3,8 +3,10 @@
 mod app_server;
 mod arguments;
 mod ask;
+mod asking;
 mod audit;
 mod binding;
+mod bundle;
 mod codex_line;
 mod control;
 mod convert;
@@ -12,6 +14,7 @@ mod daemon;
 mod doctor;
 mod doors;
 mod exec;
+mod fetch_progress;
 mod gc;
 mod hand_over;
 mod interactive;

@@ -13,8 +13,8 @@ use super::codex_line::VALUE_OPTIONS;
 use super::invocation::{self, Invocation};
 use super::terminal::{print, say_error};
 use super::{
-    app_server, audit, binding, convert, daemon, doctor, exec, gc, list, metrics, profile, prove,
-    resolve, schema, serve, shell, shim, status, threads, trust, update, version,
+    app_server, audit, binding, bundle, convert, daemon, doctor, exec, gc, list, metrics, profile,
+    prove, resolve, schema, serve, shell, shim, status, threads, trust, update, version,
 };
 use crate::doctor::server;
 use crate::hook_adapter;
@@ -141,6 +141,7 @@ fn own(arguments: Vec<OsString>) -> Result<ExitCode> {
                 app_server::run(arguments.codex, line).map(|_| String::new())
             }
             Verb::Doctor(arguments) => return Ok(judged(doctor::doctor(arguments).await?)),
+            Verb::Bundle(verb) => return Ok(judged(bundle::bundle(verb).await?)),
             Verb::Convert(arguments) => return Ok(judged(convert::run(arguments).await?)),
             Verb::Prove(arguments) => return Ok(judged(prove::prove(arguments).await?)),
         };

@@ -121,7 +121,7 @@ pub(super) async fn show(arguments: Show) -> Result<String> {
         let read: Result<ThreadCapabilityReadResult, _> =
             one.ask(THREAD_CAPABILITY_READ, &params).await;
         if let Ok(read) = read
-            && read.loaded
+            && read.loaded == Some(true)
         {
             (loaded, stale) = (true, read.stale);
             shown = read.capability_selection.unwrap_or(shown);

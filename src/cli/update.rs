@@ -66,7 +66,7 @@ async fn one_that_has(thread: &str) -> Result<Running, LoadoutError> {
         let read: Result<ThreadCapabilityReadResult, _> =
             one.ask(THREAD_CAPABILITY_READ, &params).await;
         match read {
-            Ok(read) if read.loaded => return Ok(one),
+            Ok(read) if read.loaded == Some(true) => return Ok(one),
             Ok(_) => knows = Some(one),
             Err(error) => tracing::debug!(%error, "it does not know the thread"),
         }

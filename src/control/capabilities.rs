@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use super::context::Context;
 use super::paging::{Wanted, page};
 use super::params::{folder, parsed, refused};
-use crate::loadouts::{Chosen, catalog_for};
+use crate::loadouts::Chosen;
 use crate::profiles::Requested;
 use crate::resolver::capabilities;
 
@@ -35,6 +35,8 @@ async fn list(
     let cwd = folder(params.cwd)?;
     let (rpc, home) = (&codex.rpc, &codex.info.codex_home);
     let catalog = context.catalogs.get_with_offered(rpc, home, &cwd).await?;
+    let (loadouts, catalogs) = (&context.loadouts, &context.catalogs);
+    let catalog = loadouts.with_bundles(catalogs, catalog).await?;
     let key = |entry: &Capability| (entry.kind, entry.id.clone(), entry.source.clone());
     let wanted = Wanted {
         cursor: params.cursor,
@@ -88,9 +90,10 @@ async fn resolve(
     let selection = &selected.expanded.selection;
     let codex = context.upstream.connection().await?;
     let (rpc, home) = (&codex.rpc, &codex.info.codex_home);
-    let catalog = catalog_for(&selected, &context.catalogs, rpc, home, &cwd).await?;
-    let resolved = context
-        .loadouts
+    let loadouts = &context.loadouts;
+    let catalog = loadouts.catalog_for(&selected, &context.catalogs, rpc, home, &cwd);
+    let catalog = catalog.await?;
+    let resolved = loadouts
         .resolve(selection, &catalog, codex.info.version)
         .await;
     let mut receipt = resolved.map_err(|error| selected.expanded.locate(error))?;

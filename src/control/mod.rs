@@ -7,6 +7,7 @@
 mod answer;
 mod audit;
 mod bindings;
+mod bundles;
 mod capabilities;
 mod context;
 mod events;

@@ -6,7 +6,7 @@ use jsonrpsee::RpcModule;
 use jsonrpsee::core::RegisterMethodError;
 
 use super::context::{Context, UpdatesThreads};
-use super::{audit, bindings, capabilities, profiles, threads};
+use super::{audit, bindings, bundles, capabilities, profiles, threads};
 
 /// Builds the table.
 pub(super) fn table(context: Context) -> RpcModule<Context> {
@@ -27,5 +27,6 @@ fn register(
     threads::register(module, updates)?;
     profiles::register(module)?;
     bindings::register(module)?;
+    bundles::register(module)?;
     audit::register(module)
 }

@@ -51,6 +51,7 @@ async fn read(
     params: ThreadCapabilityReadParams,
     context: &Context,
 ) -> Result<ThreadCapabilityReadResult, LoadoutError> {
+    let at_control = context.updates.is_some();
     let codex = context.upstream.connection().await?;
     let recorded = context
         .loadouts
@@ -61,14 +62,14 @@ async fn read(
             profile_changed: context.loadouts.profile_changed(&record.loadout).await?,
             capability_selection: Some(record.loadout.receipt),
             stale: false,
-            loaded: false,
+            loaded: at_control.then_some(false),
         },
         Recorded::Native => {
             let known = known_to_codex(&params.thread_id, &codex.rpc).await?;
             ThreadCapabilityReadResult {
                 capability_selection: None,
                 stale: false,
-                loaded: known["thread"]["status"]["type"] != "notLoaded",
+                loaded: at_control.then(|| known["thread"]["status"]["type"] != "notLoaded"),
                 profile_changed: None,
             }
         }
@@ -77,7 +78,7 @@ async fn read(
         return Ok(read);
     };
     let (catalog, stale) = on_now(&applied, &codex, context).await?;
-    (read.loaded, read.stale) = (true, stale);
+    (read.loaded, read.stale) = (at_control.then_some(true), stale);
     if let Some(receipt) = &mut read.capability_selection {
         receipt.hooks = resolver::hooks(&applied.loadout.plan, &catalog);
     }
@@ -128,7 +129,8 @@ async fn threads(
         limit: params.limit,
     };
     let mut page = page(THREAD_CAPABILITY_LIST, threads, key, wanted)?;
-    for thread in &mut page.data {
+    let at_control = context.updates.is_some();
+    for thread in page.data.iter_mut().filter(|_| at_control) {
         let applied = context.applied.get(&thread.thread_id);
         thread.loaded = Some(applied.is_some());
         if let Some(applied) = applied {

@@ -8,6 +8,7 @@ use codex_loadout_protocol::{ErrorKind, LoadoutError};
 use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 
+use super::bundles::LinkedFolders;
 use super::digests::Digests;
 use super::measuring::Measured;
 use super::root_pool::RootPool;
@@ -32,6 +33,7 @@ pub(crate) struct Loadouts {
     pub(super) tools_seen: ToolsSeen,
     pub(super) root_pool: RootPool,
     pub(super) measured: Measured,
+    pub(super) linked: LinkedFolders,
     pub(super) happenings: HappeningCounts,
     /// Says that there is a state folder.
     has_state: Notify,
@@ -58,6 +60,7 @@ impl Loadouts {
             tools_seen: ToolsSeen::default(),
             root_pool: RootPool::default(),
             measured: Measured::default(),
+            linked: LinkedFolders::default(),
             happenings: HappeningCounts::default(),
             has_state: Notify::new(),
         }

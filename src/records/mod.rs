@@ -6,6 +6,7 @@
 mod actor;
 mod audit;
 mod bindings;
+mod bundles;
 mod changes;
 mod database;
 mod error;
@@ -29,6 +30,7 @@ pub mod writer_lock;
 pub use actor::{actor, asked_by};
 pub use audit::Happening;
 pub use bindings::may_be_bound;
+pub use bundles::{Approval, BundleHead, BundleRecord, happened};
 pub use error::RecordsError;
 pub use needed::{BegunFork, LoadoutNeeds, NeededByRecords};
 #[cfg(test)]

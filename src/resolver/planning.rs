@@ -54,7 +54,7 @@ impl Resolver<'_> {
         {
             self.warn(
                 "hooksNotApproved",
-                "no hook of a chosen plugin was approved in Codex, so none runs".to_owned(),
+                "no hook of a chosen plugin was approved, so none runs".to_owned(),
             );
         }
         let mode = self.selection.mode();
@@ -219,6 +219,10 @@ impl Resolver<'_> {
         let snapshots = plugins.iter().filter(|planned| !planned.native);
         let with_hooks = snapshots.filter_map(|planned| {
             let chosen = self.chosen.get(planned.id.as_str())?;
+            let denied = chosen.plugin.added.as_ref();
+            if denied.is_some_and(|added| added.hooks_denied_by.is_some()) {
+                return None;
+            }
             Some((planned, &chosen.plugin.parts().hooks))
         });
         let planned = with_hooks.flat_map(|(planned, hooks)| {

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::opening::CurrentLoadout;
 use super::request_handlers::RequestHandlers;
 use crate::catalog::Catalog;
-use crate::loadouts::{RootAssignment, Selected, catalog_for, cwd_of};
+use crate::loadouts::{RootAssignment, Selected, cwd_of};
 use crate::messages::initialize::UpstreamInfo;
 use crate::records::ThreadRecord;
 use crate::wire::RawObject;
@@ -36,7 +36,10 @@ impl RequestHandlers {
     ) -> Result<Arc<Catalog>, LoadoutError> {
         self.learn_listed(upstream).await;
         let home = &upstream.codex_home;
-        catalog_for(selected, &self.catalogs, &self.rpc, home, cwd).await
+        let (catalogs, rpc) = (&self.catalogs, &self.rpc);
+        self.loadouts
+            .catalog_for(selected, catalogs, rpc, home, cwd)
+            .await
     }
 
     pub(super) async fn catalog_of_thread(

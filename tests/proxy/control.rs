@@ -100,14 +100,13 @@ async fn every_process_that_serves_has_a_socket_as_long_as_it_lives_once_there_i
     assert_eq!((mode(&socket), mode(folder)), (0o600, 0o700));
 
     let read = json!({ "threadId": thread });
-    let there = control.ask("thread/capability/read", read.clone()).await;
+    let mut there = control.ask("thread/capability/read", read.clone()).await;
+    assert_eq!(there["loaded"].take(), true);
+    there.as_object_mut().unwrap().remove("loaded");
     let of_host = host.request("thread/capability/read", read).await.unwrap();
     assert_eq!(there, of_host);
     assert_eq!(there["capabilitySelection"]["digest"], receipt["digest"]);
-    assert_eq!(
-        (&there["loaded"], &there["stale"]),
-        (&json!(true), &json!(false))
-    );
+    assert_eq!(there["stale"], false);
     for (method, params) in [
         ("capability/list", json!({ "cwd": stage.home.project() })),
         ("capability/resolve", stage.params(skills(&["repo-review"]))),
@@ -210,17 +209,24 @@ async fn a_thread_gets_another_loadout_by_the_control_door_as_by_its_host() {
         (&one["loaded"], &one["stale"]),
         (&json!(true), &json!(false))
     );
-    stage.add_noticed_skill(&host, "newcomer").await;
-    assert_eq!(shown(&["show", &thread, "--json"])["stale"], true);
+    // A server comes into the user's config.
+    let config = stage.home.codex_home().join("config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let server = "\n[mcp_servers.late]\ncommand = \"node\"\nargs = [\"/none\"]\n";
+    std::fs::write(&config, text + server).unwrap();
+    until(|| {
+        let shown = shown(&["show", &thread, "--json"]);
+        (shown["stale"] == true).then_some(())
+    })
+    .await;
     let all = shown(&["threads", "--profile", "notes", "--json"]);
     assert_eq!(
         (&all["data"][0]["loaded"], &all["data"][0]["stale"]),
         (&json!(true), &json!(true))
     );
 
-    // During a turn it is busy; what is wrong is told in the same words; a thread that nobody knows is none.
+    // What is wrong is told in the same words; a thread that nobody knows is none.
     let mut control = Control::at(&stage).await;
-    let params = |selection: Value| json!({ "threadId": thread, "capabilitySelection": selection });
     let wrong = stage.verb(&["update", &thread, "-p", "no-such"]);
     let why = String::from_utf8_lossy(&wrong.stderr).into_owned();
     assert!(
@@ -234,6 +240,17 @@ async fn a_thread_gets_another_loadout_by_the_control_door_as_by_its_host() {
         .refused("thread/capability/update", json!({ "threadId": thread }))
         .await;
     assert_eq!(missing["data"]["kind"], "invalidSelection");
+    // During a turn it is busy.
+    let mark = host.mark();
+    let hold = json!({ "threadId": thread, "input": [{ "type": "text", "text": "HOLD" }] });
+    host.request("turn/start", hold).await.unwrap();
+    let params = json!({ "threadId": thread, "capabilitySelection": skills(&["planning"]) });
+    let busy = control.refused("thread/capability/update", params).await;
+    assert_eq!(busy["data"]["kind"], "threadBusy");
+    stage.model.release();
+    host.wait_for(mark, |it| it["method"] == "turn/completed")
+        .await
+        .unwrap();
     let native = stage.verb(&["update", &thread, "--native"]);
     assert!(native.status.success());
     stage.check(&host, &thread, &Promise::native()).await;
@@ -259,7 +276,6 @@ async fn a_thread_gets_another_loadout_by_the_control_door_as_by_its_host() {
     assert!(told.contains(&("refusal", "control")), "{told:?}");
     assert_eq!(told[0].0, "start");
     assert!(!["", "cli", "control"].contains(&told[0].1), "{told:?}");
-    drop(params);
 }
 
 #[tokio::test(flavor = "multi_thread")]
