@@ -26,4 +26,4 @@ pub(crate) use context::{CodexConnection, Context, HostConnection, ReachesCodex,
 pub(crate) use http::HttpAccess;
 pub(crate) use lines::INITIALIZE;
 pub(crate) use server::ControlServer;
-pub(crate) use threads::known_to_codex;
+pub(crate) use threads::{is_loaded, known_to_codex};

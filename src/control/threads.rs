@@ -11,6 +11,7 @@ use codex_loadout_protocol::method::{
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use jsonrpsee::RpcModule;
 use jsonrpsee::core::RegisterMethodError;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::context::{CodexConnection, Context, UpdatesThreads};
@@ -65,11 +66,15 @@ async fn read(
             loaded: at_control.then_some(false),
         },
         Recorded::Native => {
-            let known = known_to_codex(&params.thread_id, &codex.rpc).await?;
+            known_to_codex(&params.thread_id, &codex.rpc).await?;
+            let loaded = match at_control {
+                true => Some(is_loaded(&params.thread_id, &codex.rpc).await?),
+                false => None,
+            };
             ThreadCapabilityReadResult {
                 capability_selection: None,
                 stale: false,
-                loaded: at_control.then(|| known["thread"]["status"]["type"] != "notLoaded"),
+                loaded,
                 profile_changed: None,
             }
         }
@@ -98,6 +103,19 @@ async fn on_now(
         .lowered_now(&applied.loadout, &catalog, &codex.info)?;
     let stale = !applied.untold(&now.config).is_empty();
     Ok((catalog, stale))
+}
+
+/// Whether Codex has a thread loaded.
+///
+/// # Errors
+/// `unsupportedUpstream` if it does not say.
+pub(crate) async fn is_loaded(thread: &str, rpc: &RpcClient) -> Result<bool, LoadoutError> {
+    #[derive(Deserialize)]
+    struct Loaded {
+        data: Vec<String>,
+    }
+    let loaded: Loaded = rpc.ask("thread/loaded/list", &json!({})).await?;
+    Ok(loaded.data.iter().any(|id| id == thread))
 }
 
 /// Whether Codex has a thread at all.

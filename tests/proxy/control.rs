@@ -243,7 +243,9 @@ async fn a_thread_gets_another_loadout_by_the_control_door_as_by_its_host() {
     // During a turn it is busy.
     let mark = host.mark();
     let hold = json!({ "threadId": thread, "input": [{ "type": "text", "text": "HOLD" }] });
+    let asked = stage.model.requests().len();
     host.request("turn/start", hold).await.unwrap();
+    stage.model.wait_for(asked + 1).await.unwrap();
     let params = json!({ "threadId": thread, "capabilitySelection": skills(&["planning"]) });
     let busy = control.refused("thread/capability/update", params).await;
     assert_eq!(busy["data"]["kind"], "threadBusy");

@@ -6,6 +6,7 @@
 )]
 
 mod audit;
+mod changes;
 mod claude;
 mod cloud_skills;
 mod command_line;
@@ -42,6 +43,7 @@ mod manifests;
 mod many_hosts;
 mod methods;
 mod npm;
+mod pages;
 mod persistence;
 mod policy;
 mod profiles;
@@ -50,8 +52,11 @@ mod proof;
 mod restart;
 mod roles;
 mod schema;
+#[cfg(unix)]
+mod secrets;
 mod selection;
 mod servers;
+mod shared_state;
 mod skill_list;
 #[cfg(unix)]
 mod sockets;
