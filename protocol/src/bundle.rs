@@ -120,6 +120,9 @@ pub struct Bundle {
     pub link: Option<BundleLink>,
     /// Whether what it can run is approved; also where there is nothing to approve.
     pub approved: bool,
+    /// What an approval is given for: the digest of its content; of a linked bundle one of its folder's path, whatever
+    /// lies there.
+    pub approval_digest: String,
     /// What new threads get.
     pub current: BundleVersion,
 }

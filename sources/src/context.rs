@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use url::Url;
 
+use crate::address;
 use crate::error::{FetchError, FetchErrorKind};
 use crate::limits::Limits;
 use crate::source::Source;
@@ -94,22 +95,31 @@ impl FetchContext<'_> {
             .map_err(|rule| refused(&format!("`{source}` may not be fetched from"), &rule))
     }
 
-    /// Asks the gate for an address that a place leads to.
-    pub(crate) fn ask_redirect(&self, url: &Url) -> Result<(), FetchError> {
-        let shown = crate::address::shown_url(url);
-        if let Some((why, hint)) = crate::address::refusal(url) {
+    /// Asks the gate for an address that `from` leads to.
+    pub(crate) fn ask_redirect(&self, from: &Url, url: &Url) -> Result<(), FetchError> {
+        let shown = address::shown_url(url);
+        let into_this_machine = address::is_loopback(url) && !address::is_loopback(from);
+        let refusal = match into_this_machine {
+            true => Some(("is an address of this machine", "take another source")),
+            false => address::refusal(url),
+        };
+        if let Some((why, hint)) = refusal {
             return Err(FetchError::new(
                 FetchErrorKind::Unsafe,
-                format!("it leads to `{shown}`, which {why}"),
+                format!(
+                    "`{}` leads to `{shown}`, which {why}",
+                    address::shown_url(from)
+                ),
                 hint,
             ));
         }
-        self.gate.allows_redirect(url).map_err(|rule| {
-            refused(
-                &format!("it leads to `{shown}`, which may not be fetched from"),
-                &rule,
-            )
-        })
+        let what = format!(
+            "`{}` leads to `{shown}`, which may not be fetched from",
+            address::shown_url(from)
+        );
+        self.gate
+            .allows_redirect(url)
+            .map_err(|rule| refused(&what, &rule))
     }
 }
 

@@ -1,11 +1,12 @@
 //! From an origin to a tree, step by step, each asked of the gate.
 
-use codex_loadout_bundle::Tree;
+use codex_loadout_bundle::{Tree, TreeFile};
 use serde_json::{Map, Value};
 
 use crate::context::FetchContext;
 use crate::error::{FetchError, FetchErrorKind};
 use crate::folder::FolderPlace;
+use crate::git;
 use crate::marketplace::{At, Meant, meant};
 use crate::place::Place;
 use crate::source::{Origin, Source};
@@ -112,6 +113,7 @@ pub fn fetch(origin: &Origin, cx: &FetchContext<'_>) -> Result<Fetched, FetchErr
             }
         };
         let tree = place.tree(&folder, cx)?;
+        warnings.extend(pointers(&tree));
         let (marketplace, entry) = listed.unzip();
         let own = entry.as_ref().and_then(|entry| entry.get("name")?.as_str());
         return Ok(Fetched {
@@ -135,18 +137,39 @@ pub fn fetch(origin: &Origin, cx: &FetchContext<'_>) -> Result<Fetched, FetchErr
     ))
 }
 
-fn open(source: &Source, _cx: &FetchContext<'_>) -> Result<Opened, FetchError> {
+fn open(source: &Source, cx: &FetchContext<'_>) -> Result<Opened, FetchError> {
     match source {
         Source::Folder { path } => {
             let place = FolderPlace::open(path)?;
             Ok(Opened::new(Box::new(place), None, source.clone()))
         }
-        Source::Git { .. } | Source::Archive { .. } | Source::Npm { .. } => Err(FetchError::new(
+        Source::Git {
+            url,
+            reference,
+            path,
+        } => git::open(url, reference.as_deref(), path.as_ref(), cx),
+        Source::Archive { .. } | Source::Npm { .. } => Err(FetchError::new(
             FetchErrorKind::Unreadable,
             format!("`{source}` is of a kind that is not fetched"),
-            "name a folder",
+            "name a folder or a git repository",
         )),
     }
+}
+
+/// Says which files are only pointers to what Git LFS keeps elsewhere.
+fn pointers(tree: &Tree) -> Option<String> {
+    const BEGIN: &[u8] = b"version https://git-lfs.github.com/spec/v1";
+    let is_pointer = |file: &TreeFile| file.bytes.len() < 1024 && file.bytes.starts_with(BEGIN);
+    let found: Vec<String> = tree
+        .iter()
+        .filter(|(_, file)| is_pointer(file))
+        .map(|(path, _)| format!("`{path}`"))
+        .collect();
+    let first = found.get(..5).unwrap_or(&found).join(", ");
+    let more = if found.len() > 5 { ", …" } else { "" };
+    (!found.is_empty()).then(|| {
+        format!("Git LFS keeps the content of these files, which is not fetched: {first}{more}")
+    })
 }
 
 /// What a place is called by: its folder, its repository, its file, its package.

@@ -4,7 +4,7 @@
 //! what fetching is given, and [`fetch`] opens the place (`folder`), asks the [`Gate`] before each step, finds
 //! in a marketplace there what is meant (`marketplace`), and takes it (`place`). Of what came, [`Fetched::content`] says
 //! what it is, [`executables`] what it can run, [`difference`] what is new in it. [`lock`] is how a project says it all to
-//! another machine, [`policy`] what an administrator and a user let happen, and [`signature`] who signed something.
+//! another machine, [`policy`] what an administrator and a user let happen, [`signature`] who signed something.
 //!
 //! *Architecture invariant:* nothing here knows Codex's configuration, a thread or the state folder. What is fetched
 //! comes back as a value, a tree; nothing of it is ever run.
@@ -17,12 +17,15 @@ mod error;
 mod executables;
 mod fetch;
 mod folder;
+mod git;
+mod http;
 mod limits;
 pub mod lock;
 mod marketplace;
 mod parse;
 mod place;
 pub mod policy;
+mod process;
 mod redact;
 pub mod signature;
 mod source;

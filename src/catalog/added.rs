@@ -1,7 +1,7 @@
 //! Bundles that were added here, as plugins of a catalog.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use codex_loadout_converter::names::Names;
@@ -68,7 +68,13 @@ impl AddedBundle {
                 .into_iter()
                 .map(|(name, definition)| {
                     let enabled = true;
-                    (name, super::model::PluginServer { definition, enabled })
+                    (
+                        name,
+                        super::model::PluginServer {
+                            definition,
+                            enabled,
+                        },
+                    )
                 })
                 .collect(),
             older_servers: folder.older_servers,
@@ -77,9 +83,9 @@ impl AddedBundle {
         };
         let converted = conversions.of(&self.root, &self.root, &self.conversion_input());
         let converted = match converted {
-            Some(Conversion::Done(parts)) if folder.is_agent_plugin => {
-                Some(super::installed::as_agent_plugin(Conversion::Done(parts), &native))
-            }
+            Some(Conversion::Done(parts)) if folder.is_agent_plugin => Some(
+                super::installed::as_agent_plugin(Conversion::Done(parts), &native),
+            ),
             other => other,
         };
         let mut plugin = InstalledPlugin {

@@ -28,7 +28,7 @@ pub(crate) use model::{
     Added, Catalog, ConfigServer, Conversion, HostRole, HostSkill, InstalledPlugin, Parts,
     PluginAgent, PluginHook, PluginSkill, SkillScope,
 };
-pub(crate) use policy::{Allowed, Policy};
+pub(crate) use policy::{Allowed, MarketplaceRestriction, Policy, marketplace_restriction};
 pub(crate) use read::read_policy;
 pub(crate) use skill_header::read_skill_header;
 

@@ -29,7 +29,13 @@ mod tests {
 
     #[test]
     fn only_a_yes_is_one() {
-        for (answer, yes) in [("y\n", true), ("YES\r\n", true), ("\n", false), ("", false), ("yep\n", false)] {
+        for (answer, yes) in [
+            ("y\n", true),
+            ("YES\r\n", true),
+            ("\n", false),
+            ("", false),
+            ("yep\n", false),
+        ] {
             assert_eq!(is_yes(answer), yes, "{answer:?}");
         }
     }

@@ -177,13 +177,21 @@ pub(super) async fn bundle(verb: BundleVerb) -> Result<(String, bool)> {
         }
         BundleVerb::Verify(arguments) => return verify(&loadouts, arguments).await,
         BundleVerb::Trust(arguments) => {
-            let Trust { digest, revoke, output } = arguments;
+            let Trust {
+                digest,
+                revoke,
+                output,
+            } = arguments;
             let wanted = CapabilityBundleTrustParams { digest, revoke };
             let trusted = loadouts.trust_bundle(wanted).await?;
             match output.json {
                 true => pretty(&trusted)?,
                 false => {
-                    let verb = if trusted.approved { "may run" } else { "may no longer run" };
+                    let verb = if trusted.approved {
+                        "may run"
+                    } else {
+                        "may no longer run"
+                    };
                     format!("`{}` {verb}:\n{}", trusted.name, runs(&trusted.executes))
                 }
             }
@@ -218,8 +226,11 @@ async fn add(loadouts: &Arc<Loadouts>, arguments: Add) -> Result<String> {
             runs(&added.bundle.current.executes)
         );
         if confirms(&question)? {
-            let digest = added.bundle.current.digest.clone();
-            let wanted = CapabilityBundleTrustParams { digest, revoke: false };
+            let digest = added.bundle.approval_digest.clone();
+            let wanted = CapabilityBundleTrustParams {
+                digest,
+                revoke: false,
+            };
             loadouts.trust_bundle(wanted).await?;
             added.bundle.approved = true;
         }
@@ -266,10 +277,7 @@ async fn update(loadouts: &Arc<Loadouts>, arguments: Update) -> Result<String> {
     })
 }
 
-async fn verify(
-    loadouts: &Arc<Loadouts>,
-    arguments: Verify,
-) -> Result<(String, bool)> {
+async fn verify(loadouts: &Arc<Loadouts>, arguments: Verify) -> Result<(String, bool)> {
     let wanted = CapabilityBundleVerifyParams {
         name: arguments.name,
     };
@@ -283,7 +291,10 @@ async fn verify(
         vec![verdict.name, found, verdict.digest]
     });
     let rows: Vec<Vec<String>> = rows.collect();
-    Ok((columns(&["BUNDLE", "FOUND", "DIGEST"], &rows), all_are_intact))
+    Ok((
+        columns(&["BUNDLE", "FOUND", "DIGEST"], &rows),
+        all_are_intact,
+    ))
 }
 
 fn row(bundle: &Bundle) -> Vec<String> {
@@ -320,6 +331,7 @@ fn for_people(shown: &CapabilityBundleResult) -> String {
         origin,
         link,
         approved,
+        approval_digest,
         current,
         ..
     } = &shown.bundle;
@@ -335,7 +347,11 @@ fn for_people(shown: &CapabilityBundleResult) -> String {
         ..
     } = current;
     let mut line = |title: &str, value: &str| text.push_str(&format!("  {title:9} {value}\n"));
-    for (title, value) in [("version", version), ("commit", commit), ("signed by", signer)] {
+    for (title, value) in [
+        ("version", version),
+        ("commit", commit),
+        ("signed by", signer),
+    ] {
         if let Some(value) = value {
             line(title, value);
         }
@@ -352,10 +368,16 @@ fn for_people(shown: &CapabilityBundleResult) -> String {
         }
     }
     if !executes.is_empty() {
-        let verb = if *approved { "approved" } else { "not approved" };
+        let verb = if *approved {
+            "approved"
+        } else {
+            "not approved"
+        };
         text.push_str(&format!("  can run   ({verb})\n{}", runs(executes)));
         if !approved {
-            text.push_str(&format!("  approve with `codex-loadout bundle trust {digest}`\n"));
+            text.push_str(&format!(
+                "  approve with `codex-loadout bundle trust {approval_digest}`\n"
+            ));
         }
     }
     for warning in &shown.warnings {
@@ -385,13 +407,22 @@ fn changed(update: &BundleUpdate) -> String {
     let changes = &update.changes;
     let mut text = format!("`{}` {} -> {}\n", update.name, update.from, update.to);
     if !changes.executes_added.is_empty() {
-        text.push_str(&format!("  ! CAN RUN NOW, and could not before:\n{}", runs(&changes.executes_added)));
+        text.push_str(&format!(
+            "  ! CAN RUN NOW, and could not before:\n{}",
+            runs(&changes.executes_added)
+        ));
     }
     if !changes.executes_changed.is_empty() {
-        text.push_str(&format!("  ! RUNS OTHERWISE:\n{}", runs(&changes.executes_changed)));
+        text.push_str(&format!(
+            "  ! RUNS OTHERWISE:\n{}",
+            runs(&changes.executes_changed)
+        ));
     }
     if !changes.executes_removed.is_empty() {
-        text.push_str(&format!("  can no longer run:\n{}", runs(&changes.executes_removed)));
+        text.push_str(&format!(
+            "  can no longer run:\n{}",
+            runs(&changes.executes_removed)
+        ));
     }
     for (title, names) in [
         ("new skills", &changes.skills_added),
@@ -420,7 +451,9 @@ fn told(update: &BundleUpdate) -> String {
             update.to
         ),
     };
-    let warnings = update.warnings.iter().map(|warning| format!("  warning: {warning}\n"));
+    let warnings = update
+        .warnings
+        .iter()
+        .map(|warning| format!("  warning: {warning}\n"));
     changed(update) + &done + &warnings.collect::<String>()
 }
-

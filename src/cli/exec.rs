@@ -25,9 +25,7 @@ use super::options::resolved;
 use super::socket_proxy;
 use crate::catalog::CatalogCache;
 use crate::connection::{BriefCodex, UpstreamCommand, control_socket};
-use crate::loadouts::{
-    Launch, LaunchCarriers, Loadouts, Recorded, Selected, read_params,
-};
+use crate::loadouts::{Launch, LaunchCarriers, Loadouts, Recorded, Selected, read_params};
 use crate::lowering::MergeMode;
 use crate::messages::thread::{RESUME, START};
 use crate::paths;

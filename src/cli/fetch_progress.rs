@@ -36,7 +36,11 @@ pub(super) fn waiting() -> Waiting {
             }
             *told_at = Some(Instant::now());
             // Nobody is left to tell if stderr is closed.
-            let _ = write!(std::io::stderr(), "\r\u{1b}[K{}\r", on_one_line(&line(&progress)));
+            let _ = write!(
+                std::io::stderr(),
+                "\r\u{1b}[K{}\r",
+                on_one_line(&line(&progress))
+            );
         }),
         ..waiting
     }
@@ -45,7 +49,12 @@ pub(super) fn waiting() -> Waiting {
 fn line(progress: &Progress<'_>) -> String {
     match (progress.bytes, progress.of) {
         (Some(bytes), Some(of)) => {
-            format!("{}: {} of {}", progress.doing, readable_bytes(bytes), readable_bytes(of))
+            format!(
+                "{}: {} of {}",
+                progress.doing,
+                readable_bytes(bytes),
+                readable_bytes(of)
+            )
         }
         (Some(bytes), None) => format!("{}: {}", progress.doing, readable_bytes(bytes)),
         (None, _) => progress.doing.to_owned(),

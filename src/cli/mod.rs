@@ -3,8 +3,8 @@
 mod app_server;
 mod arguments;
 mod ask;
-mod audit;
 mod asking;
+mod audit;
 mod binding;
 mod bundle;
 mod codex_line;

@@ -13,8 +13,8 @@ use super::codex_line::VALUE_OPTIONS;
 use super::invocation::{self, Invocation};
 use super::terminal::{print, say_error};
 use super::{
-    app_server, audit, binding, bundle, convert, daemon, doctor, exec, gc, list, metrics, profile, prove,
-    resolve, schema, serve, shell, shim, status, threads, trust, version,
+    app_server, audit, binding, bundle, convert, daemon, doctor, exec, gc, list, metrics, profile,
+    prove, resolve, schema, serve, shell, shim, status, threads, trust, version,
 };
 use crate::doctor::server;
 use crate::hook_adapter;

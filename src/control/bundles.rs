@@ -63,5 +63,10 @@ async fn bundles(
     let CapabilityBundleListParams { cursor, limit } = params;
     let bundles = context.loadouts.bundles().await?;
     let key = |bundle: &Bundle| bundle.name.clone();
-    page(CAPABILITY_BUNDLE_LIST, bundles, key, Wanted { cursor, limit })
+    page(
+        CAPABILITY_BUNDLE_LIST,
+        bundles,
+        key,
+        Wanted { cursor, limit },
+    )
 }

@@ -8,6 +8,7 @@ use codex_loadout_protocol::{ErrorKind, LoadoutError};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use super::bundles::LinkedFolders;
 use super::digests::Digests;
 use super::measuring::Measured;
 use super::root_pool::RootPool;
@@ -29,6 +30,7 @@ pub(crate) struct Loadouts {
     pub(super) tools_seen: ToolsSeen,
     pub(super) root_pool: RootPool,
     pub(super) measured: Measured,
+    pub(super) linked: LinkedFolders,
     pub(super) happenings: HappeningCounts,
 }
 
@@ -53,6 +55,7 @@ impl Loadouts {
             tools_seen: ToolsSeen::default(),
             root_pool: RootPool::default(),
             measured: Measured::default(),
+            linked: LinkedFolders::default(),
             happenings: HappeningCounts::default(),
         }
     }

@@ -72,9 +72,11 @@ impl Records {
     /// # Errors
     /// [`RecordsError`], also for a single one that can't be read.
     pub async fn bundle_heads(&self) -> Result<Vec<BundleHead>, RecordsError> {
-        let rows = sqlx::query("SELECT name, plugin, entry, version, origin, link, digest FROM bundles ORDER BY name")
-            .fetch_all(self.database.reader())
-            .await?;
+        let rows = sqlx::query(
+            "SELECT name, plugin, entry, version, origin, link, digest FROM bundles ORDER BY name",
+        )
+        .fetch_all(self.database.reader())
+        .await?;
         rows.iter().map(head).collect()
     }
 

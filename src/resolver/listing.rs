@@ -13,11 +13,7 @@ use crate::catalog::Catalog;
 #[must_use]
 pub(crate) fn capabilities(catalog: &Catalog) -> Vec<Capability> {
     let mut found = Vec::new();
-    for plugin in catalog
-        .plugins
-        .iter()
-        .filter(|plugin| plugin.is_listed())
-    {
+    for plugin in catalog.plugins.iter().filter(|plugin| plugin.is_listed()) {
         found.push(Capability {
             id: plugin.id.clone(),
             kind: CapabilityKind::Plugin,

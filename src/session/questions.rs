@@ -13,6 +13,7 @@ use crate::catalog::Catalog;
 use crate::loadouts::{RootAssignment, Selected, cwd_of};
 use crate::messages::initialize::UpstreamInfo;
 use crate::records::ThreadRecord;
+use crate::resolver::Plan;
 use crate::wire::RawObject;
 
 impl RequestHandlers {
@@ -49,7 +50,22 @@ impl RequestHandlers {
         record: &ThreadRecord,
     ) -> Result<Arc<Catalog>, LoadoutError> {
         let cwd = self.cwd_of_thread(params, record).await;
-        self.catalog(upstream, &cwd).await
+        self.catalog_with(&record.loadout.plan, upstream, &cwd)
+            .await
+    }
+
+    /// The catalog of a folder for a thread that has this plan: with the bundles whose hooks are in it.
+    pub(super) async fn catalog_with(
+        &self,
+        plan: &Plan,
+        upstream: &UpstreamInfo,
+        cwd: &Path,
+    ) -> Result<Arc<Catalog>, LoadoutError> {
+        let catalog = self.catalog(upstream, cwd).await?;
+        let loadouts = &self.loadouts;
+        loadouts
+            .with_bundles_of(plan, &self.catalogs, catalog)
+            .await
     }
 
     /// The folder a thread will have: the request's, else the one Codex keeps for it, else the recorded one.

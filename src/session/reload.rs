@@ -362,7 +362,8 @@ impl RequestHandlers {
         let mut receipt = applied.loadout.receipt.clone();
         let catalog = async {
             let upstream = self.upstream().await?;
-            self.catalog(&upstream, &applied.cwd).await
+            let plan = &applied.loadout.plan;
+            self.catalog_with(plan, &upstream, &applied.cwd).await
         };
         match catalog.await {
             Ok(catalog) => receipt.hooks = resolver::hooks(&applied.loadout.plan, &catalog),

@@ -6,6 +6,7 @@
 )]
 
 mod audit;
+mod bundles;
 mod claude;
 mod cloud_skills;
 mod command_line;

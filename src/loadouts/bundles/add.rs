@@ -4,12 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use codex_loadout_protocol::audit::AuditEvent;
-use codex_loadout_protocol::bundle::{BundleLink, CapabilityBundleAddParams, CapabilityBundleResult};
+use codex_loadout_protocol::bundle::{
+    BundleLink, CapabilityBundleAddParams, CapabilityBundleResult,
+};
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use codex_loadout_sources::{AddOptions, Origin, Source, SourceError, parse};
 
+use super::approve::approval_of;
 use super::fetching::{Ready, Waiting, as_object};
-use super::view::shown;
 use crate::loadouts::state::{Loadouts, blocking, unix_now};
 use crate::records::{Approval, BundleRecord, Records, happened};
 
@@ -43,7 +45,9 @@ impl Loadouts {
     ) -> Result<CapabilityBundleResult, LoadoutError> {
         check_link(&origin, link)?;
         let gate = self.source_gate().await?;
-        let ready = self.fetch_bundle(origin.clone(), name, gate, waiting).await?;
+        let ready = self
+            .fetch_bundle(origin.clone(), name, gate, waiting)
+            .await?;
         let records = self.records().await?;
         let bundle = BundleRecord {
             name: ready.name.clone(),
@@ -58,8 +62,14 @@ impl Loadouts {
             Some(known) if known.origin == bundle.origin => Some(known.current.digest),
             Some(_) => return Err(taken(&bundle.name)),
         };
-        self.keep_bundle(&records, &ready, &bundle, before.as_deref(), AuditEvent::BundleAdd)
-            .await?;
+        self.keep_bundle(
+            &records,
+            &ready,
+            &bundle,
+            before.as_deref(),
+            AuditEvent::BundleAdd,
+        )
+        .await?;
         if trust {
             self.approve_version(&records, &bundle).await?;
         }
@@ -103,16 +113,15 @@ impl Loadouts {
         records: &Records,
         bundle: &BundleRecord,
     ) -> Result<(), LoadoutError> {
-        let Ok(digest) = bundle.current.digest.parse() else {
-            return Ok(());
-        };
+        let digest = approval_of(bundle)?;
         let approval = Approval {
             digest,
             name: bundle.name.clone(),
             executes: bundle.current.executes.clone(),
         };
         let what = "what it can run is approved";
-        let happening = happened(AuditEvent::BundleTrust, &bundle.name, &bundle.current.digest, what);
+        let digest = digest.to_string();
+        let happening = happened(AuditEvent::BundleTrust, &bundle.name, &digest, what);
         Ok(records.approve(&approval, unix_now(), &happening).await?)
     }
 }
@@ -142,7 +151,10 @@ fn check_link(origin: &Origin, link: Option<BundleLink>) -> Result<(), LoadoutEr
     if link.is_none() || matches!(origin.source, Source::Folder { .. }) {
         return Ok(());
     }
-    let message = format!("`{}` is no folder of this machine: nothing can stay tied to it", origin.source);
+    let message = format!(
+        "`{}` is no folder of this machine: nothing can stay tied to it",
+        origin.source
+    );
     Err(LoadoutError::new(ErrorKind::InvalidSelection, message)
         .with_hint("Leave `--link` out; `codex-loadout bundle update` fetches what is new there.")
         .with_items(vec![ErrorItem::named("link")]))

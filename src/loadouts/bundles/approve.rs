@@ -1,23 +1,44 @@
 //! What a content may run: approved by the user, and bound to its digest.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use codex_loadout_protocol::alike::alike;
 use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::bundle::{
-    BundleVersion, CapabilityBundleTrustParams, CapabilityBundleTrustResult,
+    BundleLink, CapabilityBundleTrustParams, CapabilityBundleTrustResult, Executable,
 };
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 
+use serde_json::{Map, Value};
+
+use super::linked::digest_of_link;
 use crate::bundle::Digest;
 use crate::loadouts::state::{Loadouts, unix_now};
-use crate::records::{Approval, Records, happened};
+use crate::records::{Approval, BundleRecord, Records, happened};
 
-/// Whether nothing is left to approve of a content.
-pub(super) fn is_approved(version: &BundleVersion, approved: &HashSet<Digest>) -> bool {
-    let digest = version.digest.parse();
-    version.executes.is_empty() || digest.is_ok_and(|digest| approved.contains(&digest))
+/// What an approval is bound to: the content; of a linked bundle its folder, whatever that holds.
+pub(super) fn approval_digest(
+    link: Option<BundleLink>,
+    origin: &Map<String, Value>,
+    content: Digest,
+) -> Digest {
+    match link {
+        Some(_) => digest_of_link(origin),
+        None => content,
+    }
+}
+
+/// The same of a bundle that is on record.
+///
+/// # Errors
+/// `loadoutLost` if its record has no digest.
+pub(super) fn approval_of(bundle: &BundleRecord) -> Result<Digest, LoadoutError> {
+    let content = bundle.current.digest.parse().map_err(|_| {
+        let message = format!("the record of bundle `{}` has no digest", bundle.name);
+        LoadoutError::new(ErrorKind::LoadoutLost, message)
+            .with_hint("Remove the bundle, and add it anew.")
+    })?;
+    Ok(approval_digest(bundle.link, &bundle.origin, content))
 }
 
 impl Loadouts {
@@ -29,9 +50,12 @@ impl Loadouts {
         self: &Arc<Self>,
         wanted: CapabilityBundleTrustParams,
     ) -> Result<CapabilityBundleTrustResult, LoadoutError> {
-        let digest: Digest = wanted.digest.parse().map_err(|_| no_digest(&wanted.digest))?;
+        let digest: Digest = wanted
+            .digest
+            .parse()
+            .map_err(|_| no_digest(&wanted.digest))?;
         let records = self.records().await?;
-        let Some((name, version)) = with_content(&records, &wanted.digest).await? else {
+        let Some((name, executes)) = with_approval(&records, digest).await? else {
             return Err(unknown(&records, &wanted.digest).await?);
         };
         let what = match wanted.revoke {
@@ -42,32 +66,34 @@ impl Loadouts {
         if wanted.revoke {
             records.revoke(&digest, &happening).await?;
         } else {
-            let executes = version.executes.clone();
             let approval = Approval {
                 digest,
                 name: name.clone(),
-                executes,
+                executes: executes.clone(),
             };
             records.approve(&approval, unix_now(), &happening).await?;
         }
         Ok(CapabilityBundleTrustResult {
             name,
             approved: !wanted.revoke,
-            executes: version.executes,
+            executes,
         })
     }
 }
 
-/// The bundle that has a content, or had it.
-async fn with_content(
+/// The bundle that an approval of this digest is of, and what it can run.
+async fn with_approval(
     records: &Records,
-    digest: &str,
-) -> Result<Option<(String, BundleVersion)>, LoadoutError> {
-    for head in records.bundle_heads().await? {
-        let versions = records.bundle_versions(&head.name).await?;
+    digest: Digest,
+) -> Result<Option<(String, Vec<Executable>)>, LoadoutError> {
+    for bundle in records.bundles().await? {
+        if approval_of(&bundle)? == digest {
+            return Ok(Some((bundle.name, bundle.current.executes)));
+        }
+        let versions = records.bundle_versions(&bundle.name).await?;
         let mut versions = versions.into_iter();
-        if let Some(version) = versions.find(|version| version.digest == digest) {
-            return Ok(Some((head.name, version)));
+        if let Some(version) = versions.find(|version| version.digest == digest.to_string()) {
+            return Ok(Some((bundle.name, version.executes)));
         }
     }
     Ok(None)

@@ -183,7 +183,7 @@ fn nothing_in_it(name: &str) -> LoadoutError {
         .with_items(vec![ErrorItem::named(name)])
 }
 
-fn no_scratch(error: &std::io::Error) -> LoadoutError {
+pub(super) fn no_scratch(error: &std::io::Error) -> LoadoutError {
     let message = format!("no temporary folder can be made: {error}");
     LoadoutError::new(ErrorKind::StateUnavailable, message)
         .with_hint("Check that the temporary folder (`TMPDIR`) can be written, and has room.")

@@ -7,10 +7,13 @@ mod add;
 mod approve;
 mod fetching;
 mod gate;
+mod linked;
 mod remove;
 mod shelf;
+mod signed;
 mod update;
 mod verify;
 mod view;
 
 pub(crate) use fetching::Waiting;
+pub(crate) use linked::LinkedFolders;

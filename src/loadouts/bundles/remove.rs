@@ -8,8 +8,8 @@ use codex_loadout_protocol::bundle::{CapabilityBundleRemoveResult, bundle_id};
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 
 use crate::loadouts::state::{Loadouts, blocking};
-use crate::profiles::folders::ProfileFolders;
 use crate::profiles;
+use crate::profiles::folders::ProfileFolders;
 use crate::records::happened;
 
 impl Loadouts {

@@ -1,19 +1,18 @@
 //! The bundles as plugins of a catalog: what a selection can name.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use codex_loadout_protocol::bundle::{bundle_id, bundle_name};
 use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
 
+use super::approve::approval_digest;
 use crate::catalog::{Added, AddedBundle, Catalog, CatalogCache};
 use crate::connection::RpcClient;
 use crate::loadouts::choice::Selected;
 use crate::loadouts::naming::plugins_named;
 use crate::loadouts::state::{Loadouts, blocking};
 use crate::materializer::Verdict;
-use crate::records::BundleHead;
 use crate::resolver::{self, Plan};
 
 impl Loadouts {
@@ -87,30 +86,46 @@ impl Loadouts {
             return Ok(Arc::default());
         }
         let approved = records.approved_contents().await?;
+        let gate = self.source_gate().await?;
         let named = selection.map(plugins_named).unwrap_or_default();
+        let is_named =
+            move |name: &String| named.contains(name) || named.contains(&bundle_id(name));
         let loadouts = self.clone();
         let bundles = blocking(move || {
             let store = loadouts.store()?;
             let mut bundles = Vec::new();
             for head in heads {
-                let content = head.digest;
-                if store.check_tree(&content) != Verdict::Intact {
-                    refuse_if_named(&head, &named)?;
-                    continue;
-                }
+                let approval = approval_digest(head.link, &head.origin, head.digest);
+                let now = match head.link {
+                    Some(_) => loadouts.linked.now(&head, &gate, store),
+                    None => Ok(head.clone()),
+                };
+                let intact = now.and_then(|now| match store.check_tree(&now.digest) {
+                    Verdict::Intact => Ok(now),
+                    Verdict::Missing | Verdict::Changed => Err(not_as_it_was(&now.name)),
+                });
+                let now = match intact {
+                    Ok(now) => now,
+                    // Whoever asks for it is told; for others it is as if it were not there.
+                    Err(error) if is_named(&head.name) => return Err(error),
+                    Err(error) => {
+                        tracing::debug!(bundle = head.name, %error, "the bundle is left out");
+                        continue;
+                    }
+                };
                 bundles.push(AddedBundle {
-                    root: store.tree_path(&content),
-                    content,
+                    root: store.tree_path(&now.digest),
+                    content: now.digest,
                     added: Added {
-                        digest: content.to_string(),
-                        approved: approved.contains(&content),
-                        hooks_denied_by: None,
-                        servers_denied_by: None,
+                        digest: approval.to_string(),
+                        approved: approved.contains(&approval),
+                        hooks_denied_by: gate.hooks_denied_by(),
+                        servers_denied_by: gate.servers_denied_by(),
                     },
-                    name: head.name,
-                    plugin: head.plugin,
-                    entry: head.entry,
-                    version: head.version,
+                    name: now.name,
+                    plugin: now.plugin,
+                    entry: now.entry,
+                    version: now.version,
                 });
             }
             Ok(bundles)
@@ -131,15 +146,11 @@ async fn with(
     blocking(move || Ok(Arc::new(catalogs.with_added(&catalog, &bundles)))).await
 }
 
-/// A bundle whose content is not what it was is none, and whoever asks for it is told why.
-fn refuse_if_named(head: &BundleHead, named: &BTreeSet<String>) -> Result<(), LoadoutError> {
-    let name = &head.name;
-    if !named.contains(name) && !named.contains(&bundle_id(name)) {
-        return Ok(());
-    }
+fn not_as_it_was(name: &str) -> LoadoutError {
     let message = format!("what is kept of bundle `{name}` was changed or removed");
-    let hint = format!("`codex-loadout bundle update {name}` fetches it anew.");
-    Err(LoadoutError::new(ErrorKind::Tampered, message)
-        .with_hint(hint)
-        .with_items(vec![ErrorItem::named(name)]))
+    LoadoutError::new(ErrorKind::Tampered, message)
+        .with_hint(format!(
+            "`codex-loadout bundle update {name}` fetches it anew."
+        ))
+        .with_items(vec![ErrorItem::named(name)])
 }

@@ -12,7 +12,7 @@ use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use codex_loadout_sources::{Origin, Source, difference, executables};
 
 use super::add::origin_of;
-use super::approve::is_approved;
+use super::approve::approval_of;
 use super::fetching::{Ready, Waiting, as_object, executable};
 use crate::bundle::Tree;
 use crate::catalog::{Added, AddedBundle};
@@ -58,7 +58,11 @@ impl Loadouts {
         let ready = self.fetch_bundle(origin.clone(), Some(name.clone()), gate, waiting);
         let ready = ready.await?;
         let from = bundle.current.digest.clone();
-        if let Some(expected) = wanted.expected.as_ref().filter(|expected| **expected != ready.version.digest) {
+        if let Some(expected) = wanted
+            .expected
+            .as_ref()
+            .filter(|expected| **expected != ready.version.digest)
+        {
             return Err(another_content(&name, expected, &ready.version.digest));
         }
         let changes = self.changes(&bundle, &ready).await?;
@@ -73,7 +77,8 @@ impl Loadouts {
         let records = self.records().await?;
         if !wanted.dry_run {
             let event = AuditEvent::BundleUpdate;
-            self.keep_bundle(&records, &ready, &renewed, Some(&from), event).await?;
+            self.keep_bundle(&records, &ready, &renewed, Some(&from), event)
+                .await?;
             if wanted.trust {
                 self.approve_version(&records, &renewed).await?;
             }
@@ -85,7 +90,8 @@ impl Loadouts {
             to: renewed.current.digest.clone(),
             changes,
             applied: is_new && !wanted.dry_run,
-            approved: is_approved(&renewed.current, &approved),
+            approved: renewed.current.executes.is_empty()
+                || approved.contains(&approval_of(&renewed)?),
             warnings: ready.warnings,
         })
     }
@@ -102,7 +108,10 @@ impl Loadouts {
         let (old, new) = (executables(&kept), executables(&ready.given));
         let found = difference((&kept, &old), (&ready.given, &new));
         let skills = |these: &BundleVersion, those: &BundleVersion| {
-            let only = these.skills.iter().filter(|name| !those.skills.contains(name));
+            let only = these
+                .skills
+                .iter()
+                .filter(|name| !those.skills.contains(name));
             only.cloned().collect()
         };
         let all = |found: Vec<codex_loadout_sources::Executable>| {
@@ -115,7 +124,11 @@ impl Loadouts {
             skills_added: skills(&ready.version, &bundle.current),
             skills_removed: skills(&bundle.current, &ready.version),
             executes_added: all(found.executables_gained),
-            executes_changed: all(found.executables_changed.into_iter().map(|change| change.new).collect()),
+            executes_changed: all(found
+                .executables_changed
+                .into_iter()
+                .map(|change| change.new)
+                .collect()),
             executes_removed: all(found.executables_lost),
         })
     }

@@ -1,14 +1,14 @@
 //! Bundles as they are shown.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use codex_loadout_protocol::alike::alike;
-use codex_loadout_protocol::bundle::{
-    Bundle, CapabilityBundleResult, bundle_id, bundle_name,
-};
+use codex_loadout_protocol::bundle::{Bundle, CapabilityBundleResult, bundle_id, bundle_name};
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 
-use super::approve::is_approved;
+use super::approve::approval_of;
+use crate::bundle::Digest;
 use crate::loadouts::state::Loadouts;
 use crate::records::{BundleRecord, Records};
 
@@ -23,12 +23,11 @@ impl Loadouts {
         };
         let approved = records.approved_contents().await?;
         let bundles = records.bundles().await?.into_iter().map(|bundle| {
-            let is_approved = is_approved(&bundle.current, &approved);
-            let mut shown = shown(bundle, is_approved);
+            let mut shown = shown(bundle, &approved)?;
             shown.current.report = None;
-            shown
+            Ok(shown)
         });
-        Ok(bundles.collect())
+        bundles.collect()
     }
 
     /// One bundle with all that is known of it.
@@ -43,9 +42,8 @@ impl Loadouts {
         let mut earlier = records.bundle_versions(&bundle.name).await?;
         let approved = records.approved_contents().await?;
         earlier.retain(|version| version.digest != bundle.current.digest);
-        let is_approved = is_approved(&bundle.current, &approved);
         Ok(CapabilityBundleResult {
-            bundle: shown(bundle, is_approved),
+            bundle: shown(bundle, &approved)?,
             earlier,
             warnings: Vec::new(),
         })
@@ -72,15 +70,17 @@ impl Loadouts {
     }
 }
 
-pub(super) fn shown(bundle: BundleRecord, approved: bool) -> Bundle {
-    Bundle {
+fn shown(bundle: BundleRecord, approved: &HashSet<Digest>) -> Result<Bundle, LoadoutError> {
+    let approval = approval_of(&bundle)?;
+    Ok(Bundle {
         id: bundle_id(&bundle.name),
         name: bundle.name,
         origin: bundle.origin,
         link: bundle.link,
-        approved,
+        approved: bundle.current.executes.is_empty() || approved.contains(&approval),
+        approval_digest: approval.to_string(),
         current: bundle.current,
-    }
+    })
 }
 
 fn unknown(name: &str, known: &[&str]) -> LoadoutError {
