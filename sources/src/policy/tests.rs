@@ -91,7 +91,7 @@ fn hosts_and_owners_are_what_they_say() {
         "https://evil.org#@github.com/acme/kit",
         "https://evil.org?@github.com/acme/kit",
         "https://gіthub.com/acme/kit",
-        "https://xn--gthub-2ve.com/acme/kit",
+        "https://xn--gthub-n2e.com/acme/kit",
         "https://github.co/acme/kit",
         "https://example.com/x",
         "https://evilexample.com/x",
