@@ -1,5 +1,7 @@
 //! The bodies of the fuzz targets, on their seeds, on bytes, and on seeds that were spoiled.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::path::Path;
 

@@ -1,5 +1,7 @@
 //! What `docs/policy.md` shows is what holds.
 
+#![allow(clippy::unwrap_used)]
+
 use std::path::Path;
 
 use codex_loadout_sources::Source;
