@@ -3,11 +3,13 @@
 use codex_loadout_bundle::{Tree, TreeFile};
 use serde_json::{Map, Value};
 
+use crate::archive;
 use crate::context::FetchContext;
 use crate::error::{FetchError, FetchErrorKind};
 use crate::folder::FolderPlace;
 use crate::git;
 use crate::marketplace::{At, Meant, meant};
+use crate::npm;
 use crate::place::Place;
 use crate::source::{Origin, Source};
 
@@ -148,11 +150,16 @@ fn open(source: &Source, cx: &FetchContext<'_>) -> Result<Opened, FetchError> {
             reference,
             path,
         } => git::open(url, reference.as_deref(), path.as_ref(), cx),
-        Source::Archive { .. } | Source::Npm { .. } => Err(FetchError::new(
-            FetchErrorKind::Unreadable,
-            format!("`{source}` is of a kind that is not fetched"),
-            "name a folder or a git repository",
-        )),
+        Source::Archive {
+            location,
+            path,
+            sha256,
+        } => archive::open(location, path.as_ref(), sha256.as_ref(), cx),
+        Source::Npm {
+            package,
+            version,
+            registry,
+        } => npm::open(package, version.as_deref(), registry.as_deref(), cx),
     }
 }
 

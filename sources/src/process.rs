@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use crate::context::{FetchContext, PULSE};
 use crate::error::{FetchError, FetchErrorKind};
@@ -21,6 +22,9 @@ pub(crate) struct Output {
 
 /// So much of what is said beside the output is kept.
 const STDERR: usize = 16 * 1024;
+
+/// How long the last words of a program that has ended are waited for.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Runs a program to its end. It is the head of a process group: whatever ends the fetch ends all of that.
 /// `on_pulse` is called while it runs, with the last line that it said beside its output.
@@ -58,10 +62,13 @@ pub(crate) fn run(
         });
     }
     let said = Arc::new(Mutex::new(Vec::new()));
+    let (ended, end) = mpsc::channel::<()>();
     if let Some(stderr) = group.0.stderr.take() {
         let said = Arc::clone(&said);
-        // Nobody waits for its end: a program that stays in the background may hold it open.
-        thread::spawn(move || keep_end(stderr, &said));
+        thread::spawn(move || {
+            keep_end(stderr, &said);
+            drop(ended);
+        });
     }
     let stdout = loop {
         match told.recv_timeout(PULSE) {
@@ -89,8 +96,8 @@ pub(crate) fn run(
             }
         }
     };
-    // What it said last may still be on its way.
-    thread::yield_now();
+    // What it said last may still be on its way; but a program that stays in the background may hold the way open.
+    let _ = end.recv_timeout(LAST_WORDS);
     Ok(Output {
         success: status.success(),
         stdout,
