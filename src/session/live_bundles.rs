@@ -65,7 +65,9 @@ async fn update_threads(process: &Arc<CodexProcess>, refused: &mut Refused) {
     };
     for (thread, applied) in threads {
         let plan = &applied.loadout.plan;
-        let now = plan.added_bundles().map(|(id, content)| (live.get(id).copied(), content));
+        let now = plan
+            .added_bundles()
+            .map(|(id, content)| (live.get(id).copied(), content));
         let news = now.filter_map(|(now, content)| now.filter(|now| *now != content));
         let news: Vec<Digest> = news.collect();
         if news.is_empty() || refused.get(&thread) == Some(&news) {

@@ -100,8 +100,13 @@ impl Loadouts {
             return Ok(None);
         }
         let now = self.contents().await?;
-        let is_same = |id: &str, content| now.iter().any(|(of, _, now)| of == id && *now == content);
-        Ok(Some(!plan.added_bundles().all(|(id, content)| is_same(id, content))))
+        let is_same =
+            |id: &str, content| now.iter().any(|(of, _, now)| of == id && *now == content);
+        Ok(Some(
+            !plan
+                .added_bundles()
+                .all(|(id, content)| is_same(id, content)),
+        ))
     }
 
     /// The id of each bundle, how it is linked, and what it holds now.
@@ -120,7 +125,11 @@ impl Loadouts {
                 let content = match head.link {
                     None => Some(head.digest),
                     // While a folder can't be read, threads keep what they have.
-                    Some(_) => loadouts.linked.now(&head, &gate, loadouts.store()?).ok().map(|now| now.digest),
+                    Some(_) => loadouts
+                        .linked
+                        .now(&head, &gate, loadouts.store()?)
+                        .ok()
+                        .map(|now| now.digest),
                 };
                 contents.extend(content.map(|content| (bundle_id(&head.name), head.link, content)));
             }
