@@ -31,9 +31,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// `blockedByPolicy` if a policy file is there and can't be read: then nothing may be fetched, or run.
-    pub(in crate::loadouts) async fn source_gate(
-        self: &Arc<Self>,
-    ) -> Result<Arc<SourceGate>, LoadoutError> {
+    pub(in crate::loadouts) async fn source_gate(&self) -> Result<Arc<SourceGate>, LoadoutError> {
         let of_user = self.state_home().join(OF_USER);
         blocking(move || Ok(Arc::new(SourceGate::read(Path::new(ADMIN), &of_user)?))).await
     }
