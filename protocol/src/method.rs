@@ -164,10 +164,16 @@ pub struct ThreadCapabilityReadResult {
     pub capability_selection: Option<Receipt>,
     /// Whether something changed underneath that the thread awaits a re-bind for.
     pub stale: bool,
+    /// At the control door: whether the Codex behind it has the thread loaded. A host knows that itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loaded: Option<bool>,
     /// Of a loadout that was made from profiles: whether one says something else now, or is gone. That counts for
     /// threads that are started from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile_changed: Option<bool>,
+    /// Of a loadout with bundles that were added here: whether new threads get another content of one, or it is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update_available: Option<bool>,
 }
 
 /// Parameters of `thread/capability/prove`: a thread, or a selection.
@@ -279,4 +285,10 @@ pub struct ThreadLoadout {
     pub recorded_at: i64,
     /// What it holds.
     pub capability_selection: Receipt,
+    /// At the control door: whether the Codex behind it has it loaded with that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loaded: Option<bool>,
+    /// At the control door, of one that is loaded: whether something changed underneath that it awaits a re-bind for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale: Option<bool>,
 }

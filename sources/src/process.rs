@@ -52,9 +52,12 @@ pub(crate) fn run(
         ),
         _ => FetchError::io(&format!("starting `{program}`"))(error),
     })?;
-    let mut group = Group(child);
+    let mut group = Group {
+        child,
+        is_over: false,
+    };
     let (tell, told) = mpsc::channel();
-    if let Some(stdout) = group.0.stdout.take() {
+    if let Some(stdout) = group.child.stdout.take() {
         thread::spawn(move || {
             let mut bytes = Vec::new();
             let read = stdout.take(most.saturating_add(1)).read_to_end(&mut bytes);
@@ -63,7 +66,7 @@ pub(crate) fn run(
     }
     let said = Arc::new(Mutex::new(Vec::new()));
     let (ended, end) = mpsc::channel::<()>();
-    if let Some(stderr) = group.0.stderr.take() {
+    if let Some(stderr) = group.child.stderr.take() {
         let said = Arc::clone(&said);
         thread::spawn(move || {
             keep_end(stderr, &said);
@@ -86,9 +89,12 @@ pub(crate) fn run(
         return Err(FetchError::too_large("bytes", most));
     }
     let status = loop {
-        let status = group.0.try_wait();
+        let status = group.child.try_wait();
         match status.map_err(FetchError::io(&format!("waiting for `{program}`")))? {
-            Some(status) => break status,
+            Some(status) => {
+                group.is_over = true;
+                break status;
+            }
             None => {
                 cx.go_on()?;
                 on_pulse(last_line(&text(&said)))?;
@@ -106,17 +112,24 @@ pub(crate) fn run(
 }
 
 /// A program and whatever it started: they end when this does.
-struct Group(Child);
+struct Group {
+    child: Child,
+    /// It has ended by itself: its number may be another's by now.
+    is_over: bool,
+}
 
 impl Drop for Group {
     fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
         #[cfg(unix)]
         {
-            let group = rustix::process::Pid::from_child(&self.0);
+            let group = rustix::process::Pid::from_child(&self.child);
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
-        drop(self.0.kill());
-        drop(self.0.wait());
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 

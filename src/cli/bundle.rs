@@ -12,6 +12,7 @@ use codex_loadout_protocol::bundle::{
 use codex_loadout_protocol::method::Page;
 
 use super::asking::confirms;
+use super::bundle_lock::{self, Lock, Sync};
 use super::fetch_progress::waiting;
 use super::options::Output;
 use super::print::{columns, pretty};
@@ -43,6 +44,13 @@ pub(super) enum BundleVerb {
     Verify(Verify),
     /// Approve what a content can run, by its digest
     Trust(Trust),
+    /// Write down in the project's `loadout.lock` which bundles its profiles need, to the byte
+    Lock(Lock),
+    /// Make this machine's bundles those of the project's `loadout.lock`
+    ///
+    /// What is not here is fetched as the lock pins it, and has to have its digest. Lock files of the `skills` CLI
+    /// (`skills-lock.json`) and of APM (`apm.lock.yaml`) count, too: what they name is added, and written to the lock.
+    Sync(Sync),
 }
 
 #[derive(Debug, Args)]
@@ -175,6 +183,8 @@ pub(super) async fn bundle(verb: BundleVerb) -> Result<(String, bool)> {
                 false => format!("removed `{}`\n", removed.name),
             }
         }
+        BundleVerb::Lock(arguments) => bundle_lock::lock(&loadouts, arguments).await?,
+        BundleVerb::Sync(arguments) => bundle_lock::sync(&loadouts, arguments).await?,
         BundleVerb::Verify(arguments) => return verify(&loadouts, arguments).await,
         BundleVerb::Trust(arguments) => {
             let Trust {

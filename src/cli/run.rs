@@ -14,7 +14,7 @@ use super::invocation::{self, Invocation};
 use super::terminal::{print, say_error};
 use super::{
     app_server, audit, binding, bundle, convert, daemon, doctor, exec, gc, list, metrics, profile,
-    prove, resolve, schema, serve, shell, shim, status, threads, trust, version,
+    prove, resolve, schema, serve, shell, shim, status, threads, trust, update, version,
 };
 use crate::doctor::server;
 use crate::hook_adapter;
@@ -122,6 +122,7 @@ fn own(arguments: Vec<OsString>) -> Result<ExitCode> {
             Verb::Shim(arguments) => shim::shim(&arguments),
             Verb::Threads(arguments) => threads::threads(arguments).await,
             Verb::Show(arguments) => threads::show(arguments).await,
+            Verb::Update(arguments) => update::update(arguments).await,
             Verb::Audit(arguments) => audit::audit(arguments).await,
             Verb::Gc(arguments) => gc::gc(arguments).await,
             Verb::Status(arguments) => status::status(arguments).await,

@@ -31,9 +31,9 @@ async fn list(
     params: CapabilityListParams,
     context: &Context,
 ) -> Result<Page<Capability>, LoadoutError> {
-    let upstream = context.upstream().await?;
+    let codex = context.upstream.connection().await?;
     let cwd = folder(params.cwd)?;
-    let (rpc, home) = (&context.rpc, &upstream.codex_home);
+    let (rpc, home) = (&codex.rpc, &codex.info.codex_home);
     let catalog = context.catalogs.get_with_offered(rpc, home, &cwd).await?;
     let (loadouts, catalogs) = (&context.loadouts, &context.catalogs);
     let catalog = loadouts.with_bundles(catalogs, catalog).await?;
@@ -88,13 +88,13 @@ async fn resolve(
         });
     };
     let selection = &selected.expanded.selection;
-    let upstream = context.upstream().await?;
-    let (catalogs, rpc) = (&context.catalogs, &context.rpc);
-    let (loadouts, home) = (&context.loadouts, &upstream.codex_home);
-    let catalog = loadouts.catalog_for(&selected, catalogs, rpc, home, &cwd);
+    let codex = context.upstream.connection().await?;
+    let (rpc, home) = (&codex.rpc, &codex.info.codex_home);
+    let loadouts = &context.loadouts;
+    let catalog = loadouts.catalog_for(&selected, &context.catalogs, rpc, home, &cwd);
     let catalog = catalog.await?;
     let resolved = loadouts
-        .resolve(selection, &catalog, upstream.version)
+        .resolve(selection, &catalog, codex.info.version)
         .await;
     let mut receipt = resolved.map_err(|error| selected.expanded.locate(error))?;
     receipt.warnings.extend(selected.warnings);

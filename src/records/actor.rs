@@ -12,6 +12,7 @@ pub async fn asked_by<T>(actor: Option<Arc<str>>, work: impl Future<Output = T>)
 }
 
 /// Who has asked for what is worked on now.
-pub(super) fn actor() -> Option<Arc<str>> {
+#[must_use]
+pub fn actor() -> Option<Arc<str>> {
     ACTOR.try_with(Clone::clone).ok().flatten()
 }

@@ -27,7 +27,7 @@ mod threads;
 mod unfinished;
 pub mod writer_lock;
 
-pub use actor::asked_by;
+pub use actor::{actor, asked_by};
 pub use audit::Happening;
 pub use bindings::may_be_bound;
 pub use bundles::{Approval, BundleHead, BundleRecord, happened};

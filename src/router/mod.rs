@@ -25,6 +25,7 @@
 //!
 //! *Architecture invariant:* no await, lock, clock or IO.
 
+mod control;
 mod draining;
 mod effect;
 mod from_codex;
@@ -83,6 +84,14 @@ impl<P, A> Router<'_, P, A> {
     fn refuse(&mut self, kind: ErrorKind, answer: Bytes) {
         self.refused.push(kind);
         self.push(Effect::ToHost(answer));
+    }
+
+    /// Answers a claimed request where it came from.
+    fn answer(&mut self, request: &Request<P>, answer: Bytes) {
+        self.push(match request.by_control {
+            Some(number) => Effect::ToControl { number, answer },
+            None => Effect::ToHost(answer),
+        });
     }
 
     /// Goes on with another host. Nothing happens where it has left.

@@ -41,6 +41,7 @@ impl Session {
     pub(super) async fn lose_codex(&mut self) {
         for (id, session) in &mut self.hosts {
             session.lose_codex();
+            self.control.lose(*id);
             self.process.detach(*id);
         }
         // None of it can come to anything, and what it holds is to be let go of.

@@ -1,76 +1,42 @@
 //! Bundles that are added here, given to threads of the real Codex by name.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
-use lab::Client;
+use lab::{Client, Plugin, Seen, Server};
 use serde_json::{Value, json};
 
 use crate::stage::{Stage, warnings};
 
-/// A folder that holds a plugin made for Codex: a skill, a script, an MCP server, a hook that leaves a mark.
-struct Author {
-    folder: tempfile::TempDir,
+/// Where an author's plugin lies, in the home, and the mark that its hook leaves.
+const AUTHOR: &str = "author";
+const MARK: &str = "mark";
+
+/// A plugin made for Codex: a skill with a script, an MCP server, a hook that leaves a mark.
+fn tools(stage: &Stage) -> Plugin {
+    let mark = stage.home.path().join(MARK);
+    let hook = json!({ "type": "command", "command": format!("echo ran >> '{}'", mark.display()) });
+    let hooks = json!({ "hooks": { "SessionStart": [{ "hooks": [hook] }] } });
+    plain_tools()
+        .server(Server::new("gauge", &["read_gauge"]))
+        .file("hooks/hooks.json", &hooks.to_string())
 }
 
-impl Author {
-    fn new(name: &str) -> Self {
-        let author = Self {
-            folder: tempfile::tempdir().unwrap(),
-        };
-        let manifest = json!({ "name": name, "version": "1.0.0", "description": "About tools." });
-        author.write(".codex-plugin/plugin.json", &manifest.to_string());
-        author.skill("measure");
-        author
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-
-    fn source(&self) -> &str {
-        self.path().to_str().unwrap()
-    }
-
-    fn write(&self, path: &str, text: &str) {
-        let path = self.path().join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-
-    fn skill(&self, name: &str) {
-        let text = format!("---\nname: {name}\ndescription: About {name}.\n---\nRun `scripts/{name}.sh`.\n");
-        self.write(&format!("skills/{name}/SKILL.md"), &text);
-        self.write(&format!("skills/{name}/scripts/{name}.sh"), "echo measured\n");
-    }
-
-    /// A hook that leaves a mark outside, and a server of the lab's.
-    fn that_runs(self, stage: &Stage) -> Self {
-        let mark = self.mark();
-        let hook = json!({ "type": "command", "command": format!("echo ran >> '{}'", mark.display()) });
-        let hooks = json!({ "hooks": { "SessionStart": [{ "hooks": [hook] }] } });
-        self.write("hooks/hooks.json", &hooks.to_string());
-        let servers = json!({ "mcpServers": { "gauge": stage.home.mcp_server(&["read_gauge"]) } });
-        self.write(".mcp.json", &servers.to_string());
-        self
-    }
-
-    fn mark(&self) -> PathBuf {
-        self.path().join("../").canonicalize().unwrap().join(format!(
-            "mark-of-{}",
-            self.path().file_name().unwrap().to_str().unwrap()
-        ))
-    }
-
-    fn marks(&self) -> usize {
-        std::fs::read_to_string(self.mark()).map_or(0, |text| text.lines().count())
-    }
+fn plain_tools() -> Plugin {
+    let skill =
+        "---\nname: measure\ndescription: About measuring.\n---\nRun `scripts/measure.sh`.\n";
+    Plugin::new("tools")
+        .file("skills/measure/SKILL.md", skill)
+        .file("skills/measure/scripts/measure.sh", "echo measured\n")
 }
 
-impl Drop for Author {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(self.mark());
-    }
+/// Writes a plugin where its author has it; gives the folder.
+fn author(stage: &Stage, plugin: &Plugin) -> String {
+    let folder = stage.home.write_plugin(AUTHOR, plugin).unwrap();
+    folder.to_str().unwrap().to_owned()
+}
+
+/// How often the hook has run.
+fn marks(stage: &Stage) -> usize {
+    let mark = stage.home.path().join(MARK);
+    std::fs::read_to_string(mark).map_or(0, |text| text.lines().count())
 }
 
 /// Runs a verb that has to succeed; gives what it says in JSON.
@@ -88,24 +54,27 @@ fn refused(stage: &Stage, arguments: &[&str]) -> String {
     String::from_utf8(output.stderr).unwrap()
 }
 
-async fn seen(stage: &Stage, host: &Client, thread: &str) -> lab::Seen {
+/// What the model sees in a turn of a thread.
+async fn seen(stage: &Stage, host: &Client, thread: &str) -> Seen {
     host.turn(thread, "What can you do?").await.unwrap();
     stage.model.seen(thread).unwrap()
-}
-
-fn skills(seen: &lab::Seen) -> Vec<String> {
-    seen.skills.iter().map(|skill| skill.name.clone()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_an_added_bundle_can_run_waits_for_approval() {
     let stage = Stage::standard().await;
-    let author = Author::new("tools").that_runs(&stage);
-    let added = said(&stage, &["add", author.source()]);
+    let folder = author(&stage, &tools(&stage));
+    let added = said(&stage, &["add", &folder]);
     let bundle = &added["bundle"];
-    assert_eq!((bundle["id"].as_str(), bundle["approved"].as_bool()), (Some("tools@bundle"), Some(false)));
+    assert_eq!(
+        (bundle["id"].as_str(), bundle["approved"].as_bool()),
+        (Some("tools@bundle"), Some(false))
+    );
     let executes = bundle["current"]["executes"].as_array().unwrap();
-    let kinds: Vec<&str> = executes.iter().map(|runs| runs["kind"].as_str().unwrap()).collect();
+    let kinds: Vec<&str> = executes
+        .iter()
+        .map(|runs| runs["kind"].as_str().unwrap())
+        .collect();
     assert_eq!(kinds, ["hook", "mcpServer", "script"]);
 
     let host = stage.host().await;
@@ -118,26 +87,34 @@ async fn what_an_added_bundle_can_run_waits_for_approval() {
     let (thread, receipt) = stage.start(&host, without).await;
     assert_eq!(warnings(&receipt), ["untrusted", "untrusted"]);
     let shown = seen(&stage, &host, &thread).await;
-    assert_eq!(skills(&shown), ["tools:measure"]);
-    assert!(shown.mcp_tools.is_empty() && author.marks() == 0, "{shown:?}");
+    assert_eq!(shown.skills, ["tools:measure"]);
+    assert!(
+        shown.mcp_servers.is_empty() && marks(&stage) == 0,
+        "{shown:?}"
+    );
 
     // Named hooks are approved for the thread, and they alone.
-    let named = json!({ "plugins": [{ "id": "tools", "mcpServers": [] }], "hooks": ["SessionStart"] });
+    let named =
+        json!({ "plugins": [{ "id": "tools", "mcpServers": [] }], "hooks": ["SessionStart"] });
     let (thread, receipt) = stage.start(&host, named).await;
     assert_eq!(receipt["hooks"][0]["active"], true, "{receipt}");
     seen(&stage, &host, &thread).await;
-    assert_eq!(author.marks(), 1);
-    let wrong = json!({ "plugins": [{ "id": "tools", "mcpServers": [] }], "hooks": ["SesionStart"] });
+    assert_eq!(marks(&stage), 1);
+    let wrong =
+        json!({ "plugins": [{ "id": "tools", "mcpServers": [] }], "hooks": ["SesionStart"] });
     let error = stage.refused(&host, wrong).await;
-    assert_eq!(error.data["items"][0]["didYouMean"], json!(["SessionStart"]));
+    assert_eq!(
+        error.data["items"][0]["didYouMean"],
+        json!(["SessionStart"])
+    );
 
     said(&stage, &["trust", digest]);
     let (thread, receipt) = stage.start(&host, whole.clone()).await;
     assert_eq!(receipt["plugins"][0]["source"], "bundle", "{receipt}");
     let shown = seen(&stage, &host, &thread).await;
-    assert_eq!(author.marks(), 2);
-    assert_eq!(skills(&shown), ["tools:measure"]);
-    assert_eq!(shown.mcp_tools.len(), 1, "{shown:?}");
+    assert_eq!(marks(&stage), 2);
+    assert_eq!(shown.skills, ["tools:measure"]);
+    assert_eq!(shown.mcp_servers["mcp__gauge"], ["read_gauge"]);
 
     // What the user takes back holds for threads that live, too.
     said(&stage, &["trust", digest, "--revoke"]);

@@ -7,9 +7,12 @@
 
 mod audit;
 mod bundles;
+mod changes;
 mod claude;
 mod cloud_skills;
 mod command_line;
+#[cfg(unix)]
+mod control;
 mod convert;
 mod convert_cases;
 mod crash;
@@ -41,6 +44,7 @@ mod manifests;
 mod many_hosts;
 mod methods;
 mod npm;
+mod pages;
 mod persistence;
 mod policy;
 mod profiles;
@@ -49,8 +53,11 @@ mod proof;
 mod restart;
 mod roles;
 mod schema;
+#[cfg(unix)]
+mod secrets;
 mod selection;
 mod servers;
+mod shared_state;
 mod skill_list;
 #[cfg(unix)]
 mod sockets;

@@ -1,173 +1,143 @@
-//! What holds for everything that comes from elsewhere, however strange: the bodies of the fuzz targets, which the tests
-//! of the crate run, too.
+//! What holds for every text, however strange: the bodies of the fuzz targets, which the tests of the crate run, too.
 
-use std::cell::RefCell;
-use std::fs;
-use std::io::Write;
+mod fetching;
+
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime};
 
-use codex_loadout_sources::{
-    AddOptions, FetchContext, Gate, Limits, Origin, Source, fetch, parse, read_archive,
-};
-use flate2::Compression;
-use flate2::write::GzEncoder;
+use codex_loadout_sources::Source;
+use codex_loadout_sources::lock::{FOREIGN_LOCKS, LoadoutLock, read_foreign};
+use codex_loadout_sources::policy::{Policy, PolicyFile};
+use codex_loadout_sources::signature::{AllowedSigners, verify_commit, verify_file};
 use url::Url;
 
-/// The bytes are an archive, and a tar that is packed.
-pub fn archive(bytes: &[u8]) {
-    let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
-    let is_packed = packed.write_all(bytes);
-    let packed = packed.finish();
-    let packed = is_packed.and(packed).unwrap_or_default();
-    for bytes in [bytes, &packed] {
-        let limits = Limits {
-            bytes: 1 << 20,
-            ..Limits::default()
-        };
-        match read_archive(bytes, &limits) {
-            Ok(tree) => {
-                assert!(
-                    tree.len() <= limits.files,
-                    "no more files than there may be"
-                );
-                let size: usize = tree.iter().map(|(_, file)| file.bytes.len()).sum();
-                assert!(
-                    size as u64 <= limits.bytes,
-                    "no more bytes than there may be"
-                );
-                for (path, _) in tree.iter() {
-                    let stays = path.split('/').all(|part| !matches!(part, "" | "." | ".."));
-                    assert!(
-                        stays && !path.contains(['\\', '\0', '\n', '\u{1b}']),
-                        "{path:?}"
-                    );
-                    let below = path
-                        .match_indices('/')
-                        .any(|(at, _)| tree.get(&path[..at]).is_some());
-                    assert!(!below, "nothing lies below a file: {path:?}");
+pub use fetching::{archive, marketplace, places};
+
+/// The bytes are a `loadout.lock`: what can be read is written as something that reads the same, in any folder.
+pub fn lock(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let folder = Path::new("/home/ann/shop");
+    match LoadoutLock::parse(&text, folder) {
+        Ok(lock) => {
+            let written = lock.print(folder).expect("what was read can be written");
+            let again = LoadoutLock::parse(&written, folder).expect("what was written can be read");
+            assert_eq!(again, lock);
+            assert_eq!(again.print(folder).expect("again"), written);
+            assert!(lock.differences(&again).is_empty());
+        }
+        Err(error) => assert_plain(&error.to_string()),
+    }
+}
+
+/// The bytes are a lock file of each other tool: what is to be added has a name and a place that can be in a lock of ours.
+pub fn foreign_locks(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    for name in FOREIGN_LOCKS {
+        match read_foreign(&Path::new("/home/ann/shop").join(name), &text) {
+            Ok(lock) => {
+                for entry in lock.entries {
+                    assert_plain(&entry.name);
+                    if let Source::Git { url, path, .. } = &entry.origin.source {
+                        assert!(!url.starts_with('-'));
+                        assert!(
+                            !path
+                                .iter()
+                                .any(|path| path.split('/').any(|part| part == ".."))
+                        );
+                    }
                 }
             }
-            Err(error) => can_be_shown(&format!("{error} {}", error.hint)),
+            Err(error) => assert_plain(&error.to_string()),
         }
     }
 }
 
-/// The bytes are a marketplace's file, beside plugins.
-pub fn marketplace(bytes: &[u8]) {
-    let Ok(machine) = tempfile::tempdir() else {
-        return;
+/// The bytes are a policy; a `\0` ends it, and what follows is an address. With the user's policy on top nothing is
+/// gained, whichever of the two it is.
+pub fn policy(bytes: &[u8]) {
+    let (text, address) = match bytes.iter().position(|byte| *byte == 0) {
+        Some(at) => (&bytes[..at], &bytes[at + 1..]),
+        None => (bytes, b"https://github.com/acme/kit".as_slice()),
     };
-    let market = machine.path().join("market");
-    let made = ["market/.claude-plugin", "market/p", "outside", "scratch"]
-        .iter()
-        .map(|folder| fs::create_dir_all(machine.path().join(folder)))
-        .chain([
-            fs::write(market.join(".claude-plugin/marketplace.json"), bytes),
-            fs::write(market.join("p/SKILL.md"), "inside"),
-            fs::write(machine.path().join("outside/SKILL.md"), "outside"),
-        ]);
-    // In order: folders come first.
-    if made.collect::<Result<Vec<()>, _>>().is_err() {
-        return;
-    }
-    let gate = OnlyThis(&market, RefCell::default());
-    for plugin in [None, Some("p".to_owned()), Some(String::new())] {
-        let origin = Origin {
-            source: Source::Folder {
-                path: market.clone(),
-            },
-            plugin,
-        };
-        let cx = FetchContext {
-            scratch: &machine.path().join("scratch"),
-            limits: Limits::default(),
-            gate: &gate,
-            progress: &|_| (),
-            cancel: &AtomicBool::new(false),
-            deadline: Instant::now() + Duration::from_secs(60),
-            npm_registry: None,
-        };
-        match fetch(&origin, &cx) {
-            Ok(fetched) => {
-                let is_outside = fetched.tree.iter().any(|(_, file)| file.bytes == "outside");
-                assert!(!is_outside, "what lies outside is not read");
-                drop(fetched.content(None));
-            }
-            Err(error) => can_be_shown(&format!("{error} {} {:?}", error.hint, error.items)),
-        }
-    }
-}
-
-/// Lets the marketplace be read and nothing else; looks at what else is asked for.
-struct OnlyThis<'a>(&'a Path, RefCell<usize>);
-
-impl Gate for OnlyThis<'_> {
-    fn allows(&self, source: &Source) -> Result<(), String> {
-        *self.1.borrow_mut() += 1;
-        match source {
-            Source::Folder { path } if path == self.0 => return Ok(()),
-            Source::Folder { path } => {
-                panic!("a marketplace leads to the folder {}", path.display())
-            }
-            Source::Archive { location, .. } => assert!(location.starts_with("http"), "{source}"),
-            Source::Git { url, .. } => a_git_url(url),
-            Source::Npm { .. } => {}
-        }
-        can_be_shown(&format!("{source} {source:?}"));
-        Err("only this".to_owned())
-    }
-
-    fn allows_redirect(&self, url: &Url) -> Result<(), String> {
-        panic!("nothing was fetched that could lead to {url}")
-    }
-}
-
-/// The bytes are what somebody types for a place; from the second line on, its options.
-pub fn places(bytes: &[u8]) {
-    let text = String::from_utf8_lossy(bytes);
-    let mut lines = text.split('\n').map(str::to_owned);
-    let first = lines.next().unwrap_or_default();
-    let mut option = || lines.next().filter(|line| !line.is_empty());
-    let options = AddOptions {
-        reference: option(),
-        path: option(),
-        plugin: option(),
-        sha256: option(),
+    let (text, address) = (
+        String::from_utf8_lossy(text),
+        String::from_utf8_lossy(address),
+    );
+    let read = |text: &str| {
+        PolicyFile::parse(Path::new("/etc/policy.toml"), text, |_| Ok(text.to_owned()))
     };
-    match parse(&first, &options, Path::new("/nowhere")) {
-        Ok(origin) => {
-            can_be_shown(&format!("{} {origin:?}", origin.source));
-            if let Source::Git { url, .. } = &origin.source
-                && !url.starts_with("file://")
-            {
-                a_git_url(url);
+    let file = match read(&text) {
+        Ok(file) => file,
+        Err(error) => return assert_plain(&error.to_string()),
+    };
+    let strict = read("[sources]\nallow = [{ host = \"github.com\", owner = \"acme\" }]")
+        .expect("it is one");
+    let alone = Policy::merge(Some(strict.clone()), None);
+    let both = [
+        Policy::merge(Some(strict.clone()), Some(file.clone())),
+        Policy::merge(Some(file), Some(strict)),
+    ];
+    let git = Source::Git {
+        url: address.clone().into_owned(),
+        reference: None,
+        path: None,
+    };
+    let archive = Source::Archive {
+        location: address.clone().into_owned(),
+        path: None,
+        sha256: None,
+    };
+    for source in [git, archive] {
+        for policy in &both {
+            let allowed = policy.allows(&source);
+            assert!(
+                allowed.is_err() || alone.allows(&source).is_ok(),
+                "{address}"
+            );
+            if let Err(refusal) = allowed {
+                assert_plain(&refusal.to_string());
+            }
+            if let Ok(to) = Url::parse(&address) {
+                let is_led_on = policy.allows_redirect(&source, &to).is_ok();
+                assert!(
+                    !is_led_on || alone.allows_redirect(&source, &to).is_ok(),
+                    "{to}"
+                );
             }
         }
-        Err(error) => can_be_shown(&format!("{error} {}", error.hint)),
+        // What may be fetched leads to the one host for every reader of addresses that can be had here.
+        if alone.allows(&source).is_ok()
+            && let Ok(url) = Url::parse(&address)
+            && !url.cannot_be_a_base()
+        {
+            let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+            assert!(host.eq_ignore_ascii_case("github.com"), "{address}");
+        }
     }
 }
 
-/// Git is given no option, no program, no place of this machine and no password.
-fn a_git_url(url: &str) {
-    let is_known = [
-        "https://",
-        "ssh://",
-        "http://127.",
-        "http://[::1]",
-        "http://localhost",
-    ]
-    .iter()
-    .any(|begin| url.to_ascii_lowercase().starts_with(begin));
-    let is_short = url.contains('@') && url.contains(':') && !url.contains("//");
-    assert!(!url.starts_with('-') && (is_known || is_short), "{url:?}");
-    let password = Url::parse(url)
-        .ok()
-        .and_then(|url| url.password().map(str::to_owned));
-    assert_eq!(password, None, "{url:?}");
+/// The bytes are a commit, a signature, and a list of who may sign.
+pub fn signatures(bytes: &[u8]) {
+    let mut signers = AllowedSigners::default();
+    if let Err(fault) = signers.add_all(&String::from_utf8_lossy(bytes)) {
+        assert_plain(&fault.to_string());
+    }
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+    let nobody = AllowedSigners::default();
+    for signers in [&signers, &nobody] {
+        for verified in [
+            verify_commit(bytes, signers, now),
+            verify_file(b"content", bytes, signers, now),
+        ] {
+            match verified {
+                Ok(_) => assert!(!signers.is_empty()),
+                Err(error) => assert_plain(&error.to_string()),
+            }
+        }
+    }
 }
 
-fn can_be_shown(text: &str) {
+/// What a terminal is shown is one line that does nothing to it.
+fn assert_plain(text: &str) {
     assert!(!text.chars().any(char::is_control), "{text:?}");
 }

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use codex_loadout_bundle::{PROGRAM_AT, Tree};
+use codex_loadout_bundle::{Digest, PROGRAM_AT, Tree};
 use regex::Regex;
 use serde_json::{Map, Value};
 
@@ -31,6 +31,10 @@ pub(super) fn of(tree: &Tree, manifest: &Manifest) -> Vec<Executable> {
                         name: name(event, matcher),
                         detail: what_it_runs(handler),
                         path: file.clone(),
+                        digest: Digest::of_parts([
+                            matcher.unwrap_or_default().as_bytes(),
+                            Value::Object(handler.clone()).to_string().as_bytes(),
+                        ]),
                     });
                 }
             }

@@ -167,7 +167,7 @@ fn taken(name: &str) -> LoadoutError {
         .with_items(vec![ErrorItem::named(name)])
 }
 
-fn changed_meanwhile(name: &str) -> LoadoutError {
+pub(super) fn changed_meanwhile(name: &str) -> LoadoutError {
     let message = format!("bundle `{name}` was changed by somebody else meanwhile");
     LoadoutError::new(ErrorKind::InvalidSelection, message)
         .with_hint("Nothing was changed by this call: look at it, and call again.")

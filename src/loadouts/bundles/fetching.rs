@@ -88,10 +88,11 @@ impl Loadouts {
         blocking(move || {
             // What a process that is killed leaves of it, the next clean-up takes away.
             let scratch = ThrowawayFolder::new().map_err(|error| no_scratch(&error))?;
+            let asked = gate.asked();
             let context = FetchContext {
                 scratch: scratch.path(),
                 limits: Limits::default(),
-                gate: &*gate,
+                gate: &asked,
                 progress: &*progress,
                 cancel: &cancel,
                 deadline: Instant::now() + FETCH_WITHIN,

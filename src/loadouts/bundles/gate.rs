@@ -1,6 +1,6 @@
 //! What may be fetched, and what of a bundle may run: by the policy files, and by Codex's own requirements.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use codex_loadout_protocol::{ErrorKind, LoadoutError};
@@ -18,14 +18,12 @@ const OF_USER: &str = "policy.toml";
 
 /// What holds for bundles at this moment.
 #[derive(Debug)]
-pub(super) struct SourceGate {
+pub(in crate::loadouts) struct SourceGate {
     policy: Policy,
     /// What Codex's own requirements say of marketplaces.
     codex: Option<MarketplaceRestriction>,
     /// Whether a lock has commit and digest of what is fetched.
     is_locked: bool,
-    /// What was asked for last, and allowed: redirects lead on from there.
-    asked: Mutex<Option<Source>>,
 }
 
 impl Loadouts {
@@ -33,7 +31,7 @@ impl Loadouts {
     ///
     /// # Errors
     /// `blockedByPolicy` if a policy file is there and can't be read: then nothing may be fetched, or run.
-    pub(super) async fn source_gate(self: &Arc<Self>) -> Result<Arc<SourceGate>, LoadoutError> {
+    pub(in crate::loadouts) async fn source_gate(&self) -> Result<Arc<SourceGate>, LoadoutError> {
         let of_user = self.state_home().join(OF_USER);
         blocking(move || Ok(Arc::new(SourceGate::read(Path::new(ADMIN), &of_user)?))).await
     }
@@ -49,7 +47,6 @@ impl SourceGate {
             policy: Policy::read(Some(admin), Some(of_user)).map_err(unreadable)?,
             codex: marketplace_restriction(),
             is_locked: false,
-            asked: Mutex::default(),
         })
     }
 
@@ -59,8 +56,15 @@ impl SourceGate {
             policy: self.policy.clone(),
             codex: self.codex.clone(),
             is_locked: true,
-            asked: Mutex::default(),
         })
+    }
+
+    /// For one fetching.
+    pub(super) fn asked(&self) -> Asked<'_> {
+        Asked {
+            gate: self,
+            allowed: Mutex::default(),
+        }
     }
 
     /// Whether what was fetched is signed as it has to be; who signed it.
@@ -92,39 +96,49 @@ impl SourceGate {
             .map(|refusal| shown(&refusal.path))
     }
 
-    /// Whether the profiles of projects count.
-    ///
-    /// # Errors
-    /// `blockedByPolicy` if not.
-    pub(super) fn project_profiles(&self) -> Result<(), LoadoutError> {
-        self.policy.project_profiles().map_err(refused)
+    /// The policy file by which the profiles of projects do not count.
+    pub(in crate::loadouts) fn project_profiles_denied_by(&self) -> Option<String> {
+        let denied = self.policy.project_profiles().err();
+        denied.map(|refusal| shown(&refusal.path))
     }
 }
 
-impl Gate for SourceGate {
+/// Asked for each step of one fetching.
+pub(super) struct Asked<'a> {
+    gate: &'a SourceGate,
+    /// What was allowed last: redirects lead on from there.
+    allowed: Mutex<Option<Source>>,
+}
+
+impl Gate for Asked<'_> {
     fn allows(&self, source: &Source) -> Result<(), String> {
+        let SourceGate {
+            policy,
+            codex,
+            is_locked,
+        } = self.gate;
         let source = without_links(source);
-        if let Some(codex) = &self.codex
+        if let Some(codex) = codex
             && !codex.allows(&source_names(&source))
         {
+            let file = &codex.file;
             return Err(format!(
-                "`{}` restricts marketplaces to sources that are allowed there",
-                codex.file
+                "`{file}` restricts marketplaces to sources that are allowed there"
             ));
         }
-        let judged = self.policy.allows(&source);
-        let pinned = judged.and_then(|()| self.policy.requires_pin(&source, self.is_locked));
+        let judged = policy.allows(&source);
+        let pinned = judged.and_then(|()| policy.requires_pin(&source, *is_locked));
         pinned.map_err(|refusal| refusal.sentence)?;
-        *self.asked.lock().unwrap_or_else(PoisonError::into_inner) = Some(source);
+        *self.allowed.lock().unwrap_or_else(PoisonError::into_inner) = Some(source);
         Ok(())
     }
 
     fn allows_redirect(&self, url: &Url) -> Result<(), String> {
-        let asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(source) = &*asked else {
+        let allowed = self.allowed.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(source) = &*allowed else {
             return Err("nothing that was asked for leads there".to_owned());
         };
-        let judged = self.policy.allows_redirect(source, url);
+        let judged = self.gate.policy.allows_redirect(source, url);
         judged.map_err(|refusal| refusal.sentence)
     }
 }
@@ -136,7 +150,7 @@ fn without_links(source: &Source) -> Source {
     match &mut source {
         Source::Folder { path } => *path = real(path),
         Source::Archive { location, .. } if !location.contains("://") => {
-            *location = shown(&real(&PathBuf::from(&*location)));
+            *location = shown(&real(Path::new(&*location)));
         }
         Source::Archive { .. } | Source::Git { .. } | Source::Npm { .. } => {}
     }
@@ -193,15 +207,15 @@ mod tests {
             source("https://github.com/acme/x.git"),
             source("https://github.com.evil.example/acme/x"),
         );
-        assert!(gate().unwrap().allows(&other).is_ok());
+        assert!(gate().unwrap().asked().allows(&other).is_ok());
         std::fs::write(
             &of_user,
             "hooks = \"deny\"\n[sources]\nallow = [{ host = \"github.com\", owner = \"acme\" }]\n",
         )
         .unwrap();
         let read = gate().unwrap();
-        assert!(read.allows(&acme).is_ok());
-        let why = read.allows(&other).unwrap_err();
+        assert!(read.asked().allows(&acme).is_ok());
+        let why = read.asked().allows(&other).unwrap_err();
         assert!(why.contains("policy.toml"), "{why}");
         assert_eq!(read.hooks_denied_by(), Some(shown(&of_user)));
         assert_eq!(read.servers_denied_by(), None);
@@ -215,12 +229,14 @@ mod tests {
         };
         assert!(
             restricted
+                .asked()
                 .allows(&acme)
                 .unwrap_err()
                 .contains("requirements.toml")
         );
         assert!(
             restricted
+                .asked()
                 .allows(&source("https://github.com/acme/y.git"))
                 .is_ok()
         );

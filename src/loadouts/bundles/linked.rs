@@ -68,10 +68,11 @@ fn read(
     store: &Store,
 ) -> Result<BundleHead, LoadoutError> {
     let scratch = ThrowawayFolder::new().map_err(|error| super::fetching::no_scratch(&error))?;
+    let asked = gate.asked();
     let context = FetchContext {
         scratch: scratch.path(),
         limits: Limits::default(),
-        gate: &**gate,
+        gate: &asked,
         progress: &|_| {},
         cancel: &AtomicBool::new(false),
         deadline: Instant::now() + READ_WITHIN,

@@ -8,12 +8,15 @@ mod approve;
 mod fetching;
 mod gate;
 mod linked;
+mod lock;
 mod remove;
 mod shelf;
 mod signed;
+mod sync;
 mod update;
 mod verify;
 mod view;
 
 pub(crate) use fetching::Waiting;
 pub(crate) use linked::LinkedFolders;
+pub(crate) use sync::SyncOptions;
