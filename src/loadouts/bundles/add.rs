@@ -73,8 +73,18 @@ impl Loadouts {
                 None => AuditEvent::BundleAdd,
                 Some(_) => AuditEvent::BundleUpdate,
             };
-            self.keep_bundle(&records, &ready, &bundle, before, event)
-                .await?;
+            let kept = self.keep_bundle(&records, &ready, &bundle, before, event);
+            if let Err(error) = kept.await {
+                // Somebody else may have added the same at this moment.
+                let there = records.bundle(&bundle.name).await?;
+                let is_same = |there: &BundleRecord| {
+                    let content = &there.current.digest;
+                    there.origin == bundle.origin && *content == bundle.current.digest
+                };
+                if !there.as_ref().is_some_and(is_same) {
+                    return Err(error);
+                }
+            }
         }
         if trust {
             self.approve_version(&records, &bundle).await?;
