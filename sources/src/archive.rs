@@ -13,7 +13,7 @@ use url::Url;
 use crate::address::{self, escaped};
 use crate::context::FetchContext;
 use crate::error::{FetchError, FetchErrorKind};
-use crate::fetch::Opened;
+use crate::fetch::{Opened, SignedFile};
 use crate::folder::open_file;
 use crate::http;
 use crate::limits::Limits;
@@ -56,10 +56,58 @@ pub(crate) fn open(
         path: path.cloned(),
         sha256: Some(found.clone()),
     };
+    let signed = match cx.gate.wants_signature(&resolved) {
+        true => signed(location, &mut kept, cx)?,
+        false => None,
+    };
     let place = place(kept, cx)?;
     let mut opened = Opened::new(Box::new(place), path, resolved);
     opened.sha256 = Some(found);
+    opened.signed = signed;
     Ok(opened)
+}
+
+/// Longer than a signature of the largest key.
+const LONGEST_SIGNATURE: u64 = 64 * 1024;
+
+/// The archive file and the signature that lies beside it, under its name and `.sig`; `None` where there is none.
+fn signed(
+    location: &str,
+    kept: &mut DiskFile,
+    cx: &FetchContext<'_>,
+) -> Result<Option<SignedFile>, FetchError> {
+    let mut signature = Vec::new();
+    let limited = FetchContext {
+        limits: Limits {
+            transfer: LONGEST_SIGNATURE,
+            ..cx.limits
+        },
+        ..*cx
+    };
+    let fetched = match Url::parse(location)
+        .ok()
+        .filter(|_| location.contains("://"))
+    {
+        Some(mut url) => {
+            url.set_path(&format!("{}.sig", url.path()));
+            http::download(&url, "*/*", LONGEST_SIGNATURE, &mut signature, &limited).map(|_| ())
+        }
+        None => copy(
+            Path::new(&format!("{location}.sig")),
+            &mut signature,
+            &limited,
+        ),
+    };
+    match fetched {
+        Ok(()) => {}
+        Err(error) if error.kind == FetchErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    }
+    let mut content = Vec::new();
+    kept.rewind()
+        .and_then(|()| kept.read_to_end(&mut content))
+        .map_err(FetchError::io("reading the archive again"))?;
+    Ok(Some(SignedFile { content, signature }))
 }
 
 /// Reads an archive in memory: everything in it, the one folder that all lies in taken away, links resolved.

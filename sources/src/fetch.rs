@@ -31,6 +31,8 @@ pub struct Fetched {
     pub commit_object: Option<Vec<u8>>,
     /// The SHA-256 of the archive file, 64 hex digits.
     pub sha256: Option<String>,
+    /// The archive file and its signature, where the gate wants that and there is one.
+    pub signed: Option<SignedFile>,
     /// Its version, as the place says it: of an npm package.
     pub version: Option<String>,
     /// Its entry, if it was found by a marketplace.
@@ -43,6 +45,15 @@ pub struct Fetched {
     pub warnings: Vec<String>,
 }
 
+/// A file, and the signature that lies beside it.
+#[derive(Debug, Clone)]
+pub struct SignedFile {
+    /// The file.
+    pub content: Vec<u8>,
+    /// What `ssh-keygen -Y sign -n file` writes.
+    pub signature: Vec<u8>,
+}
+
 /// A place that was opened.
 pub(crate) struct Opened {
     pub(crate) place: Box<dyn Place>,
@@ -53,6 +64,7 @@ pub(crate) struct Opened {
     pub(crate) commit: Option<String>,
     pub(crate) commit_object: Option<Vec<u8>>,
     pub(crate) sha256: Option<String>,
+    pub(crate) signed: Option<SignedFile>,
     pub(crate) version: Option<String>,
     pub(crate) warnings: Vec<String>,
 }
@@ -67,6 +79,7 @@ impl Opened {
             commit: None,
             commit_object: None,
             sha256: None,
+            signed: None,
             version: None,
             warnings: Vec::new(),
         }
@@ -125,6 +138,7 @@ pub fn fetch(origin: &Origin, cx: &FetchContext<'_>) -> Result<Fetched, FetchErr
             commit: opened.commit,
             commit_object: opened.commit_object,
             sha256: opened.sha256,
+            signed: opened.signed,
             version: opened.version,
             entry,
             marketplace,

@@ -40,7 +40,7 @@ pub use context::{FetchContext, Gate, Progress};
 pub use difference::{Difference, ExecutableChange, difference};
 pub use error::{FetchError, FetchErrorKind};
 pub use executables::{Executable, ExecutableKind, executables};
-pub use fetch::{Fetched, fetch};
+pub use fetch::{Fetched, SignedFile, fetch};
 pub use limits::Limits;
 pub use parse::{AddOptions, SourceError, parse};
 pub use source::{Origin, Source};

@@ -4,17 +4,12 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use codex_loadout_protocol::{ErrorKind, LoadoutError};
-use codex_loadout_sources::policy::{Policy, PolicyError, Refusal};
+use codex_loadout_sources::policy::{ADMIN_POLICY, POLICY_FILE, Policy, PolicyError, Refusal};
 use codex_loadout_sources::{Fetched, Gate, Source};
 use url::Url;
 
 use crate::catalog::{MarketplaceRestriction, marketplace_restriction};
 use crate::loadouts::state::{Loadouts, blocking};
-
-/// The administrator's.
-const ADMIN: &str = "/etc/codex-loadout/policy.toml";
-/// The user's, in the state folder: it can only tighten.
-const OF_USER: &str = "policy.toml";
 
 /// What holds for bundles at this moment.
 #[derive(Debug)]
@@ -32,8 +27,14 @@ impl Loadouts {
     /// # Errors
     /// `blockedByPolicy` if a policy file is there and can't be read: then nothing may be fetched, or run.
     pub(in crate::loadouts) async fn source_gate(&self) -> Result<Arc<SourceGate>, LoadoutError> {
-        let of_user = self.state_home().join(OF_USER);
-        blocking(move || Ok(Arc::new(SourceGate::read(Path::new(ADMIN), &of_user)?))).await
+        let of_user = self.state_home().join(POLICY_FILE);
+        blocking(move || {
+            Ok(Arc::new(SourceGate::read(
+                Path::new(ADMIN_POLICY),
+                &of_user,
+            )?))
+        })
+        .await
     }
 }
 
@@ -141,6 +142,11 @@ impl Gate for Asked<'_> {
         let judged = self.gate.policy.allows_redirect(source, url);
         judged.map_err(|refusal| refusal.sentence)
     }
+
+    fn wants_signature(&self, source: &Source) -> bool {
+        let wanted = self.gate.policy.requires_signature(source);
+        wanted.is_ok_and(|signers| !signers.is_empty())
+    }
 }
 
 /// A path of this machine as it is without links: one could lead past a rule.
@@ -152,7 +158,13 @@ fn without_links(source: &Source) -> Source {
         Source::Archive { location, .. } if !location.contains("://") => {
             *location = shown(&real(Path::new(&*location)));
         }
-        Source::Archive { .. } | Source::Git { .. } | Source::Npm { .. } => {}
+        Source::Git { url, .. } => {
+            let here = url.strip_prefix("file://").map(str::to_owned);
+            if let Some(path) = here.filter(|path| path.starts_with('/')) {
+                *url = format!("file://{}", real(Path::new(&path)).display());
+            }
+        }
+        Source::Archive { .. } | Source::Npm { .. } => {}
     }
     source
 }
@@ -195,7 +207,7 @@ mod tests {
     #[test]
     fn what_the_policy_and_codex_say_holds() {
         let home = tempfile::tempdir().unwrap();
-        let of_user = home.path().join(OF_USER);
+        let of_user = home.path().join(POLICY_FILE);
         let nowhere = home.path().join("none");
         let gate = || SourceGate::read(&nowhere, &of_user);
         let source = |url: &str| Source::Git {
