@@ -41,6 +41,10 @@ impl Session {
     pub(super) async fn lose_codex(&mut self) {
         for (id, session) in &mut self.hosts {
             session.lose_codex();
+            if let Some(away) = &mut session.away {
+                // It gets the next one.
+                away.is_known = true;
+            }
             self.process.detach(*id);
         }
         // None of it can come to anything, and what it holds is to be let go of.

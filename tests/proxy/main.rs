@@ -62,3 +62,5 @@ mod terminal;
 mod units;
 #[cfg(unix)]
 mod watching;
+#[cfg(unix)]
+mod wire_faults;
