@@ -14,6 +14,7 @@ mod frame_writer;
 mod http_door;
 #[cfg(unix)]
 mod inherited;
+mod keep_alive;
 mod listener;
 mod page_client;
 mod reentry;

@@ -6,6 +6,8 @@
 )]
 
 mod audit;
+#[cfg(unix)]
+mod churn;
 mod claude;
 mod cloud_skills;
 mod command_line;
@@ -51,6 +53,8 @@ mod schema;
 mod selection;
 mod servers;
 mod skill_list;
+#[cfg(target_os = "linux")]
+mod slow;
 #[cfg(unix)]
 mod sockets;
 mod stage;

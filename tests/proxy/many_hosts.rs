@@ -1,7 +1,7 @@
 //! Many hosts on one Codex, by all doors: a thread that several have open has one loadout.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use lab::{Client, Promise, RpcError};
@@ -21,12 +21,12 @@ pub(crate) struct Doors {
 
 impl Doors {
     pub(crate) async fn open(stage: &Stage) -> Self {
-        Self::open_to(stage, stage.home.codex()).await
+        Self::of(stage, stage.proxy()).await
     }
 
-    pub(crate) async fn open_to(stage: &Stage, codex: &Path) -> Self {
+    /// Those of a proxy that is started like this.
+    pub(crate) async fn of(stage: &Stage, mut proxy: Command) -> Self {
         let unix = format!("unix://{}", stage.home.path().join("hosts.sock").display());
-        let mut proxy = stage.proxy_to(codex);
         for address in ["stdio://", &unix, "ws://127.0.0.1:0"] {
             proxy.args(["--listen", address]);
         }

@@ -12,7 +12,7 @@ use crate::many_hosts::{Doors, connected};
 use crate::stage::Stage;
 
 /// The Codex of a proxy.
-fn codex_of(proxy: u32) -> Option<u32> {
+pub(crate) fn codex_of(proxy: u32) -> Option<u32> {
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
     let mut ids = processes.filter_map(|it| it.file_name().to_str()?.parse().ok());
     ids.find(|id: &u32| {
@@ -177,7 +177,7 @@ fn dies_at(stage: &Stage, starts: &str) -> PathBuf {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_codex_that_dies_while_it_is_started_again_is_started_once_more() {
     let stage = Stage::standard().await;
-    let doors = Doors::open_to(&stage, &dies_at(&stage, "2|3")).await;
+    let doors = Doors::of(&stage, stage.proxy_to(&dies_at(&stage, "2|3"))).await;
     let a = doors.host(&doors.unix).await;
     let (thread, _) = stage.start(&a, json!({ "skills": ["planning"] })).await;
     let planning = Promise::of_skills(&["planning"]);
@@ -202,7 +202,7 @@ async fn a_codex_that_dies_while_it_is_started_again_is_started_once_more() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_codex_that_is_never_started_again_is_given_up_with_a_word() {
     let stage = Stage::of(HomeBuilder::default()).await;
-    let doors = Doors::open_to(&stage, &dies_at(&stage, "[2-9]")).await;
+    let doors = Doors::of(&stage, stage.proxy_to(&dies_at(&stage, "[2-9]"))).await;
     let a = doors.host(&doors.unix).await;
     kill_codex(doors.stdio.id().unwrap(), None).await;
     let said = a.wait_for(a.mark(), |_| false).await.unwrap_err();
@@ -219,7 +219,7 @@ async fn a_signal_ends_a_proxy_whose_codex_is_being_started_again() {
     // The second one does nothing.
     let text = fs::read_to_string(&script).unwrap();
     fs::write(&script, text.replace("exit 9", "exec sleep 50")).unwrap();
-    let doors = Doors::open_to(&stage, &script).await;
+    let doors = Doors::of(&stage, stage.proxy_to(&script)).await;
     let a = doors.host(&doors.unix).await;
     let proxy = doors.stdio.id().unwrap();
     kill_codex(proxy, None).await;
@@ -239,18 +239,18 @@ async fn a_signal_ends_a_proxy_whose_codex_is_being_started_again() {
     assert!(said.to_string().contains("gone"), "{said}");
 }
 
-fn signal(process: u32, which: &str) {
+pub(crate) fn signal(process: u32, which: &str) {
     let mut kill = std::process::Command::new("kill");
     let sent = kill.args([which, &process.to_string()]).status();
     assert!(sent.unwrap().success());
 }
 
-fn descriptors(process: u32) -> usize {
+pub(crate) fn descriptors(process: u32) -> usize {
     let folder = format!("/proc/{process}/fd");
     std::fs::read_dir(folder).unwrap().count()
 }
 
-fn children(process: u32) -> usize {
+pub(crate) fn children(process: u32) -> usize {
     let listed = std::process::Command::new("ps")
         .args(["-o", "pid=", "--ppid", &process.to_string()])
         .output()

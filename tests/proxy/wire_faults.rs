@@ -45,7 +45,7 @@ fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn text(payload: impl AsRef<[u8]>) -> Vec<u8> {
+pub(crate) fn text(payload: impl AsRef<[u8]>) -> Vec<u8> {
     frame(first::TEXT, payload.as_ref())
 }
 
@@ -346,21 +346,26 @@ impl Heard {
     }
 }
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 /// A WebSocket that says whatever it is told.
-struct Raw(Box<dyn Stream>);
+pub(crate) struct Raw(pub(crate) Box<dyn Stream>);
 
 impl Raw {
-    async fn connect(address: &str) -> Self {
-        let mut stream: Box<dyn Stream> = match address.strip_prefix("unix://") {
+    /// A host that has said hello.
+    pub(crate) async fn connect(address: &str) -> Self {
+        let stream: Box<dyn Stream> = match address.strip_prefix("unix://") {
             Some(path) => Box::new(UnixStream::connect(path).await.unwrap()),
             None => {
                 let host = address.strip_prefix("ws://").unwrap();
                 Box::new(TcpStream::connect(host).await.unwrap())
             }
         };
+        Self::over(stream).await
+    }
+
+    pub(crate) async fn over(mut stream: Box<dyn Stream>) -> Self {
         let upgrade = "GET / HTTP/1.1\r\nhost: localhost\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
             sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
         stream.write_all(upgrade.as_bytes()).await.unwrap();
@@ -433,7 +438,9 @@ async fn hear(stream: &mut (impl AsyncRead + Unpin)) -> Heard {
     }
 }
 
-async fn read_frame(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<(u8, Vec<u8>)> {
+pub(crate) async fn read_frame(
+    stream: &mut (impl AsyncRead + Unpin),
+) -> std::io::Result<(u8, Vec<u8>)> {
     let first = stream.read_u8().await?;
     let length = match stream.read_u8().await? {
         126 => u64::from(stream.read_u16().await?),
