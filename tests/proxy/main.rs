@@ -7,6 +7,8 @@
 
 mod audit;
 #[cfg(unix)]
+mod behind;
+#[cfg(unix)]
 mod churn;
 mod claude;
 mod cloud_skills;
