@@ -11,6 +11,8 @@ use super::jobs::greet;
 use crate::connection::{CodexCommand, Door};
 use crate::threads::{HostId, Threads};
 
+/// What Codex has said before its end is read within this time, unless a host does not take it.
+const READ_WITHIN: Duration = Duration::from_secs(1);
 /// What is worked on for hosts when Codex ends is waited for this long.
 const WORKED_ON_WITHIN: Duration = Duration::from_secs(10);
 
@@ -39,6 +41,14 @@ impl Session {
 
     /// Codex has ended: each request of a host's has one answer, and nothing is known of threads any more.
     pub(super) async fn lose_codex(&mut self) {
+        let read = async {
+            while self.hosts.values().any(|session| session.codex_open) {
+                self.next().await;
+            }
+        };
+        if tokio::time::timeout(READ_WITHIN, read).await.is_err() {
+            tracing::debug!("a host does not take what Codex has said last");
+        }
         for (id, session) in &mut self.hosts {
             session.lose_codex();
             if let Some(away) = &mut session.away {

@@ -23,6 +23,8 @@ mod documentation;
 mod doors;
 mod drift;
 mod drop_in;
+#[cfg(target_os = "linux")]
+mod ending;
 mod exec;
 mod experimental;
 mod faults;
