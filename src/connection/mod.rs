@@ -45,6 +45,8 @@ pub use reentry::Start;
 pub use rpc_client::{RpcClient, RpcError};
 pub use stdio::host_stdio;
 pub use upstream_socket::{bearer_token, connect};
+#[cfg(any(test, fuzzing))]
+pub(crate) use web_socket::web_socket;
 pub use web_socket::{LONGEST_MESSAGE, write_web_socket};
 pub use web_socket_auth::{
     WebSocketAuth, WebSocketAuthError, WebSocketAuthFlags, WebSocketAuthMode,

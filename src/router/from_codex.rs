@@ -11,7 +11,7 @@ use super::request::Request;
 use crate::messages::experimental::{self, Heard};
 use crate::messages::{announcement, catalog, initialize, thread};
 use crate::threads::{HostId, Muted, Waiting};
-use crate::wire::{Frame, FrameKind, Id};
+use crate::wire::{Frame, FrameKind};
 
 /// What of a thread with a loadout is kept in mind.
 pub(super) const FOLLOWED: [&str; 5] = [
@@ -432,13 +432,17 @@ impl<P: Default, A> Router<'_, P, A> {
     /// one answer. What it had unclaimed goes unanswered, as it would without us, where the host ends with Codex.
     pub(crate) fn on_upstream_gone(&mut self) {
         let forwarded = self.host.forwarded.drain();
-        let mut lost: Vec<(u64, Id)> = forwarded
-            .map(|(id, request)| (request.number, id))
-            .collect();
-        lost.sort_by_key(|(number, _)| *number);
-        for (_, id) in lost {
-            self.host.under_way.remove(&id);
-            self.push(Effect::ToHost(gone_error(&id)));
+        let mut lost: Vec<Request<P>> = forwarded.map(|(_, request)| request).collect();
+        lost.sort_by_key(|request| request.number);
+        for mut request in lost {
+            self.end(&request);
+            self.push(Effect::ToHost(gone_error(&request.frame.id())));
+            let held = request.holds.take();
+            self.push(Effect::Abandoned(request));
+            if let Some(thread) = held {
+                // Others may have Codex still.
+                self.release(&thread);
+            }
         }
         // What waited on suspicion waits for nobody now; unless the host alone has left.
         let hidden = match self.others.is_empty() {

@@ -72,9 +72,13 @@ impl<P: Default, A> Router<'_, P, A> {
             let gone = gone_error(&request.frame.id());
             self.push(Effect::ToHost(gone));
             self.end(&request);
+            let own = request.holds.clone();
             self.push(Effect::Abandoned(request));
             for waiting in held {
                 self.go_on_with(waiting);
+            }
+            if let Some(thread) = own {
+                self.release(&thread);
             }
         }
     }

@@ -57,13 +57,24 @@ impl Session {
             }
             self.process.detach(*id);
         }
-        // None of it can come to anything, and what it holds is to be let go of.
-        let worked_on = async {
-            while self.hosts.values().any(|session| session.jobs > 0) {
-                self.next().await;
+        // None of it can come to anything, and what it holds is to be let go of. What has waited behind it goes on, and
+        // comes to nothing as well.
+        let worked_off = async {
+            let mut is_first = true;
+            loop {
+                let works = self.hosts.values().any(|session| session.jobs > 0);
+                while self.hosts.values().any(|session| session.jobs > 0) {
+                    self.next().await;
+                }
+                for host in self.ids() {
+                    self.route(host, |router| router.on_upstream_gone());
+                }
+                if !works && !std::mem::take(&mut is_first) {
+                    return;
+                }
             }
         };
-        if tokio::time::timeout(WORKED_ON_WITHIN, worked_on)
+        if tokio::time::timeout(WORKED_ON_WITHIN, worked_off)
             .await
             .is_err()
         {
@@ -71,6 +82,10 @@ impl Session {
         }
         for host in self.ids() {
             self.route(host, |router| router.on_upstream_gone());
+            if let Some(away) = self.hosts.get_mut(&host).and_then(|it| it.away.as_mut()) {
+                // It was for the Codex that has ended, and has its answer.
+                away.to_codex.clear();
+            }
             let has_left = self.hosts.get(&host).is_some_and(|it| !it.host_open);
             if has_left {
                 self.end(host);

@@ -488,6 +488,15 @@ transcripts! {
         gone
         gone
     "#;
+    when_codex_dies_what_waits_behind_a_resume_goes_on: r#"
+        thread t1
+        2 joins
+        host 2 thread/resume {"threadId":"t1","capabilitySelection":{}}
+        prepared 2 hold
+        host 3 thread/read t1
+        2 host 3 thread/read t1
+        gone
+    "#;
     a_second_request_with_the_id_of_one_under_way_is_refused_and_the_first_goes_on: r#"
         host 7 thread/start {"capabilitySelection":{}}
         host 7 thread/start {"capabilitySelection":{}}
