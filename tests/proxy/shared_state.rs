@@ -202,7 +202,10 @@ async fn four_processes_at_once_lose_nothing_and_leave_nothing_half() {
         .request("capability/bundle/list", json!({}))
         .await
         .unwrap();
-    assert_eq!(entries(&bundles, "name"), ["b0", "b1", "b2", "b3", "common"]);
+    assert_eq!(
+        entries(&bundles, "name"),
+        ["b0", "b1", "b2", "b3", "common"]
+    );
     let verified = host
         .request("capability/bundle/verify", json!({}))
         .await
