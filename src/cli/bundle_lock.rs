@@ -18,7 +18,12 @@ pub(super) struct Lock {
     #[arg(value_name = "NAME")]
     pub(super) names: Vec<String>,
     /// A folder of the project [default: this one]
-    #[arg(long, value_name = "DIR", default_value = ".", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = ".",
+        hide_default_value = true
+    )]
     pub(super) cwd: PathBuf,
     #[command(flatten)]
     pub(super) output: Output,
@@ -33,7 +38,12 @@ pub(super) struct Sync {
     #[arg(long)]
     pub(super) offline: bool,
     /// A folder of the project [default: this one]
-    #[arg(long, value_name = "DIR", default_value = ".", hide_default_value = true)]
+    #[arg(
+        long,
+        value_name = "DIR",
+        default_value = ".",
+        hide_default_value = true
+    )]
     pub(super) cwd: PathBuf,
     #[command(flatten)]
     pub(super) output: Output,
@@ -51,7 +61,11 @@ pub(super) async fn lock(loadouts: &Arc<Loadouts>, arguments: Lock) -> Result<St
         .iter()
         .map(|(name, locked)| vec![name.clone(), locked.digest.to_string()])
         .collect();
-    Ok(format!("{}\n{}", file.display(), columns(&["BUNDLE", "DIGEST"], &rows)))
+    Ok(format!(
+        "{}\n{}",
+        file.display(),
+        columns(&["BUNDLE", "DIGEST"], &rows)
+    ))
 }
 
 pub(super) async fn sync(loadouts: &Arc<Loadouts>, arguments: Sync) -> Result<String> {
@@ -66,7 +80,14 @@ pub(super) async fn sync(loadouts: &Arc<Loadouts>, arguments: Sync) -> Result<St
     }
     let rows: Vec<Vec<String>> = synced
         .iter()
-        .map(|one| vec![one.name.clone(), one.done.to_owned(), one.digest.clone(), one.warnings.join("; ")])
+        .map(|one| {
+            vec![
+                one.name.clone(),
+                one.done.to_owned(),
+                one.digest.clone(),
+                one.warnings.join("; "),
+            ]
+        })
         .collect();
     Ok(columns(&["BUNDLE", "", "DIGEST", ""], &rows))
 }

@@ -50,8 +50,10 @@ impl LockedProject {
         };
         let file = project.file();
         if file.symlink_metadata().is_ok() {
-            let text = read_at_most(&file, LIMIT).map_err(|error| unreadable(&file, &error.to_string()))?;
-            let text = String::from_utf8(text).map_err(|error| unreadable(&file, &error.to_string()))?;
+            let text = read_at_most(&file, LIMIT)
+                .map_err(|error| unreadable(&file, &error.to_string()))?;
+            let text =
+                String::from_utf8(text).map_err(|error| unreadable(&file, &error.to_string()))?;
             let lock = LoadoutLock::parse(&text, &folder_of(&file));
             project.lock = Some(lock.map_err(|error| invalid(&file, &error))?);
         }
@@ -68,7 +70,9 @@ impl LockedProject {
     /// `stateUnavailable` if it can't be written.
     pub(super) fn write(&self, lock: &LoadoutLock) -> Result<(), LoadoutError> {
         let file = self.file();
-        let text = lock.print(&folder_of(&file)).map_err(|error| invalid(&file, &error))?;
+        let text = lock
+            .print(&folder_of(&file))
+            .map_err(|error| invalid(&file, &error))?;
         let write = || -> std::io::Result<()> {
             let folder = folder_of(&file);
             std::fs::create_dir_all(&folder)?;
@@ -78,22 +82,36 @@ impl LockedProject {
             {
                 // It is checked in: whoever may read the project may read it.
                 use std::os::unix::fs::PermissionsExt;
-                staged.as_file().set_permissions(std::fs::Permissions::from_mode(0o644))?;
+                staged
+                    .as_file()
+                    .set_permissions(std::fs::Permissions::from_mode(0o644))?;
             }
-            staged.persist(&file).map(|_| ()).map_err(|error| error.error)
+            staged
+                .persist(&file)
+                .map(|_| ())
+                .map_err(|error| error.error)
         };
         write().map_err(|error| {
-            LoadoutError::new(ErrorKind::StateUnavailable, format!("`{}` can't be written: {error}", file.display()))
-                .with_hint("Check that the project's folder can be written.")
+            LoadoutError::new(
+                ErrorKind::StateUnavailable,
+                format!("`{}` can't be written: {error}", file.display()),
+            )
+            .with_hint("Check that the project's folder can be written.")
         })
     }
 
     /// The names of bundles that the profiles need, as far as they can only be bundles, or are some that are here.
     pub(super) fn needed_of(&self, known: &[BundleRecord]) -> BTreeSet<String> {
-        let names = self.needed.iter().filter_map(|named| match bundle_name(named) {
-            Some(name) => Some(name.to_owned()),
-            None => known.iter().find(|bundle| bundle.name == *named).map(|bundle| bundle.name.clone()),
-        });
+        let names = self
+            .needed
+            .iter()
+            .filter_map(|named| match bundle_name(named) {
+                Some(name) => Some(name.to_owned()),
+                None => known
+                    .iter()
+                    .find(|bundle| bundle.name == *named)
+                    .map(|bundle| bundle.name.clone()),
+            });
         names.collect()
     }
 }
@@ -115,7 +133,11 @@ impl Loadouts {
             None => Vec::new(),
         };
         let mut wanted = project.needed_of(&known);
-        wanted.extend(names.iter().map(|name| bundle_name(name).unwrap_or(name).to_owned()));
+        wanted.extend(
+            names
+                .iter()
+                .map(|name| bundle_name(name).unwrap_or(name).to_owned()),
+        );
         if wanted.is_empty() {
             return Err(nothing_needed(&project.folder));
         }
@@ -149,13 +171,15 @@ impl Loadouts {
 pub(super) fn locked(bundle: &BundleRecord, project: &Path) -> Result<LockedBundle, LoadoutError> {
     let lost = || {
         let message = format!("the record of bundle `{}` can't be read", bundle.name);
-        LoadoutError::new(ErrorKind::LoadoutLost, message).with_hint("Remove the bundle, and add it anew.")
+        LoadoutError::new(ErrorKind::LoadoutLost, message)
+            .with_hint("Remove the bundle, and add it anew.")
     };
     if bundle.link.is_some() {
         return Err(linked(&bundle.name));
     }
     let origin = origin_of(bundle).ok_or_else(lost)?;
-    let resolved: Option<Source> = serde_json::from_value(bundle.current.resolved.clone().into()).ok();
+    let resolved: Option<Source> =
+        serde_json::from_value(bundle.current.resolved.clone().into()).ok();
     let relative = match &origin.source {
         Source::Folder { path } => path.starts_with(project),
         Source::Archive { location, .. } => Path::new(location).starts_with(project),
@@ -186,14 +210,19 @@ fn folder_of(file: &Path) -> PathBuf {
 }
 
 fn linked(name: &str) -> LoadoutError {
-    let message = format!("bundle `{name}` is tied to a folder of this machine, whatever that holds: it can't be locked");
+    let message = format!(
+        "bundle `{name}` is tied to a folder of this machine, whatever that holds: it can't be locked"
+    );
     LoadoutError::new(ErrorKind::InvalidSelection, message)
         .with_hint("Add it without `--link`.")
         .with_items(vec![ErrorItem::named(bundle_id(name))])
 }
 
 fn nothing_needed(folder: &Path) -> LoadoutError {
-    let message = format!("no profile in `{}` names a bundle", folder.join(OF_PROJECT).display());
+    let message = format!(
+        "no profile in `{}` names a bundle",
+        folder.join(OF_PROJECT).display()
+    );
     LoadoutError::new(ErrorKind::InvalidSelection, message)
         .with_hint("Name the bundles: `codex-loadout bundle lock NAME…`.")
 }
@@ -204,7 +233,12 @@ fn unreadable(file: &Path, why: &str) -> LoadoutError {
 }
 
 pub(super) fn invalid(file: &Path, error: &LockError) -> LoadoutError {
-    let line = error.line.map_or_else(String::new, |line| format!(", line {line}"));
-    LoadoutError::new(ErrorKind::InvalidSelection, format!("`{}`{line}: {error}", file.display()))
-        .with_hint(error.hint.clone())
+    let line = error
+        .line
+        .map_or_else(String::new, |line| format!(", line {line}"));
+    LoadoutError::new(
+        ErrorKind::InvalidSelection,
+        format!("`{}`{line}: {error}", file.display()),
+    )
+    .with_hint(error.hint.clone())
 }

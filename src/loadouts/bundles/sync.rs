@@ -6,7 +6,9 @@ use std::sync::Arc;
 use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::bundle::BundleVersion;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
-use codex_loadout_sources::lock::{FOREIGN_LOCKS, ForeignLock, LoadoutLock, LockedBundle, read_foreign};
+use codex_loadout_sources::lock::{
+    FOREIGN_LOCKS, ForeignLock, LoadoutLock, LockedBundle, read_foreign,
+};
 use codex_loadout_sources::policy::Offline;
 use codex_loadout_sources::{Origin, Source};
 use serde::Serialize;
@@ -67,11 +69,23 @@ impl Loadouts {
             return Err(no_lock(&project.file()));
         }
         let lock = project.lock.clone().unwrap_or_default();
-        let unlocked: Vec<_> = foreign.iter().flat_map(|(_, foreign)| &foreign.entries).collect();
-        let unlocked: Vec<_> = unlocked.into_iter().filter(|entry| !lock.bundles.contains_key(&entry.name)).collect();
+        let unlocked: Vec<_> = foreign
+            .iter()
+            .flat_map(|(_, foreign)| &foreign.entries)
+            .collect();
+        let unlocked: Vec<_> = unlocked
+            .into_iter()
+            .filter(|entry| !lock.bundles.contains_key(&entry.name))
+            .collect();
         if options.frozen {
-            let mut lacking: Vec<String> = unlocked.iter().map(|entry| entry.name.clone()).collect();
-            lacking.extend(project.needed_of(&[]).into_iter().filter(|name| !lock.bundles.contains_key(name)));
+            let mut lacking: Vec<String> =
+                unlocked.iter().map(|entry| entry.name.clone()).collect();
+            lacking.extend(
+                project
+                    .needed_of(&[])
+                    .into_iter()
+                    .filter(|name| !lock.bundles.contains_key(name)),
+            );
             if !lacking.is_empty() {
                 return Err(would_change(&project.file(), &lacking));
             }
@@ -91,7 +105,10 @@ impl Loadouts {
             let (_, bundle) = self.known_bundle(&result.bundle.name).await?;
             let mut warnings = result.warnings;
             if !entry.skills.is_empty() {
-                warnings.push(format!("its lock wants these skills alone: name them in a profile: {}", entry.skills.join(", ")));
+                warnings.push(format!(
+                    "its lock wants these skills alone: name them in a profile: {}",
+                    entry.skills.join(", ")
+                ));
             }
             done.push(Synced {
                 name: bundle.name.clone(),
@@ -99,7 +116,9 @@ impl Loadouts {
                 done: "added",
                 warnings,
             });
-            added.bundles.insert(bundle.name.clone(), locked_of(&bundle, &project)?);
+            added
+                .bundles
+                .insert(bundle.name.clone(), locked_of(&bundle, &project)?);
         }
         if !added.bundles.is_empty() {
             let mut all = lock;
@@ -131,7 +150,10 @@ impl Loadouts {
             done,
             warnings,
         };
-        if here.as_ref().is_some_and(|here| here.current.digest == digest && here.link.is_none()) {
+        if here
+            .as_ref()
+            .is_some_and(|here| here.current.digest == digest && here.link.is_none())
+        {
             return Ok(synced("unchanged", Vec::new()));
         }
         let (done, event) = match &here {
@@ -146,11 +168,24 @@ impl Loadouts {
             }
             _ if options.offline => return Err(not_here(name, &digest)),
             _ => {
-                let from = locked.resolved.clone().map_or_else(|| locked.origin.clone(), |source| Origin { source, plugin: None });
+                let from = locked.resolved.clone().map_or_else(
+                    || locked.origin.clone(),
+                    |source| Origin {
+                        source,
+                        plugin: None,
+                    },
+                );
                 let from = pinned(&from, locked.commit.as_deref());
-                match self.fetch_bundle(from, Some(name.to_owned()), gate.clone(), waiting).await {
+                match self
+                    .fetch_bundle(from, Some(name.to_owned()), gate.clone(), waiting)
+                    .await
+                {
                     Ok(ready) => ready,
-                    Err(error) if error.kind == ErrorKind::SourceUnavailable && here.is_some() && gate.offline() == Offline::UseCached => {
+                    Err(error)
+                        if error.kind == ErrorKind::SourceUnavailable
+                            && here.is_some()
+                            && gate.offline() == Offline::UseCached =>
+                    {
                         return Ok(synced("kept", vec![format!("{error}; what is here stays")]));
                     }
                     Err(error) => return Err(error),
@@ -169,7 +204,8 @@ impl Loadouts {
             current: ready.version.clone(),
         };
         let before = here.map(|here| here.current.digest);
-        self.keep_bundle(records, &ready, &bundle, before.as_deref(), event).await?;
+        self.keep_bundle(records, &ready, &bundle, before.as_deref(), event)
+            .await?;
         Ok(synced(done, ready.warnings))
     }
 }
@@ -206,8 +242,16 @@ impl Loadouts {
             ..here
         };
         let event = AuditEvent::BundleUpdate;
-        let happening = happened(event, &bundle.name, &bundle.current.digest, "as the lock says");
-        match records.put_bundle(&bundle, Some(&before), &happening).await? {
+        let happening = happened(
+            event,
+            &bundle.name,
+            &bundle.current.digest,
+            "as the lock says",
+        );
+        match records
+            .put_bundle(&bundle, Some(&before), &happening)
+            .await?
+        {
             true => Ok(synced),
             false => Err(changed_meanwhile(&bundle.name)),
         }
@@ -238,7 +282,8 @@ async fn foreign_locks(folder: PathBuf) -> Result<Vec<(PathBuf, ForeignLock)>, L
             }
             let text = read_at_most(&file, LIMIT).map_err(|error| {
                 let message = format!("`{}` can't be read: {error}", file.display());
-                LoadoutError::new(ErrorKind::InvalidSelection, message).with_hint("Bring it back from the project's history.")
+                LoadoutError::new(ErrorKind::InvalidSelection, message)
+                    .with_hint("Bring it back from the project's history.")
             })?;
             let text = String::from_utf8_lossy(&text);
             let read = read_foreign(&file, &text).map_err(|error| invalid(&file, &error))?;
@@ -250,26 +295,36 @@ async fn foreign_locks(folder: PathBuf) -> Result<Vec<(PathBuf, ForeignLock)>, L
 }
 
 fn no_lock(file: &Path) -> LoadoutError {
-    LoadoutError::new(ErrorKind::InvalidSelection, format!("there is no `{}`", file.display()))
-        .with_hint("`codex-loadout bundle lock` writes one.")
+    LoadoutError::new(
+        ErrorKind::InvalidSelection,
+        format!("there is no `{}`", file.display()),
+    )
+    .with_hint("`codex-loadout bundle lock` writes one.")
 }
 
 fn would_change(file: &Path, lacking: &[String]) -> LoadoutError {
-    let message = format!("`{}` lacks what the project needs: `{}`", file.display(), lacking.join("`, `"));
+    let message = format!(
+        "`{}` lacks what the project needs: `{}`",
+        file.display(),
+        lacking.join("`, `")
+    );
     LoadoutError::new(ErrorKind::LockMismatch, message)
         .with_hint("Run `codex-loadout bundle sync` without `--frozen`, or `codex-loadout bundle lock`, and check the lock in.")
         .with_items(lacking.iter().map(ErrorItem::named).collect())
 }
 
 fn not_here(name: &str, digest: &str) -> LoadoutError {
-    let message = format!("bundle `{name}` with the content `{digest}` is not here, and nothing is fetched");
+    let message =
+        format!("bundle `{name}` with the content `{digest}` is not here, and nothing is fetched");
     LoadoutError::new(ErrorKind::SourceUnavailable, message)
         .with_hint("Run it without `--offline`.")
         .with_items(vec![ErrorItem::named(name)])
 }
 
 fn other_content(name: &str, locked: &str, found: &str) -> LoadoutError {
-    let message = format!("what lies where bundle `{name}` comes from has the content `{found}`, and the lock says `{locked}`");
+    let message = format!(
+        "what lies where bundle `{name}` comes from has the content `{found}`, and the lock says `{locked}`"
+    );
     LoadoutError::new(ErrorKind::LockMismatch, message)
         .with_hint("If the new content is meant, add it on the machine that writes the lock: `codex-loadout bundle update`, then `bundle lock`.")
         .with_items(vec![ErrorItem::named(name)])
