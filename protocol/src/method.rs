@@ -171,6 +171,9 @@ pub struct ThreadCapabilityReadResult {
     /// threads that are started from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile_changed: Option<bool>,
+    /// Of a loadout with bundles that were added here: whether new threads get another content of one, or it is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update_available: Option<bool>,
 }
 
 /// Parameters of `thread/capability/prove`: a thread, or a selection.

@@ -263,6 +263,7 @@ mod tests {
             commit: None,
             commit_object: None,
             sha256: None,
+            signed: None,
             version: None,
             entry: entry.and_then(|entry| entry.as_object().cloned()),
             marketplace: None,

@@ -26,6 +26,11 @@ pub trait Gate {
     /// # Errors
     /// As [`Gate::allows`].
     fn allows_redirect(&self, url: &Url) -> Result<(), String>;
+
+    /// Whether an archive's signature is wanted, to be held against those who may sign.
+    fn wants_signature(&self, _source: &Source) -> bool {
+        false
+    }
 }
 
 /// What is going on, for whoever waits.

@@ -60,7 +60,7 @@ impl Difference {
 pub fn difference(old: (&Tree, &[Executable]), new: (&Tree, &[Executable])) -> Difference {
     let mut difference = Difference::default();
     files(old.0, new.0, &mut difference);
-    runs(old, new, &mut difference);
+    runs(old.1, new.1, &mut difference);
     let (was, is) = (skills(old.0), skills(new.0));
     difference.skills_gained = is.difference(&was).cloned().collect();
     difference.skills_lost = was.difference(&is).cloned().collect();
@@ -91,35 +91,29 @@ fn by_name(executables: &[Executable]) -> BTreeMap<Name<'_>, Vec<&Executable>> {
     named
 }
 
-fn runs(old: (&Tree, &[Executable]), new: (&Tree, &[Executable]), difference: &mut Difference) {
-    let (mut was, is) = (by_name(old.1), by_name(new.1));
+fn runs(old: &[Executable], new: &[Executable], difference: &mut Difference) {
+    let (mut was, is) = (by_name(old), by_name(new));
     for (name, now) in is {
         let before = was.remove(&name).unwrap_or_default();
-        let gained: Vec<_> = now.iter().filter(|it| !before.contains(it)).collect();
-        let lost: Vec<_> = before.iter().filter(|it| !now.contains(it)).collect();
+        // Who names a script is no matter of what it does; of a hook's detail and a server's the digest is one, too.
+        let is_in = |it: &Executable, others: &[&Executable]| {
+            others.iter().any(|other| other.digest == it.digest)
+        };
+        let gained: Vec<_> = now.iter().filter(|it| !is_in(it, &before)).collect();
+        let lost: Vec<_> = before.iter().filter(|it| !is_in(it, &now)).collect();
         match (lost.as_slice(), gained.as_slice()) {
-            // Who names a script is no matter of what it does.
-            _ if name.0 == ExecutableKind::Script && !before.is_empty() => {
-                if old.0.get(name.2) != new.0.get(name.2) {
-                    difference
-                        .executables_changed
-                        .extend(change(before[0], now[0]));
-                }
-            }
             ([old], [new]) => difference.executables_changed.extend(change(old, new)),
             (lost, gained) => {
-                difference
-                    .executables_lost
-                    .extend(lost.iter().map(|it| (**it).clone()));
-                difference
-                    .executables_gained
-                    .extend(gained.iter().map(|it| (**it).clone()));
+                let owned = |list: &[&&Executable]| -> Vec<Executable> {
+                    list.iter().map(|it| (**it).clone()).collect()
+                };
+                difference.executables_lost.extend(owned(lost));
+                difference.executables_gained.extend(owned(gained));
             }
         }
     }
-    difference
-        .executables_lost
-        .extend(was.into_values().flatten().cloned());
+    let gone = was.into_values().flatten().cloned();
+    difference.executables_lost.extend(gone);
 }
 
 fn change(old: &Executable, new: &Executable) -> [ExecutableChange; 1] {
@@ -165,6 +159,9 @@ impl fmt::Display for Difference {
             )?;
             match new.kind {
                 ExecutableKind::Script => f.write_str("another content\n")?,
+                _ if old.detail == new.detail => {
+                    writeln!(f, "{}\n{:13}with other values", new.detail, "")?;
+                }
                 _ => writeln!(f, "{}\n{:>12} {}", new.detail, "was:", old.detail)?,
             }
         }
@@ -215,6 +212,10 @@ mod tests {
         };
         let (one, two) = (hooks("a"), hooks("b"));
         let servers = r#"{"s":{"command":"x"}}"#;
+        let variable = |value: &str| {
+            format!(r#"{{"s":{{"command":"x","env":{{"NODE_OPTIONS":"{value}"}}}}}}"#)
+        };
+        let (three, four) = (variable("a"), variable("hidden"));
         for (old, new, expected) in [
             (vec![("a.md", "")], vec![("a.md", "")], "nothing changes\n"),
             (vec![("a.md", "")], vec![("a.md", "x")], "~ a.md\n"),
@@ -227,6 +228,11 @@ mod tests {
                 vec![("hooks/hooks.json", one.as_str())],
                 vec![("hooks/hooks.json", two.as_str())],
                 "! changed hook Stop: b\n        was: a\n~ hooks/hooks.json\n",
+            ),
+            (
+                vec![(".mcp.json", three.as_str())],
+                vec![(".mcp.json", four.as_str())],
+                "! changed MCP server s: x, with NODE_OPTIONS in its environment\n             with other values\n~ .mcp.json\n",
             ),
             (
                 vec![("a.sh", "1"), ("b.sh", ""), ("s/SKILL.md", "")],

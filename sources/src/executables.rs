@@ -1,6 +1,6 @@
 //! What a bundle can run: what a user approves, and what a change of it would add.
 
-use codex_loadout_bundle::Tree;
+use codex_loadout_bundle::{Digest, Tree};
 use serde::{Deserialize, Serialize};
 
 mod hooks;
@@ -21,6 +21,8 @@ pub struct Executable {
     pub detail: String,
     /// The file that it is, or that declares it.
     pub path: String,
+    /// Of all that is declared of it, what is not shown included; of a script, of its content.
+    pub digest: Digest,
 }
 
 /// What runs it.
@@ -109,7 +111,7 @@ mod tests {
                 ],
                 vec![
                     "hook Stop: inline (.claude-plugin/plugin.json)",
-                    "MCP server a: ./run --token … (.claude-plugin/plugin.json)",
+                    "MCP server a: ./run --token …, with K in its environment (.claude-plugin/plugin.json)",
                     "MCP server b: https://…@h/mcp?… (.mcp.json)",
                 ],
             ),

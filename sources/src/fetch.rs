@@ -3,11 +3,13 @@
 use codex_loadout_bundle::{Tree, TreeFile};
 use serde_json::{Map, Value};
 
+use crate::archive;
 use crate::context::FetchContext;
 use crate::error::{FetchError, FetchErrorKind};
 use crate::folder::FolderPlace;
 use crate::git;
 use crate::marketplace::{At, Meant, meant};
+use crate::npm;
 use crate::place::Place;
 use crate::source::{Origin, Source};
 
@@ -29,6 +31,8 @@ pub struct Fetched {
     pub commit_object: Option<Vec<u8>>,
     /// The SHA-256 of the archive file, 64 hex digits.
     pub sha256: Option<String>,
+    /// The archive file and its signature, where the gate wants that and there is one.
+    pub signed: Option<SignedFile>,
     /// Its version, as the place says it: of an npm package.
     pub version: Option<String>,
     /// Its entry, if it was found by a marketplace.
@@ -41,6 +45,15 @@ pub struct Fetched {
     pub warnings: Vec<String>,
 }
 
+/// A file, and the signature that lies beside it.
+#[derive(Debug, Clone)]
+pub struct SignedFile {
+    /// The file.
+    pub content: Vec<u8>,
+    /// What `ssh-keygen -Y sign -n file` writes.
+    pub signature: Vec<u8>,
+}
+
 /// A place that was opened.
 pub(crate) struct Opened {
     pub(crate) place: Box<dyn Place>,
@@ -51,6 +64,7 @@ pub(crate) struct Opened {
     pub(crate) commit: Option<String>,
     pub(crate) commit_object: Option<Vec<u8>>,
     pub(crate) sha256: Option<String>,
+    pub(crate) signed: Option<SignedFile>,
     pub(crate) version: Option<String>,
     pub(crate) warnings: Vec<String>,
 }
@@ -65,6 +79,7 @@ impl Opened {
             commit: None,
             commit_object: None,
             sha256: None,
+            signed: None,
             version: None,
             warnings: Vec::new(),
         }
@@ -123,6 +138,7 @@ pub fn fetch(origin: &Origin, cx: &FetchContext<'_>) -> Result<Fetched, FetchErr
             commit: opened.commit,
             commit_object: opened.commit_object,
             sha256: opened.sha256,
+            signed: opened.signed,
             version: opened.version,
             entry,
             marketplace,
@@ -148,11 +164,16 @@ fn open(source: &Source, cx: &FetchContext<'_>) -> Result<Opened, FetchError> {
             reference,
             path,
         } => git::open(url, reference.as_deref(), path.as_ref(), cx),
-        Source::Archive { .. } | Source::Npm { .. } => Err(FetchError::new(
-            FetchErrorKind::Unreadable,
-            format!("`{source}` is of a kind that is not fetched"),
-            "name a folder or a git repository",
-        )),
+        Source::Archive {
+            location,
+            path,
+            sha256,
+        } => archive::open(location, path.as_ref(), sha256.as_ref(), cx),
+        Source::Npm {
+            package,
+            version,
+            registry,
+        } => npm::open(package, version.as_deref(), registry.as_deref(), cx),
     }
 }
 

@@ -108,12 +108,13 @@ enum Part {
 }
 
 impl Answer {
-    /// Asks. Another thread does, since it may wait long for the other side; it ends with the answer, or at the
-    /// deadline.
+    /// Asks. Another thread does, since it may wait long for the other side; it ends with the answer, or soon after
+    /// the deadline.
     fn of(url: &Url, accept: &str, cx: &FetchContext<'_>) -> Result<Self, FetchError> {
         let (tell, parts) = sync_channel(4);
         let (address, accept) = (url.clone(), accept.to_owned());
-        let left = cx.deadline.saturating_duration_since(Instant::now());
+        // Whoever waits sees the deadline first.
+        let left = cx.deadline.saturating_duration_since(Instant::now()) + SILENCE;
         thread::spawn(move || {
             if let Err(error) = ask(&address, &accept, left, &tell) {
                 drop(tell.send(Part::Failed(error.to_string())));

@@ -10,6 +10,7 @@
 //! comes back as a value, a tree; nothing of it is ever run.
 
 mod address;
+mod archive;
 mod content;
 mod context;
 mod difference;
@@ -22,6 +23,7 @@ mod http;
 mod limits;
 pub mod lock;
 mod marketplace;
+mod npm;
 mod parse;
 mod place;
 pub mod policy;
@@ -32,12 +34,13 @@ mod source;
 mod toml_text;
 
 pub use address::escaped;
+pub use archive::read_archive;
 pub use content::{Content, ContentKind};
 pub use context::{FetchContext, Gate, Progress};
 pub use difference::{Difference, ExecutableChange, difference};
 pub use error::{FetchError, FetchErrorKind};
 pub use executables::{Executable, ExecutableKind, executables};
-pub use fetch::{Fetched, fetch};
+pub use fetch::{Fetched, SignedFile, fetch};
 pub use limits::Limits;
 pub use parse::{AddOptions, SourceError, parse};
 pub use source::{Origin, Source};

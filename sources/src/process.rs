@@ -5,6 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use crate::context::{FetchContext, PULSE};
 use crate::error::{FetchError, FetchErrorKind};
@@ -21,6 +22,9 @@ pub(crate) struct Output {
 
 /// So much of what is said beside the output is kept.
 const STDERR: usize = 16 * 1024;
+
+/// How long the last words of a program that has ended are waited for.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Runs a program to its end. It is the head of a process group: whatever ends the fetch ends all of that.
 /// `on_pulse` is called while it runs, with the last line that it said beside its output.
@@ -48,9 +52,12 @@ pub(crate) fn run(
         ),
         _ => FetchError::io(&format!("starting `{program}`"))(error),
     })?;
-    let mut group = Group(child);
+    let mut group = Group {
+        child,
+        is_over: false,
+    };
     let (tell, told) = mpsc::channel();
-    if let Some(stdout) = group.0.stdout.take() {
+    if let Some(stdout) = group.child.stdout.take() {
         thread::spawn(move || {
             let mut bytes = Vec::new();
             let read = stdout.take(most.saturating_add(1)).read_to_end(&mut bytes);
@@ -58,10 +65,13 @@ pub(crate) fn run(
         });
     }
     let said = Arc::new(Mutex::new(Vec::new()));
-    if let Some(stderr) = group.0.stderr.take() {
+    let (ended, end) = mpsc::channel::<()>();
+    if let Some(stderr) = group.child.stderr.take() {
         let said = Arc::clone(&said);
-        // Nobody waits for its end: a program that stays in the background may hold it open.
-        thread::spawn(move || keep_end(stderr, &said));
+        thread::spawn(move || {
+            keep_end(stderr, &said);
+            drop(ended);
+        });
     }
     let stdout = loop {
         match told.recv_timeout(PULSE) {
@@ -79,9 +89,12 @@ pub(crate) fn run(
         return Err(FetchError::too_large("bytes", most));
     }
     let status = loop {
-        let status = group.0.try_wait();
+        let status = group.child.try_wait();
         match status.map_err(FetchError::io(&format!("waiting for `{program}`")))? {
-            Some(status) => break status,
+            Some(status) => {
+                group.is_over = true;
+                break status;
+            }
             None => {
                 cx.go_on()?;
                 on_pulse(last_line(&text(&said)))?;
@@ -89,8 +102,8 @@ pub(crate) fn run(
             }
         }
     };
-    // What it said last may still be on its way.
-    thread::yield_now();
+    // What it said last may still be on its way; but a program that stays in the background may hold the way open.
+    let _ = end.recv_timeout(LAST_WORDS);
     Ok(Output {
         success: status.success(),
         stdout,
@@ -99,17 +112,24 @@ pub(crate) fn run(
 }
 
 /// A program and whatever it started: they end when this does.
-struct Group(Child);
+struct Group {
+    child: Child,
+    /// It has ended by itself: its number may be another's by now.
+    is_over: bool,
+}
 
 impl Drop for Group {
     fn drop(&mut self) {
+        if self.is_over {
+            return;
+        }
         #[cfg(unix)]
         {
-            let group = rustix::process::Pid::from_child(&self.0);
+            let group = rustix::process::Pid::from_child(&self.child);
             let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
         }
-        drop(self.0.kill());
-        drop(self.0.wait());
+        drop(self.child.kill());
+        drop(self.child.wait());
     }
 }
 

@@ -260,7 +260,7 @@ pub(super) fn plugins_in(cache: &Path) -> Vec<String> {
 
 /// That Codex's own requirements let marketplaces come from some sources alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MarketplaceRestriction {
+pub(crate) struct MarketplaceRestriction {
     /// The file that says so.
     pub file: String,
     /// Addresses and paths of what is allowed, as they are written there.
@@ -286,7 +286,7 @@ impl MarketplaceRestriction {
 
     /// Whether a source is allowed that can be called by each of these names.
     #[must_use]
-    pub fn allows(&self, names: &[String]) -> bool {
+    pub(crate) fn allows(&self, names: &[String]) -> bool {
         let plain = |name: &str| {
             name.trim_end_matches('/')
                 .trim_end_matches(".git")

@@ -61,6 +61,10 @@ async fn read(
     let mut read = match recorded {
         Recorded::Loadout(record) => ThreadCapabilityReadResult {
             profile_changed: context.loadouts.profile_changed(&record.loadout).await?,
+            update_available: context
+                .loadouts
+                .bundle_changed(&record.loadout.plan)
+                .await?,
             capability_selection: Some(record.loadout.receipt),
             stale: false,
             loaded: at_control.then_some(false),
@@ -76,6 +80,7 @@ async fn read(
                 stale: false,
                 loaded,
                 profile_changed: None,
+                update_available: None,
             }
         }
     };

@@ -31,7 +31,7 @@ mod trial;
 mod user_bindings;
 
 pub(crate) use applied::{AppliedConfig, AppliedConfigs};
-pub(crate) use bundles::{SyncOptions, Synced, Waiting};
+pub(crate) use bundles::{SyncOptions, Waiting};
 pub(crate) use choice::{Chosen, LaunchCarriers, Selected, read_referenced, read_selection};
 pub(crate) use collect::Collected;
 pub(crate) use draft::Inherited;

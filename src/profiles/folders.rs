@@ -33,6 +33,8 @@ pub(crate) struct ProfileFolders {
     pub project: Option<PathBuf>,
     /// Whether the user trusts it.
     pub project_trusted: bool,
+    /// The policy file by which no project's profiles count.
+    pub denied_by: Option<String>,
 }
 
 impl ProfileFolders {
@@ -44,6 +46,7 @@ impl ProfileFolders {
             state_home: state_home.to_owned(),
             project: project_of(cwd, state_home),
             project_trusted: false,
+            denied_by: None,
         }
     }
 

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use codex_loadout_protocol::bundle::bundle_name;
 use codex_loadout_protocol::receipt::Warning;
 use codex_loadout_protocol::selection::{
     HookPolicy, HostServers, ManagedPolicy, Mode, SkillListing,
@@ -110,6 +111,25 @@ impl Plan {
         }
         self.servers.sort_by(|a, b| a.name.cmp(&b.name));
         changed
+    }
+
+    /// The bundles that were added here and are in it: the id of each, and the content that it was made of.
+    pub fn added_bundles(&self) -> impl Iterator<Item = (&str, Digest)> {
+        self.bundles.iter().filter_map(|bundle| {
+            let BundleContent::Plugin { id, .. } = &bundle.content else {
+                return None;
+            };
+            bundle_name(id)?;
+            // Its content lies in the store, under its digest.
+            let content = bundle.source.file_name()?.to_str()?;
+            Some((id.as_str(), Digest::from_hex(content).ok()?))
+        })
+    }
+
+    /// Whether there are any.
+    #[must_use]
+    pub fn has_added_bundles(&self) -> bool {
+        self.added_bundles().next().is_some()
     }
 
     /// The hooks of snapshots that run, as far as this catalog has no other word on their trust.

@@ -178,7 +178,7 @@ impl CodexProcess {
 
 /// The Codex of a process: on a connection of our own where it takes several, else on the one of the host.
 #[derive(Debug)]
-struct OfProcess(Arc<CodexProcess>);
+pub(super) struct OfProcess(pub(super) Arc<CodexProcess>);
 
 impl ReachesCodex for OfProcess {
     fn connection(&self) -> BoxFuture<'_, Result<CodexConnection, LoadoutError>> {

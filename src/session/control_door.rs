@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
+use super::live_bundles::LiveBundles;
 use super::process::CodexProcess;
 use crate::connection::ControlSocket;
 
@@ -16,11 +17,14 @@ const AFTER_START: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct ControlDoor {
     serving: JoinHandle<()>,
+    /// Asks for what clients of the door could ask for.
+    _live_bundles: LiveBundles,
 }
 
 impl ControlDoor {
     /// Opens it, once there is a state folder.
     pub(super) fn open(process: &Arc<CodexProcess>) -> Self {
+        let live_bundles = LiveBundles::follow(process);
         let process = process.clone();
         let serving = tokio::spawn(async move {
             tokio::time::sleep(AFTER_START).await;
@@ -31,7 +35,10 @@ impl ControlDoor {
                 Err(error) => tracing::warn!(%error, "there is no control socket"),
             }
         });
-        Self { serving }
+        Self {
+            serving,
+            _live_bundles: live_bundles,
+        }
     }
 }
 

@@ -23,6 +23,7 @@ mod fork_split;
 mod forks;
 mod host_session;
 mod jobs;
+mod live_bundles;
 mod losing;
 mod odd_params;
 mod opening;

@@ -1,6 +1,6 @@
 //! Files that can be run.
 
-use codex_loadout_bundle::{Tree, TreeFile};
+use codex_loadout_bundle::{Digest, Tree, TreeFile};
 use memchr::memmem;
 
 use super::{Executable, ExecutableKind};
@@ -32,11 +32,12 @@ pub(super) fn of(tree: &Tree) -> Vec<Executable> {
         .collect();
     tree.iter()
         .filter(|(path, file)| can_be_run(path, file))
-        .map(|(path, _)| Executable {
+        .map(|(path, file)| Executable {
             kind: ExecutableKind::Script,
             name: path.to_owned(),
             detail: named_by(path, &skills),
             path: path.to_owned(),
+            digest: Digest::of_parts([&*file.bytes]),
         })
         .collect()
 }
@@ -65,6 +66,9 @@ fn named_by(path: &str, skills: &[(&str, &TreeFile)]) -> String {
         .collect();
     match names.as_slice() {
         [] => "named by no skill".to_owned(),
+        [a, b, c, more @ ..] if !more.is_empty() => {
+            format!("named by {a}, {b}, {c} and {} more", more.len())
+        }
         names => format!("named by {}", names.join(", ")),
     }
 }

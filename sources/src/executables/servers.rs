@@ -1,6 +1,6 @@
 //! MCP servers, by name and by how they are reached.
 
-use codex_loadout_bundle::Tree;
+use codex_loadout_bundle::{Digest, Tree};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -23,7 +23,8 @@ pub(super) fn of(tree: &Tree, manifest: &Manifest) -> Vec<Executable> {
         let servers = wrapped.or_else(|| value.as_object());
         for (name, definition) in servers.into_iter().flatten() {
             if let Value::Object(definition) = definition {
-                found.push(server(name, how(definition), &file));
+                let whole = Value::Object(definition.clone()).to_string();
+                found.push(server(name, how(definition), &whole, &file));
             }
         }
     }
@@ -37,29 +38,42 @@ pub(super) fn of(tree: &Tree, manifest: &Manifest) -> Vec<Executable> {
                 (None, Some(url)) => shown(url),
                 (None, None) => continue,
             };
-            found.push(server(&tool.value, how, path));
+            let whole = tool.command.or(tool.url).unwrap_or_default();
+            found.push(server(&tool.value, how, &whole, path));
         }
     }
     found
 }
 
-fn server(name: &str, detail: String, file: &str) -> Executable {
+fn server(name: &str, detail: String, whole: &str, file: &str) -> Executable {
     Executable {
         kind: ExecutableKind::McpServer,
         name: escaped(name),
         detail,
         path: file.to_owned(),
+        digest: Digest::of_parts([whole.as_bytes()]),
     }
 }
 
-/// The command line, or the address. What it is given in environment and headers is not said.
+/// The command line and the names of variables, which may make it run something else; or the address. The values of
+/// variables and headers are not said.
 fn how(definition: &Map<String, Value>) -> String {
     let text = |key: &str| definition.get(key).and_then(Value::as_str);
     if let Some(command) = text("command") {
         let args = definition.get("args").and_then(Value::as_array);
         let args = args.into_iter().flatten().filter_map(Value::as_str);
         let line: Vec<&str> = std::iter::once(command).chain(args).collect();
-        return redact::command(&line.join(" "));
+        let mut how = redact::command(&line.join(" "));
+        let variables = definition.get("env").and_then(Value::as_object);
+        let names: Vec<String> = variables
+            .into_iter()
+            .flatten()
+            .map(|(name, _)| escaped(name))
+            .collect();
+        if !names.is_empty() {
+            how.push_str(&format!(", with {} in its environment", names.join(", ")));
+        }
+        return how;
     }
     match text("url").or_else(|| text("httpUrl")) {
         Some(url) => shown(url),

@@ -88,7 +88,9 @@ pub(crate) fn git_url(text: &str, has_reference: bool) -> Result<Option<Git>, So
                     ),
                 ));
             }
-            is_git |= path.ends_with(".git") || is_forge && parts.len() == 2;
+            // GitLab has groups in groups.
+            let is_in_groups = host == "gitlab.com" && parts.len() > 2 && !parts.contains(&"-");
+            is_git |= path.ends_with(".git") || is_forge && parts.len() == 2 || is_in_groups;
         }
         "file" => {
             is_git |= path.ends_with(".git")

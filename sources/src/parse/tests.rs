@@ -91,6 +91,7 @@ fn what_a_user_types() {
             "https://codeberg.org/o/r#v1",
             "Git(https://codeberg.org/o/r at v1)",
         ),
+        ("https://gitlab.com/g/h/r", "Git(https://gitlab.com/g/h/r)"),
         ("git+https://h/x", "Git(https://h/x)"),
         ("git+ssh://git@h/x", "Git(ssh://git@h/x)"),
         ("http://127.0.0.1:8/x.git", "Git(http://127.0.0.1:8/x.git)"),

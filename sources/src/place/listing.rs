@@ -11,6 +11,11 @@ use crate::limits::Limits;
 /// So many links lead on to each other at most, as on Linux.
 const LINKS_IN_A_ROW: usize = 40;
 
+/// Folders that plugins consist of.
+const PARTS: [&str; 6] = [
+    "skills", "commands", "agents", "hooks", "plugins", "scripts",
+];
+
 /// A file whose content is still to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct File {
@@ -82,20 +87,18 @@ impl Listing {
         Ok(())
     }
 
-    /// The one folder that everything lies in, if that is so: archives are packed that way.
-    pub(crate) fn only_folder(&self) -> Option<&str> {
-        match self.root.iter().next() {
-            Some((name, Node::Folder(_))) if self.root.len() == 1 => Some(name),
-            _ => None,
-        }
-    }
-
-    /// Makes the one folder that everything lies in the root.
+    /// Takes the one folder away that everything lies in, if that is so: archives are packed that way. A folder that
+    /// is part of a plugin stays.
     pub(crate) fn strip_only_folder(&mut self) {
-        if self.only_folder().is_some()
-            && let Some((_, Node::Folder(inner))) = self.root.pop_first()
-        {
-            self.root = inner;
+        let is_part = |name: &str| name.starts_with('.') || PARTS.contains(&name);
+        match self.root.pop_first() {
+            Some((name, Node::Folder(inner))) if self.root.is_empty() && !is_part(&name) => {
+                self.root = inner;
+            }
+            Some((name, node)) => {
+                self.root.insert(name, node);
+            }
+            None => {}
         }
     }
 

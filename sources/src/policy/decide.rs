@@ -19,7 +19,10 @@ const PINS: &str = "sources.require_pins";
 const SIGNATURES: &str = "sources.require_signatures";
 
 impl Policy {
-    /// Whether a bundle may come from there. Paths of this machine have to be canonical, or a link could lead past a rule.
+    /// Whether a bundle may come from there.
+    ///
+    /// Paths of this machine have to be canonical, or a link could lead past a rule. A package that names no registry is
+    /// one of npm's own: if another is asked for it, the source has to say so.
     ///
     /// # Errors
     /// The first layer that refuses it.
@@ -196,17 +199,15 @@ impl PolicyFile {
 fn refusal(owner: PolicyOwner, file: &PolicyFile, rule: &str, what: String) -> Refusal {
     let path = file.path.display();
     let (whose, hint) = match owner {
-        PolicyOwner::Administrator => (
-            "The administrator's policy",
-            format!("Ask your administrator: `{rule}` in `{path}` decides it."),
-        ),
-        PolicyOwner::User => ("Your policy", format!("`{rule}` in `{path}` decides it.")),
+        PolicyOwner::Administrator => ("The administrator's policy", "Ask your administrator"),
+        PolicyOwner::User => ("Your policy", "Look there"),
     };
+    let hint = format!("{hint}: `{rule}` in `{path}` decides it.");
     Refusal {
         owner,
         path: file.path.clone(),
         rule: rule.to_owned(),
-        sentence: format!("{whose} {what} (`{rule}`)."),
+        sentence: format!("{whose} `{path}` {what} (`{rule}`)."),
         hint,
     }
 }

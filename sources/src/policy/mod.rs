@@ -3,22 +3,20 @@
 //! An administrator's file and a user's are asked one after the other, and each can only refuse: so a user's can't
 //! loosen an administrator's. A file that is there and can't be read refuses everything.
 //!
-//! In reading order: `file` is the text, `address` says where a source lies, `rule` what a rule matches, `decide`
-//! answers the questions, and [`PolicyGate`] is how fetching asks them.
+//! In reading order: `file` is the text, `address` says where a source lies, `rule` what a rule matches, and `decide`
+//! answers the questions.
 //!
-//! *Architecture invariant:* only `read` reads files, and the gate follows links; the decisions are pure.
+//! *Architecture invariant:* only `read` touches files; the decisions are pure.
 
 mod address;
 mod decide;
 mod error;
 mod file;
-mod gate;
 mod read;
 mod rule;
 
 pub use error::{PolicyError, PolicyOwner, Refusal};
 pub use file::{Offline, PolicyFile};
-pub use gate::PolicyGate;
 
 /// The administrator's.
 pub const ADMIN_POLICY: &str = "/etc/codex-loadout/policy.toml";

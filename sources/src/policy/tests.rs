@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use url::Url;
 
 use super::*;
-use crate::{Gate as _, Source};
+use crate::Source;
 
 const ADMIN: &str = "/etc/codex-loadout/policy.toml";
 const USER: &str = "/home/ann/.codex-loadout/policy.toml";
@@ -91,7 +91,7 @@ fn hosts_and_owners_are_what_they_say() {
         "https://evil.org#@github.com/acme/kit",
         "https://evil.org?@github.com/acme/kit",
         "https://gіthub.com/acme/kit",
-        "https://xn--gthub-2ve.com/acme/kit",
+        "https://xn--gthub-n2e.com/acme/kit",
         "https://github.co/acme/kit",
         "https://example.com/x",
         "https://evilexample.com/x",
@@ -173,7 +173,7 @@ fn hosts_and_owners_are_what_they_say() {
         .unwrap_err();
     assert_eq!(
         refusal.to_string(),
-        "The administrator's policy does not allow the host `github.com.evil.org`, owner `acme` (`sources.allow`)."
+        "The administrator's policy `/etc/codex-loadout/policy.toml` does not allow the host `github.com.evil.org`, owner `acme` (`sources.allow`)."
     );
 }
 
@@ -313,56 +313,6 @@ fn what_fetching_is_led_on_to() {
     Policy::default()
         .allows_redirect(&of_acme, &Url::parse("http://x/").unwrap())
         .unwrap();
-}
-
-#[test]
-fn the_gate_judges_what_is_really_fetched() {
-    let allow = "[sources]\nallow = [{ npm = \"@acme/*\" }, { npm = \"kit\", registry = \"npm.acme.test\" }]";
-    let policy = admin(allow);
-    let to = Url::parse("https://npm.acme.test/kit/-/kit-1.0.0.tgz").unwrap();
-    let gate = PolicyGate::new(&policy, None, false);
-    assert!(gate.allows_redirect(&to).is_err());
-    gate.allows(&npm("@acme/kit", None)).unwrap();
-    assert!(gate.allows_redirect(&to).is_err());
-    assert!(gate.allows(&npm("kit", None)).is_err());
-    assert_eq!(gate.into_refusal().unwrap().rule, "sources.allow");
-
-    let mirrored = PolicyGate::new(&policy, Some("https://npm.acme.test/"), false);
-    assert!(mirrored.allows(&npm("@acme/kit", None)).is_err());
-    mirrored.allows(&npm("kit", None)).unwrap();
-    mirrored.allows_redirect(&to).unwrap();
-
-    let pinned = admin("[sources]\nrequire_pins = true");
-    let ask = |is_locked| PolicyGate::new(&pinned, None, is_locked).allows(&git("https://x/y"));
-    assert!(
-        ask(false)
-            .unwrap_err()
-            .contains("a repository needs a full commit")
-    );
-    ask(true).unwrap();
-}
-
-#[cfg(unix)]
-#[test]
-fn a_link_leads_past_no_rule() {
-    let place = tempfile::tempdir().unwrap();
-    let root = place.path().canonicalize().unwrap();
-    for name in ["good", "bad"] {
-        std::fs::create_dir(root.join(name)).unwrap();
-    }
-    std::fs::write(root.join("bad/kit.zip"), "").unwrap();
-    std::os::unix::fs::symlink(root.join("bad"), root.join("good/link")).unwrap();
-    let policy = admin(&format!(
-        "[sources]\nallow = [{{ path = \"{}/good/**\" }}]",
-        root.display()
-    ));
-    let gate = PolicyGate::new(&policy, None, false);
-    let at = |path: &str| root.join(path).to_str().unwrap().to_owned();
-    std::fs::create_dir(root.join("good/kit")).unwrap();
-    gate.allows(&folder(&at("good/kit"))).unwrap();
-    gate.allows(&folder(&at("bad/../good/kit"))).unwrap();
-    assert!(gate.allows(&folder(&at("good/link"))).is_err());
-    assert!(gate.allows(&archive(&at("good/link/kit.zip"))).is_err());
 }
 
 #[test]

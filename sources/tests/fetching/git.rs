@@ -244,21 +244,28 @@ fn it_ends_when_it_is_called_off_or_takes_too_long() {
         let mut machine = Machine::new();
         machine.time = time;
         let begun = Instant::now();
+        // Open until git is gone.
+        let held = std::sync::Mutex::new(None);
         let error = std::thread::scope(|scope| {
             let cancel = &machine.cancel;
             if kind == FetchErrorKind::Cancelled {
-                let silent = &silent;
+                let (silent, held) = (&silent, &held);
                 // Git is there once it has connected.
                 scope.spawn(move || {
-                    let connected = silent.accept().unwrap();
+                    *held.lock().unwrap() = Some(silent.accept().unwrap());
                     cancel.store(true, Ordering::Relaxed);
-                    connected
                 });
             }
             fetch_here(&machine, &line)
         });
         assert_eq!(error.kind, kind);
         assert!(begun.elapsed() < Duration::from_secs(30));
+        // What git started to connect for it is gone, too: its end of the line is closed.
+        if let Some((mut line, _)) = held.lock().unwrap().take() {
+            line.set_read_timeout(Some(Duration::from_secs(20)))
+                .unwrap();
+            std::io::copy(&mut line, &mut std::io::sink()).unwrap();
+        }
     }
 }
 

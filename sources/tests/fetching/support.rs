@@ -44,6 +44,8 @@ impl Gate for Asked {
     }
 }
 
+type OnProgress = Box<dyn Fn(&Progress<'_>, &AtomicBool)>;
+
 /// A folder with room for places and for what fetching needs.
 pub(crate) struct Machine {
     folder: tempfile::TempDir,
@@ -53,7 +55,7 @@ pub(crate) struct Machine {
     pub(crate) time: Duration,
     pub(crate) registry: Option<String>,
     /// Called at each progress.
-    pub(crate) on_progress: Box<dyn Fn(&Progress<'_>, &AtomicBool)>,
+    pub(crate) on_progress: OnProgress,
 }
 
 impl Machine {

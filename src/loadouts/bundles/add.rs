@@ -57,19 +57,25 @@ impl Loadouts {
             link,
             current: ready.version.clone(),
         };
-        let before = match records.bundle(&bundle.name).await? {
-            None => None,
-            Some(known) if known.origin == bundle.origin => Some(known.current.digest),
-            Some(_) => return Err(taken(&bundle.name)),
-        };
-        self.keep_bundle(
-            &records,
-            &ready,
-            &bundle,
-            before.as_deref(),
-            AuditEvent::BundleAdd,
-        )
-        .await?;
+        let known = records.bundle(&bundle.name).await?;
+        if known
+            .as_ref()
+            .is_some_and(|known| known.origin != bundle.origin)
+        {
+            return Err(taken(&bundle.name));
+        }
+        let before = known.as_ref().map(|known| known.current.digest.as_str());
+        let is_linked_so = known
+            .as_ref()
+            .is_some_and(|known| known.link == bundle.link);
+        if before != Some(bundle.current.digest.as_str()) || !is_linked_so {
+            let event = match before {
+                None => AuditEvent::BundleAdd,
+                Some(_) => AuditEvent::BundleUpdate,
+            };
+            self.keep_bundle(&records, &ready, &bundle, before, event)
+                .await?;
+        }
         if trust {
             self.approve_version(&records, &bundle).await?;
         }

@@ -17,6 +17,7 @@ use super::gate::SourceGate;
 use crate::bundle::{Digest, Tree};
 use crate::catalog::{Added, AddedBundle};
 use crate::loadouts::state::{Loadouts, blocking, unix_now};
+use crate::profiles::is_profile_name;
 use crate::throwaway::ThrowawayFolder;
 
 /// How long fetching a bundle may take.
@@ -121,6 +122,7 @@ impl Loadouts {
             ..
         } = fetched;
         let name = name.unwrap_or_else(|| content.name.clone());
+        check_name(&name)?;
         let tree = content.tree;
         let digest = tree.digest();
         let store = self.store()?;
@@ -168,6 +170,19 @@ impl Loadouts {
             warnings,
         })
     }
+}
+
+/// A bundle's name stands in ids, in files and on command lines.
+fn check_name(name: &str) -> Result<(), LoadoutError> {
+    if is_profile_name(name) && !name.starts_with('-') {
+        return Ok(());
+    }
+    let message = format!(
+        "`{name}` can't be the name of a bundle: it has letters, digits, `-`, `_` and `.`, 64 at most"
+    );
+    Err(LoadoutError::new(ErrorKind::InvalidSelection, message)
+        .with_hint("Give it another one with `--name`.")
+        .with_items(vec![ErrorItem::named(name)]))
 }
 
 fn not_converted(name: &str, reason: &str) -> LoadoutError {

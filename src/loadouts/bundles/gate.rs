@@ -1,24 +1,19 @@
 //! What may be fetched, and what of a bundle may run: by the policy files, and by Codex's own requirements.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use codex_loadout_protocol::{ErrorKind, LoadoutError};
-use codex_loadout_sources::policy::{Policy, PolicyError, PolicyGate, Refusal};
+use codex_loadout_sources::policy::{ADMIN_POLICY, POLICY_FILE, Policy, PolicyError, Refusal};
 use codex_loadout_sources::{Fetched, Gate, Source};
 use url::Url;
 
 use crate::catalog::{MarketplaceRestriction, marketplace_restriction};
 use crate::loadouts::state::{Loadouts, blocking};
 
-/// The administrator's.
-const ADMIN: &str = "/etc/codex-loadout/policy.toml";
-/// The user's, in the state folder: it can only tighten.
-const OF_USER: &str = "policy.toml";
-
 /// What holds for bundles at this moment.
 #[derive(Debug)]
-pub(super) struct SourceGate {
+pub(in crate::loadouts) struct SourceGate {
     policy: Policy,
     /// What Codex's own requirements say of marketplaces.
     codex: Option<MarketplaceRestriction>,
@@ -31,9 +26,15 @@ impl Loadouts {
     ///
     /// # Errors
     /// `blockedByPolicy` if a policy file is there and can't be read: then nothing may be fetched, or run.
-    pub(super) async fn source_gate(self: &Arc<Self>) -> Result<Arc<SourceGate>, LoadoutError> {
-        let of_user = self.state_home().join(OF_USER);
-        blocking(move || Ok(Arc::new(SourceGate::read(Path::new(ADMIN), &of_user)?))).await
+    pub(in crate::loadouts) async fn source_gate(&self) -> Result<Arc<SourceGate>, LoadoutError> {
+        let of_user = self.state_home().join(POLICY_FILE);
+        blocking(move || {
+            Ok(Arc::new(SourceGate::read(
+                Path::new(ADMIN_POLICY),
+                &of_user,
+            )?))
+        })
+        .await
     }
 }
 
@@ -62,8 +63,8 @@ impl SourceGate {
     /// For one fetching.
     pub(super) fn asked(&self) -> Asked<'_> {
         Asked {
-            codex: self.codex.as_ref(),
-            policy: PolicyGate::new(&self.policy, None, self.is_locked),
+            gate: self,
+            allowed: Mutex::default(),
         }
     }
 
@@ -96,37 +97,76 @@ impl SourceGate {
             .map(|refusal| shown(&refusal.path))
     }
 
-    /// Whether the profiles of projects count.
-    ///
-    /// # Errors
-    /// `blockedByPolicy` if not.
-    pub(super) fn project_profiles(&self) -> Result<(), LoadoutError> {
-        self.policy.project_profiles().map_err(refused)
+    /// The policy file by which the profiles of projects do not count.
+    pub(in crate::loadouts) fn project_profiles_denied_by(&self) -> Option<String> {
+        let denied = self.policy.project_profiles().err();
+        denied.map(|refusal| shown(&refusal.path))
     }
 }
 
 /// Asked for each step of one fetching.
 pub(super) struct Asked<'a> {
-    codex: Option<&'a MarketplaceRestriction>,
-    policy: PolicyGate<'a>,
+    gate: &'a SourceGate,
+    /// What was allowed last: redirects lead on from there.
+    allowed: Mutex<Option<Source>>,
 }
 
 impl Gate for Asked<'_> {
     fn allows(&self, source: &Source) -> Result<(), String> {
-        if let Some(codex) = self.codex
-            && !codex.allows(&source_names(source))
+        let SourceGate {
+            policy,
+            codex,
+            is_locked,
+        } = self.gate;
+        let source = without_links(source);
+        if let Some(codex) = codex
+            && !codex.allows(&source_names(&source))
         {
             let file = &codex.file;
             return Err(format!(
                 "`{file}` restricts marketplaces to sources that are allowed there"
             ));
         }
-        self.policy.allows(source)
+        let judged = policy.allows(&source);
+        let pinned = judged.and_then(|()| policy.requires_pin(&source, *is_locked));
+        pinned.map_err(|refusal| refusal.sentence)?;
+        *self.allowed.lock().unwrap_or_else(PoisonError::into_inner) = Some(source);
+        Ok(())
     }
 
     fn allows_redirect(&self, url: &Url) -> Result<(), String> {
-        self.policy.allows_redirect(url)
+        let allowed = self.allowed.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(source) = &*allowed else {
+            return Err("nothing that was asked for leads there".to_owned());
+        };
+        let judged = self.gate.policy.allows_redirect(source, url);
+        judged.map_err(|refusal| refusal.sentence)
     }
+
+    fn wants_signature(&self, source: &Source) -> bool {
+        let wanted = self.gate.policy.requires_signature(source);
+        wanted.is_ok_and(|signers| !signers.is_empty())
+    }
+}
+
+/// A path of this machine as it is without links: one could lead past a rule.
+fn without_links(source: &Source) -> Source {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let mut source = source.clone();
+    match &mut source {
+        Source::Folder { path } => *path = real(path),
+        Source::Archive { location, .. } if !location.contains("://") => {
+            *location = shown(&real(Path::new(&*location)));
+        }
+        Source::Git { url, .. } => {
+            let here = url.strip_prefix("file://").map(str::to_owned);
+            if let Some(path) = here.filter(|path| path.starts_with('/')) {
+                *url = format!("file://{}", real(Path::new(&path)).display());
+            }
+        }
+        Source::Archive { .. } | Source::Npm { .. } => {}
+    }
+    source
 }
 
 /// What Codex's requirements may call a source.
@@ -167,7 +207,7 @@ mod tests {
     #[test]
     fn what_the_policy_and_codex_say_holds() {
         let home = tempfile::tempdir().unwrap();
-        let of_user = home.path().join(OF_USER);
+        let of_user = home.path().join(POLICY_FILE);
         let nowhere = home.path().join("none");
         let gate = || SourceGate::read(&nowhere, &of_user);
         let source = |url: &str| Source::Git {

@@ -19,4 +19,4 @@ mod view;
 
 pub(crate) use fetching::Waiting;
 pub(crate) use linked::LinkedFolders;
-pub(crate) use sync::{SyncOptions, Synced};
+pub(crate) use sync::SyncOptions;

@@ -1,12 +1,14 @@
 //! The bundles as plugins of a catalog: what a selection can name.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use codex_loadout_protocol::bundle::{bundle_id, bundle_name};
+use codex_loadout_protocol::bundle::{BundleLink, bundle_id, bundle_name};
 use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutError};
 
 use super::approve::approval_digest;
+use crate::bundle::Digest;
 use crate::catalog::{Added, AddedBundle, Catalog, CatalogCache};
 use crate::connection::RpcClient;
 use crate::loadouts::choice::Selected;
@@ -71,6 +73,69 @@ impl Loadouts {
             true => self.with_bundles(catalogs, catalog).await,
             false => Ok(catalog),
         }
+    }
+
+    /// What the bundles hold now that are linked live, by id.
+    ///
+    /// # Errors
+    /// As [`Self::with_bundles`].
+    pub(crate) async fn live_bundles(
+        self: &Arc<Self>,
+    ) -> Result<HashMap<String, Digest>, LoadoutError> {
+        let contents = self.contents().await?;
+        let live = contents.into_iter();
+        let live = live.filter(|(_, link, _)| *link == Some(BundleLink::Live));
+        Ok(live.map(|(id, _, content)| (id, content)).collect())
+    }
+
+    /// Whether new threads get another content of one of these bundles, or it is gone.
+    ///
+    /// # Errors
+    /// As [`Self::with_bundles`].
+    pub(crate) async fn bundle_changed(
+        self: &Arc<Self>,
+        plan: &Plan,
+    ) -> Result<Option<bool>, LoadoutError> {
+        if !plan.has_added_bundles() {
+            return Ok(None);
+        }
+        let now = self.contents().await?;
+        let is_same =
+            |id: &str, content| now.iter().any(|(of, _, now)| of == id && *now == content);
+        Ok(Some(
+            !plan
+                .added_bundles()
+                .all(|(id, content)| is_same(id, content)),
+        ))
+    }
+
+    /// The id of each bundle, how it is linked, and what it holds now.
+    async fn contents(
+        self: &Arc<Self>,
+    ) -> Result<Vec<(String, Option<BundleLink>, Digest)>, LoadoutError> {
+        let Some(records) = self.existing_records().await? else {
+            return Ok(Vec::new());
+        };
+        let heads = records.bundle_heads().await?;
+        let gate = self.source_gate().await?;
+        let loadouts = self.clone();
+        blocking(move || {
+            let mut contents = Vec::new();
+            for head in heads {
+                let content = match head.link {
+                    None => Some(head.digest),
+                    // While a folder can't be read, threads keep what they have.
+                    Some(_) => loadouts
+                        .linked
+                        .now(&head, &gate, loadouts.store()?)
+                        .ok()
+                        .map(|now| now.digest),
+                };
+                contents.extend(content.map(|content| (bundle_id(&head.name), head.link, content)));
+            }
+            Ok(contents)
+        })
+        .await
     }
 
     /// The bundles, each with its content where that is as it was recorded.

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use codex_loadout_protocol::{ErrorKind, LoadoutError};
 use codex_loadout_sources::Fetched;
 use codex_loadout_sources::policy::Policy;
-use codex_loadout_sources::signature::{SignatureError, verify_commit};
+use codex_loadout_sources::signature::{SignatureError, verify_commit, verify_file};
 
 use super::gate::refused;
 
@@ -19,9 +19,11 @@ pub(super) fn signer(policy: &Policy, fetched: &Fetched) -> Result<Option<String
         .requires_signature(&fetched.resolved)
         .map_err(refused)?
     {
-        let verified = match &fetched.commit_object {
-            Some(commit) => verify_commit(commit, signers, SystemTime::now()),
-            None => Err(SignatureError::Unsigned),
+        let now = SystemTime::now();
+        let verified = match (&fetched.commit_object, &fetched.signed) {
+            (Some(commit), _) => verify_commit(commit, signers, now),
+            (None, Some(file)) => verify_file(&file.content, &file.signature, signers, now),
+            (None, None) => Err(SignatureError::Unsigned),
         };
         signer = Some(verified.map_err(|error| not_signed(fetched, &error))?.name);
     }

@@ -66,6 +66,7 @@ impl Loadouts {
             return Err(another_content(&name, expected, &ready.version.digest));
         }
         let changes = self.changes(&bundle, &ready).await?;
+        let moves_on = origin_of(&bundle).as_ref() != Some(&origin);
         let renewed = BundleRecord {
             plugin: ready.plugin.clone(),
             entry: ready.entry.clone(),
@@ -75,13 +76,13 @@ impl Loadouts {
         };
         let is_new = renewed.current.digest != from;
         let records = self.records().await?;
-        if !wanted.dry_run {
+        if !wanted.dry_run && (is_new || moves_on) {
             let event = AuditEvent::BundleUpdate;
             self.keep_bundle(&records, &ready, &renewed, Some(&from), event)
                 .await?;
-            if wanted.trust {
-                self.approve_version(&records, &renewed).await?;
-            }
+        }
+        if !wanted.dry_run && wanted.trust {
+            self.approve_version(&records, &renewed).await?;
         }
         let approved = records.approved_contents().await?;
         Ok(BundleUpdate {

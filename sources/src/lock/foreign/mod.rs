@@ -36,7 +36,7 @@ pub struct ForeignEntry {
     pub origin: Origin,
     /// The commit, where the lock pins one.
     pub commit: Option<String>,
-    /// What the lock says of the content. Each has a rule of its own for it, so it is shown and not compared.
+    /// What the lock says of the content. It is no digest of ours, so it is shown and not compared.
     pub digest_as_stated: Option<String>,
     /// The skills that are wanted of it; all without one.
     pub skills: Vec<String>,
