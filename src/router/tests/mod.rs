@@ -1,6 +1,7 @@
 //! What is said to the router, and what it wants done, line by line.
 
 mod carriers;
+mod control;
 mod limits;
 mod pass_through;
 mod transcripts;
