@@ -384,6 +384,10 @@ fn for_people(shown: &CapabilityBundleResult) -> String {
             "not approved"
         };
         text.push_str(&format!("  can run   ({verb})\n{}", runs(executes)));
+        if !shown.executes_since.is_empty() {
+            let since = runs(&shown.executes_since);
+            text.push_str(&format!("  new since it was approved last\n{since}"));
+        }
         if !approved {
             text.push_str(&format!(
                 "  approve with `codex-loadout bundle trust {approval_digest}`\n"
