@@ -144,20 +144,23 @@ impl ControlListener {
 enum TokenFile {
     Given(PathBuf),
     /// It goes with its door. Its lock says that somebody serves with it.
-    Made(PathBuf, File),
+    Made {
+        path: PathBuf,
+        _lock: File,
+    },
 }
 
 impl TokenFile {
     fn path(&self) -> &Path {
         match self {
-            Self::Given(path) | Self::Made(path, _) => path,
+            Self::Given(path) | Self::Made { path, .. } => path,
         }
     }
 }
 
 impl Drop for TokenFile {
     fn drop(&mut self) {
-        if let Self::Made(path, _) = self
+        if let Self::Made { path, .. } = self
             && let Err(error) = std::fs::remove_file(&*path)
         {
             tracing::debug!(%error, "the token's file can't be removed");
@@ -191,7 +194,7 @@ fn made_token(state_home: &Path) -> Result<(String, TokenFile), LoadoutError> {
     };
     let file = path.clone();
     let lock = written().map_err(|source| ControlError::Unwritable { file, source })?;
-    let file = TokenFile::Made(path, lock);
+    let file = TokenFile::Made { path, _lock: lock };
     check_private(state_home)?;
     Ok((token, file))
 }

@@ -30,9 +30,7 @@ async fn until<T>(look: impl Fn() -> Option<T>) -> T {
             }
         }
     };
-    tokio::time::timeout(PATIENCE, looked)
-        .await
-        .expect("in time")
+    tokio::time::timeout(PATIENCE, looked).await.unwrap()
 }
 
 /// A client of the control socket.
