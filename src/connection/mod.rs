@@ -16,6 +16,7 @@ mod frame_writer;
 mod http_door;
 #[cfg(unix)]
 mod inherited;
+mod keep_alive;
 mod listener;
 mod page_client;
 mod reentry;
@@ -50,6 +51,8 @@ pub use rpc_client::{RpcClient, RpcError};
 pub use socket_file::SocketFileError;
 pub use stdio::host_stdio;
 pub use upstream_socket::{bearer_token, connect};
+#[cfg(any(test, fuzzing))]
+pub(crate) use web_socket::web_socket;
 pub use web_socket::{LONGEST_MESSAGE, write_web_socket};
 pub use web_socket_auth::{
     WebSocketAuth, WebSocketAuthError, WebSocketAuthFlags, WebSocketAuthMode,
