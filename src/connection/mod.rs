@@ -34,7 +34,7 @@ pub use child::{CODEX_VARIABLE, CodexCommand, Upstream, UpstreamCommand, exit_co
 #[cfg(unix)]
 pub use codex_server::CodexServer;
 #[cfg(unix)]
-pub use control_sockets::{ControlSocket, control_sockets};
+pub use control_sockets::{ControlSocket, TOKEN_ENDING, control_sockets};
 pub use door::Door;
 pub use frame_reader::FrameReader;
 pub use frame_writer::{FrameWriter, write_lines};

@@ -14,7 +14,7 @@ use codex_loadout_protocol::method::{
 use codex_loadout_protocol::{ErrorKind, LoadoutError};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, Limited, StreamBody};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN,
     WWW_AUTHENTICATE,
@@ -166,13 +166,16 @@ async fn rpc(request: Request<Incoming>, server: &ControlServer) -> Response<Bod
         let words = "the body is `application/json`";
         return refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, words);
     }
+    let too_long = "the request is too long, or was broken off";
+    // One that says so is not read at all.
+    let said = usize::try_from(request.body().size_hint().lower());
+    if said.map_or(true, |said| said > LONGEST_REQUEST) {
+        return refusal(StatusCode::PAYLOAD_TOO_LARGE, too_long);
+    }
     let body = Limited::new(request.into_body(), LONGEST_REQUEST).collect();
     let body = match tokio::time::timeout(ASKED_WITHIN, body).await {
         Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(_)) => {
-            let words = "the request is too long, or was broken off";
-            return refusal(StatusCode::PAYLOAD_TOO_LARGE, words);
-        }
+        Ok(Err(_)) => return refusal(StatusCode::PAYLOAD_TOO_LARGE, too_long),
         Err(_) => return refusal(StatusCode::REQUEST_TIMEOUT, "the request takes too long"),
     };
     let text = String::from_utf8_lossy(&body);
