@@ -23,6 +23,14 @@ impl Digest {
         Self(hasher.finalize().into())
     }
 
+    /// The digest of these 64 hex digits.
+    ///
+    /// # Errors
+    /// [`ParseDigestError`] if they are none.
+    pub fn from_hex(hex: &str) -> Result<Self, ParseDigestError> {
+        format!("{PREFIX}{hex}").parse()
+    }
+
     /// The 64 hex digits alone, for file names.
     #[must_use]
     pub fn hex(&self) -> String {

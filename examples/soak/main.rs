@@ -14,6 +14,7 @@
 mod processes;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::{ExitCode, Stdio};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -155,9 +156,9 @@ impl Soak {
                 }
                 _ if step % 8 == 3 => {
                     let on = before.replace("enabled = false", "enabled = true");
-                    std::fs::write(&config, on)?;
+                    replace(&config, &on)?;
                 }
-                _ => std::fs::write(&config, &before)?,
+                _ => replace(&config, &before)?,
             }
         }
     }
@@ -196,6 +197,7 @@ impl Soak {
             "refused",
             "lost with their connection",
             "given up by their host",
+            "failed",
         ];
         let came = ways.map(count).iter().sum::<usize>();
         for (what, count) in &counts {
@@ -233,6 +235,13 @@ impl Soak {
             false => ExitCode::FAILURE,
         })
     }
+}
+
+/// Half a file is another one.
+fn replace(file: &Path, text: &str) -> Result<()> {
+    let whole = file.with_extension("new");
+    std::fs::write(&whole, text)?;
+    Ok(std::fs::rename(whole, file)?)
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

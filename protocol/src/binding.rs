@@ -62,7 +62,12 @@ pub struct CapabilityBindingWriteResult {
 /// Parameters of `capability/binding/list`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct CapabilityBindingListParams {}
+pub struct CapabilityBindingListParams {
+    /// Where the page starts: `nextCursor` of the one before.
+    pub cursor: Option<String>,
+    /// How many entries at most: 1 to 1000; left out: all of them.
+    pub limit: Option<u32>,
+}
 
 /// Parameters of `capability/binding/delete`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

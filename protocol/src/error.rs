@@ -50,6 +50,12 @@ pub enum ErrorKind {
     BlockedByPolicy,
     /// The state folder is another user's, or open to others.
     StateUnavailable,
+    /// A bundle could not be fetched from where it comes from.
+    SourceUnavailable,
+    /// A profile or a lock needs the bundle that was to be removed.
+    BundleInUse,
+    /// What is here is not what the lock says, or could not be made so.
+    LockMismatch,
 }
 
 impl ErrorKind {
@@ -71,6 +77,9 @@ impl ErrorKind {
             Self::PolicyConflict => "policyConflict",
             Self::BlockedByPolicy => "blockedByPolicy",
             Self::StateUnavailable => "stateUnavailable",
+            Self::SourceUnavailable => "sourceUnavailable",
+            Self::BundleInUse => "bundleInUse",
+            Self::LockMismatch => "lockMismatch",
         }
     }
 }
@@ -96,7 +105,7 @@ impl ErrorKind {
     #[must_use]
     pub fn code(self) -> i64 {
         match self {
-            Self::StateUnavailable => INTERNAL_ERROR,
+            Self::StateUnavailable | Self::SourceUnavailable => INTERNAL_ERROR,
             _ => INVALID_PARAMS,
         }
     }

@@ -6,7 +6,7 @@
 //! Reading order: [`selection`] is what a host asks for, [`profile`] is one with a
 //! name, [`binding`] says where which profile counts, [`receipt`] is what a host
 //! gets back, [`error`] is how a refusal looks, [`method`] holds the methods of
-//! our own and their parameters and results, [`audit`] is what is kept of what
+//! our own and their parameters and results, [`bundle`] those for bundles that are added here, [`audit`] is what is kept of what
 //! happened, [`seen`] reads what a model was
 //! really shown, [`schema`] turns all of it into
 //! JSON Schema.
@@ -26,6 +26,8 @@ pub mod alike;
 pub mod method;
 
 pub mod audit;
+
+pub mod bundle;
 
 pub mod seen;
 

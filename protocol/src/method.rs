@@ -3,6 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::bundle::{
+    CAPABILITY_BUNDLE_ADD, CAPABILITY_BUNDLE_LIST, CAPABILITY_BUNDLE_READ,
+    CAPABILITY_BUNDLE_REMOVE, CAPABILITY_BUNDLE_TRUST, CAPABILITY_BUNDLE_UPDATE,
+    CAPABILITY_BUNDLE_VERIFY,
+};
 use crate::receipt::Receipt;
 use crate::seen::Seen;
 use crate::selection::CapabilitySelection;
@@ -38,7 +43,7 @@ pub const CAPABILITY_BINDING_WRITE: &str = "capability/binding/write";
 pub const CAPABILITY_BINDING_DELETE: &str = "capability/binding/delete";
 
 /// Every method the proxy answers itself.
-pub const METHODS: [&str; 14] = [
+pub const METHODS: [&str; 21] = [
     CAPABILITY_LIST,
     CAPABILITY_RESOLVE,
     THREAD_CAPABILITY_READ,
@@ -53,10 +58,21 @@ pub const METHODS: [&str; 14] = [
     CAPABILITY_BINDING_LIST,
     CAPABILITY_BINDING_WRITE,
     CAPABILITY_BINDING_DELETE,
+    CAPABILITY_BUNDLE_ADD,
+    CAPABILITY_BUNDLE_LIST,
+    CAPABILITY_BUNDLE_READ,
+    CAPABILITY_BUNDLE_UPDATE,
+    CAPABILITY_BUNDLE_REMOVE,
+    CAPABILITY_BUNDLE_VERIFY,
+    CAPABILITY_BUNDLE_TRUST,
 ];
 
 /// Notification: a thread was bound to its loadout anew, or to another one.
 pub const THREAD_CAPABILITY_UPDATED: &str = "thread/capability/updated";
+
+/// Notification: what could be selected has changed, by whatever process: a profile, a binding, a bundle. It has no
+/// members.
+pub const CAPABILITY_CHANGED: &str = "capability/changed";
 
 /// Parameters of `capability/list`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -64,7 +80,14 @@ pub const THREAD_CAPABILITY_UPDATED: &str = "thread/capability/updated";
 pub struct CapabilityListParams {
     /// The folder whose project skills and servers count; default: the proxy's own.
     pub cwd: Option<String>,
+    /// Where the page starts: `nextCursor` of the one before.
+    pub cursor: Option<String>,
+    /// How many entries at most: 1 to 1000; left out: all of them.
+    pub limit: Option<u32>,
 }
+
+/// The largest page of a list.
+pub const MAX_LIMIT: u32 = 1000;
 
 /// A page of a list, in the shape of Codex's own lists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -141,10 +164,16 @@ pub struct ThreadCapabilityReadResult {
     pub capability_selection: Option<Receipt>,
     /// Whether something changed underneath that the thread awaits a re-bind for.
     pub stale: bool,
+    /// At the control door: whether the Codex behind it has the thread loaded. A host knows that itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loaded: Option<bool>,
     /// Of a loadout that was made from profiles: whether one says something else now, or is gone. That counts for
     /// threads that are started from now on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile_changed: Option<bool>,
+    /// Of a loadout with bundles that were added here: whether new threads get another content of one, or it is gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub update_available: Option<bool>,
 }
 
 /// Parameters of `thread/capability/prove`: a thread, or a selection.
@@ -238,6 +267,10 @@ pub struct ThreadCapabilityListParams {
     pub profile: Option<String>,
     /// Only threads whose loadout holds this plugin.
     pub plugin: Option<String>,
+    /// Where the page starts: `nextCursor` of the one before.
+    pub cursor: Option<String>,
+    /// How many entries at most: 1 to 1000; left out: all of them.
+    pub limit: Option<u32>,
 }
 
 /// One thread of `thread/capability/list`.
@@ -252,4 +285,10 @@ pub struct ThreadLoadout {
     pub recorded_at: i64,
     /// What it holds.
     pub capability_selection: Receipt,
+    /// At the control door: whether the Codex behind it has it loaded with that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loaded: Option<bool>,
+    /// At the control door, of one that is loaded: whether something changed underneath that it awaits a re-bind for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stale: Option<bool>,
 }

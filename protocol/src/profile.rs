@@ -63,6 +63,10 @@ pub struct ProfileEntry {
 pub struct CapabilityProfileListParams {
     /// The folder whose project's profiles count; default: the proxy's own.
     pub cwd: Option<String>,
+    /// Where the page starts: `nextCursor` of the one before.
+    pub cursor: Option<String>,
+    /// How many entries at most: 1 to 1000; left out: all of them.
+    pub limit: Option<u32>,
 }
 
 /// Parameters of `capability/profile/read`.

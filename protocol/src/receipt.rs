@@ -58,7 +58,7 @@ pub struct PluginReceipt {
     pub version: Option<String>,
     /// `sha256:…` of the plugin's tree as the thread gets it.
     pub digest: String,
-    /// `codex` for what Codex has installed, `marketplace` for what it could install.
+    /// `codex` for what Codex has installed, `marketplace` for what it could install, `bundle` for what was added here.
     pub source: String,
     /// Names of its skills that the thread sees.
     pub skills: Vec<String>,
@@ -113,6 +113,9 @@ pub struct AgentReceipt {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HookReceipt {
+    /// Codex's key of the hook, by which a selection's `hooks` can name it; receipts of older versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// Codex's name of the event.
     pub event: String,
     /// The plugin it belongs to; of the user's own, where it is declared, in Codex's words (`user`, `project`).

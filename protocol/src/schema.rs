@@ -11,6 +11,12 @@ use crate::binding::{
     CapabilityBindingWriteParams, CapabilityBindingWriteResult, CapabilityResolveParams,
     CapabilityResolveResult, Deleted,
 };
+use crate::bundle::{
+    Bundle, CapabilityBundleAddParams, CapabilityBundleListParams, CapabilityBundleNameParams,
+    CapabilityBundleRemoveResult, CapabilityBundleResult, CapabilityBundleTrustParams,
+    CapabilityBundleTrustResult, CapabilityBundleUpdateParams, CapabilityBundleUpdateResult,
+    CapabilityBundleVerifyParams, CapabilityBundleVerifyResult,
+};
 use crate::error::LoadoutError;
 use crate::method::{
     Capability, CapabilityListParams, Page, ThreadCapabilityListParams, ThreadCapabilityProof,
@@ -88,6 +94,59 @@ pub fn all() -> BTreeMap<&'static str, String> {
         (
             "CapabilityAuditListResult.json",
             render::<Page<AuditEntry>>(),
+        ),
+        (
+            "CapabilityBundleAddParams.json",
+            render::<CapabilityBundleAddParams>(),
+        ),
+        (
+            "CapabilityBundleAddResult.json",
+            render::<CapabilityBundleResult>(),
+        ),
+        (
+            "CapabilityBundleListParams.json",
+            render::<CapabilityBundleListParams>(),
+        ),
+        ("CapabilityBundleListResult.json", render::<Page<Bundle>>()),
+        (
+            "CapabilityBundleReadParams.json",
+            render::<CapabilityBundleNameParams>(),
+        ),
+        (
+            "CapabilityBundleReadResult.json",
+            render::<CapabilityBundleResult>(),
+        ),
+        (
+            "CapabilityBundleUpdateParams.json",
+            render::<CapabilityBundleUpdateParams>(),
+        ),
+        (
+            "CapabilityBundleUpdateResult.json",
+            render::<CapabilityBundleUpdateResult>(),
+        ),
+        (
+            "CapabilityBundleRemoveParams.json",
+            render::<CapabilityBundleNameParams>(),
+        ),
+        (
+            "CapabilityBundleRemoveResult.json",
+            render::<CapabilityBundleRemoveResult>(),
+        ),
+        (
+            "CapabilityBundleVerifyParams.json",
+            render::<CapabilityBundleVerifyParams>(),
+        ),
+        (
+            "CapabilityBundleVerifyResult.json",
+            render::<CapabilityBundleVerifyResult>(),
+        ),
+        (
+            "CapabilityBundleTrustParams.json",
+            render::<CapabilityBundleTrustParams>(),
+        ),
+        (
+            "CapabilityBundleTrustResult.json",
+            render::<CapabilityBundleTrustResult>(),
         ),
         ("ProfileFile.json", profile()),
         (

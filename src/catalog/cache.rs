@@ -9,10 +9,11 @@ use dashmap::DashMap;
 
 use super::converted::Conversions;
 use super::inputs::{InputState, Sign, look};
-use super::model::Catalog;
+use super::model::{Catalog, InstalledPlugin};
 use super::newcomers::newcomers;
 use super::read::{Offered, read_catalog};
 use crate::blocking::{self, READ_WITHIN};
+use crate::bundle::Digest;
 use crate::connection::{RpcClient, RpcError};
 use crate::freshness::{MAX_AGE, Watch};
 
@@ -31,7 +32,9 @@ type Turn = Arc<tokio::sync::Mutex<Option<(Instant, RpcError)>>>;
 #[derive(Debug, Default)]
 pub(crate) struct CatalogCache {
     known: DashMap<PathBuf, Arc<CachedCatalog>>,
-    conversions: Arc<Conversions>,
+    pub(super) conversions: Arc<Conversions>,
+    /// Bundles that were added here, by name, with the content that they were read from.
+    pub(super) added_bundles: DashMap<String, (Digest, InstalledPlugin)>,
     /// Questions under way, by folder: the others wait for what Codex says.
     asking: DashMap<PathBuf, Turn>,
     /// When a request last changed what Codex would say, without a file to show it.

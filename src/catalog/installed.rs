@@ -130,6 +130,7 @@ pub(super) fn read_plugin(
             }
         }),
         installed: plugin.installed,
+        added: None,
         data_folder: input.data_folder,
         entry: input.entry,
         native,
@@ -195,7 +196,7 @@ impl CodexAnswers<'_> {
 }
 
 /// Of an Agent Plugin, servers and hooks that are declared for other hosts don't count.
-fn as_agent_plugin(converted: Conversion, native: &Parts) -> Conversion {
+pub(super) fn as_agent_plugin(converted: Conversion, native: &Parts) -> Conversion {
     let Conversion::Done(parts) = converted else {
         return converted;
     };

@@ -150,9 +150,48 @@ pub struct InstalledPlugin {
     pub entry: Option<serde_json::Map<String, serde_json::Value>>,
     /// What becomes of it as a bundle, if it was made for Claude.
     pub converted: Option<Conversion>,
+    /// What is to be known of it if it was added here, and no marketplace of Codex's has it.
+    pub added: Option<Added>,
+}
+
+/// What is to be known of a bundle that was added here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Added {
+    /// `sha256:…` of its content: what an approval is bound to.
+    pub digest: String,
+    /// Whether the user has approved what it can run.
+    pub approved: bool,
+    /// The policy file that lets no bundle run hooks.
+    pub hooks_denied_by: Option<String>,
+    /// The policy file that lets no bundle start MCP servers.
+    pub servers_denied_by: Option<String>,
+}
+
+impl Parts {
+    /// Whether there is nothing that a thread could be given.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.skills.is_empty()
+            && self.servers.is_empty()
+            && self.agents.is_empty()
+            && self.hooks.is_empty()
+    }
 }
 
 impl InstalledPlugin {
+    /// Whether its parts are there to be selected: it is installed, or was added here, and no policy blocks it.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        self.blocked.is_none() && (self.installed || self.added.is_some())
+    }
+
+    /// The digest that waits for the user's approval, of a bundle that was added here and has none.
+    #[must_use]
+    pub fn unapproved(&self) -> Option<&str> {
+        let added = self.added.as_ref()?;
+        (!added.approved).then_some(&added.digest)
+    }
+
     /// What a thread gets that is given the plugin's bundle: all there is to select.
     #[must_use]
     pub fn parts(&self) -> &Parts {

@@ -258,6 +258,61 @@ pub(super) fn plugins_in(cache: &Path) -> Vec<String> {
     ids
 }
 
+/// That Codex's own requirements let marketplaces come from some sources alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MarketplaceRestriction {
+    /// The file that says so.
+    pub file: String,
+    /// Addresses and paths of what is allowed, as they are written there.
+    pub allowed: Vec<String>,
+}
+
+impl MarketplaceRestriction {
+    /// What the text of a requirements' file says; `None`: nothing of it.
+    fn of(file: &str, text: &str) -> Option<Self> {
+        // Of a file that is no TOML, Codex takes nothing either: it does not start.
+        let read: Value = toml::from_str(text).ok()?;
+        let marketplaces = read.get("marketplaces")?;
+        if marketplaces.get("restrict_to_allowed_sources") != Some(&Value::Bool(true)) {
+            return None;
+        }
+        let mut allowed = Vec::new();
+        texts(marketplaces.get("allowed_sources"), &mut allowed);
+        Some(Self {
+            file: file.to_owned(),
+            allowed,
+        })
+    }
+
+    /// Whether a source is allowed that can be called by each of these names.
+    #[must_use]
+    pub(crate) fn allows(&self, names: &[String]) -> bool {
+        let plain = |name: &str| {
+            name.trim_end_matches('/')
+                .trim_end_matches(".git")
+                .to_owned()
+        };
+        let mut allowed = self.allowed.iter().map(|name| plain(name));
+        allowed.any(|allowed| names.iter().any(|name| plain(name) == allowed))
+    }
+}
+
+/// Every text in a value.
+fn texts(value: Option<&Value>, found: &mut Vec<String>) {
+    match value {
+        Some(Value::String(text)) => found.push(text.clone()),
+        Some(Value::Array(items)) => items.iter().for_each(|item| texts(Some(item), found)),
+        Some(Value::Object(members)) => members.values().for_each(|item| texts(Some(item), found)),
+        _ => {}
+    }
+}
+
+/// What Codex's requirements on this machine say of marketplaces. Blocking.
+#[must_use]
+pub(crate) fn marketplace_restriction() -> Option<MarketplaceRestriction> {
+    MarketplaceRestriction::of(REQUIREMENTS_FILE, &requirements_text())
+}
+
 /// The text of the requirements' file; empty where there is none.
 pub(super) fn requirements_text() -> String {
     std::fs::read_to_string(Path::new(REQUIREMENTS_FILE)).unwrap_or_default()

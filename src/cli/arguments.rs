@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand};
 
 use super::audit::Audit;
 use super::binding::BindingVerb;
+use super::bundle::BundleVerb;
 use super::convert::Convert;
 use super::doctor::Doctor;
 use super::gc::Gc;
@@ -19,6 +20,7 @@ use super::shim::Shim;
 use super::status::Status;
 use super::threads::{Show, Threads};
 use super::trust::TrustVerb;
+use super::update::Update;
 use super::version::Version;
 
 /// One loadout a thread, in front of `codex app-server`.
@@ -45,7 +47,8 @@ pub(super) enum Verb {
     /// code and its messages on stderr are Codex's. Hosts come by sockets, too: `--listen unix://`, `--listen
     /// unix://PATH` and `--listen ws://IP:PORT`, several at once, with `--stdio` beside them, and Codex's
     /// `--ws-auth`. `--upstream URL` names a Codex that runs already, and `--upstream-token-env VARIABLE` where
-    /// its token is. `daemon` runs one at the control socket, `proxy --sock PATH` serves a host on stdio there.
+    /// its token is. `--control http://127.0.0.1:PORT` serves the control door by HTTP, too, with a token that
+    /// `--control-token-file FILE` holds, or that is made. `daemon` runs one at the control socket, `proxy --sock PATH` serves a host on stdio there.
     #[command(name = "app-server")]
     AppServer(AppServer),
     /// Show this program's version, and the Codex that it found
@@ -81,6 +84,12 @@ pub(super) enum Verb {
     /// Let the profiles of a project count
     #[command(subcommand)]
     Trust(TrustVerb),
+    /// Add plugins and skills from anywhere, for the threads that select them
+    ///
+    /// Beside what Codex has installed: from a folder, a git repository, an archive, npm or a marketplace, pinned to
+    /// what was fetched. A selection names them as `NAME@bundle`.
+    #[command(subcommand)]
+    Bundle(BundleVerb),
     /// Write a `codex` that is this program, for hosts that start `codex` by name
     ///
     /// It remembers the real Codex. Called by it, every verb is Codex's, and ours are `codex loadout VERB`.
@@ -89,6 +98,10 @@ pub(super) enum Verb {
     Threads(Threads),
     /// Show the loadout of one thread
     Show(Show),
+    /// Give a thread that lives another loadout, between two turns
+    ///
+    /// The codex-loadout that has the thread loaded does it, as if its host had asked for it.
+    Update(Update),
     /// Make Codex bundles of Claude plugins, with an account of every part
     ///
     /// Each plugin becomes one folder under `--out`: its skills, its commands as skills, its agents, MCP
@@ -99,7 +112,7 @@ pub(super) enum Verb {
     /// Show what happened to loadouts, the oldest first
     ///
     /// Every start, resume, fork, spawn, re-bind, update, refusal, and every snapshot that was changed,
-    /// with its thread and its cause.
+    /// with its thread, its cause, and who asked for it.
     Audit(Audit),
     /// Remove what nothing needs any more from the state folder
     ///

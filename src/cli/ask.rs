@@ -30,10 +30,13 @@ pub(super) async fn ask(folder: Folder, method: &str, mut params: Value) -> Resu
     let launch = LaunchCarriers::new(&LaunchLine::default(), &paths::carried())?;
     let control = Control::new(control::Context {
         loadouts,
-        rpc,
+        upstream: Arc::new(control::HostConnection {
+            rpc,
+            upstream: watching,
+        }),
+        updates: None,
         catalogs: Arc::default(),
         applied: Arc::default(),
-        upstream: watching,
         launch: Arc::new(launch),
         codex: of_codex,
         host: Arc::default(),

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use bytes::Bytes;
-use codex_loadout_protocol::audit::AuditEvent;
+use codex_loadout_protocol::audit::{AuditEvent, CLI};
 use codex_loadout_protocol::binding::Rule;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use serde_json::{Map, Value, json};
@@ -25,14 +25,12 @@ use super::options::resolved;
 use super::socket_proxy;
 use crate::catalog::CatalogCache;
 use crate::connection::{BriefCodex, UpstreamCommand, control_socket};
-use crate::loadouts::{
-    Launch, LaunchCarriers, Loadouts, Recorded, Selected, catalog_for, read_params,
-};
+use crate::loadouts::{Launch, LaunchCarriers, Loadouts, Recorded, Selected, read_params};
 use crate::lowering::MergeMode;
 use crate::messages::thread::{RESUME, START};
 use crate::paths;
 use crate::profiles::{LaunchLine, Requested};
-use crate::records::{Happening, Lineage, ThreadRecord};
+use crate::records::{Happening, Lineage, ThreadRecord, asked_by};
 use crate::wire::Frame;
 
 /// Hands a line to Codex: with the loadout that holds for it, or refuses it.
@@ -82,7 +80,7 @@ pub(super) fn run(codex: Option<PathBuf>, line: LaunchLine) -> Result<ExitCode> 
             None => hand_over::run(codex, &arguments),
         };
     }
-    let with_loadout = runtime.block_on(there.line(&found))?;
+    let with_loadout = runtime.block_on(asked_by(Some(CLI.into()), there.line(&found)))?;
     loadouts.empty_root_pool();
     loadouts.hand_over()?;
     drop(runtime);
@@ -223,9 +221,12 @@ impl Doors<'_> {
         let cwd = resolved(cwd)?;
         let codex = self.codex(exec).await?;
         let launched = async {
-            let catalogs = CatalogCache::default();
+            let catalogs = Arc::new(CatalogCache::default());
             let (rpc, upstream) = (codex.rpc(), codex.info());
-            let catalog = catalog_for(&selected, &catalogs, rpc, &upstream.codex_home, &cwd);
+            let home = &upstream.codex_home;
+            let catalog = self
+                .loadouts
+                .catalog_for(&selected, &catalogs, rpc, home, &cwd);
             let catalog = catalog.await?;
             let request = frame(START, &json!({ "cwd": cwd }));
             let launch = self
@@ -267,9 +268,11 @@ impl Doors<'_> {
         source: Option<String>,
     ) -> Result<(String, Vec<OsString>)> {
         let (rpc, upstream) = (codex.rpc(), codex.info());
-        let catalogs = CatalogCache::default();
+        let catalogs = Arc::new(CatalogCache::default());
         let home = &upstream.codex_home;
-        let catalog = catalog_for(&selected, &catalogs, rpc, home, cwd).await?;
+        let loadouts = &self.loadouts;
+        let catalog = loadouts.catalog_for(&selected, &catalogs, rpc, home, cwd);
+        let catalog = catalog.await?;
         // Read-only, so that Codex marks no project as trusted for it: the run says its own.
         let mut params = json!({ "cwd": cwd, "sandbox": "read-only", "threadSource": source });
         let request = frame(START, &params);
@@ -333,7 +336,7 @@ impl Doors<'_> {
             Some(cwd) => resolved(&cwd)?,
             None => record.loadout.cwd.clone(),
         };
-        let catalogs = CatalogCache::default();
+        let catalogs = Arc::new(CatalogCache::default());
         let catalog = catalogs.get(codex.rpc(), &upstream.codex_home, &cwd);
         let catalog = catalog.await.map_err(LoadoutError::from)?;
         let request = frame(RESUME, &json!({ "threadId": record.thread_id }));

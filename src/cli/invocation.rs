@@ -9,16 +9,18 @@ use crate::doctor::server;
 use crate::hook_adapter;
 
 /// The verbs that are ours; any other word is Codex's.
-pub(super) const OWN_VERBS: [&str; 20] = [
+pub(super) const OWN_VERBS: [&str; 22] = [
     "list",
     "resolve",
     "prove",
     "profile",
     "binding",
     "trust",
+    "bundle",
     "shim",
     "threads",
     "show",
+    "update",
     "convert",
     "audit",
     "gc",
@@ -36,11 +38,13 @@ pub(super) const OWN_VERBS: [&str; 20] = [
 const ASK_CODEX: [&str; 6] = ["list", "resolve", "prove", "doctor", "shim", "version"];
 
 /// Options of `codex app-server` that say where hosts come in and who may (Codex 0.169), and of ours, that say where
-/// Codex is. Each has a value.
-const DOOR_OPTIONS: [&str; 10] = [
+/// Codex and the control door are. Each has a value.
+const DOOR_OPTIONS: [&str; 12] = [
     "--listen",
     "--upstream",
     "--upstream-token-env",
+    "--control",
+    "--control-token-file",
     "--ws-auth",
     "--ws-token-file",
     "--ws-token-sha256",
@@ -163,6 +167,8 @@ fn is_own_verb(arguments: &[OsString]) -> bool {
     match arguments {
         // Help about a verb of Codex's is Codex's.
         [help, verb, ..] if help == "help" => is_ours(verb) || verb == "app-server",
+        // Of a thread; Codex's own updates Codex, and names nothing.
+        [update, rest @ ..] if update == "update" => first_word(rest).is_some(),
         [verb, ..] => is_ours(verb),
         [] => false,
     }
@@ -196,7 +202,7 @@ fn app_server(codex: Option<PathBuf>, arguments: &[OsString], at: usize) -> Invo
             if let Some(value) = option_value(option, word, &mut rest) {
                 has_socket |= match option {
                     "--listen" => value != "stdio://" && value != "off",
-                    "--upstream" => true,
+                    "--upstream" | "--control" => true,
                     _ => false,
                 };
                 let said = [OsString::from(option), value.to_owned()];

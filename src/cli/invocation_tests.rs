@@ -64,6 +64,9 @@ fn what_serves_nobody_is_handed_over() {
         "-c app-server exec",
         "help exec",
         "help mcp add",
+        "update",
+        "update --help",
+        "update -c a=b",
     ] {
         assert_eq!(invocation(line), handed_over(line), "{line}");
     }
@@ -90,6 +93,8 @@ fn own_verbs_are_ours() {
         "help",
         "help list",
         "help app-server",
+        "update 0199a213 -p review",
+        "update --json -p review 0199a213",
         "--help",
     ] {
         assert_eq!(invocation(line), Invocation::Own(words(line)), "{line}");

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
+use codex_loadout_protocol::audit::CLI;
 use codex_loadout_protocol::{ErrorKind, LoadoutError};
 
 use super::arguments::{Arguments, Verb};
@@ -12,12 +13,13 @@ use super::codex_line::VALUE_OPTIONS;
 use super::invocation::{self, Invocation};
 use super::terminal::{print, say_error};
 use super::{
-    app_server, audit, binding, convert, daemon, doctor, exec, gc, list, metrics, profile, prove,
-    resolve, schema, serve, shell, shim, status, threads, trust, version,
+    app_server, audit, binding, bundle, convert, daemon, doctor, exec, gc, list, metrics, profile,
+    prove, resolve, schema, serve, shell, shim, status, threads, trust, update, version,
 };
 use crate::doctor::server;
 use crate::hook_adapter;
 use crate::profiles::{LaunchLine, read_launch_line, read_reference};
+use crate::records::asked_by;
 
 /// Names what is logged to stderr, in the syntax of `tracing`; nothing by default: stderr is Codex's.
 const LOG_VARIABLE: &str = "CODEX_LOADOUT_LOG";
@@ -109,7 +111,7 @@ fn own(arguments: Vec<OsString>) -> Result<ExitCode> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let (text, code) = runtime.block_on(async {
+    let (text, code) = runtime.block_on(asked_by(Some(CLI.into()), async {
         let text = match verb {
             Verb::Version(arguments) => version::version(&arguments),
             Verb::List(arguments) => list::list(arguments).await,
@@ -120,6 +122,7 @@ fn own(arguments: Vec<OsString>) -> Result<ExitCode> {
             Verb::Shim(arguments) => shim::shim(&arguments),
             Verb::Threads(arguments) => threads::threads(arguments).await,
             Verb::Show(arguments) => threads::show(arguments).await,
+            Verb::Update(arguments) => update::update(arguments).await,
             Verb::Audit(arguments) => audit::audit(arguments).await,
             Verb::Gc(arguments) => gc::gc(arguments).await,
             Verb::Status(arguments) => status::status(arguments).await,
@@ -138,11 +141,12 @@ fn own(arguments: Vec<OsString>) -> Result<ExitCode> {
                 app_server::run(arguments.codex, line).map(|_| String::new())
             }
             Verb::Doctor(arguments) => return Ok(judged(doctor::doctor(arguments).await?)),
+            Verb::Bundle(verb) => return Ok(judged(bundle::bundle(verb).await?)),
             Verb::Convert(arguments) => return Ok(judged(convert::run(arguments).await?)),
             Verb::Prove(arguments) => return Ok(judged(prove::prove(arguments).await?)),
         };
         Ok::<_, anyhow::Error>((text?, ExitCode::SUCCESS))
-    })?;
+    }))?;
     print(&text)?;
     Ok(code)
 }

@@ -11,6 +11,7 @@ use codex_loadout_protocol::LoadoutError;
 use tokio::sync::mpsc;
 
 use super::app_server::{ended_like, stdio_door};
+use super::control::{ControlAddress, ControlListener};
 use super::terminal::say_error;
 #[cfg(unix)]
 use crate::connection::check_all_are_taken;
@@ -39,6 +40,12 @@ struct DoorOptions {
     /// The environment variable with the token that it asks for
     #[arg(long, value_name = "VARIABLE")]
     upstream_token_env: Option<String>,
+    /// Serve the control door by HTTP at this address on loopback, too
+    #[arg(long, value_name = "URL")]
+    control: Option<ControlAddress>,
+    /// A file with the token that it asks for; without it, one is made
+    #[arg(long, value_name = "FILE", requires = "control")]
+    control_token_file: Option<PathBuf>,
     #[command(flatten)]
     auth: WebSocketAuthFlags,
 }
@@ -101,6 +108,13 @@ async fn served(
             listeners.push(Listener::bind(address, &home, auth.clone(), Some(pages)).await?);
         }
     }
+    let control = match options.control {
+        Some(address) => {
+            let state = loadouts.state_home();
+            Some(ControlListener::bind(address, options.control_token_file, state).await?)
+        }
+        None => None,
+    };
     #[cfg(unix)]
     check_all_are_taken()?;
     let upstreams = match options.upstream {
@@ -119,6 +133,11 @@ async fn served(
         }
         tokio::spawn(welcome(listener, sender.clone()));
     }
+    // Its token goes with it.
+    let _control = control.map(|listener| {
+        say_error(&listener.announcement());
+        listener.serve(process.control_server())
+    });
     if listen.contains(&ListenAddress::Stdio) {
         let _ = sender.send(stdio_door()).await;
     }

@@ -38,9 +38,15 @@ fn is_obeyed(character: char) -> bool {
 
 /// All that is printed goes through here. A reader that has seen enough is no failure.
 pub(super) fn print(text: &str) -> Result<()> {
+    is_read(text).map(|_| ())
+}
+
+/// The same; tells whether somebody reads on.
+pub(super) fn is_read(text: &str) -> Result<bool> {
     match std::io::stdout().write_all(printable(text).as_bytes()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(error.into()),
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(error.into()),
     }
 }
 

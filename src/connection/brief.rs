@@ -85,6 +85,12 @@ impl Introduced {
         &self.info
     }
 
+    /// Asks it.
+    #[must_use]
+    pub fn rpc(&self) -> &Arc<RpcClient> {
+        &self.rpc
+    }
+
     /// Ends the connection.
     pub fn close(&self) {
         self.writer.close();

@@ -8,6 +8,8 @@ mod brief;
 mod child;
 #[cfg(unix)]
 mod codex_server;
+#[cfg(unix)]
+mod control_sockets;
 mod door;
 mod frame_reader;
 mod frame_writer;
@@ -31,6 +33,8 @@ pub use brief::{BriefCodex, Introduced};
 pub use child::{CODEX_VARIABLE, CodexCommand, Upstream, UpstreamCommand, exit_code};
 #[cfg(unix)]
 pub use codex_server::CodexServer;
+#[cfg(unix)]
+pub use control_sockets::{ControlSocket, control_sockets};
 pub use door::Door;
 pub use frame_reader::FrameReader;
 pub use frame_writer::{FrameWriter, write_lines};
@@ -43,6 +47,8 @@ pub use page_client::codex_loadout_at;
 pub use page_client::get_page;
 pub use reentry::Start;
 pub use rpc_client::{RpcClient, RpcError};
+#[cfg(unix)]
+pub use socket_file::SocketFileError;
 pub use stdio::host_stdio;
 pub use upstream_socket::{bearer_token, connect};
 #[cfg(any(test, fuzzing))]

@@ -13,7 +13,7 @@ use tokio::net::{UnixListener, UnixStream};
 use crate::paths::{check_private, private_folder};
 
 /// The address of a socket has room for 104 bytes on macOS and 108 on Linux, its end included.
-const LONGEST_ADDRESS: usize = 103;
+pub(super) const LONGEST_ADDRESS: usize = 103;
 
 /// A socket can't be made there.
 #[derive(Debug, thiserror::Error)]
@@ -144,13 +144,24 @@ fn socket_of(path: &Path) -> Result<PathBuf, SocketFileError> {
         .into_iter()
         .find(|socket| socket.as_os_str().len() <= LONGEST_ADDRESS)
         .ok_or(SocketFileError::TooLong(temporary))?;
-    let folder = socket.parent().unwrap_or(&socket).to_owned();
-    let made = private_folder(&folder);
-    // A link could be turned elsewhere by whoever made it.
-    if made.is_err() || folder.is_symlink() || check_private(&folder).is_err() {
-        return Err(SocketFileError::NotPrivate(folder));
-    }
+    check_folder(socket.parent().unwrap_or(&socket))?;
     Ok(socket)
+}
+
+/// A folder near the root for sockets of this user.
+pub(super) fn folder_for_sockets() -> Result<PathBuf, SocketFileError> {
+    // What lies in it has a name of its own.
+    let of_any = socket_of(Path::new(""))?;
+    Ok(of_any.parent().unwrap_or(&of_any).to_owned())
+}
+
+fn check_folder(folder: &Path) -> Result<(), SocketFileError> {
+    let made = private_folder(folder);
+    // A link could be turned elsewhere by whoever made it.
+    if made.is_err() || folder.is_symlink() || check_private(folder).is_err() {
+        return Err(SocketFileError::NotPrivate(folder.to_owned()));
+    }
+    Ok(())
 }
 
 /// Connects to a socket, though its path may be too long for an address: then what it links to is asked.

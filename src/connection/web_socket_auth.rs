@@ -215,7 +215,7 @@ impl WebSocketAuth {
     ///
     /// # Errors
     /// Why it is not enough, in Codex's words; the status is 401.
-    pub(super) fn check(&self, authorization: Option<&[u8]>) -> Result<(), &'static str> {
+    pub(crate) fn check(&self, authorization: Option<&[u8]>) -> Result<(), &'static str> {
         let token = bearer_token(authorization)?;
         match self {
             Self::CapabilityToken(digest) => {

@@ -7,7 +7,8 @@ use codex_loadout_protocol::{ErrorKind, LoadoutError};
 use jsonrpsee::RpcModule;
 use tokio::sync::watch;
 
-use super::methods::{Context, table};
+use super::context::Context;
+use super::table::table;
 use crate::messages::initialize::UpstreamInfo;
 use crate::wire::{Frame, RawObject, answer_frame};
 

@@ -5,9 +5,25 @@
 //! header, and would take a request of Codex's for a notification.
 
 mod answer;
-mod methods;
+mod audit;
+mod bindings;
+mod bundles;
+mod capabilities;
+mod context;
+mod events;
+mod http;
+mod lines;
+mod paging;
+mod params;
+mod profiles;
 mod proving;
+mod server;
+mod table;
+mod threads;
 
 pub(crate) use answer::Control;
-pub(crate) use methods::Context;
-pub(crate) use methods::known_to_codex;
+pub(crate) use context::{CodexConnection, Context, HostConnection, ReachesCodex, UpdatesThreads};
+pub(crate) use http::HttpAccess;
+pub(crate) use lines::INITIALIZE;
+pub(crate) use server::ControlServer;
+pub(crate) use threads::{is_loaded, known_to_codex};

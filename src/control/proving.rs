@@ -7,7 +7,8 @@ use codex_loadout_protocol::{CapabilitySelection, ErrorItem, ErrorKind, LoadoutE
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::methods::{Context, folder};
+use super::context::Context;
+use super::params::folder;
 use crate::proof::{self, Subject};
 
 /// The params, with the selection as its text: what is wrong with it is told by its own reader.

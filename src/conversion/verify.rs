@@ -148,6 +148,7 @@ impl Verifying {
     ) -> Result<Value> {
         let name = &bundle.report.plugin;
         let plugin = InstalledPlugin {
+            added: None,
             id: format!("{name}@bundle"),
             name: name.clone(),
             version: bundle.report.version.clone().unwrap_or_default(),

@@ -41,6 +41,17 @@ impl Loadouts {
         }
     }
 
+    /// The newest entry of the audit.
+    ///
+    /// # Errors
+    /// `loadoutLost` if it can't be read.
+    pub(crate) async fn newest_audit_id(&self) -> Result<Option<String>, LoadoutError> {
+        match self.watched_records().await? {
+            Some(records) => Ok(records.newest_audit_id().await?),
+            None => Ok(None),
+        }
+    }
+
     /// A page of the audit, the oldest first.
     ///
     /// # Errors
@@ -49,7 +60,7 @@ impl Loadouts {
         &self,
         wanted: &CapabilityAuditListParams,
     ) -> Result<Page<AuditEntry>, LoadoutError> {
-        match self.existing_records().await? {
+        match self.watched_records().await? {
             Some(records) => Ok(records.audit(wanted).await?),
             None => Ok(Page::whole(Vec::new())),
         }

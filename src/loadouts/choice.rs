@@ -221,6 +221,10 @@ impl Loadouts {
         {
             folders.project_trusted = records.is_trusted(project).await?;
         }
+        if folders.project.is_some() {
+            folders.denied_by = self.source_gate().await?.project_profiles_denied_by();
+            folders.project_trusted &= folders.denied_by.is_none();
+        }
         Ok(folders)
     }
 
@@ -265,9 +269,12 @@ fn not_trusted(folders: &ProfileFolders) -> Option<Warning> {
     let project = folders.project.as_ref()?;
     let project = project.display();
     (!folders.project_trusted).then(|| {
-        let message = format!(
-            "the profiles of `{project}` do not count: `codex-loadout trust project {project}` lets them"
-        );
+        let message = match &folders.denied_by {
+            Some(policy) => format!("the profiles of `{project}` do not count: `{policy}` says so"),
+            None => format!(
+                "the profiles of `{project}` do not count: `codex-loadout trust project {project}` lets them"
+            ),
+        };
         Warning::new(NOT_TRUSTED, message)
     })
 }

@@ -147,7 +147,13 @@ impl Loadouts {
                 rootless::forget(self.state_home(), thread);
             }
         }
-        let trees = needed.trees;
+        let mut trees = needed.trees;
+        if let Some(records) = self.existing_records().await? {
+            if !dry_run {
+                records.forget_bundle_versions(&trees).await?;
+            }
+            trees.extend(records.current_contents().await?);
+        }
         let swept = self
             .with_store(move |store| Ok(store.sweep(&trees, &orphans, since, dry_run)?))
             .await?;

@@ -6,6 +6,7 @@
 
 mod applied;
 mod audit;
+mod bundles;
 mod choice;
 mod collect;
 mod digests;
@@ -30,11 +31,11 @@ mod trial;
 mod user_bindings;
 
 pub(crate) use applied::{AppliedConfig, AppliedConfigs};
+pub(crate) use bundles::{SyncOptions, Waiting};
 pub(crate) use choice::{Chosen, LaunchCarriers, Selected, read_referenced, read_selection};
 pub(crate) use collect::Collected;
 pub(crate) use draft::Inherited;
 pub(crate) use launch::{Launch, instructions};
-pub(crate) use naming::catalog_for;
 pub(crate) use recovery::Recorded;
 pub(crate) use request_params::{
     INSTRUCTIONS, check_environments, cwd_of, is_prediction, merge_config, read_params,

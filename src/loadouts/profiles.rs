@@ -60,7 +60,9 @@ impl Loadouts {
     ) -> Result<Profile, LoadoutError> {
         self.claim_state()?;
         let folders = self.profile_folders(cwd).await?;
-        blocking(move || write(&folders, wanted, from)).await
+        let written = blocking(move || write(&folders, wanted, from)).await?;
+        self.capabilities_changed().await;
+        Ok(written)
     }
 
     /// Removes a profile of the user's.
@@ -83,7 +85,31 @@ impl Loadouts {
             let error = unknown_profile(&[&name], &shelf(&profiles), None);
             Err(error.with_hint("A profile of the user's can be removed; a project's and an administrator's are files of theirs."))
         })
-        .await
+        .await?;
+        self.capabilities_changed().await;
+        Ok(())
+    }
+
+    /// Says to hosts of all processes that what could be selected has changed, as far as that can be done.
+    async fn capabilities_changed(&self) {
+        let said = async {
+            let records = self.records().await?;
+            Ok::<(), LoadoutError>(records.capabilities_changed().await?)
+        };
+        if let Err(error) = said.await {
+            tracing::warn!(%error, "hosts are not told of a change");
+        }
+    }
+
+    /// How often what could be selected has changed through us; nothing is made for it.
+    ///
+    /// # Errors
+    /// `loadoutLost` if that can't be read.
+    pub(crate) async fn capability_changes(&self) -> Result<i64, LoadoutError> {
+        match self.watched_records().await? {
+            Some(records) => Ok(records.capability_changes().await?),
+            None => Ok(0),
+        }
     }
 
     /// Whether all of these profiles count in a folder.

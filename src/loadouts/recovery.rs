@@ -120,6 +120,8 @@ impl Loadouts {
             cwd: record.loadout.cwd.to_string_lossy().into_owned(),
             recorded_at: record.loadout.recorded_at,
             capability_selection: record.loadout.receipt,
+            loaded: None,
+            stale: None,
         });
         Ok(threads.collect())
     }

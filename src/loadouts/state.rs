@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex as StdMutex, OnceLock, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use codex_loadout_protocol::{ErrorKind, LoadoutError};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use tokio::time::Instant;
 
+use super::bundles::LinkedFolders;
 use super::digests::Digests;
 use super::measuring::Measured;
 use super::root_pool::RootPool;
@@ -16,6 +17,9 @@ use crate::materializer::Store;
 use crate::metrics::HappeningCounts;
 use crate::paths::{self, check_private, private_folder};
 use crate::records::Records;
+
+/// How often it is looked whether another process has made the state folder.
+const LOOK_FOR_STATE: Duration = Duration::from_secs(5);
 
 /// The loadouts of one `$CODEX_LOADOUT_HOME`.
 #[derive(Debug)]
@@ -29,7 +33,10 @@ pub(crate) struct Loadouts {
     pub(super) tools_seen: ToolsSeen,
     pub(super) root_pool: RootPool,
     pub(super) measured: Measured,
+    pub(super) linked: LinkedFolders,
     pub(super) happenings: HappeningCounts,
+    /// Says that there is a state folder.
+    has_state: Notify,
 }
 
 impl Loadouts {
@@ -53,7 +60,9 @@ impl Loadouts {
             tools_seen: ToolsSeen::default(),
             root_pool: RootPool::default(),
             measured: Measured::default(),
+            linked: LinkedFolders::default(),
             happenings: HappeningCounts::default(),
+            has_state: Notify::new(),
         }
     }
 
@@ -124,7 +133,21 @@ impl Loadouts {
     pub(super) fn claim_state(&self) -> Result<(), LoadoutError> {
         // Whoever needs the folder says why it can't be made.
         let _ = private_folder(&self.state_home);
-        Ok(check_private(&self.state_home)?)
+        check_private(&self.state_home)?;
+        self.has_state.notify_waiters();
+        Ok(())
+    }
+
+    /// Waits until there is a state folder that is this user's alone.
+    pub(crate) async fn until_there_is_state(&self) {
+        loop {
+            let made = self.has_state.notified();
+            if self.state_home.is_dir() && check_private(&self.state_home).is_ok() {
+                return;
+            }
+            // Another process may make it.
+            let _ = tokio::time::timeout(LOOK_FOR_STATE, made).await;
+        }
     }
 
     /// The records if there are any: looking for one creates nothing.

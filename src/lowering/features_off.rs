@@ -15,7 +15,7 @@ impl Lowering<'_> {
             self.set(&["features", feature], false);
         }
         let of_launch_line = hooks::of_launch_line(&self.catalog.launch_line);
-        let runs = self.active_hooks().next().is_some();
+        let runs = self.plan.active_hooks(self.catalog).next().is_some();
         let policy = &self.catalog.policy;
         let included = self.plan.managed == ManagedPolicy::Include && has_hooks(policy);
         let stay_on = policy.forces("hooks", true) || included;

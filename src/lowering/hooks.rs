@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use codex_loadout_converter::target::hook_trust::{SESSION_SOURCE, hook_hash, hook_key};
-use codex_loadout_protocol::selection::HookPolicy;
 use serde_json::{Map, Value, json};
 
 use super::lower::Lowering;
@@ -16,16 +15,9 @@ use crate::resolver::PlannedHook;
 const ROOT_VARIABLES: [&str; 2] = ["PLUGIN_ROOT", "CLAUDE_PLUGIN_ROOT"];
 
 impl Lowering<'_> {
-    /// Hooks of snapshots that run: trusted when they were chosen, and not distrusted since.
-    pub(super) fn active_hooks(&self) -> impl Iterator<Item = &PlannedHook> {
-        let hooks = self.plan.plugin_hooks.iter();
-        let on = self.plan.hooks == HookPolicy::Trusted;
-        hooks.filter(move |hook| on && hook.is_trusted_in(self.catalog))
-    }
-
-    /// Those hooks, with the trust that lets them run.
+    /// Hooks of snapshots that run, with the trust that lets them run.
     pub(super) fn hooks(&mut self) {
-        let placed = self.active_hooks().map(|hook| {
+        let placed = self.plan.active_hooks(self.catalog).map(|hook| {
             let place = (self.files.snapshot)(hook.bundle);
             (hook, place.to_string_lossy().into_owned())
         });

@@ -156,14 +156,13 @@ impl Found {
                 self.blocked(layer, format!("plugins.{id}"));
             }
         }
-        if plan.hooks == HookPolicy::Trusted {
+        if plan.hooks != HookPolicy::None {
             let off = match policy.feature("hooks") {
                 Some((layer, false)) => Some(layer),
                 _ if policy.requirements.managed_hooks_only => Some(&*policy.requirements.name),
                 _ => None,
             };
-            let hooks = plan.plugin_hooks.iter();
-            let active = hooks.filter(|hook| hook.is_trusted_in(catalog));
+            let active = plan.active_hooks(catalog);
             let mut events: Vec<&String> = active.map(|hook| &hook.event).collect();
             events.sort();
             events.dedup();

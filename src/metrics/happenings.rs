@@ -20,7 +20,7 @@ impl HappeningCounts {
         match error {
             Some(kind) => self.refused(kind),
             None => {
-                let event = [("event", word(event))];
+                let event = [("event", event.as_str())];
                 self.events.get_or_create(&event).inc();
             }
         }
@@ -30,21 +30,5 @@ impl HappeningCounts {
     pub(crate) fn refused(&self, kind: ErrorKind) {
         let kind = [("kind", kind.as_str())];
         self.refusals.get_or_create(&kind).inc();
-    }
-}
-
-fn word(event: AuditEvent) -> &'static str {
-    match event {
-        AuditEvent::Start => "start",
-        AuditEvent::Resume => "resume",
-        AuditEvent::Fork => "fork",
-        AuditEvent::Spawn => "spawn",
-        AuditEvent::Rebind => "rebind",
-        AuditEvent::Update => "update",
-        AuditEvent::Refusal => "refusal",
-        AuditEvent::Healed => "healed",
-        AuditEvent::Tampered => "tampered",
-        AuditEvent::Recovered => "recovered",
-        AuditEvent::Trust => "trust",
     }
 }

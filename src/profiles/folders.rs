@@ -14,7 +14,7 @@ use crate::paths::private_folder;
 /// Where an administrator's profiles lie.
 const ADMIN: &str = "/etc/codex-loadout/profiles";
 /// What of a project is ours.
-const OF_PROJECT: &str = ".codex-loadout";
+pub(crate) const OF_PROJECT: &str = ".codex-loadout";
 /// The folder of profiles, there and in the state folder.
 const PROFILES: &str = "profiles";
 /// The schema that profiles written here name, beside that folder.
@@ -33,6 +33,8 @@ pub(crate) struct ProfileFolders {
     pub project: Option<PathBuf>,
     /// Whether the user trusts it.
     pub project_trusted: bool,
+    /// The policy file by which no project's profiles count.
+    pub denied_by: Option<String>,
 }
 
 impl ProfileFolders {
@@ -44,6 +46,7 @@ impl ProfileFolders {
             state_home: state_home.to_owned(),
             project: project_of(cwd, state_home),
             project_trusted: false,
+            denied_by: None,
         }
     }
 
@@ -155,6 +158,25 @@ pub(crate) fn read(path: &Path) -> Result<String, LoadoutError> {
 }
 
 /// The nearest folder above that has profiles of its own. The state folder of a user is none.
+/// The project around a folder that has profiles, or this file of ours.
+#[must_use]
+pub(crate) fn project_with(file: &str, cwd: &Path, state_home: &Path) -> Option<PathBuf> {
+    let has_file = |folder: &&Path| folder.join(OF_PROJECT).join(file).is_file();
+    let with_file = cwd.ancestors().find(has_file).map(Path::to_owned);
+    with_file.or_else(|| project_of(cwd, state_home))
+}
+
+/// The files of a project's own profiles, sorted. Blocking.
+///
+/// # Errors
+/// `invalidSelection` if the folder can't be read.
+pub(crate) fn of_project(project: &Path) -> Result<Vec<PathBuf>, LoadoutError> {
+    let mut found = Vec::new();
+    let folder = project.join(OF_PROJECT).join(PROFILES);
+    list(&folder, ProfileLayer::Project, true, &mut found)?;
+    Ok(found.into_iter().map(|found| found.path).collect())
+}
+
 fn project_of(cwd: &Path, state_home: &Path) -> Option<PathBuf> {
     let state_home = state_home.canonicalize().ok();
     let has_profiles = |folder: &&Path| {

@@ -30,6 +30,7 @@ pub(crate) fn merge(below: CapabilitySelection, above: CapabilitySelection) -> C
         agents: joined(below.agents, above.agents, |name: &String| name),
         apps: joined(below.apps, above.apps, |id: &String| id),
         hooks: above.hooks.or(below.hooks),
+        on_untrusted: above.on_untrusted.or(below.on_untrusted),
         managed: above.managed.or(below.managed),
         host_servers: above.host_servers.or(below.host_servers),
     }

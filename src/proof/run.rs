@@ -15,7 +15,7 @@ use super::compare::{Native, differences};
 use super::endpoint::Endpoint;
 use crate::catalog::{Catalog, CatalogCache, mention_only};
 use crate::connection::{BriefCodex, UpstreamCommand};
-use crate::loadouts::{Loadouts, Selected, Trial, catalog_for};
+use crate::loadouts::{Loadouts, Selected, Trial};
 use crate::lowering::{Lowered, hook_events, trial_request, without_servers};
 use crate::messages::thread::{START, TURN_COMPLETED};
 use crate::records::LoadoutRecord;
@@ -69,9 +69,11 @@ async fn on(
             (Trial::Recorded(Box::new(loadout)), cwd)
         }
     };
-    let catalogs = CatalogCache::default();
+    let catalogs = Arc::new(CatalogCache::default());
     let home = &upstream.codex_home;
-    let catalog = catalog_for(&trial.selected(), &catalogs, codex.rpc(), home, &cwd).await?;
+    let selected = trial.selected();
+    let catalog = loadouts.catalog_for(&selected, &catalogs, codex.rpc(), home, &cwd);
+    let catalog = catalog.await?;
     let (record, lowered, root) = loadouts.trial(trial, &catalog, upstream).await?;
     let names: Vec<&str> = record.receipt.skill_names().collect();
     let shown = shown(codex, lowered, Some(&root), &catalog.cwd, &names).await;

@@ -1,15 +1,17 @@
 //! The audit: rows are added, in the transaction of the record they are about where there is one.
 
-use codex_loadout_protocol::audit::{AuditEntry, AuditEvent, CapabilityAuditListParams, MAX_LIMIT};
+use std::collections::HashMap;
+
+use codex_loadout_protocol::audit::{AuditEntry, AuditEvent, CapabilityAuditListParams};
 use codex_loadout_protocol::error::shortened;
-use codex_loadout_protocol::method::Page;
+use codex_loadout_protocol::method::{MAX_LIMIT, Page};
 use codex_loadout_protocol::{ErrorKind, LoadoutError};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use uuid::Uuid;
 
+use super::actor::actor;
 use super::error::RecordsError;
 use super::record::ThreadRecord;
 use super::store::Records;
@@ -22,6 +24,8 @@ const LIMIT: u32 = 100;
 const CAUSE: usize = 2048;
 /// Bytes of a thread's id, at most: Codex's are of 36.
 const THREAD: usize = 128;
+/// Bytes of a host's name, at most.
+const ACTOR: usize = 128;
 
 /// Something that happened, to be written down.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +35,7 @@ pub struct Happening {
     digest: Option<String>,
     cause: String,
     error: Option<ErrorKind>,
+    plugins: Vec<String>,
 }
 
 impl Happening {
@@ -43,7 +48,15 @@ impl Happening {
             digest: None,
             cause: shortened(cause.into(), CAUSE),
             error: None,
+            plugins: Vec::new(),
         }
+    }
+
+    /// It is about a plugin or bundle with this id.
+    #[must_use]
+    pub fn about_plugin(mut self, id: impl Into<String>) -> Self {
+        self.plugins.push(id.into());
+        self
     }
 
     /// It happened to this thread.
@@ -63,9 +76,14 @@ impl Happening {
     /// It happened to a recorded thread.
     #[must_use]
     pub fn to(record: &ThreadRecord, event: AuditEvent, cause: impl Into<String>) -> Self {
-        Self::new(event, cause)
-            .to_thread(&record.thread_id)
-            .with_digest(&record.loadout.receipt.digest)
+        let receipt = &record.loadout.receipt;
+        let plugins = receipt.plugins.iter().map(|plugin| plugin.id.clone());
+        Self {
+            plugins: plugins.collect(),
+            ..Self::new(event, cause)
+                .to_thread(&record.thread_id)
+                .with_digest(&receipt.digest)
+        }
     }
 
     /// Counts it.
@@ -114,13 +132,21 @@ impl Records {
     ) -> Result<Page<AuditEntry>, RecordsError> {
         let limit = wanted.limit.unwrap_or(LIMIT).clamp(1, MAX_LIMIT);
         let rows = sqlx::query(
-            "SELECT id, at, event, thread_id, digest, cause, error FROM audit
-             WHERE id > $1 AND at >= $2 AND (CAST($3 AS TEXT) IS NULL OR thread_id = $3)
-             ORDER BY id LIMIT $4",
+            "SELECT id, at, event, thread_id, digest, cause, error, actor FROM audit
+             WHERE id > $1 AND at >= $2 AND at < $3
+             AND (CAST($4 AS TEXT) IS NULL OR thread_id = $4)
+             AND (CAST($5 AS TEXT) IS NULL OR event = $5)
+             AND (CAST($6 AS TEXT) IS NULL OR actor = $6)
+             AND (CAST($7 AS TEXT) IS NULL OR id IN (SELECT audit_id FROM audit_plugins WHERE plugin = $7 OR name = $7))
+             ORDER BY id LIMIT $8",
         )
         .bind(wanted.cursor.as_deref().unwrap_or_default())
         .bind(wanted.since.unwrap_or(i64::MIN))
+        .bind(wanted.until.unwrap_or(i64::MAX))
         .bind(&wanted.thread_id)
+        .bind(wanted.event.map(AuditEvent::as_str))
+        .bind(&wanted.actor)
+        .bind(&wanted.plugin)
         // One more, to see whether there is one.
         .bind(i64::from(limit) + 1)
         .fetch_all(self.database.reader())
@@ -135,33 +161,94 @@ impl Records {
                 .map_err(|error| tracing::warn!(%error, "an entry of the audit is left out"))
                 .ok()
         });
-        Ok(Page {
-            data: readable.collect(),
-            next_cursor,
-        })
+        let mut data: Vec<AuditEntry> = readable.collect();
+        self.name_plugins(&mut data).await?;
+        Ok(Page { data, next_cursor })
+    }
+
+    /// The newest entry of the audit: what happens from now on sorts behind it.
+    ///
+    /// # Errors
+    /// [`RecordsError::Database`].
+    pub async fn newest_audit_id(&self) -> Result<Option<String>, RecordsError> {
+        let newest = sqlx::query_scalar(NEWEST);
+        Ok(newest.fetch_one(self.database.reader()).await?)
+    }
+
+    /// Says of entries which plugins they are about.
+    async fn name_plugins(&self, entries: &mut [AuditEntry]) -> Result<(), RecordsError> {
+        let (Some(first), Some(last)) = (entries.first(), entries.last()) else {
+            return Ok(());
+        };
+        let rows = sqlx::query(
+            "SELECT audit_id, plugin FROM audit_plugins WHERE audit_id >= $1 AND audit_id <= $2 ORDER BY plugin",
+        )
+        .bind(&first.id)
+        .bind(&last.id)
+        .fetch_all(self.database.reader())
+        .await?;
+        let mut plugins = HashMap::<String, Vec<String>>::new();
+        for row in rows {
+            let plugin = row.try_get("plugin")?;
+            plugins
+                .entry(row.try_get("audit_id")?)
+                .or_default()
+                .push(plugin);
+        }
+        for entry in entries {
+            entry.plugins = plugins.remove(&entry.id).unwrap_or_default();
+        }
+        Ok(())
     }
 }
+
+const NEWEST: &str = "SELECT MAX(id) FROM audit";
 
 /// Adds a row, in the transaction of what it is about.
 pub(super) async fn add(
     connection: &mut SqliteConnection,
     happening: &Happening,
 ) -> Result<(), RecordsError> {
-    let id = Uuid::now_v7();
-    let seconds = id.get_timestamp().map_or(0, |time| time.to_unix().0);
+    let id = next_id(connection).await?;
+    let seconds = Uuid::now_v7().get_timestamp();
+    let seconds = seconds.map_or(0, |time| time.to_unix().0);
     sqlx::query(
-        "INSERT INTO audit (id, at, event, thread_id, digest, cause, error) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO audit (id, at, event, thread_id, digest, cause, error, actor) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     )
-    .bind(id.to_string())
+    .bind(&id)
     .bind(i64::try_from(seconds).unwrap_or(i64::MAX))
-    .bind(word(&happening.event))
+    .bind(happening.event.as_str())
     .bind(&happening.thread)
     .bind(&happening.digest)
     .bind(&happening.cause)
     .bind(happening.error.map(ErrorKind::as_str))
-    .execute(connection)
+    .bind(actor().map(|actor| shortened(actor.to_string(), ACTOR)))
+    .execute(&mut *connection)
     .await?;
+    for plugin in &happening.plugins {
+        sqlx::query(
+            "INSERT INTO audit_plugins (audit_id, plugin, name) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        )
+        .bind(&id)
+        .bind(plugin)
+        .bind(plugin.split('@').next())
+        .execute(&mut *connection)
+        .await?;
+    }
     Ok(())
+}
+
+/// An id behind all that there are, whatever the clock says and however many processes write: who has read up to an
+/// entry misses none that is written later.
+async fn next_id(connection: &mut SqliteConnection) -> Result<String, RecordsError> {
+    let newest: Option<String> = sqlx::query_scalar(NEWEST).fetch_one(connection).await?;
+    let newest = newest.and_then(|id| Uuid::parse_str(&id).ok());
+    let now = Uuid::now_v7();
+    let next = match newest {
+        Some(newest) if newest >= now => Uuid::from_u128(newest.as_u128().saturating_add(1)),
+        _ => now,
+    };
+    Ok(next.to_string())
 }
 
 fn entry(row: &SqliteRow) -> Result<AuditEntry, RecordsError> {
@@ -174,14 +261,10 @@ fn entry(row: &SqliteRow) -> Result<AuditEntry, RecordsError> {
         digest: row.try_get("digest")?,
         cause: row.try_get("cause")?,
         error: error.map(|error| read_word(&id, error)).transpose()?,
+        actor: row.try_get("actor")?,
+        plugins: Vec::new(),
         id,
     })
-}
-
-/// The word that stands for a value on the wire.
-fn word<T: Serialize>(value: &T) -> String {
-    let value = serde_json::to_value(value).unwrap_or_default();
-    value.as_str().unwrap_or_default().to_owned()
 }
 
 fn read_word<T: DeserializeOwned>(id: &str, word: String) -> Result<T, RecordsError> {
@@ -194,13 +277,14 @@ fn read_word<T: DeserializeOwned>(id: &str, word: String) -> Result<T, RecordsEr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::records::asked_by;
 
     fn wanted(since: Option<i64>, thread: Option<&str>, limit: u32) -> CapabilityAuditListParams {
         CapabilityAuditListParams {
             since,
             thread_id: thread.map(str::to_owned),
-            cursor: None,
             limit: Some(limit),
+            ..CapabilityAuditListParams::default()
         }
     }
 
@@ -238,6 +322,151 @@ mod tests {
         write.commit().await.unwrap();
         let page = records.audit(&wanted(None, None, 9)).await.unwrap();
         assert_eq!(causes(&page), "0234");
+    }
+
+    #[tokio::test]
+    async fn an_entry_says_who_asked_and_what_it_is_about_and_is_found_by_each() {
+        let home = tempfile::tempdir().unwrap();
+        let records = Records::open(home.path()).await.unwrap();
+        let bundle = |event, cause: &str, id: &str| Happening::new(event, cause).about_plugin(id);
+        let by = async |actor: &str, happening: &Happening| {
+            asked_by(Some(actor.into()), records.note(happening))
+                .await
+                .unwrap();
+        };
+        by("cli", &bundle(AuditEvent::BundleAdd, "a", "github@team")).await;
+        by(
+            "host",
+            &bundle(AuditEvent::BundleUpdate, "b", "github@team"),
+        )
+        .await;
+        by("host", &bundle(AuditEvent::BundleAdd, "c", "git@hub")).await;
+        let both = bundle(AuditEvent::BundleAdd, "d", "x@y").about_plugin("github@other");
+        records.note(&both.about_plugin("x@y")).await.unwrap();
+        let entries = records.audit(&wanted(None, None, 9)).await.unwrap().data;
+        let told: Vec<_> = entries
+            .iter()
+            .map(|entry| (entry.actor.as_deref(), entry.plugins.join(" ")))
+            .collect();
+        let github = "github@team".to_owned();
+        assert_eq!(
+            told,
+            [
+                (Some("cli"), github.clone()),
+                (Some("host"), github),
+                (Some("host"), "git@hub".to_owned()),
+                (None, "github@other x@y".to_owned()),
+            ]
+        );
+        let everything = || wanted(None, None, 9);
+        let at = entries[0].at;
+        for (wanted, found) in [
+            (
+                CapabilityAuditListParams {
+                    actor: Some("host".into()),
+                    ..everything()
+                },
+                "bc",
+            ),
+            (
+                CapabilityAuditListParams {
+                    actor: Some("nobody".into()),
+                    ..everything()
+                },
+                "",
+            ),
+            (
+                CapabilityAuditListParams {
+                    event: Some(AuditEvent::BundleAdd),
+                    ..everything()
+                },
+                "acd",
+            ),
+            (
+                CapabilityAuditListParams {
+                    plugin: Some("github@team".into()),
+                    ..everything()
+                },
+                "ab",
+            ),
+            (
+                CapabilityAuditListParams {
+                    plugin: Some("github".into()),
+                    ..everything()
+                },
+                "abd",
+            ),
+            (
+                CapabilityAuditListParams {
+                    plugin: Some("git".into()),
+                    ..everything()
+                },
+                "c",
+            ),
+            (
+                CapabilityAuditListParams {
+                    plugin: Some("%".into()),
+                    ..everything()
+                },
+                "",
+            ),
+            (
+                CapabilityAuditListParams {
+                    until: Some(at),
+                    ..everything()
+                },
+                "",
+            ),
+            (
+                CapabilityAuditListParams {
+                    until: Some(at + 3600),
+                    ..everything()
+                },
+                "abcd",
+            ),
+        ] {
+            let page = records.audit(&wanted).await.unwrap();
+            let causes: String = page.data.iter().map(|entry| entry.cause.as_str()).collect();
+            assert_eq!(causes, found, "{wanted:?}");
+        }
+        // What it is about goes with an entry.
+        assert_eq!(records.remove_old_audit_rows(at + 3600).await.unwrap(), 4);
+        let left: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM audit_plugins")
+            .fetch_one(records.database.reader())
+            .await
+            .unwrap();
+        assert_eq!(left, 0);
+    }
+
+    #[tokio::test]
+    async fn a_later_entry_sorts_behind_all_others_whatever_the_clock_says() {
+        let home = tempfile::tempdir().unwrap();
+        let records = Records::open(home.path()).await.unwrap();
+        let note = async |cause: &str| {
+            let happening = Happening::new(AuditEvent::Rebind, cause);
+            records.note(&happening).await.unwrap();
+        };
+        note("a").await;
+        // As a process would have written it whose clock is ahead.
+        let ahead = "ffffffff-ffff-7fff-bfff-000000000000";
+        let mut write = records.database.write().await.unwrap();
+        sqlx::query("UPDATE audit SET id = $1")
+            .bind(ahead)
+            .execute(&mut *write)
+            .await
+            .unwrap();
+        write.commit().await.unwrap();
+        assert_eq!(
+            records.newest_audit_id().await.unwrap().as_deref(),
+            Some(ahead)
+        );
+        note("b").await;
+        note("c").await;
+        let mut wanted = wanted(None, None, 9);
+        wanted.cursor = Some(ahead.to_owned());
+        let page = records.audit(&wanted).await.unwrap();
+        let causes: String = page.data.iter().map(|entry| entry.cause.as_str()).collect();
+        assert_eq!(causes, "bc");
     }
 
     #[tokio::test]

@@ -14,6 +14,7 @@ use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
 use super::audit::{Happening, add};
+use super::changes::count_change;
 use super::error::RecordsError;
 use super::store::Records;
 use crate::paths::private_file;
@@ -69,6 +70,7 @@ impl Records {
         .bind(now())
         .execute(&mut *write)
         .await?;
+        count_change(&mut write).await?;
         write.commit().await?;
         // Another process may have removed the last binding meanwhile, and the file with it.
         self.mark_bound()
@@ -89,6 +91,7 @@ impl Records {
             .bind(key)
             .execute(&mut *write)
             .await?;
+        count_change(&mut write).await?;
         write.commit().await?;
         if self.bindings().await?.is_empty() {
             // If it stays, a start asks the database in vain.
@@ -164,6 +167,7 @@ impl Records {
         };
         let cause = format!("the project `{folder}` is {verb}");
         add(&mut write, &Happening::new(AuditEvent::Trust, cause)).await?;
+        count_change(&mut write).await?;
         Ok(write.commit().await?)
     }
 }

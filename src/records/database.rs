@@ -70,7 +70,9 @@ impl Database {
             connection: self.writer.acquire().await?,
             is_committed: false,
         };
-        sqlx::query("BEGIN").execute(&mut *write).await?;
+        // Whoever writes has the database from here on: what is read in between stays true, and nobody waits who has
+        // read something already.
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut *write).await?;
         Ok(write)
     }
 }

@@ -3,8 +3,11 @@
 //! Records live in an embedded SQLite database; what was lost there is found
 //! again in Codex's own session files ([`session_file`]).
 
+mod actor;
 mod audit;
 mod bindings;
+mod bundles;
+mod changes;
 mod database;
 mod error;
 #[cfg(test)]
@@ -24,8 +27,10 @@ mod threads;
 mod unfinished;
 pub mod writer_lock;
 
+pub use actor::{actor, asked_by};
 pub use audit::Happening;
 pub use bindings::may_be_bound;
+pub use bundles::{Approval, BundleHead, BundleRecord, happened};
 pub use error::RecordsError;
 pub use needed::{BegunFork, LoadoutNeeds, NeededByRecords};
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! What records still need of what lies beside them, and what of themselves is old.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use sqlx::Row;
@@ -69,16 +69,24 @@ struct PlanNeeds {
 struct BundleNeeds {
     stored: bool,
     digest: Option<Digest>,
+    source: PathBuf,
 }
 
 impl NeededByRecords {
     /// This loadout is needed, too.
     pub fn add(&mut self, loadout: LoadoutNeeds) {
-        let bundles = loadout.plan.bundles.into_iter();
-        let stored = bundles.filter(|bundle| bundle.stored);
-        self.trees.extend(stored.filter_map(|bundle| bundle.digest));
+        for bundle in loadout.plan.bundles.iter().filter(|bundle| bundle.stored) {
+            self.trees.extend(bundle.digest);
+            self.trees.extend(content_at(&bundle.source));
+        }
         self.codex_homes.insert(loadout.codex_home);
     }
+}
+
+/// The content of a bundle that was added here, if a snapshot is of one: it lies in the store, and the snapshot can be
+/// made of it again.
+fn content_at(source: &Path) -> Option<Digest> {
+    Digest::from_hex(source.file_name()?.to_str()?).ok()
 }
 
 impl Records {

@@ -81,7 +81,9 @@ impl<'a> Resolver<'a> {
                 problems.push(problem);
             }
         }
-        if !plugin.installed {
+        if plugin.added.is_some() {
+            // It is nowhere else.
+        } else if !plugin.installed {
             self.warn(
                 "notInstalled",
                 format!(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use codex_loadout_protocol::bundle::BUNDLE;
 use codex_loadout_protocol::method::{Capability, CapabilityKind};
 
 use super::server_names::CONFIG_QUALIFIER;
@@ -12,15 +13,14 @@ use crate::catalog::Catalog;
 #[must_use]
 pub(crate) fn capabilities(catalog: &Catalog) -> Vec<Capability> {
     let mut found = Vec::new();
-    for plugin in catalog
-        .plugins
-        .iter()
-        .filter(|plugin| plugin.blocked.is_none() && plugin.installed)
-    {
+    for plugin in catalog.plugins.iter().filter(|plugin| plugin.is_listed()) {
         found.push(Capability {
             id: plugin.id.clone(),
             kind: CapabilityKind::Plugin,
-            source: "codex".to_owned(),
+            source: match plugin.added {
+                Some(_) => BUNDLE.to_owned(),
+                None => "codex".to_owned(),
+            },
             enabled: plugin.enabled,
             version: Some(plugin.version.clone()),
             description: plugin.description.clone(),
@@ -101,7 +101,7 @@ fn servers(catalog: &Catalog) -> Vec<Capability> {
     let of_plugins = catalog
         .plugins
         .iter()
-        .filter(|plugin| plugin.blocked.is_none() && plugin.installed)
+        .filter(|plugin| plugin.is_listed())
         .flat_map(|plugin| {
             plugin.parts().servers.iter().map(|(name, server)| {
                 (

@@ -18,6 +18,7 @@ mod receipt;
 mod resolve;
 mod server_names;
 mod skill_list;
+mod trust;
 mod validate;
 
 pub(crate) use known_tools::{KnownTools, RunAs};

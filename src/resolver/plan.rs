@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use codex_loadout_protocol::bundle::bundle_name;
 use codex_loadout_protocol::receipt::Warning;
 use codex_loadout_protocol::selection::{
     HookPolicy, HostServers, ManagedPolicy, Mode, SkillListing,
@@ -33,7 +34,7 @@ pub struct Plan {
     /// Which agent roles of the user's own it has.
     #[serde(default)]
     pub host_roles: Scope,
-    /// Whether approved hooks of chosen plugins run.
+    /// Which hooks of chosen plugins run.
     pub hooks: HookPolicy,
     /// What becomes of what an administrator forces on every thread.
     #[serde(default)]
@@ -110,6 +111,44 @@ impl Plan {
         }
         self.servers.sort_by(|a, b| a.name.cmp(&b.name));
         changed
+    }
+
+    /// The bundles that were added here and are in it: the id of each, and the content that it was made of.
+    pub fn added_bundles(&self) -> impl Iterator<Item = (&str, Digest)> {
+        self.bundles.iter().filter_map(|bundle| {
+            let BundleContent::Plugin { id, .. } = &bundle.content else {
+                return None;
+            };
+            bundle_name(id)?;
+            // Its content lies in the store, under its digest.
+            let content = bundle.source.file_name()?.to_str()?;
+            Some((id.as_str(), Digest::from_hex(content).ok()?))
+        })
+    }
+
+    /// Whether there are any.
+    #[must_use]
+    pub fn has_added_bundles(&self) -> bool {
+        self.added_bundles().next().is_some()
+    }
+
+    /// The hooks of snapshots that run, as far as this catalog has no other word on their trust.
+    pub fn active_hooks<'a>(
+        &'a self,
+        catalog: &'a Catalog,
+    ) -> impl Iterator<Item = &'a PlannedHook> {
+        let hooks = self.plugin_hooks.iter();
+        hooks.filter(|hook| self.runs(hook, catalog))
+    }
+
+    /// Whether a hook of a snapshot runs.
+    #[must_use]
+    pub fn runs(&self, hook: &PlannedHook, catalog: &Catalog) -> bool {
+        match &self.hooks {
+            HookPolicy::None => false,
+            HookPolicy::Trusted => hook.is_trusted_in(catalog),
+            HookPolicy::Only(names) => names.iter().any(|name| hook.is_named(name)),
+        }
     }
 
     /// Whether something of the user's counts for the thread from turn to turn. Where Codex itself loads some
@@ -267,11 +306,23 @@ pub struct PlannedHook {
     pub origin: String,
     /// Index of its plugin's snapshot in [`Plan::bundles`].
     pub bundle: usize,
-    /// Whether the user had trusted it in Codex.
+    /// Whether the user had trusted it: in Codex, or with the bundle that it is of.
     pub trusted: bool,
 }
 
 impl PlannedHook {
+    /// Codex's key of the handler that it was made of.
+    #[must_use]
+    pub fn id(&self) -> String {
+        format!("{}:{}", self.source, self.origin)
+    }
+
+    /// Whether a selection means it by this name: its event, or its id.
+    #[must_use]
+    pub fn is_named(&self, name: &str) -> bool {
+        self.event == name || self.id() == name
+    }
+
     /// Whether it was trusted when it was chosen, and is not distrusted in this catalog.
     #[must_use]
     pub fn is_trusted_in(&self, catalog: &Catalog) -> bool {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use codex_loadout_protocol::bundle::bundle_name;
 use codex_loadout_protocol::receipt::Warning;
 use codex_loadout_protocol::selection::{HookPolicy, Mode};
 
@@ -48,9 +49,12 @@ impl Resolver<'_> {
         say_how(&mut bundles, &self.needed_plugins(), &servers);
         let skill_list = Some(self.plan_skill_list(&plugins, &skills, &bundles));
         let plugin_hooks = self.plan_hooks(&plugins);
+        // Of bundles, what waits for approval is told already.
+        let of_codex = |hook: &&PlannedHook| bundle_name(&hook.source).is_none();
+        let hooks_of_codex: Vec<&PlannedHook> = plugin_hooks.iter().filter(of_codex).collect();
         if self.selection.hooks() == HookPolicy::Trusted
-            && !plugin_hooks.is_empty()
-            && plugin_hooks.iter().all(|hook| !hook.trusted)
+            && !hooks_of_codex.is_empty()
+            && hooks_of_codex.iter().all(|hook| !hook.trusted)
         {
             self.warn(
                 "hooksNotApproved",
@@ -219,6 +223,10 @@ impl Resolver<'_> {
         let snapshots = plugins.iter().filter(|planned| !planned.native);
         let with_hooks = snapshots.filter_map(|planned| {
             let chosen = self.chosen.get(planned.id.as_str())?;
+            let denied = chosen.plugin.added.as_ref();
+            if denied.is_some_and(|added| added.hooks_denied_by.is_some()) {
+                return None;
+            }
             Some((planned, &chosen.plugin.parts().hooks))
         });
         let planned = with_hooks.flat_map(|(planned, hooks)| {

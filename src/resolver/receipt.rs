@@ -8,7 +8,7 @@ use codex_loadout_protocol::receipt::{
     SkillReceipt, Warning,
 };
 
-use codex_loadout_protocol::selection::{HookPolicy, Mode, SkillListing};
+use codex_loadout_protocol::selection::{Mode, SkillListing};
 
 use super::plan::{Bundle, Plan, PlannedAgent, PlannedPlugin, PlannedServer, Scope, ServerOrigin};
 use crate::bundle::Digest;
@@ -18,6 +18,8 @@ use crate::catalog::{Catalog, HostRole, InstalledPlugin, Parts};
 const FROM_MARKETPLACE: &str = "marketplace";
 /// `source` of a plugin that Codex has installed.
 const FROM_CODEX: &str = "codex";
+/// `source` of a bundle that was added here.
+const FROM_BUNDLE: &str = "bundle";
 /// `source` of a server of the user's or the project's config.
 const FROM_CONFIG: &str = "config";
 /// The source of MCP servers that the host defines in its request.
@@ -101,6 +103,7 @@ fn listing(plan: &Plan, name: &str, bundle: usize) -> SkillListing {
 fn source(planned: &PlannedPlugin, catalog: &Catalog) -> &'static str {
     let mut plugins = catalog.plugins.iter();
     match plugins.find(|plugin| plugin.id == planned.id) {
+        Some(plugin) if plugin.added.is_some() => FROM_BUNDLE,
         Some(plugin) if !plugin.installed => FROM_MARKETPLACE,
         _ => FROM_CODEX,
     }
@@ -116,10 +119,11 @@ pub(crate) fn hooks(plan: &Plan, catalog: &Catalog) -> Vec<HookReceipt> {
     let hooks = plan.plugin_hooks.iter().map(|hook| {
         let trusted = hook.is_trusted_in(catalog);
         HookReceipt {
+            id: Some(hook.id()),
             event: hook.event.clone(),
             source: hook.source.clone(),
             trusted,
-            active: trusted && plan.hooks == HookPolicy::Trusted,
+            active: plan.runs(hook, catalog),
         }
     });
     let own = catalog
@@ -127,6 +131,7 @@ pub(crate) fn hooks(plan: &Plan, catalog: &Catalog) -> Vec<HookReceipt> {
         .iter()
         .filter(|hook| plan.mode != Mode::Replace || hook.source == OF_LAUNCH_LINE)
         .map(|hook| HookReceipt {
+            id: Some(hook.key.clone()),
             event: hook.event.clone(),
             source: hook.source.clone(),
             trusted: hook.trusted,
@@ -138,6 +143,7 @@ pub(crate) fn hooks(plan: &Plan, catalog: &Catalog) -> Vec<HookReceipt> {
         let plugin = installed.find(|plugin| plugin.id == planned.id);
         let hooks = plugin.into_iter().flat_map(|plugin| &plugin.native.hooks);
         hooks.map(|hook| HookReceipt {
+            id: Some(format!("{}:{}", planned.id, hook.origin)),
             event: hook.event.clone(),
             source: planned.id.clone(),
             trusted: hook.trusted,

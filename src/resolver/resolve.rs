@@ -61,6 +61,8 @@ pub(crate) fn resolve_knowing(
     check_apps(selection)?;
     resolver.choose_servers(servers)?;
     resolver.check_conversions()?;
+    resolver.check_hooks()?;
+    resolver.check_trust()?;
     Ok(resolver.into_plan())
 }
 

@@ -35,6 +35,7 @@ pub(super) fn plugin(
     let name = id.split('@').next().unwrap().to_owned();
     InstalledPlugin {
         id: id.to_owned(),
+        added: None,
         version: "1.0.0".to_owned(),
         enabled,
         blocked: None,

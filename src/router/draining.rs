@@ -107,7 +107,8 @@ impl<P: Default, A> Router<'_, P, A> {
             false => Busy::Elsewhere,
         };
         let answer = busy_error(&request.frame.id(), busy, why);
-        self.refuse(ErrorKind::ThreadBusy, answer);
+        self.refused.push(ErrorKind::ThreadBusy);
+        self.answer(&request, answer);
         self.end(&request);
         let holds = request.holds.clone();
         self.push(Effect::Abandoned(request));

@@ -13,6 +13,13 @@ use crate::wire::Frame;
 pub(crate) enum Effect<P> {
     /// Send to the host.
     ToHost(Bytes),
+    /// Answer a request that came by the control door.
+    ToControl {
+        /// Its number there.
+        number: u64,
+        /// The answer.
+        answer: Bytes,
+    },
     /// Send to Codex.
     ToUpstream(Bytes),
     /// Work out what to do with a claimed request; report with `on_prepared`.

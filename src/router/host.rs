@@ -150,6 +150,17 @@ impl<P> Hosts<P> {
         self.refused.drain(..)
     }
 
+    /// Whether any host has used a method or field of ours.
+    pub(crate) fn any_uses_extension(&self) -> bool {
+        self.all.iter().any(|host| host.uses_extension)
+    }
+
+    /// Whether a thread of this host's can be given a loadout: that takes an API that was asked of Codex on its connection.
+    pub(crate) fn can_have_loadouts(&self, host: HostId) -> bool {
+        let mut hosts = self.all.iter();
+        hosts.any(|it| it.id == host && it.greeted && (it.experimental || it.hides_experimental))
+    }
+
     /// How a host that outlives Codex introduced itself, if it has.
     pub(crate) fn greeting(&self, host: HostId) -> Option<Greeting> {
         let host = self.all.iter().find(|known| known.id == host)?;

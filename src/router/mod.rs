@@ -27,6 +27,7 @@
 
 #[cfg(any(test, fuzzing))]
 mod any_order;
+mod control;
 mod draining;
 mod effect;
 mod from_codex;
@@ -87,6 +88,14 @@ impl<P, A> Router<'_, P, A> {
     fn refuse(&mut self, kind: ErrorKind, answer: Bytes) {
         self.refused.push(kind);
         self.push(Effect::ToHost(answer));
+    }
+
+    /// Answers a claimed request where it came from.
+    fn answer(&mut self, request: &Request<P>, answer: Bytes) {
+        self.push(match request.by_control {
+            Some(number) => Effect::ToControl { number, answer },
+            None => Effect::ToHost(answer),
+        });
     }
 
     /// Goes on with another host. Nothing happens where it has left.

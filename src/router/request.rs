@@ -67,6 +67,8 @@ pub(crate) struct Request<P> {
     pub(super) answered: Option<String>,
     /// How many of the frames that wait on that thread came before the answer.
     pub(super) before_answer: usize,
+    /// Of one that came by the control door and not from the host: its number there.
+    pub(super) by_control: Option<u64>,
 }
 
 impl<P> Request<P> {
@@ -74,6 +76,12 @@ impl<P> Request<P> {
     #[must_use]
     pub(crate) fn host(&self) -> HostId {
         self.host
+    }
+
+    /// Its number at the control door, if it came by that.
+    #[must_use]
+    pub(crate) fn control_number(&self) -> Option<u64> {
+        self.by_control
     }
 
     /// The thread that Codex's answer names, once it is there.
@@ -102,6 +110,7 @@ impl<P: Default> Request<P> {
             rebinds: Vec::new(),
             answered: None,
             before_answer: 0,
+            by_control: None,
         }
     }
 }

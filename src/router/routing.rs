@@ -312,11 +312,12 @@ impl<P: Default, A> Router<'_, P, A> {
                 }
                 self.host.forwarded.insert(request.frame.id(), request);
             }
-            Prepared::Reply(answer) => self.push(Effect::ToHost(answer)),
+            Prepared::Reply(answer) => self.answer(&request, answer),
             // Asked for once already: what it found then still holds.
             Prepared::Rebind { .. } => {
                 let answer = busy_error(&request.frame.id(), "", Busy::Elsewhere);
-                self.refuse(ErrorKind::ThreadBusy, answer);
+                self.refused.push(ErrorKind::ThreadBusy);
+                self.answer(&request, answer);
             }
         }
         if let Some(thread) = held {

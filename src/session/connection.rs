@@ -13,14 +13,18 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::process::Child;
 use tokio::task::JoinHandle;
 
+use super::changes::{self, Changes};
+use super::control::{ControlRequest, ControlRequests};
+use super::control_door::ControlDoor;
 use super::host_session::{Arrived, HostSession, Reading, Side};
-use super::jobs::{Done, job};
+use super::jobs::{Done, control_number, job};
 use super::process::CodexProcess;
 use super::request_handlers::{Carried, RequestHandlers};
 use super::signals::{Signals, forward};
 use crate::connection::{Door, Upstream};
 use crate::loadouts::AppliedConfig;
 use crate::messages::{initialize, thread};
+use crate::records::asked_by;
 use crate::router::{Effect, Host, Hosts, Router};
 use crate::threads::HostId;
 use crate::wire::Frame;
@@ -44,6 +48,7 @@ pub(crate) async fn run(
     } = upstream;
     let codex = Door::of_lines(stdout, stdin);
     process.metrics.presence.codex_started(child.id());
+    let _control = ControlDoor::open(&process);
     let mut session = Session::new(process);
     let id = session.next_id();
     session.add(id, host, codex, EndsWith::Codex);
@@ -94,11 +99,16 @@ pub(super) struct Session {
     written: FuturesUnordered<BoxFuture<'static, ()>>,
     /// Hosts that have lost their connection to Codex and may get another.
     pub(super) lost: Vec<HostId>,
+    /// Looks for changes as long as a host uses what is ours.
+    changes: Option<Changes>,
+    /// What comes by the control door.
+    pub(super) control: ControlRequests,
 }
 
 impl Session {
     pub(super) fn new(process: Arc<CodexProcess>) -> Self {
         Self {
+            control: process.control.requests(),
             process,
             of_router: Hosts::default(),
             hosts: BTreeMap::new(),
@@ -108,6 +118,7 @@ impl Session {
             waiting: FuturesUnordered::new(),
             written: FuturesUnordered::new(),
             lost: Vec::new(),
+            changes: None,
         }
     }
 
@@ -146,6 +157,8 @@ impl Session {
                 host
             }
             Some(_) = self.written.next() => return,
+            request = self.control.next() => return self.on_control(request),
+            () = Changes::next(&mut self.changes) => return self.tell_of_changes(),
             else => return std::future::pending().await,
         };
         self.look_after(host);
@@ -216,6 +229,25 @@ impl Session {
         host
     }
 
+    /// A client of the control door wants another loadout for a thread: any host that may have loadouts can ask for
+    /// it, whichever have the thread open.
+    fn on_control(&mut self, request: ControlRequest) {
+        let mut hosts = self.hosts.values();
+        let host = hosts
+            .find(|host| host.codex_open && self.of_router.can_have_loadouts(host.id))
+            .map(|host| host.id);
+        if let Some((host, number, frame)) = self.control.begin(request, host) {
+            self.route(host, |router| router.on_control(number, frame));
+        }
+    }
+
+    /// Tells all hosts that use what is ours that something else can be selected.
+    fn tell_of_changes(&mut self) {
+        if let Some(host) = self.hosts.keys().next().copied() {
+            self.route(host, |router| router.on_notice(changes::notice()));
+        }
+    }
+
     /// Ends what has come to an end for a host.
     fn look_after(&mut self, host: HostId) {
         let Some(session) = self.hosts.get_mut(&host) else {
@@ -272,6 +304,7 @@ impl Session {
     fn remove(&mut self, host: HostId) {
         if let Some(mut session) = self.hosts.remove(&host) {
             session.host.close();
+            self.control.lose(host);
             self.written
                 .extend(session.host_written.take().map(|it| written(it).boxed()));
         }
@@ -280,6 +313,9 @@ impl Session {
         process
             .applied
             .with_threads(|threads| self.of_router.remove(host, threads));
+        if !self.of_router.any_uses_extension() {
+            self.changes = None;
+        }
     }
 
     /// Waits until hosts that are no more were told everything, if they listen.
@@ -311,6 +347,7 @@ impl Session {
         };
         match effect {
             Effect::ToHost(frame) => session.host.send(frame),
+            Effect::ToControl { number, answer } => self.control.answer(number, answer),
             Effect::ToUpstream(frame) => session.send_to_codex(frame),
             Effect::Answered { number, response } => session.rpc.answered(number, response),
             Effect::SettingsAsked { thread, frame } => {
@@ -326,8 +363,16 @@ impl Session {
                 self.waiting.push(late.boxed());
             }
             work => {
+                if self.changes.is_none() && self.of_router.any_uses_extension() {
+                    self.changes = Some(Changes::watch(self.process.loadouts.clone()));
+                }
+                let actor = match control_number(&work) {
+                    Some(number) => self.control.actor(number),
+                    None => session.handlers.actor(),
+                };
                 if let Some(job) = job(&session.handlers, work) {
                     session.jobs += 1;
+                    let job = asked_by(actor, job);
                     self.jobs.push(job.map(move |done| (host, done)).boxed());
                 }
             }

@@ -145,7 +145,8 @@ impl RequestHandlers {
         crash_point("fork: after record");
         let lowered = match &record {
             Some(record) => {
-                let catalog = self.catalog(&upstream, &applied.cwd).await?;
+                let plan = &record.loadout.plan;
+                let catalog = self.catalog_with(plan, &upstream, &applied.cwd).await?;
                 Some(
                     self.loadouts
                         .lowered_at_load(&record.loadout, &catalog, &upstream)?,

@@ -51,6 +51,16 @@ impl Done {
     }
 }
 
+/// Of an effect for a request that came by the control door: its number there.
+pub(super) fn control_number(effect: &Effect<Carried>) -> Option<u64> {
+    match effect {
+        Effect::Prepare(request) | Effect::Rebind(request) | Effect::Abandoned(request) => {
+            request.control_number()
+        }
+        _ => None,
+    }
+}
+
 /// Work under way.
 pub(super) type Job = BoxFuture<'static, Done>;
 
@@ -105,6 +115,7 @@ pub(super) fn job(handlers: &Arc<RequestHandlers>, effect: Effect<Carried>) -> O
             )
         }
         Effect::ToHost(_)
+        | Effect::ToControl { .. }
         | Effect::ToUpstream(_)
         | Effect::Late { .. }
         | Effect::SettingsAsked { .. }

@@ -55,6 +55,7 @@ impl Session {
                 // It gets the next one.
                 away.is_known = true;
             }
+            self.control.lose(*id);
             self.process.detach(*id);
         }
         // None of it can come to anything, and what it holds is to be let go of. What has waited behind it goes on, and

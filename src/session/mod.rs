@@ -12,13 +12,18 @@
 //! is the check before a turn, `servers_reload` that before servers come in, `server_status` what is made of those
 //! that Codex starts, `server_tools` what is known of their tools, `rebind`
 //! and `reload` what follows where one fails, `update` the host's own wanted, `showing`
-//! how a thread is shown another list of skills. `watching` is what those are told who watch.
+//! how a thread is shown another list of skills. `watching` is what those are told who watch, `control` how the control door gets to Codex and the loop, `changes`
+//! that what could be selected has changed.
 
+mod changes;
 mod connection;
+mod control;
+mod control_door;
 mod fork_split;
 mod forks;
 mod host_session;
 mod jobs;
+mod live_bundles;
 mod losing;
 mod odd_params;
 mod opening;

@@ -6,10 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::AbortHandle;
 
+use super::control::ToLoop;
 use super::thread_locks::ThreadLocks;
 use crate::catalog::CatalogCache;
-use crate::connection::{CodexCommand, FrameWriter, RpcClient};
+use crate::connection::{CodexCommand, FrameWriter, RpcClient, UpstreamAddress};
 use crate::loadouts::{AppliedConfigs, LaunchCarriers, Loadouts};
+use crate::messages::initialize::UpstreamInfo;
 use crate::metrics::Metrics;
 use crate::threads::HostId;
 
@@ -30,6 +32,10 @@ pub(crate) struct CodexProcess {
     pub(super) metrics: Metrics,
     /// Whether what somebody left in Codex's archive was brought back: what lies there later is on its way.
     has_brought_back: AtomicBool,
+    /// The way from the control door to the loop.
+    pub(super) control: ToLoop,
+    /// Where Codex listens, and the token that it asks for; `None`: it is on pipes.
+    pub(super) address: Mutex<Option<(UpstreamAddress, Option<String>)>>,
     /// The hosts that are through with `initialize`.
     attached: Mutex<BTreeMap<HostId, Arc<Attached>>>,
 }
@@ -40,6 +46,8 @@ pub(super) struct Attached {
     pub(super) id: HostId,
     /// Asks Codex on its connection.
     pub(super) rpc: Arc<RpcClient>,
+    /// Which Codex it is.
+    pub(super) info: UpstreamInfo,
     /// Where it hears what is said past the router.
     pub(super) writer: FrameWriter,
 }
@@ -62,6 +70,8 @@ impl CodexProcess {
             launch: Arc::new(launch),
             codex,
             has_brought_back: AtomicBool::new(false),
+            control: ToLoop::default(),
+            address: Mutex::default(),
             attached: Mutex::default(),
         })
     }

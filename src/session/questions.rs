@@ -10,9 +10,10 @@ use serde_json::json;
 use super::opening::CurrentLoadout;
 use super::request_handlers::RequestHandlers;
 use crate::catalog::Catalog;
-use crate::loadouts::{RootAssignment, Selected, catalog_for, cwd_of};
+use crate::loadouts::{RootAssignment, Selected, cwd_of};
 use crate::messages::initialize::UpstreamInfo;
 use crate::records::ThreadRecord;
+use crate::resolver::Plan;
 use crate::wire::RawObject;
 
 impl RequestHandlers {
@@ -36,7 +37,10 @@ impl RequestHandlers {
     ) -> Result<Arc<Catalog>, LoadoutError> {
         self.learn_listed(upstream).await;
         let home = &upstream.codex_home;
-        catalog_for(selected, &self.catalogs, &self.rpc, home, cwd).await
+        let (catalogs, rpc) = (&self.catalogs, &self.rpc);
+        self.loadouts
+            .catalog_for(selected, catalogs, rpc, home, cwd)
+            .await
     }
 
     pub(super) async fn catalog_of_thread(
@@ -46,7 +50,22 @@ impl RequestHandlers {
         record: &ThreadRecord,
     ) -> Result<Arc<Catalog>, LoadoutError> {
         let cwd = self.cwd_of_thread(params, record).await;
-        self.catalog(upstream, &cwd).await
+        self.catalog_with(&record.loadout.plan, upstream, &cwd)
+            .await
+    }
+
+    /// The catalog of a folder for a thread that has this plan: with the bundles whose hooks are in it.
+    pub(super) async fn catalog_with(
+        &self,
+        plan: &Plan,
+        upstream: &UpstreamInfo,
+        cwd: &Path,
+    ) -> Result<Arc<Catalog>, LoadoutError> {
+        let catalog = self.catalog(upstream, cwd).await?;
+        let loadouts = &self.loadouts;
+        loadouts
+            .with_bundles_of(plan, &self.catalogs, catalog)
+            .await
     }
 
     /// The folder a thread will have: the request's, else the one Codex keeps for it, else the recorded one.

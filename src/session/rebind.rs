@@ -342,7 +342,8 @@ impl RequestHandlers {
         cause: String,
         upstream: &UpstreamInfo,
     ) -> Result<DesiredConfig, LoadoutError> {
-        let catalog = self.catalog(upstream, &applied.cwd).await?;
+        let plan = &applied.loadout.plan;
+        let catalog = self.catalog_with(plan, upstream, &applied.cwd).await?;
         let lowered = self
             .loadouts
             .lowered_at_load(&applied.loadout, &catalog, upstream)?;

@@ -15,6 +15,7 @@ use super::rebind::DesiredConfig;
 use super::request_handlers::RequestHandlers;
 use super::subscribers::Subscribers;
 use crate::connection::{RpcClient, RpcError};
+use crate::control;
 use crate::crash_point::crash_point;
 use crate::loadouts::{AppliedConfig, INSTRUCTIONS, instructions, merge_config};
 use crate::lowering::CodexFeatures;
@@ -367,7 +368,8 @@ impl RequestHandlers {
         let mut receipt = applied.loadout.receipt.clone();
         let catalog = async {
             let upstream = self.upstream().await?;
-            self.catalog(&upstream, &applied.cwd).await
+            let plan = &applied.loadout.plan;
+            self.catalog_with(plan, &upstream, &applied.cwd).await
         };
         match catalog.await {
             Ok(catalog) => receipt.hooks = resolver::hooks(&applied.loadout.plan, &catalog),
@@ -406,12 +408,7 @@ impl RequestHandlers {
 
     /// Whether Codex has the thread loaded.
     pub(super) async fn is_loaded(&self, thread: &str) -> Result<bool, LoadoutError> {
-        #[derive(serde::Deserialize)]
-        struct Loaded {
-            data: Vec<String>,
-        }
-        let loaded: Loaded = self.rpc.ask("thread/loaded/list", &json!({})).await?;
-        Ok(loaded.data.iter().any(|id| id == thread))
+        control::is_loaded(thread, &self.rpc).await
     }
 }
 

@@ -16,7 +16,7 @@ use super::subscribers::Subscribers;
 use super::thread_locks::ThreadLock;
 use crate::catalog::CatalogCache;
 use crate::connection::{FrameWriter, RpcClient, RpcError};
-use crate::control::{Context, Control};
+use crate::control::{Context, Control, HostConnection};
 use crate::crash_point::crash_point;
 use crate::loadouts::{AppliedConfig, AppliedConfigs, LaunchCarriers, Loadouts};
 use crate::messages::initialize::{self, UpstreamInfo};
@@ -140,10 +140,13 @@ impl RequestHandlers {
         let host = Arc::<OnceLock<String>>::default();
         let control = Control::new(Context {
             loadouts: loadouts.clone(),
-            rpc: rpc.clone(),
+            upstream: Arc::new(HostConnection {
+                rpc: rpc.clone(),
+                upstream: watching,
+            }),
+            updates: None,
             catalogs: catalogs.clone(),
             applied: applied.clone(),
-            upstream: watching,
             launch: launch.clone(),
             codex: process.codex.clone(),
             host: host.clone(),
@@ -178,6 +181,11 @@ impl RequestHandlers {
         may_be_carried
     }
 
+    /// Who asks, as the audit says it.
+    pub(super) fn actor(&self) -> Option<Arc<str>> {
+        self.host.get().map(|name| Arc::from(name.as_str()))
+    }
+
     /// Tells a Codex that runs again who the host is.
     pub(super) async fn greet(&self, greeting: &Greeting) -> Result<(), RpcError> {
         self.introduced(&greeting.by_host);
@@ -202,6 +210,7 @@ impl RequestHandlers {
         self.process.attach(Attached {
             id: self.id,
             rpc: self.rpc.clone(),
+            info: info.clone(),
             writer: self.writer.clone(),
         });
         let version = info.version.to_string();

@@ -27,7 +27,9 @@ impl RequestHandlers {
         let written = servers_written(&params);
         let mut load = Vec::new();
         for (thread, applied) in self.applied.all() {
-            let mut catalog = (*self.catalog(&upstream, &applied.cwd).await?).clone();
+            let plan = &applied.loadout.plan;
+            let catalog = self.catalog_with(plan, &upstream, &applied.cwd).await?;
+            let mut catalog = (*catalog).clone();
             catalog.add_servers(&written);
             let lowered = self.lowered_now(&applied, &catalog, &upstream).await?;
             let news = applied.untold(&lowered.config);

@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::connection::{EndsWith, Session};
+use super::control_door::ControlDoor;
 use super::process::CodexProcess;
 use super::signals::{Signals, forward, terminate};
 use crate::connection::{CodexServer, Door, UpstreamAddress, connect};
@@ -72,9 +73,14 @@ pub(crate) async fn serve(
     doors: mpsc::Receiver<Door>,
     ends_after: EndsAfter,
 ) -> Result<Option<ExitStatus>, anyhow::Error> {
-    if let Upstreams::Own(codex) = &upstreams {
-        process.metrics.presence.codex_started(codex.child.id());
+    match &upstreams {
+        Upstreams::Own(codex) => {
+            process.metrics.presence.codex_started(codex.child.id());
+            process.listens_at(codex.address(), None);
+        }
+        Upstreams::Running { address, token } => process.listens_at(address.clone(), token.clone()),
     }
+    let _control = ControlDoor::open(&process);
     let serving = Serving {
         session: Session::new(process),
         upstreams,
@@ -289,6 +295,7 @@ impl Serving {
         };
         **codex = next;
         self.session.process.metrics.codex_restarted();
+        self.session.process.listens_at(codex.address(), None);
         let pid = codex.child.id();
         self.session.process.metrics.presence.codex_started(pid);
         for host in self.session.ids() {

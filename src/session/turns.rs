@@ -75,7 +75,8 @@ impl RequestHandlers {
             if applied.config.is_some() && mentions.is_none() && !unchecked {
                 continue;
             }
-            let catalog = self.catalog(upstream, &applied.cwd).await?;
+            let plan = &applied.loadout.plan;
+            let catalog = self.catalog_with(plan, upstream, &applied.cwd).await?;
             let is_checked = |checked: &Arc<Catalog>| Arc::ptr_eq(checked, &catalog);
             if applied.next_cwd.is_none() && applied.checked.as_ref().is_some_and(is_checked) {
                 continue;
@@ -115,7 +116,8 @@ impl RequestHandlers {
             .loadouts
             .lowered_now(&applied.loadout, catalog, upstream)?;
         if let Some(next) = &applied.next_cwd {
-            let there = self.catalog(upstream, next).await?;
+            let plan = &applied.loadout.plan;
+            let there = self.catalog_with(plan, upstream, next).await?;
             let there = self
                 .loadouts
                 .lowered_now(&applied.loadout, &there, upstream)?;

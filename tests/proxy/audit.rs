@@ -6,7 +6,7 @@ use lab::Client;
 use serde_json::{Value, json};
 use sqlx::Connection;
 
-use crate::stage::{Stage, id_of, spawn_child};
+use crate::stage::{PROXY, Stage, id_of, spawn_child};
 
 /// A value that no entry may hold: the value of a server's variable in the user's config.
 const SECRET: &str = "s3cret-token";
@@ -149,6 +149,45 @@ async fn what_happens_to_a_thread_is_written_down_with_its_cause() {
     let all = audit(&host, json!({ "limit": 1000 })).await;
     assert_eq!(all.last().unwrap()["error"], quoting.data["kind"]);
     assert!(!Value::from(all).to_string().contains(SECRET));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_follows_the_audit_reads_what_happens_in_any_process_and_who_asked() {
+    let stage = Stage::standard().await;
+    let host = stage.host().await;
+    stage.start(&host, json!({ "skills": ["planning"] })).await;
+    let follow = ["audit", "--follow", "--json", "--event", "refusal"];
+    let command = stage.home.command(Path::new(PROXY), &follow);
+    let mut following = lab::Process::spawn(command).unwrap();
+    let patience = std::time::Duration::from_secs(20);
+    let other = stage.host().await;
+    for (host, name) in [(&host, "first"), (&other, "second"), (&host, "third")] {
+        stage.refused(host, json!({ "skills": [name] })).await;
+        let line = following.read_line(patience).await.unwrap().unwrap();
+        let entry: Value = serde_json::from_slice(&line).unwrap();
+        assert_eq!(entry["event"], "refusal");
+        assert!(entry["cause"].as_str().unwrap().contains(name), "{entry}");
+        assert_eq!(entry["actor"], "lab");
+    }
+    following.kill9().await.unwrap();
+    let by = |filter: &[&str]| -> Vec<String> {
+        let verb = [&["audit", "--json"], filter].concat();
+        let page: Value = serde_json::from_slice(&stage.verb(&verb).stdout).unwrap();
+        let entries = page["data"].as_array().unwrap().iter();
+        entries
+            .map(|it| it["event"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert_eq!(by(&["--event", "start"]), ["start"]);
+    assert_eq!(by(&["--actor", "lab"]).len(), 4);
+    assert_eq!(by(&["--actor", "cli"]), Vec::<String>::new());
+    assert_eq!(by(&["--until", "1h"]), Vec::<String>::new());
+    let wrong = stage.verb(&["audit", "--event", "stat"]);
+    let why = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert!(
+        wrong.status.code() == Some(2) && why.contains("bundleAdd"),
+        "{why}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,11 +8,15 @@
 mod audit;
 #[cfg(unix)]
 mod behind;
+mod bundles;
+mod changes;
 #[cfg(unix)]
 mod churn;
 mod claude;
 mod cloud_skills;
 mod command_line;
+#[cfg(unix)]
+mod control;
 mod convert;
 mod convert_cases;
 mod crash;
@@ -46,6 +50,7 @@ mod manifests;
 mod many_hosts;
 mod methods;
 mod npm;
+mod pages;
 mod persistence;
 mod policy;
 mod profiles;
@@ -54,8 +59,11 @@ mod proof;
 mod restart;
 mod roles;
 mod schema;
+#[cfg(unix)]
+mod secrets;
 mod selection;
 mod servers;
+mod shared_state;
 mod skill_list;
 #[cfg(target_os = "linux")]
 mod slow;

@@ -1,6 +1,6 @@
 //! How large a selection may be.
 
-use super::{CapabilitySelection, FIELD, McpServerChoice, SkillChoice};
+use super::{CapabilitySelection, FIELD, HookPolicy, McpServerChoice, SkillChoice};
 use crate::error::{ErrorItem, ErrorKind, LoadoutError};
 
 /// Bytes of a selection's JSON, at most.
@@ -61,6 +61,7 @@ impl CapabilitySelection {
         all(self.agents.iter().flatten(), visit);
         all(self.apps.iter().flatten(), visit);
         all(&self.profile.0, visit);
+        all(self.hooks.iter().flat_map(HookPolicy::named), visit);
     }
 }
 

@@ -4,6 +4,7 @@
 //! omitted means depends on [`Mode`].
 
 mod choices;
+mod hooks;
 mod limits;
 mod policies;
 mod read;
@@ -12,8 +13,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use choices::{McpServerChoice, PluginChoice, ProfileNames, SkillChoice, SkillListing};
+pub use hooks::HookPolicy;
 pub use limits::{MAX_NAME, MAX_NAMES, MAX_TEXT};
-pub use policies::{HookPolicy, HostServers, ManagedPolicy, Mode};
+pub use policies::{HostServers, ManagedPolicy, Mode, UntrustedPolicy};
 pub use read::{MemberError, SCHEMA_HINT};
 
 /// The field name on `thread/start`, `thread/resume` and `thread/fork`.
@@ -49,9 +51,13 @@ pub struct CapabilitySelection {
     /// Connectors of the user's account, by id.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub apps: Option<Vec<String>>,
-    /// Whether approved hooks of chosen plugins run; omitted: as the profile says, else `none`.
+    /// Which hooks of chosen plugins run; omitted: as the profile says, else `none`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hooks: Option<HookPolicy>,
+    /// What becomes of hooks and MCP servers of a bundle that the user has not approved; omitted: as the profile
+    /// says, else `error`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_untrusted: Option<UntrustedPolicy>,
     /// What becomes of what an administrator's layer of config forces on every thread; omitted: as the profile
     /// says, else `refuse`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,7 +69,7 @@ pub struct CapabilitySelection {
 }
 
 /// The members of the field, as they are spelled there.
-pub const MEMBERS: [&str; 10] = [
+pub const MEMBERS: [&str; 11] = [
     "mode",
     "profile",
     "plugins",
@@ -72,6 +78,7 @@ pub const MEMBERS: [&str; 10] = [
     "agents",
     "apps",
     "hooks",
+    "onUntrusted",
     "managed",
     "hostServers",
 ];
@@ -83,10 +90,16 @@ impl CapabilitySelection {
         self.mode.unwrap_or_default()
     }
 
-    /// Whether approved hooks run, `none` where nothing is said.
+    /// Which hooks run, `none` where nothing is said.
     #[must_use]
     pub fn hooks(&self) -> HookPolicy {
-        self.hooks.unwrap_or_default()
+        self.hooks.clone().unwrap_or_default()
+    }
+
+    /// What becomes of what was not approved, `error` where nothing is said.
+    #[must_use]
+    pub fn on_untrusted(&self) -> UntrustedPolicy {
+        self.on_untrusted.unwrap_or_default()
     }
 
     /// What becomes of what an administrator forces, `refuse` where nothing is said.

@@ -28,15 +28,15 @@ impl Mode {
     }
 }
 
-/// Whether approved hooks of chosen plugins run.
+/// What becomes of hooks and MCP servers of a bundle that the user has not approved.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub enum HookPolicy {
-    /// No hook of a chosen plugin runs.
+pub enum UntrustedPolicy {
+    /// The request fails with `untrusted`.
     #[default]
-    None,
-    /// Hooks of chosen plugins run if the user approved them.
-    Trusted,
+    Error,
+    /// They are left out, with a warning.
+    Omit,
 }
 
 /// What becomes of what an administrator's layer of config forces on every thread.

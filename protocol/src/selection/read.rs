@@ -90,7 +90,7 @@ impl MemberError {
         let last = path.rsplit('.').next().unwrap_or_default();
         let words: &[&str] = match last {
             "mode" => &["replace", "restrict", "extend"],
-            "hooks" => &["none", "trusted"],
+            "onUntrusted" => &["error", "omit"],
             "managed" => &["refuse", "include"],
             "hostServers" => &["keep", "drop"],
             "list" => &["full", "name", "manual"],

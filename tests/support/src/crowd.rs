@@ -13,6 +13,8 @@ use crate::{Client, Dice, Promise, Request, RequestError};
 
 /// A host opens no more threads than this.
 const OPEN: usize = 6;
+/// What takes longer is counted apart.
+const SLOW: Duration = Duration::from_secs(20);
 /// How long somebody may be away.
 const AWAY: Duration = Duration::from_secs(60);
 
@@ -230,6 +232,9 @@ impl Crowd {
                 },
                 Err(error) => error.to_string(),
             };
+            if begun.elapsed() > SLOW {
+                self.count("slow: initialize");
+            }
             if !self.outlives || begun.elapsed() > AWAY {
                 return Err(Stop::Failed(format!("no host can come: {why}")));
             }
@@ -310,7 +315,11 @@ impl Host<'_> {
             crowd: self.crowd,
             is_answered: false,
         };
+        let begun = Instant::now();
         let answer = self.client.request(method, params).await;
+        if begun.elapsed() > SLOW {
+            self.crowd.count(&format!("slow: {method}"));
+        }
         sent.is_answered = true;
         drop(sent);
         self.crowd.note(match &answer {
@@ -335,6 +344,7 @@ impl Host<'_> {
                     || (why == "thread not found" && self.was_told_closed(thread));
                 let may_be = is_told || (self.crowd.outlives && comes_of_a_death(why));
                 if !may_be {
+                    self.crowd.count("failed");
                     return Err(Stop::Failed(format!(
                         "{method} of {thread}: {} {}",
                         error.message, error.data
@@ -348,7 +358,10 @@ impl Host<'_> {
                 self.crowd.count("lost with their connection");
                 Err(Stop::Gone)
             }
-            Err(error) => Err(Stop::Failed(format!("{method} of {thread}: {error}"))),
+            Err(error) => {
+                self.crowd.count("failed");
+                Err(Stop::Failed(format!("{method} of {thread}: {error}")))
+            }
         }
     }
 
@@ -485,7 +498,11 @@ impl Host<'_> {
             let ended = it["method"] == "turn/completed" && it["params"]["turn"]["id"] == *turn;
             ended || is_closed(it, thread)
         };
+        let begun = Instant::now();
         let heard = self.client.wait_for(mark, is_over).await;
+        if begun.elapsed() > SLOW {
+            self.crowd.count("slow: turns");
+        }
         let heard = heard.map_err(|error| {
             if error.to_string().contains("gone") {
                 return Stop::Gone;

@@ -8,7 +8,7 @@ mod parts;
 
 mod servers;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -112,6 +112,22 @@ impl Home {
             std::os::unix::fs::PermissionsExt::from_mode(0o700),
         )?;
         Ok(())
+    }
+
+    /// Writes a plugin into a folder of this home, which no marketplace knows; gives the plugin's own folder.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub fn write_plugin(&self, folder: &str, plugin: &Plugin) -> Result<PathBuf> {
+        let mut tree = BTreeMap::new();
+        plugin.write_into(folder, &mut tree);
+        let own_path = self.path.to_string_lossy().into_owned();
+        for (path, content) in tree {
+            let text = String::from_utf8(content)?.replace(parts::HOME_MARK, &own_path);
+            write(&self.path.join(path), text.as_bytes())?;
+        }
+        Ok(self.path.join(folder).join(&plugin.name))
     }
 
     /// Adds a skill to a folder of skills, such as `.agents/skills`.

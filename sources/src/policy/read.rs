@@ -1,0 +1,71 @@
+//! Policy files from the disk: one that is not there says nothing, one that can't be read ends it all.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+use super::{Policy, PolicyError, PolicyFile};
+
+/// Of a policy, and of a file of signers.
+const MOST_BYTES: u64 = 1 << 20;
+
+impl Policy {
+    /// Reads the files that are there.
+    ///
+    /// # Errors
+    /// One is there, but can't be read, is no policy, or can be written by everybody. Nothing may be added or fetched then.
+    pub fn read(admin: Option<&Path>, user: Option<&Path>) -> Result<Self, PolicyError> {
+        let read = |path: Option<&Path>| path.map(read_file).transpose().map(Option::flatten);
+        Ok(Self::merge(read(admin)?, read(user)?))
+    }
+}
+
+fn read_file(path: &Path) -> Result<Option<PolicyFile>, PolicyError> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        _ => {}
+    }
+    let text = read_text(path).map_err(|message| PolicyError {
+        path: path.to_owned(),
+        line: None,
+        key: None,
+        message,
+        hint: "Make the file readable for you and writable for its owner only: until then nothing is added or fetched."
+            .to_owned(),
+    })?;
+    PolicyFile::parse(path, &text, read_signers).map(Some)
+}
+
+fn read_signers(path: &Path) -> Result<String, String> {
+    read_text(path).map_err(|why| format!("`{}`: {why}", path.display()))
+}
+
+fn read_text(path: &Path) -> Result<String, String> {
+    let plain = |error: std::io::Error| error.to_string();
+    // Before it is opened: to open a named pipe would wait for who writes to it.
+    refuse_strange(&fs::metadata(path).map_err(plain)?)?;
+    let file = File::open(path).map_err(plain)?;
+    refuse_strange(&file.metadata().map_err(plain)?)?;
+    let mut text = String::new();
+    file.take(MOST_BYTES + 1)
+        .read_to_string(&mut text)
+        .map_err(plain)?;
+    if text.len() as u64 > MOST_BYTES {
+        return Err(format!("it has more than {MOST_BYTES} bytes"));
+    }
+    Ok(text)
+}
+
+fn refuse_strange(metadata: &fs::Metadata) -> Result<(), String> {
+    if !metadata.is_file() {
+        return Err("it is not a file".to_owned());
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        if metadata.mode() & 0o002 != 0 {
+            return Err("everybody can write to it".to_owned());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,75 @@
+//! A bundle that is taken away, if nothing is told to need it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use codex_loadout_protocol::audit::AuditEvent;
+use codex_loadout_protocol::bundle::{CapabilityBundleRemoveResult, bundle_id};
+use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
+
+use crate::loadouts::state::{Loadouts, blocking};
+use crate::profiles;
+use crate::profiles::folders::ProfileFolders;
+use crate::records::happened;
+
+impl Loadouts {
+    /// Removes a bundle. Threads that have it keep their snapshots.
+    ///
+    /// # Errors
+    /// `unknownCapability` if there is none, `bundleInUse` while a profile or a lock names it: of this user, of the
+    /// machine, of the project around `cwd`, and of projects that the user trusts.
+    pub(crate) async fn remove_bundle(
+        self: &Arc<Self>,
+        name: &str,
+        cwd: &Path,
+    ) -> Result<CapabilityBundleRemoveResult, LoadoutError> {
+        let (records, bundle) = self.known_bundle(name).await?;
+        let mut folders = vec![self.profile_folders(cwd).await?];
+        for project in records.trusted_projects().await? {
+            folders.push(self.profile_folders(Path::new(&project)).await?);
+        }
+        let name = bundle.name;
+        let of = name.clone();
+        let users = blocking(move || Ok(users_of(&of, folders))).await?;
+        if !users.is_empty() {
+            return Err(in_use(&name, &users));
+        }
+        let digest = &bundle.current.digest;
+        let happening = happened(AuditEvent::BundleRemove, &name, digest, "removed");
+        records.remove_bundle(&name, &happening).await?;
+        Ok(CapabilityBundleRemoveResult { name })
+    }
+}
+
+/// The files that name a bundle.
+fn users_of(name: &str, folders: Vec<ProfileFolders>) -> Vec<String> {
+    let id = bundle_id(name);
+    let mut users = Vec::new();
+    for folders in folders {
+        for found in folders.look().into_iter().flatten() {
+            let Ok(file) = folders_read(&found.path) else {
+                continue;
+            };
+            let names = file.names();
+            if names.iter().any(|(named, _)| *named == id || named == name) {
+                users.push(found.path.display().to_string());
+            }
+        }
+    }
+    users.sort();
+    users.dedup();
+    users
+}
+
+fn folders_read(path: &Path) -> Result<profiles::ProfileFile, LoadoutError> {
+    profiles::parse(path, &profiles::folders::read(path)?)
+}
+
+fn in_use(name: &str, users: &[String]) -> LoadoutError {
+    LoadoutError::new(
+        ErrorKind::BundleInUse,
+        format!("bundle `{name}` is needed by `{}`", users.join("`, `")),
+    )
+    .with_hint("Take it out of these files first.")
+    .with_items(users.iter().map(ErrorItem::named).collect())
+}

@@ -1,0 +1,331 @@
+//! A machine that gets what a project's lock says, digest for digest.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use codex_loadout_protocol::audit::AuditEvent;
+use codex_loadout_protocol::bundle::BundleVersion;
+use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
+use codex_loadout_sources::lock::{
+    FOREIGN_LOCKS, ForeignLock, LoadoutLock, LockedBundle, read_foreign,
+};
+use codex_loadout_sources::policy::Offline;
+use codex_loadout_sources::{Origin, Source};
+use serde::Serialize;
+
+use super::add::changed_meanwhile;
+use super::fetching::{Waiting, as_object};
+use super::gate::SourceGate;
+use super::lock::{LockedProject, invalid, locked};
+use crate::bounded_file::read_at_most;
+use crate::bundle::Digest;
+use crate::loadouts::state::{Loadouts, blocking};
+use crate::materializer::Verdict;
+use crate::records::{BundleRecord, Records, happened};
+
+/// A lock of another tool is a few hundred kilobytes.
+const LIMIT: u64 = 4 * 1024 * 1024;
+
+/// How a machine is made the same.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct SyncOptions {
+    /// The lock is as it is: what would change it is an error.
+    pub frozen: bool,
+    /// Nothing is fetched.
+    pub offline: bool,
+}
+
+/// What became of one bundle of a lock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Synced {
+    /// Its name.
+    pub name: String,
+    /// Its digest, here and in the lock.
+    pub digest: String,
+    /// `unchanged`, `added` or `updated`; `kept` where its source can't be reached and a policy lets what is here do.
+    pub done: &'static str,
+    /// What its user should know.
+    pub warnings: Vec<String>,
+}
+
+impl Loadouts {
+    /// Makes the bundles of this machine those of the lock around a folder. Where the project has lock files of other
+    /// tools, what they pin is added, and written to the lock.
+    ///
+    /// # Errors
+    /// `lockMismatch` where a content is no longer what the lock says, and, if it is frozen, where profiles or other
+    /// locks need what it does not have; `sourceUnavailable` where one can't be had; `invalidSelection` where there is no
+    /// lock.
+    pub(crate) async fn sync_bundles(
+        self: &Arc<Self>,
+        cwd: &Path,
+        options: SyncOptions,
+        waiting: &Waiting,
+    ) -> Result<(PathBuf, Vec<Synced>), LoadoutError> {
+        let project = self.locked_project(cwd).await?;
+        let foreign = foreign_locks(project.folder.clone()).await?;
+        if project.lock.is_none() && foreign.is_empty() {
+            return Err(no_lock(&project.file()));
+        }
+        let lock = project.lock.clone().unwrap_or_default();
+        let unlocked: Vec<_> = foreign
+            .iter()
+            .flat_map(|(_, foreign)| &foreign.entries)
+            .collect();
+        let unlocked: Vec<_> = unlocked
+            .into_iter()
+            .filter(|entry| !lock.bundles.contains_key(&entry.name))
+            .collect();
+        if options.frozen {
+            let mut lacking: Vec<String> =
+                unlocked.iter().map(|entry| entry.name.clone()).collect();
+            lacking.extend(
+                project
+                    .needed_of(&[])
+                    .into_iter()
+                    .filter(|name| !lock.bundles.contains_key(name)),
+            );
+            if !lacking.is_empty() {
+                return Err(would_change(&project.file(), &lacking));
+            }
+        }
+        let records = self.records().await?;
+        let gate = self.source_gate().await?.for_locked();
+        let mut done = Vec::new();
+        for (name, locked) in &lock.bundles {
+            let synced = self.sync_one(&records, name, locked, (&gate, options), waiting);
+            done.push(synced.await?);
+        }
+        let mut added = LoadoutLock::default();
+        for entry in unlocked {
+            let origin = pinned(&entry.origin, entry.commit.as_deref());
+            let name = Some(entry.name.clone());
+            let result = self.add_origin(origin, name, None, false, waiting).await?;
+            let (_, bundle) = self.known_bundle(&result.bundle.name).await?;
+            let mut warnings = result.warnings;
+            if !entry.skills.is_empty() {
+                warnings.push(format!(
+                    "its lock wants these skills alone: name them in a profile: {}",
+                    entry.skills.join(", ")
+                ));
+            }
+            done.push(Synced {
+                name: bundle.name.clone(),
+                digest: bundle.current.digest.clone(),
+                done: "added",
+                warnings,
+            });
+            added
+                .bundles
+                .insert(bundle.name.clone(), locked_of(&bundle, &project)?);
+        }
+        if !added.bundles.is_empty() {
+            let mut all = lock;
+            all.merge(added);
+            let project = project.clone();
+            blocking(move || project.write(&all)).await?;
+        }
+        for (file, foreign) in &foreign {
+            for left_out in &foreign.left_out {
+                tracing::warn!(file = %file.display(), name = left_out.name, why = left_out.why, "left out");
+            }
+        }
+        Ok((project.file(), done))
+    }
+
+    async fn sync_one(
+        self: &Arc<Self>,
+        records: &Arc<Records>,
+        name: &str,
+        locked: &LockedBundle,
+        (gate, options): (&Arc<SourceGate>, SyncOptions),
+        waiting: &Waiting,
+    ) -> Result<Synced, LoadoutError> {
+        let digest = locked.digest.to_string();
+        let here = records.bundle(name).await?;
+        let synced = |done, warnings| Synced {
+            name: name.to_owned(),
+            digest: digest.clone(),
+            done,
+            warnings,
+        };
+        if here
+            .as_ref()
+            .is_some_and(|here| here.current.digest == digest && here.link.is_none())
+        {
+            return Ok(synced("unchanged", Vec::new()));
+        }
+        let (done, event) = match &here {
+            Some(_) => ("updated", AuditEvent::BundleUpdate),
+            None => ("added", AuditEvent::BundleAdd),
+        };
+        let known = records.bundle_versions(name).await?;
+        let ready = match known.into_iter().find(|version| version.digest == digest) {
+            // It was here before, and what was kept of it still is.
+            Some(version) if self.is_kept(locked.digest).await? => {
+                return self.go_back(records, here, version, locked).await;
+            }
+            _ if options.offline => return Err(not_here(name, &digest)),
+            _ => {
+                let from = locked.resolved.clone().map_or_else(
+                    || locked.origin.clone(),
+                    |source| Origin {
+                        source,
+                        plugin: None,
+                    },
+                );
+                let from = pinned(&from, locked.commit.as_deref());
+                match self
+                    .fetch_bundle(from, Some(name.to_owned()), gate.clone(), waiting)
+                    .await
+                {
+                    Ok(ready) => ready,
+                    Err(error)
+                        if error.kind == ErrorKind::SourceUnavailable
+                            && here.is_some()
+                            && gate.offline() == Offline::UseCached =>
+                    {
+                        return Ok(synced("kept", vec![format!("{error}; what is here stays")]));
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+        };
+        if ready.digest != locked.digest {
+            return Err(other_content(name, &digest, &ready.version.digest));
+        }
+        let bundle = BundleRecord {
+            name: name.to_owned(),
+            plugin: ready.plugin.clone(),
+            entry: ready.entry.clone(),
+            origin: as_object(&locked.origin),
+            link: None,
+            current: ready.version.clone(),
+        };
+        let before = here.map(|here| here.current.digest);
+        self.keep_bundle(records, &ready, &bundle, before.as_deref(), event)
+            .await?;
+        Ok(synced(done, ready.warnings))
+    }
+}
+
+impl Loadouts {
+    /// Whether a content is in the store, as it was.
+    async fn is_kept(self: &Arc<Self>, digest: Digest) -> Result<bool, LoadoutError> {
+        let loadouts = self.clone();
+        blocking(move || Ok(loadouts.store()?.check_tree(&digest) == Verdict::Intact)).await
+    }
+
+    /// Gives new threads a content of a bundle that they were given before.
+    async fn go_back(
+        self: &Arc<Self>,
+        records: &Records,
+        here: Option<BundleRecord>,
+        version: BundleVersion,
+        locked: &LockedBundle,
+    ) -> Result<Synced, LoadoutError> {
+        let Some(here) = here else {
+            return Err(not_here(&version.digest, &version.digest));
+        };
+        let synced = Synced {
+            name: here.name.clone(),
+            digest: version.digest.clone(),
+            done: "updated",
+            warnings: Vec::new(),
+        };
+        let before = here.current.digest.clone();
+        let bundle = BundleRecord {
+            origin: as_object(&locked.origin),
+            link: None,
+            current: version,
+            ..here
+        };
+        let event = AuditEvent::BundleUpdate;
+        let happening = happened(
+            event,
+            &bundle.name,
+            &bundle.current.digest,
+            "as the lock says",
+        );
+        match records
+            .put_bundle(&bundle, Some(&before), &happening)
+            .await?
+        {
+            true => Ok(synced),
+            false => Err(changed_meanwhile(&bundle.name)),
+        }
+    }
+}
+
+/// What a source is at this commit.
+fn pinned(origin: &Origin, commit: Option<&str>) -> Origin {
+    let mut origin = origin.clone();
+    if let (Source::Git { reference, .. }, Some(commit)) = (&mut origin.source, commit) {
+        *reference = Some(commit.to_owned());
+    }
+    origin
+}
+
+fn locked_of(bundle: &BundleRecord, project: &LockedProject) -> Result<LockedBundle, LoadoutError> {
+    locked(bundle, &project.folder)
+}
+
+/// The lock files of other tools in a project.
+async fn foreign_locks(folder: PathBuf) -> Result<Vec<(PathBuf, ForeignLock)>, LoadoutError> {
+    blocking(move || {
+        let mut found = Vec::new();
+        for name in FOREIGN_LOCKS {
+            let file = folder.join(name);
+            if !file.is_file() {
+                continue;
+            }
+            let text = read_at_most(&file, LIMIT).map_err(|error| {
+                let message = format!("`{}` can't be read: {error}", file.display());
+                LoadoutError::new(ErrorKind::InvalidSelection, message)
+                    .with_hint("Bring it back from the project's history.")
+            })?;
+            let text = String::from_utf8_lossy(&text);
+            let read = read_foreign(&file, &text).map_err(|error| invalid(&file, &error))?;
+            found.push((file, read));
+        }
+        Ok(found)
+    })
+    .await
+}
+
+fn no_lock(file: &Path) -> LoadoutError {
+    LoadoutError::new(
+        ErrorKind::InvalidSelection,
+        format!("there is no `{}`", file.display()),
+    )
+    .with_hint("`codex-loadout bundle lock` writes one.")
+}
+
+fn would_change(file: &Path, lacking: &[String]) -> LoadoutError {
+    let message = format!(
+        "`{}` lacks what the project needs: `{}`",
+        file.display(),
+        lacking.join("`, `")
+    );
+    LoadoutError::new(ErrorKind::LockMismatch, message)
+        .with_hint("Run `codex-loadout bundle sync` without `--frozen`, or `codex-loadout bundle lock`, and check the lock in.")
+        .with_items(lacking.iter().map(ErrorItem::named).collect())
+}
+
+fn not_here(name: &str, digest: &str) -> LoadoutError {
+    let message =
+        format!("bundle `{name}` with the content `{digest}` is not here, and nothing is fetched");
+    LoadoutError::new(ErrorKind::SourceUnavailable, message)
+        .with_hint("Run it without `--offline`.")
+        .with_items(vec![ErrorItem::named(name)])
+}
+
+fn other_content(name: &str, locked: &str, found: &str) -> LoadoutError {
+    let message = format!(
+        "what lies where bundle `{name}` comes from has the content `{found}`, and the lock says `{locked}`"
+    );
+    LoadoutError::new(ErrorKind::LockMismatch, message)
+        .with_hint("If the new content is meant, add it on the machine that writes the lock: `codex-loadout bundle update`, then `bundle lock`.")
+        .with_items(vec![ErrorItem::named(name)])
+}
