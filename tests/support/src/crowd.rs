@@ -203,6 +203,7 @@ impl Crowd {
             client: self.connect(&address).await?,
             open: BTreeSet::new(),
             opened: BTreeSet::new(),
+            read: 0,
         };
         for _ in 0..dice.below(30) {
             if self.is_over() {
@@ -303,6 +304,8 @@ struct Host<'a> {
     open: BTreeSet<String>,
     /// Threads that it has had open.
     opened: BTreeSet<String>,
+    /// How much of what it was told is known to have closed threads.
+    read: usize,
 }
 
 impl Host<'_> {
@@ -371,12 +374,23 @@ impl Host<'_> {
         messages.iter().any(|it| is_closed(it, thread))
     }
 
+    /// Forgets the threads that it was told are closed.
+    fn look_for_closed(&mut self) {
+        let messages = self.client.messages();
+        for message in &messages[self.read..] {
+            self.open.retain(|thread| !is_closed(message, thread));
+        }
+        self.read = messages.len();
+    }
+
     fn opens(&mut self, thread: &str) {
+        self.look_for_closed();
         self.open.insert(thread.to_owned());
         self.opened.insert(thread.to_owned());
     }
 
     async fn act(&mut self, dice: &mut Dice) -> Result<(), Stop> {
+        self.look_for_closed();
         let open: Vec<String> = self.open.iter().cloned().collect();
         let may_start = self.crowd.has_room();
         let Some(thread) = dice.pick(&open).cloned() else {
