@@ -84,6 +84,16 @@ async fn what_a_client_past_us_does_to_a_thread_is_kept_out_at_its_next_turn() {
     past.request("thread/resume", named.clone()).await.unwrap();
     let moved = json!({ "threadId": thread, "cwd": elsewhere });
     past.request("thread/settings/update", moved).await.unwrap();
+    // A skill that has come since, and that its turn names, nobody keeps out: docs/limits.md says so.
+    stage
+        .home
+        .add_skill(".agents/skills", &Skill::new("later"))
+        .unwrap();
+    past.turn(&thread, "Use $later").await.unwrap();
+    let request = stage
+        .model
+        .last_for(|it| it.thread.as_deref() == Some(&thread));
+    assert!(request.unwrap().body.to_string().contains("This is later."));
     // It runs a turn itself: what the thread was told holds.
     stage.check(&past, &thread, &planning).await;
     stage.check(host, &thread, &planning).await;
