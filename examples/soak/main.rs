@@ -11,6 +11,8 @@
 //! time (not so often that it is given up). At the end it says how much was sent and what came of it. It fails if a
 //! request had no answer or two, if a model saw what its thread never had, or if the proxy has grown over the second half.
 
+#![expect(clippy::print_stdout, reason = "an example shows what it found")]
+
 mod processes;
 
 use std::collections::BTreeSet;

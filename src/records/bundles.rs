@@ -355,7 +355,7 @@ mod tests {
         assert!(!put(&two, None).await, "the name is taken");
         assert!(put(&two, Some(&first)).await);
         assert!(!put(&three, Some(&first)).await, "it is another by now");
-        assert_eq!(records.bundles().await.unwrap(), [two.clone()]);
+        assert_eq!(records.bundles().await.unwrap(), std::slice::from_ref(&two));
         let versions = records.bundle_versions("a").await.unwrap();
         assert_eq!(versions, [two.current.clone(), one.current.clone()]);
         records

@@ -221,8 +221,8 @@ async fn a_host_that_is_killed_in_the_middle_of_a_turn_leaves_nothing() {
         after.0 <= before.0 + 1 && after.2 <= before.2,
         "{before:?} {after:?}"
     );
-    // Less than one for each: Codex keeps what it has opened for a while.
-    assert!(after.1 < before.1 + 4, "{before:?} {after:?}");
+    // Codex keeps a connection to the model of each turn for a while: not one more for each.
+    assert!(after.1 < before.1 + 8, "{before:?} {after:?}");
     let metrics = stage.verb(&["metrics", "--listen", &doors.unix]);
     let metrics = String::from_utf8(metrics.stdout).unwrap();
     assert!(
