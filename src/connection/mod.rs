@@ -18,6 +18,8 @@ mod http_door;
 mod inherited;
 mod listener;
 mod page_client;
+#[cfg(unix)]
+mod pipe_size;
 mod reentry;
 mod rpc_client;
 #[cfg(unix)]
