@@ -55,3 +55,6 @@ mod paths;
 mod crash_point;
 
 pub mod cli;
+
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;

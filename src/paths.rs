@@ -33,6 +33,14 @@ pub(crate) fn carried() -> Carried {
     }
 }
 
+/// The registry that npm is told of, where it is another than its own.
+#[must_use]
+pub(crate) fn npm_registry() -> Option<String> {
+    let set = ["npm_config_registry", "NPM_CONFIG_REGISTRY"];
+    let set = set.into_iter().find_map(variable)?;
+    Some(set.to_string_lossy().into_owned())
+}
+
 fn no_home() -> LoadoutError {
     let message = "there is no home folder for the state";
     LoadoutError::new(ErrorKind::StateUnavailable, message)

@@ -162,6 +162,9 @@ pub struct CapabilityBundleAddParams {
 pub struct CapabilityBundleResult {
     /// The bundle.
     pub bundle: Bundle,
+    /// Of a bundle whose content was approved once and is another now: what can run now and could not then.
+    #[serde(default)]
+    pub executes_since: Vec<Executable>,
     /// Earlier versions that are still kept, the newest first.
     #[serde(default)]
     pub earlier: Vec<BundleVersion>,

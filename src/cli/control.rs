@@ -1,5 +1,6 @@
 //! The control door by HTTP: `--control http://127.0.0.1:PORT`.
 
+use std::fs::File;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use crate::connection::WebSocketAuth;
+use crate::connection::{TOKEN_ENDING, WebSocketAuth};
 use crate::control::{ControlServer, HttpAccess};
 use crate::paths::{check_private, private_file, private_folder};
 
@@ -142,21 +143,24 @@ impl ControlListener {
 #[derive(Debug)]
 enum TokenFile {
     Given(PathBuf),
-    /// It goes with its door.
-    Made(PathBuf),
+    /// It goes with its door. Its lock says that somebody serves with it.
+    Made {
+        path: PathBuf,
+        _lock: File,
+    },
 }
 
 impl TokenFile {
     fn path(&self) -> &Path {
         match self {
-            Self::Given(path) | Self::Made(path) => path,
+            Self::Given(path) | Self::Made { path, .. } => path,
         }
     }
 }
 
 impl Drop for TokenFile {
     fn drop(&mut self) {
-        if let Self::Made(path) = self
+        if let Self::Made { path, .. } = self
             && let Err(error) = std::fs::remove_file(&*path)
         {
             tracing::debug!(%error, "the token's file can't be removed");
@@ -179,15 +183,18 @@ fn made_token(state_home: &Path) -> Result<(String, TokenFile), LoadoutError> {
     let folder = state_home.join("control");
     let part = || Uuid::new_v4().simple().to_string();
     let token = format!("{}{}", part(), part());
-    let name = format!("{}-{}.token", std::process::id(), &part()[..8]);
+    let name = format!("{}-{}.{TOKEN_ENDING}", std::process::id(), &part()[..8]);
     let path = folder.join(name);
     let written = || {
         private_folder(&folder)?;
-        private_file(&path)?.write_all(token.as_bytes())
+        let mut file = private_file(&path)?;
+        file.lock()?;
+        file.write_all(token.as_bytes())?;
+        Ok(file)
     };
     let file = path.clone();
-    written().map_err(|source| ControlError::Unwritable { file, source })?;
-    let file = TokenFile::Made(path);
+    let lock = written().map_err(|source| ControlError::Unwritable { file, source })?;
+    let file = TokenFile::Made { path, _lock: lock };
     check_private(state_home)?;
     Ok((token, file))
 }

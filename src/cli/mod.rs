@@ -8,6 +8,7 @@ mod audit;
 mod binding;
 mod bundle;
 mod bundle_lock;
+mod bundle_text;
 mod codex_line;
 mod control;
 mod convert;

@@ -16,6 +16,8 @@ use crate::paths::private_folder;
 const FOLDER: &str = "control";
 /// How their names end.
 const ENDING: &str = "sock";
+/// How names of files with tokens end: whoever made one holds its lock as long as he serves.
+pub const TOKEN_ENDING: &str = "token";
 /// Nobody listens at a socket for a moment when it is made.
 const JUST_MADE: Duration = Duration::from_secs(10);
 
@@ -91,10 +93,15 @@ pub async fn control_sockets(state_home: &Path) -> Vec<UnixStream> {
 
 /// The sockets in a folder, the newest first.
 fn sockets(folder: &Path) -> Vec<PathBuf> {
+    ending_with(ENDING, folder)
+}
+
+/// The files in a folder that end like this, the newest first.
+fn ending_with(wanted: &str, folder: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let paths = entries.map(|entry| entry.path());
     let mut sockets: Vec<PathBuf> = paths
-        .filter(|path| path.extension().is_some_and(|ending| ending == ENDING))
+        .filter(|path| path.extension().is_some_and(|ending| ending == wanted))
         .collect();
     let made = |path: &PathBuf| {
         path.symlink_metadata()
@@ -106,10 +113,15 @@ fn sockets(folder: &Path) -> Vec<PathBuf> {
 }
 
 async fn remove_leftovers(folder: &Path) {
+    for path in ending_with(TOKEN_ENDING, folder) {
+        let is_held = |file: &fs::File| file.try_lock().is_err();
+        let token = fs::File::open(&path);
+        if is_old(&path) && token.is_ok_and(|token| !is_held(&token)) {
+            let _ = fs::remove_file(&path);
+        }
+    }
     for path in sockets(folder) {
-        let made = path.symlink_metadata().and_then(|found| found.modified());
-        let age = made.ok().and_then(|made| made.elapsed().ok());
-        if age.is_none_or(|age| age < JUST_MADE) {
+        if !is_old(&path) {
             continue;
         }
         let gone = [io::ErrorKind::ConnectionRefused, io::ErrorKind::NotFound];
@@ -123,6 +135,12 @@ async fn remove_leftovers(folder: &Path) {
             });
         }
     }
+}
+
+fn is_old(path: &Path) -> bool {
+    let made = path.symlink_metadata().and_then(|found| found.modified());
+    let age = made.ok().and_then(|made| made.elapsed().ok());
+    age.is_some_and(|age| age >= JUST_MADE)
 }
 
 #[cfg(test)]
@@ -175,7 +193,23 @@ mod tests {
         };
         let flags = rustix::fs::AtFlags::SYMLINK_NOFOLLOW;
         rustix::fs::utimensat(rustix::fs::CWD, &aged, &times, flags).unwrap();
+        // Tokens: of one that serves, of one that was killed, and one that is just made.
+        let token = |name: &str, age: Duration| {
+            let file = fs::File::create(folder.path().join("control").join(name)).unwrap();
+            file.set_modified(SystemTime::now() - age).unwrap();
+            file
+        };
+        let held = token("1-held.token", 2 * JUST_MADE);
+        held.lock().unwrap();
+        drop(token("1-gone.token", 2 * JUST_MADE));
+        drop(token("1-new.token", Duration::ZERO));
         drop(ControlSocket::bind(folder.path()).await.unwrap());
+        let mut left = ending_with(TOKEN_ENDING, &folder.path().join("control"));
+        left.sort();
+        let names = left
+            .iter()
+            .map(|path| path.file_name().unwrap().to_str().unwrap());
+        assert_eq!(names.collect::<Vec<_>>(), ["1-held.token", "1-new.token"]);
         assert!(!aged.is_symlink() && !folder.path().join("behind").exists());
     }
 }

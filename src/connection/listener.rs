@@ -26,6 +26,7 @@ use super::door::Door;
 use super::http_door::{HttpDoor, Pages, empty};
 #[cfg(unix)]
 use super::inherited;
+use super::keep_alive::keep_alive;
 #[cfg(unix)]
 use super::socket_file::{SocketFile, SocketFileError};
 use super::web_socket::web_socket;
@@ -271,6 +272,7 @@ async fn accept_one(
             let (stream, _) = listener.accept().await?;
             // A message is not to wait for the answer to the one before it. A peer that is gone shows later.
             let _ = stream.set_nodelay(true);
+            keep_alive(&stream);
             match is_full(handshakes) {
                 true => drop(stream.try_write(TOO_MANY)),
                 false => drop(handshakes.spawn(receive(stream, door, places, hosts))),

@@ -16,6 +16,7 @@ mod frame_writer;
 mod http_door;
 #[cfg(unix)]
 mod inherited;
+mod keep_alive;
 mod listener;
 mod page_client;
 #[cfg(unix)]
@@ -35,7 +36,7 @@ pub use child::{CODEX_VARIABLE, CodexCommand, Upstream, UpstreamCommand, exit_co
 #[cfg(unix)]
 pub use codex_server::CodexServer;
 #[cfg(unix)]
-pub use control_sockets::{ControlSocket, control_sockets};
+pub use control_sockets::{ControlSocket, TOKEN_ENDING, control_sockets};
 pub use door::Door;
 pub use frame_reader::FrameReader;
 pub use frame_writer::{FrameWriter, write_lines};
@@ -52,6 +53,8 @@ pub use rpc_client::{RpcClient, RpcError};
 pub use socket_file::SocketFileError;
 pub use stdio::host_stdio;
 pub use upstream_socket::{bearer_token, connect};
+#[cfg(any(test, fuzzing))]
+pub(crate) use web_socket::web_socket;
 pub use web_socket::{LONGEST_MESSAGE, write_web_socket};
 pub use web_socket_auth::{
     WebSocketAuth, WebSocketAuthError, WebSocketAuthFlags, WebSocketAuthMode,

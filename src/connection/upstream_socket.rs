@@ -14,6 +14,7 @@ use tokio_tungstenite::tungstenite::{self, http};
 
 use super::address::{UpstreamAddress, control_socket};
 use super::door::Door;
+use super::keep_alive::keep_alive;
 #[cfg(unix)]
 use super::socket_file;
 use super::web_socket::{settings, split};
@@ -100,6 +101,7 @@ pub async fn connect(address: &UpstreamAddress, token: Option<&str>) -> Result<D
             let stream = TcpStream::connect((host, port));
             let stream = in_time(&place, stream).await?.map_err(nobody(&place))?;
             stream.set_nodelay(true).map_err(nobody(&place))?;
+            keep_alive(&stream);
             open(stream, url.as_str(), token, place).await?
         }
     })

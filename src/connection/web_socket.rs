@@ -33,7 +33,7 @@ pub(super) fn settings(role: Role) -> WebSocketConfig {
 }
 
 /// Takes both ends of a stream on which the handshake is done; `read` was read behind it already.
-pub(super) async fn web_socket<S>(stream: S, read: Bytes, role: Role) -> Door
+pub(crate) async fn web_socket<S>(stream: S, read: Bytes, role: Role) -> Door
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

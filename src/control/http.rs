@@ -14,7 +14,7 @@ use codex_loadout_protocol::method::{
 use codex_loadout_protocol::{ErrorKind, LoadoutError};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, Limited, StreamBody};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::header::{
     AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN,
     WWW_AUTHENTICATE,
@@ -90,7 +90,7 @@ async fn answered(
     access: Option<&HttpAccess>,
 ) -> Response<Body> {
     if let Err(refused) = check(request.headers(), access) {
-        return refused;
+        return *refused;
     }
     let path = request.uri().path().to_owned();
     let method = request.method().clone();
@@ -119,13 +119,13 @@ async fn answered(
 
 /// Pages of a browser must not get here: neither by its user's right to come to loopback, nor by a name that leads
 /// to it.
-fn check(headers: &HeaderMap, access: Option<&HttpAccess>) -> Result<(), Response<Body>> {
+fn check(headers: &HeaderMap, access: Option<&HttpAccess>) -> Result<(), Box<Response<Body>>> {
     let Some(access) = access else {
         return match headers.contains_key(ORIGIN) {
-            true => Err(refusal(
+            true => Err(Box::new(refusal(
                 StatusCode::FORBIDDEN,
                 "pages of a browser are not served here",
-            )),
+            ))),
             false => Ok(()),
         };
     };
@@ -137,12 +137,15 @@ fn check(headers: &HeaderMap, access: Option<&HttpAccess>) -> Result<(), Respons
     let Some(host) = said.filter(|host| here.iter().any(|here| here.eq_ignore_ascii_case(host)))
     else {
         let words = "`Host` is not the address that is listened at";
-        return Err(refusal(StatusCode::FORBIDDEN, words));
+        return Err(Box::new(refusal(StatusCode::FORBIDDEN, words)));
     };
     let of_itself = format!("http://{host}");
     let mut origins = headers.get_all(ORIGIN).iter();
     if !origins.all(|origin| origin.as_bytes().eq_ignore_ascii_case(of_itself.as_bytes())) {
-        return Err(refusal(StatusCode::FORBIDDEN, "`Origin` is another page's"));
+        return Err(Box::new(refusal(
+            StatusCode::FORBIDDEN,
+            "`Origin` is another page's",
+        )));
     }
     let shown = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
     if access.auth.check(shown).is_err() {
@@ -150,7 +153,7 @@ fn check(headers: &HeaderMap, access: Option<&HttpAccess>) -> Result<(), Respons
         let mut refused = refusal(StatusCode::UNAUTHORIZED, words);
         let scheme = HeaderValue::from_static("Bearer");
         refused.headers_mut().insert(WWW_AUTHENTICATE, scheme);
-        return Err(refused);
+        return Err(Box::new(refused));
     }
     Ok(())
 }
@@ -163,13 +166,16 @@ async fn rpc(request: Request<Incoming>, server: &ControlServer) -> Response<Bod
         let words = "the body is `application/json`";
         return refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, words);
     }
+    let too_long = "the request is too long, or was broken off";
+    // One that says so is not read at all.
+    let said = usize::try_from(request.body().size_hint().lower());
+    if said.map_or(true, |said| said > LONGEST_REQUEST) {
+        return refusal(StatusCode::PAYLOAD_TOO_LARGE, too_long);
+    }
     let body = Limited::new(request.into_body(), LONGEST_REQUEST).collect();
     let body = match tokio::time::timeout(ASKED_WITHIN, body).await {
         Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(_)) => {
-            let words = "the request is too long, or was broken off";
-            return refusal(StatusCode::PAYLOAD_TOO_LARGE, words);
-        }
+        Ok(Err(_)) => return refusal(StatusCode::PAYLOAD_TOO_LARGE, too_long),
         Err(_) => return refusal(StatusCode::REQUEST_TIMEOUT, "the request takes too long"),
     };
     let text = String::from_utf8_lossy(&body);

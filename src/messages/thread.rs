@@ -224,6 +224,46 @@ pub fn named_in_result(response: &Frame) -> Option<String> {
     Some(message.result.thread.id.into_owned())
 }
 
+/// Whether Codex refuses to resume a thread because it is just being unloaded (0.169): it can be a moment later.
+#[must_use]
+pub fn is_closing(answer: &Frame) -> bool {
+    #[derive(Deserialize)]
+    struct Message<'a> {
+        #[serde(borrow)]
+        error: Refusal<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Refusal<'a> {
+        #[serde(borrow)]
+        message: Cow<'a, str>,
+    }
+    serde_json::from_slice(answer.bytes())
+        .is_ok_and(|it: Message<'_>| it.error.message.contains("is closing; retry"))
+}
+
+/// Whether the answer to a resume says that a turn is under way: `result.thread.status.type`.
+#[must_use]
+pub fn is_in_turn(answer: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Message {
+        result: ThreadResult,
+    }
+    #[derive(Deserialize)]
+    struct ThreadResult {
+        thread: Thread,
+    }
+    #[derive(Deserialize)]
+    struct Thread {
+        status: Status,
+    }
+    #[derive(Deserialize)]
+    struct Status {
+        r#type: String,
+    }
+    serde_json::from_slice(answer)
+        .is_ok_and(|message: Message| message.result.thread.status.r#type == "active")
+}
+
 /// What Codex says of a thread that is no longer loaded.
 #[must_use]
 pub fn closed(thread: &str) -> Bytes {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use codex_loadout_protocol::audit::AuditEvent;
-use codex_loadout_protocol::bundle::{BundleLink, BundleVersion, Executable, bundle_id};
+use codex_loadout_protocol::bundle::{BundleLink, BundleVersion, bundle_id};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
@@ -50,17 +50,6 @@ pub struct BundleHead {
     pub link: Option<BundleLink>,
     /// The content that new threads get.
     pub digest: Digest,
-}
-
-/// A content that may run what it has.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Approval {
-    /// The content.
-    pub digest: Digest,
-    /// The bundle that it is of.
-    pub name: String,
-    /// What it could run when it was approved.
-    pub executes: Vec<Executable>,
 }
 
 const SELECT: &str = "SELECT bundles.name, plugin, entry, origin, link, detail FROM bundles
@@ -252,84 +241,6 @@ impl Records {
         let digests = digests.iter().map(|digest| read_digest(digest));
         digests.collect()
     }
-
-    /// The contents that may run what they have.
-    ///
-    /// # Errors
-    /// [`RecordsError::Database`].
-    pub async fn approved_contents(&self) -> Result<HashSet<Digest>, RecordsError> {
-        let digests: Vec<String> = sqlx::query_scalar("SELECT digest FROM approvals")
-            .fetch_all(self.database.reader())
-            .await?;
-        let digests = digests.iter().map(|digest| read_digest(digest));
-        digests.collect()
-    }
-
-    /// The content of a bundle that was approved last, and what it could run.
-    ///
-    /// # Errors
-    /// [`RecordsError`].
-    pub async fn last_approval(&self, name: &str) -> Result<Option<Approval>, RecordsError> {
-        let row = sqlx::query(
-            "SELECT digest, name, executes FROM approvals WHERE name = $1 ORDER BY approved_at DESC, digest LIMIT 1",
-        )
-        .bind(name)
-        .fetch_optional(self.database.reader())
-        .await?;
-        row.as_ref().map(approval).transpose()
-    }
-
-    /// Lets a content run what it has.
-    ///
-    /// # Errors
-    /// [`RecordsError`].
-    pub async fn approve(
-        &self,
-        approval: &Approval,
-        at: i64,
-        happening: &Happening,
-    ) -> Result<(), RecordsError> {
-        let mut write = self.database.write().await?;
-        sqlx::query(
-            "INSERT INTO approvals (digest, name, executes, approved_at) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (digest) DO UPDATE SET name = excluded.name, executes = excluded.executes, approved_at = excluded.approved_at",
-        )
-        .bind(approval.digest.to_string())
-        .bind(&approval.name)
-        .bind(encode(&approval.name, &approval.executes)?)
-        .bind(at)
-        .execute(&mut *write)
-        .await?;
-        add(&mut write, happening).await?;
-        count_change(&mut write).await?;
-        write.commit().await?;
-        happening.count(&self.counts);
-        Ok(())
-    }
-
-    /// Takes an approval back; tells whether there was one.
-    ///
-    /// # Errors
-    /// [`RecordsError::Database`].
-    pub async fn revoke(
-        &self,
-        digest: &Digest,
-        happening: &Happening,
-    ) -> Result<bool, RecordsError> {
-        let mut write = self.database.write().await?;
-        let gone = sqlx::query("DELETE FROM approvals WHERE digest = $1")
-            .bind(digest.to_string())
-            .execute(&mut *write)
-            .await?;
-        if gone.rows_affected() == 0 {
-            return Ok(false);
-        }
-        add(&mut write, happening).await?;
-        count_change(&mut write).await?;
-        write.commit().await?;
-        happening.count(&self.counts);
-        Ok(true)
-    }
 }
 
 fn head(row: &SqliteRow) -> Result<BundleHead, RecordsError> {
@@ -366,27 +277,18 @@ fn bundle(row: &SqliteRow) -> Result<BundleRecord, RecordsError> {
     })
 }
 
-fn approval(row: &SqliteRow) -> Result<Approval, RecordsError> {
-    let name: String = row.try_get("name")?;
-    Ok(Approval {
-        digest: read_digest(row.try_get("digest")?)?,
-        executes: decode(&name, row.try_get("executes")?)?,
-        name,
-    })
-}
-
-fn read_digest(text: &str) -> Result<Digest, RecordsError> {
+pub(super) fn read_digest(text: &str) -> Result<Digest, RecordsError> {
     text.parse().map_err(|_| RecordsError::Unreadable {
         id: text.to_owned(),
         reason: "it is no digest".to_owned(),
     })
 }
 
-fn encode<T: Serialize>(name: &str, value: &T) -> Result<String, RecordsError> {
+pub(super) fn encode<T: Serialize>(name: &str, value: &T) -> Result<String, RecordsError> {
     serde_json::to_string(value).map_err(|error| unreadable(name, &error))
 }
 
-fn decode<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, RecordsError> {
+pub(super) fn decode<T: DeserializeOwned>(name: &str, text: &str) -> Result<T, RecordsError> {
     serde_json::from_str(text).map_err(|error| unreadable(name, &error))
 }
 
@@ -453,7 +355,7 @@ mod tests {
         assert!(!put(&two, None).await, "the name is taken");
         assert!(put(&two, Some(&first)).await);
         assert!(!put(&three, Some(&first)).await, "it is another by now");
-        assert_eq!(records.bundles().await.unwrap(), [two.clone()]);
+        assert_eq!(records.bundles().await.unwrap(), std::slice::from_ref(&two));
         let versions = records.bundle_versions("a").await.unwrap();
         assert_eq!(versions, [two.current.clone(), one.current.clone()]);
         records
@@ -471,27 +373,5 @@ mod tests {
         assert!(records.remove_bundle("a", &event("")).await.unwrap());
         assert!(!records.remove_bundle("a", &event("")).await.unwrap());
         assert!(records.bundle_versions("a").await.unwrap().is_empty());
-    }
-
-    #[tokio::test]
-    async fn a_content_is_approved_and_no_longer() {
-        let home = tempfile::tempdir().unwrap();
-        let records = Records::open(home.path()).await.unwrap();
-        let digest = Digest::of_parts([b"1".as_slice()]);
-        let happening = happened(AuditEvent::BundleTrust, "a", "", "approved");
-        let given = Approval {
-            digest,
-            name: "a".to_owned(),
-            executes: Vec::new(),
-        };
-        records.approve(&given, 5, &happening).await.unwrap();
-        assert_eq!(records.last_approval("a").await.unwrap(), Some(given));
-        assert_eq!(
-            records.approved_contents().await.unwrap(),
-            HashSet::from([digest])
-        );
-        assert!(records.revoke(&digest, &happening).await.unwrap());
-        assert!(!records.revoke(&digest, &happening).await.unwrap());
-        assert!(records.approved_contents().await.unwrap().is_empty());
     }
 }

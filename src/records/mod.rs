@@ -4,6 +4,7 @@
 //! again in Codex's own session files ([`session_file`]).
 
 mod actor;
+mod approvals;
 mod audit;
 mod bindings;
 mod bundles;
@@ -28,9 +29,10 @@ mod unfinished;
 pub mod writer_lock;
 
 pub use actor::{actor, asked_by};
+pub use approvals::Approval;
 pub use audit::Happening;
 pub use bindings::may_be_bound;
-pub use bundles::{Approval, BundleHead, BundleRecord, happened};
+pub use bundles::{BundleHead, BundleRecord, happened};
 pub use error::RecordsError;
 pub use needed::{BegunFork, LoadoutNeeds, NeededByRecords};
 #[cfg(test)]

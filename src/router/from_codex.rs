@@ -11,7 +11,7 @@ use super::request::Request;
 use crate::messages::experimental::{self, Heard};
 use crate::messages::{announcement, catalog, initialize, thread};
 use crate::threads::{HostId, Muted, Waiting};
-use crate::wire::{Frame, FrameKind, Id};
+use crate::wire::{Frame, FrameKind};
 
 /// What of a thread with a loadout is kept in mind.
 pub(super) const FOLLOWED: [&str; 5] = [
@@ -99,6 +99,11 @@ impl<P: Default, A> Router<'_, P, A> {
             self.push(Effect::ServersListed { thread, answer });
         } else if let Some(mut request) = host.forwarded.remove(&id) {
             request.answered = thread::named_in_result(&frame);
+            if let Some(thread) = &request.answered
+                && thread::is_in_turn(frame.bytes())
+            {
+                host.in_turn.insert(thread.clone());
+            }
             if let (Some(thread), true) = (&request.answered, request.kind.makes_a_thread()) {
                 self.threads.hide(thread, true);
                 request.before_answer = self.threads.hidden_frames(thread);
@@ -298,13 +303,18 @@ impl<P: Default, A> Router<'_, P, A> {
     }
 
     /// Whether a frame tells of what is done with a thread behind the host's back. The servers of a fork
-    /// start but once, and that it hears of, with the fork itself.
+    /// start but once, and that it hears of, with the fork itself. The end of a turn that others have heard of
+    /// already is news to it.
     fn is_unheard(&self, frame: &Frame) -> bool {
         frame.kind() == FrameKind::Notification
             && thread::named_in_params(frame).is_some_and(|thread| {
                 let of_fork = self.threads.is_hidden(&thread);
-                self.threads.is(&thread, |it| it.muted.is_some())
-                    && !(of_fork && frame.method() == thread::SERVER_STATUS)
+                let is_late = self.host.in_turn.contains(&thread);
+                let is_muted = self.threads.is(&thread, |it| match it.muted {
+                    Some(Muted::WhileRebound) => !is_late,
+                    muted => muted.is_some(),
+                });
+                is_muted && !(of_fork && frame.method() == thread::SERVER_STATUS)
             })
     }
 
@@ -319,12 +329,14 @@ impl<P: Default, A> Router<'_, P, A> {
         };
         match method {
             thread::TURN_STARTED => {
+                self.host.in_turn.insert(thread.clone());
                 if self.host.hears_turns {
                     let turn = thread::turn_of(frame).unwrap_or_default();
                     self.threads.change(&thread, |it| it.turns.started(turn));
                 }
             }
             thread::TURN_COMPLETED => {
+                self.host.in_turn.remove(&thread);
                 let turn = thread::turn_of(frame).unwrap_or_default();
                 self.threads.change(&thread, |it| it.turns.completed(turn));
                 if self.host.hears_servers {
@@ -335,11 +347,19 @@ impl<P: Default, A> Router<'_, P, A> {
                 thread,
                 frame: frame.clone(),
             }),
-            _ => self.threads.change(&thread, |it| {
-                it.has_loadout = false;
-                it.turns.end();
-                it.applied = None;
-            }),
+            _ => {
+                self.host.in_turn.remove(&thread);
+                self.host.closes(&thread);
+                if method == thread::CLOSED && self.is_open_elsewhere(&thread) {
+                    // Who has opened it since hears for itself when that ends.
+                    return;
+                }
+                self.threads.change(&thread, |it| {
+                    it.has_loadout = false;
+                    it.turns.end();
+                    it.applied = None;
+                });
+            }
         }
     }
 
@@ -412,13 +432,17 @@ impl<P: Default, A> Router<'_, P, A> {
     /// one answer. What it had unclaimed goes unanswered, as it would without us, where the host ends with Codex.
     pub(crate) fn on_upstream_gone(&mut self) {
         let forwarded = self.host.forwarded.drain();
-        let mut lost: Vec<(u64, Id)> = forwarded
-            .map(|(id, request)| (request.number, id))
-            .collect();
-        lost.sort_by_key(|(number, _)| *number);
-        for (_, id) in lost {
-            self.host.under_way.remove(&id);
-            self.push(Effect::ToHost(gone_error(&id)));
+        let mut lost: Vec<Request<P>> = forwarded.map(|(_, request)| request).collect();
+        lost.sort_by_key(|request| request.number);
+        for mut request in lost {
+            self.end(&request);
+            self.push(Effect::ToHost(gone_error(&request.frame.id())));
+            let held = request.holds.take();
+            self.push(Effect::Abandoned(request));
+            if let Some(thread) = held {
+                // Others may have Codex still.
+                self.release(&thread);
+            }
         }
         // What waited on suspicion waits for nobody now; unless the host alone has left.
         let hidden = match self.others.is_empty() {

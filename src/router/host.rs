@@ -49,6 +49,9 @@ pub(crate) struct Host<P> {
     pub(super) under_way: HashMap<Id, usize>,
     /// Requests that begin a turn and that Codex has not answered yet, with their thread.
     pub(super) beginning: HashMap<Id, String>,
+    /// Threads with a loadout that have a turn under way, as far as it has heard: Codex tells each host at a moment of
+    /// its own.
+    pub(super) in_turn: BTreeSet<String>,
     /// Its questions for servers that Codex has not answered yet, with their thread.
     pub(super) listing: HashMap<Id, Option<String>>,
     /// What is kept so that it can be told when Codex ends and it goes on; `None` where it ends with Codex.
@@ -198,6 +201,7 @@ impl<P> Host<P> {
             forwarded: HashMap::new(),
             under_way: HashMap::new(),
             beginning: HashMap::new(),
+            in_turn: BTreeSet::new(),
             listing: HashMap::new(),
             outlives: None,
         }

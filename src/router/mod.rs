@@ -25,6 +25,8 @@
 //!
 //! *Architecture invariant:* no await, lock, clock or IO.
 
+#[cfg(any(test, fuzzing))]
+mod any_order;
 mod control;
 mod draining;
 mod effect;
@@ -36,6 +38,8 @@ mod refusals;
 mod request;
 mod routing;
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use any_order::run as run_any_order;
 pub(crate) use effect::{Effect, Prepared, Rebound, Settled};
 pub(crate) use host::{Greeting, Host, Hosts};
 pub(crate) use refusals::internal_error;

@@ -16,6 +16,18 @@ impl<P> Host<P> {
         }
     }
 
+    /// It has it open no more.
+    pub(super) fn closes(&mut self, thread: &str) {
+        if let Some(Outlives { open, .. }) = &mut self.outlives {
+            open.remove(thread);
+        }
+    }
+
+    fn has_open(&self, thread: &str) -> bool {
+        let outlives = self.outlives.as_ref();
+        outlives.is_some_and(|it| it.open.contains(thread))
+    }
+
     /// Codex has answered a request of its own.
     pub(super) fn has_answer(&mut self, id: &Id, answer: &Frame) {
         let Some(Outlives {
@@ -31,20 +43,23 @@ impl<P> Host<P> {
 }
 
 impl<P: Default, A> Router<'_, P, A> {
+    /// Whether another host has this thread open, as far as it has heard.
+    pub(super) fn is_open_elsewhere(&self, thread: &str) -> bool {
+        self.others.iter().any(|other| other.has_open(thread))
+    }
+
     /// A request goes to Codex that is not claimed: where the host outlives Codex, it has an answer all the same.
     pub(super) fn is_to_be_answered(&mut self, request: &Frame) {
-        let Some(Outlives {
-            unanswered, open, ..
-        }) = &mut self.host.outlives
-        else {
-            return;
-        };
         let method = request.method();
         if method == thread::UNSUBSCRIBE
+            && self.host.outlives.is_some()
             && let Some(thread) = thread::named_in_params(request)
         {
-            open.remove(&thread);
+            self.host.closes(&thread);
         }
+        let Some(Outlives { unanswered, .. }) = &mut self.host.outlives else {
+            return;
+        };
         let opens = [thread::START, thread::RESUME, thread::FORK].contains(&method);
         unanswered.insert(request.id(), opens);
     }
@@ -57,9 +72,13 @@ impl<P: Default, A> Router<'_, P, A> {
             let gone = gone_error(&request.frame.id());
             self.push(Effect::ToHost(gone));
             self.end(&request);
+            let own = request.holds.clone();
             self.push(Effect::Abandoned(request));
             for waiting in held {
                 self.go_on_with(waiting);
+            }
+            if let Some(thread) = own {
+                self.release(&thread);
             }
         }
     }
@@ -73,6 +92,7 @@ impl<P: Default, A> Router<'_, P, A> {
         let unanswered = std::mem::take(&mut outlives.unanswered);
         let open = std::mem::take(&mut outlives.open);
         self.host.initialize = None;
+        self.host.in_turn.clear();
         self.host.listing.clear();
         self.end_draining();
         let mut unanswered: Vec<Id> = unanswered.into_keys().collect();
@@ -85,11 +105,7 @@ impl<P: Default, A> Router<'_, P, A> {
         }
         for thread in open {
             // Where only the host leaves, it stays loaded for those that have it open, too.
-            let is_anothers = |other: &Host<P>| {
-                let outlives = other.outlives.as_ref();
-                outlives.is_some_and(|it| it.open.contains(&thread))
-            };
-            if !self.others.iter().any(is_anothers) {
+            if !self.is_open_elsewhere(&thread) {
                 self.threads.change(&thread, |it| {
                     it.has_loadout = false;
                     it.turns.end();

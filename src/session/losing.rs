@@ -11,6 +11,8 @@ use super::jobs::greet;
 use crate::connection::{CodexCommand, Door};
 use crate::threads::{HostId, Threads};
 
+/// What Codex has said before its end is read within this time, unless a host does not take it.
+const READ_WITHIN: Duration = Duration::from_secs(1);
 /// What is worked on for hosts when Codex ends is waited for this long.
 const WORKED_ON_WITHIN: Duration = Duration::from_secs(10);
 
@@ -39,18 +41,41 @@ impl Session {
 
     /// Codex has ended: each request of a host's has one answer, and nothing is known of threads any more.
     pub(super) async fn lose_codex(&mut self) {
-        for (id, session) in &mut self.hosts {
-            session.lose_codex();
-            self.control.lose(*id);
-            self.process.detach(*id);
-        }
-        // None of it can come to anything, and what it holds is to be let go of.
-        let worked_on = async {
-            while self.hosts.values().any(|session| session.jobs > 0) {
+        let read = async {
+            while self.hosts.values().any(|session| session.codex_open) {
                 self.next().await;
             }
         };
-        if tokio::time::timeout(WORKED_ON_WITHIN, worked_on)
+        if tokio::time::timeout(READ_WITHIN, read).await.is_err() {
+            tracing::debug!("a host does not take what Codex has said last");
+        }
+        for (id, session) in &mut self.hosts {
+            session.lose_codex();
+            if let Some(away) = &mut session.away {
+                // It gets the next one.
+                away.is_known = true;
+            }
+            self.control.lose(*id);
+            self.process.detach(*id);
+        }
+        // None of it can come to anything, and what it holds is to be let go of. What has waited behind it goes on, and
+        // comes to nothing as well.
+        let worked_off = async {
+            let mut is_first = true;
+            loop {
+                let works = self.hosts.values().any(|session| session.jobs > 0);
+                while self.hosts.values().any(|session| session.jobs > 0) {
+                    self.next().await;
+                }
+                for host in self.ids() {
+                    self.route(host, |router| router.on_upstream_gone());
+                }
+                if !works && !std::mem::take(&mut is_first) {
+                    return;
+                }
+            }
+        };
+        if tokio::time::timeout(WORKED_ON_WITHIN, worked_off)
             .await
             .is_err()
         {
@@ -58,6 +83,10 @@ impl Session {
         }
         for host in self.ids() {
             self.route(host, |router| router.on_upstream_gone());
+            if let Some(away) = self.hosts.get_mut(&host).and_then(|it| it.away.as_mut()) {
+                // It was for the Codex that has ended, and has its answer.
+                away.to_codex.clear();
+            }
             let has_left = self.hosts.get(&host).is_some_and(|it| !it.host_open);
             if has_left {
                 self.end(host);

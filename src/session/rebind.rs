@@ -118,8 +118,11 @@ impl RequestHandlers {
         Prepared::Rebind { threads, patient }
     }
 
-    /// The router refused the request: nothing is bound anew for it.
+    /// The router refused the request, or Codex did not live to answer it: nothing is bound anew for it.
     pub(super) async fn abandon(&self, mut request: Request) {
+        if let Some(left) = request.payload.left.take() {
+            self.tell_closed(&left.hosts, &left.thread);
+        }
         let Stage::Rebind(rebind) = std::mem::take(&mut request.payload.stage) else {
             return;
         };

@@ -244,6 +244,11 @@ impl RequestHandlers {
     ) -> Result<(), LoadoutError> {
         let thread = told.thread.clone();
         let subscribers = unloaded.subscribers(&thread);
+        if subscribers.is_empty() && CodexFeatures::of(upstream.version).unload_on_unsubscribe {
+            // Nobody has it open, so that it would go again, and whoever loads it would hear of it until then.
+            self.applied.remove(&thread);
+            return Ok(());
+        }
         let loaded = self.load_for(told, subscribers, upstream, rebound).await;
         if loaded.is_err() {
             self.tell_closed(subscribers, &thread);
@@ -407,8 +412,11 @@ impl RequestHandlers {
     }
 }
 
-/// A config file that is just being written makes Codex refuse for a moment.
-async fn resume_with(rpc: &RpcClient, params: &Map<String, Value>) -> Result<Value, RpcError> {
+/// A config file that is just being written makes Codex refuse for a moment, and so does a thread that is closing.
+pub(super) async fn resume_with(
+    rpc: &RpcClient,
+    params: &Map<String, Value>,
+) -> Result<Value, RpcError> {
     let params = Value::Object(params.clone());
     let mut wait = AGAIN_AFTER;
     loop {

@@ -36,6 +36,8 @@ pub(crate) struct Carried {
     pub(super) stage: Stage,
     /// What it has waited for this program.
     pub(super) added: Option<AddedLatency>,
+    /// A resume as Codex got it, until it is answered.
+    pub(super) resume: Option<Bytes>,
     /// Other hosts that have left its thread, and come back once the request has loaded it.
     pub(super) left: Option<Left>,
 }
@@ -289,6 +291,9 @@ impl RequestHandlers {
         if let Pending::Resume(record, Some(applied), _) = &pending {
             // What Codex says of the thread while it loads it is said of this loadout.
             self.applied.set(&record.thread_id, applied.clone());
+        }
+        if matches!(pending, Pending::Resume(..) | Pending::Drop { .. }) {
+            carried.resume = Some(request.clone());
         }
         carried.stage = Stage::Pending(Box::new(pending));
         Prepared::Forward {

@@ -2,6 +2,7 @@
 //! Codex of ours that ends is started again, and the hosts are told.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Display;
 use std::io;
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -88,6 +89,7 @@ pub(crate) async fn serve(
         connecting: FuturesUnordered::new(),
         orphaned: FuturesUnordered::new(),
         ends: VecDeque::new(),
+        starting: None,
         none_can_come: false,
     };
     serving.run(ends_after).await
@@ -102,9 +104,18 @@ struct Serving {
     connecting: FuturesUnordered<BoxFuture<'static, (HostId, Result<Door, LoadoutError>)>>,
     /// Hosts whose connection has ended: soon it shows whether Codex has.
     orphaned: FuturesUnordered<BoxFuture<'static, HostId>>,
-    /// When Codex has ended.
+    /// When Codex has ended, or could not be started.
     ends: VecDeque<Instant>,
+    /// The next Codex, where there is none now.
+    starting: Option<Starting>,
     none_can_come: bool,
+}
+
+/// A Codex is started again.
+struct Starting {
+    /// How the one before has ended.
+    last: ExitStatus,
+    next: BoxFuture<'static, Result<CodexServer, LoadoutError>>,
 }
 
 impl Serving {
@@ -127,18 +138,27 @@ impl Serving {
                 },
                 Some((host, connected)) = self.connecting.next() => self.on_connected(host, connected),
                 Some(host) = self.orphaned.next() => self.session.end(host),
-                status = ended(&mut self.upstreams) => {
+                status = ended(&mut self.upstreams), if self.starting.is_none() => {
                     let status = status?;
                     if ending.has_begun {
                         return self.finish(Some(status)).await;
                     }
-                    if let Err(error) = self.start_again(status).await {
+                    if let Err(error) = self.on_ended(status).await {
                         self.finish(Some(status)).await?;
+                        return Err(error.into());
+                    }
+                }
+                (last, started) = started(&mut self.starting) => {
+                    if let Err(error) = self.on_started(last, started) {
+                        self.finish(Some(last)).await?;
                         return Err(error.into());
                     }
                 }
                 signal = signals.next() => match (process, &self.upstreams) {
                     (Some(process), _) => forward(process, signal),
+                    (None, Upstreams::Own(_)) if self.starting.is_some() => {
+                        return self.finish(None).await;
+                    }
                     (None, Upstreams::Own(codex)) => {
                         ending.has_begun = true;
                         forward(codex.child.id(), signal);
@@ -146,11 +166,11 @@ impl Serving {
                     (None, Upstreams::Running { .. }) => return self.finish(None).await,
                 },
                 () = &mut until, if !ending.has_begun => match &self.upstreams {
-                    Upstreams::Own(codex) => {
+                    Upstreams::Own(codex) if self.starting.is_none() => {
                         terminate(codex.child.id());
                         ending = Ending::within(ENDED_WITHIN);
                     }
-                    Upstreams::Running { .. } => return self.finish(None).await,
+                    _ => return self.finish(None).await,
                 },
                 () = &mut ending.is_late => if let Upstreams::Own(codex) = &mut self.upstreams {
                     codex.child.start_kill()?;
@@ -170,7 +190,9 @@ impl Serving {
     fn welcome(&mut self, door: Door) {
         let host = self.session.next_id();
         self.arriving.insert(host, door);
-        self.connect(host);
+        if self.starting.is_none() {
+            self.connect(host);
+        }
     }
 
     fn connect(&mut self, host: HostId) {
@@ -216,26 +238,62 @@ impl Serving {
         }
     }
 
-    /// Codex has ended by itself. Starts it again, and tells the hosts, unless it has ended too often.
-    async fn start_again(&mut self, status: ExitStatus) -> Result<(), LoadoutError> {
+    /// Codex has ended by itself. It is started again, unless it has ended too often; what it owed is answered.
+    async fn on_ended(&mut self, status: ExitStatus) -> Result<(), LoadoutError> {
+        tracing::error!(%status, "Codex has ended");
+        self.orphaned.clear();
+        self.connecting.clear();
+        self.start_again(status, &status)?;
+        self.session.lose_codex().await;
+        Ok(())
+    }
+
+    /// Begins to start Codex again, later each time.
+    fn start_again(&mut self, last: ExitStatus, why: &impl Display) -> Result<(), LoadoutError> {
         let now = Instant::now();
         self.ends.push_back(now);
         self.ends
             .retain(|end| now.duration_since(*end) < DEATHS_WITHIN);
-        tracing::error!(%status, "Codex has ended");
         if self.ends.len() >= DEATHS {
-            return Err(ended_too_often(status));
+            return Err(ended_too_often(why));
         }
-        self.orphaned.clear();
-        self.connecting.clear();
-        self.session.lose_codex().await;
-        if let Some(doubled) = self.ends.len().checked_sub(2) {
-            tokio::time::sleep(AGAIN_AFTER * (1 << doubled)).await;
-        }
+        let after = match self.ends.len().checked_sub(2) {
+            Some(doubled) => AGAIN_AFTER * (1 << doubled),
+            None => Duration::ZERO,
+        };
+        let codex = self.session.codex().clone();
+        let next = async move {
+            tokio::time::sleep(after).await;
+            CodexServer::start(&codex).await
+        };
+        let next = next.boxed();
+        self.starting = Some(Starting { last, next });
+        Ok(())
+    }
+
+    /// The next Codex runs, and the hosts are told; or it does not, which is one end more.
+    fn on_started(
+        &mut self,
+        last: ExitStatus,
+        started: Result<CodexServer, LoadoutError>,
+    ) -> Result<(), LoadoutError> {
+        self.starting = None;
+        let next = match started {
+            Ok(next) => next,
+            Err(error) => {
+                tracing::error!(%error, "Codex was not started again");
+                let begun = self.ends.back();
+                if begun.is_some_and(|begun| begun.elapsed() >= DEATHS_WITHIN) {
+                    // It does nothing at all, and hosts are not to wait that long again.
+                    return Err(error);
+                }
+                return self.start_again(last, &error.message);
+            }
+        };
         let Upstreams::Own(codex) = &mut self.upstreams else {
             return Ok(());
         };
-        **codex = CodexServer::start(self.session.codex()).await?;
+        **codex = next;
         self.session.process.metrics.codex_restarted();
         self.session.process.listens_at(codex.address(), None);
         let pid = codex.child.id();
@@ -264,7 +322,7 @@ impl Serving {
     }
 }
 
-fn ended_too_often(last: ExitStatus) -> LoadoutError {
+fn ended_too_often(last: &impl Display) -> LoadoutError {
     let within = DEATHS_WITHIN.as_secs();
     let message = format!(
         "Codex has ended {DEATHS} times within {within} seconds, and is not started any more (last: {last})"
@@ -295,6 +353,16 @@ impl Ending {
             has_begun: true,
             is_late: tokio::time::sleep(time).boxed(),
         }
+    }
+}
+
+/// Waits until the next Codex runs, or does not.
+async fn started(
+    starting: &mut Option<Starting>,
+) -> (ExitStatus, Result<CodexServer, LoadoutError>) {
+    match starting {
+        Some(Starting { last, next }) => (*last, next.await),
+        None => std::future::pending().await,
     }
 }
 

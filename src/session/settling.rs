@@ -10,6 +10,7 @@ use codex_loadout_protocol::selection::FIELD;
 use serde_json::json;
 
 use super::fork_split::MadeFork;
+use super::reload::resume_with;
 use super::request_handlers::{Pending, Request, RequestHandlers, Stage};
 use crate::crash_point::crash_point;
 use crate::loadouts::AppliedConfig;
@@ -31,6 +32,12 @@ impl RequestHandlers {
         request: &mut Request,
         response: Frame,
     ) -> Option<(Bytes, Settled)> {
+        let response = match request.payload.resume.take() {
+            Some(resume) if thread::is_closing(&response) => {
+                self.resume_once_closed(&resume, response).await
+            }
+            _ => response,
+        };
         let is_loaded = thread::named_in_result(&response).is_some();
         let outcome = self.record_answer(request, response).await;
         if let Some(left) = request.payload.left.take() {
@@ -40,6 +47,28 @@ impl RequestHandlers {
             }
         }
         outcome
+    }
+
+    /// A thread with a loadout goes as soon as the last host has left it. One that comes back at that moment is refused
+    /// by Codex; without us the thread would be loaded still. So it waits until it can be resumed.
+    async fn resume_once_closed(&self, resume: &Bytes, refused: Frame) -> Frame {
+        #[derive(serde::Deserialize)]
+        struct Message {
+            params: serde_json::Map<String, serde_json::Value>,
+        }
+        let Ok(Message { params }) = serde_json::from_slice(resume) else {
+            return refused;
+        };
+        match resume_with(&self.rpc, &params).await {
+            Ok(resumed) => {
+                let result = answer_frame(&refused.id(), "result", &resumed.to_string());
+                Frame::parse(result)
+            }
+            Err(error) => {
+                tracing::debug!(%error, "a thread that was closing is not resumed");
+                refused
+            }
+        }
     }
 
     async fn record_answer(

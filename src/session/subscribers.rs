@@ -26,14 +26,22 @@ struct Unsubscribed {
     status: String,
 }
 
+impl Unsubscribed {
+    /// Whether the host had the thread open. One that went with the host before is `notLoaded` for those that come
+    /// after it, and they had it no more than those that are `notSubscribed`.
+    fn had_it_open(&self) -> bool {
+        self.status == "unsubscribed"
+    }
+}
+
 impl RequestHandlers {
     /// Has every host leave a thread. Gives those that had it open, this one first.
     pub(super) async fn leave(&self, thread: &str) -> Result<Subscribers, RpcError> {
         let named = json!({ "threadId": thread });
         let itself: Unsubscribed = self.rpc.ask(thread::UNSUBSCRIBE, &named).await?;
-        let mut subscribers = match itself.status.as_str() {
-            "notSubscribed" => Vec::new(),
-            _ => self.itself().into_iter().collect(),
+        let mut subscribers = match itself.had_it_open() {
+            true => self.itself().into_iter().collect(),
+            false => Vec::new(),
         };
         subscribers.extend(self.others_leave(thread).await);
         Ok(subscribers)
@@ -45,7 +53,7 @@ impl RequestHandlers {
         let leaving = self.others().into_iter().map(async |other| {
             let ask = other.rpc.ask::<Unsubscribed>(thread::UNSUBSCRIBE, &named);
             let left = tokio::time::timeout(OTHERS_WITHIN, ask).await;
-            let had_not = matches!(left, Ok(Ok(left)) if left.status == "notSubscribed");
+            let had_not = matches!(left, Ok(Ok(left)) if !left.had_it_open());
             (!had_not).then_some(other)
         });
         join_all(leaving).await.into_iter().flatten().collect()
@@ -64,7 +72,12 @@ impl RequestHandlers {
             };
             match tokio::time::timeout(OTHERS_WITHIN, open).await {
                 Ok(Ok(_)) => {}
-                Ok(Err(error)) => tracing::warn!(%error, "a host has lost a thread"),
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "a host has lost a thread");
+                    if let Some(thread_id) = params["threadId"].as_str() {
+                        host.writer.send(thread::closed(thread_id));
+                    }
+                }
                 Err(_) => tracing::debug!("a host does not read"),
             }
         });

@@ -212,6 +212,22 @@ async fn a_repository_is_pinned_and_what_an_update_brings_is_shown() {
     );
     assert!(host.shutdown().await.unwrap().success());
 
+    // What was approved once is another content now, and what is new is said.
+    let digest = said(&stage, &["show", "tools"])["bundle"]["approvalDigest"].clone();
+    said(&stage, &["trust", digest.as_str().unwrap()]);
+    let more = tools(&stage).server(Server::new("scale", &["read_scale"]));
+    author(&stage, &more);
+    commit(&folder);
+    said(&stage, &["update", "--yes"]);
+    let shown = said(&stage, &["show", "tools"]);
+    assert_eq!(shown["bundle"]["approved"], false);
+    let since = shown["executesSince"].as_array().unwrap();
+    assert_eq!(
+        (since.len(), &since[0]["name"]),
+        (1, &json!("scale")),
+        "{shown}"
+    );
+
     let error = refused(&stage, &["add", &url, "--ref", "mian", "--name", "other"]);
     assert!(error.contains("mian") && error.contains("hint:"), "{error}");
 }

@@ -418,7 +418,8 @@ async fn hooks_run_when_they_are_asked_for_and_trusted() {
     assert_eq!((plugin, user), (false, false));
     assert_eq!(
         receipt["hooks"][0],
-        json!({ "event": "SessionStart", "source": "forge@internal", "trusted": false, "active": false })
+        json!({ "id": "forge@internal:hooks/hooks.json:session_start:0:0", "event": "SessionStart", "source": "forge@internal",
+            "trusted": false, "active": false })
     );
     assert_eq!(warnings(&receipt), ["hooksNotApproved"]);
     assert!(host.shutdown().await.unwrap().success());

@@ -26,6 +26,7 @@ fn help_is_what_the_readme_says() {
         "prove",
         "threads",
         "show",
+        "update",
         "convert",
         "audit",
         "status",
@@ -80,7 +81,7 @@ async fn verbs_show_what_there_is_and_what_threads_have() {
     assert_eq!(resolved["capabilitySelection"], receipt);
     assert_eq!(
         json_of(&stage.verb(&["show", &thread, "--json"])),
-        json!({ "capabilitySelection": receipt })
+        json!({ "capabilitySelection": receipt, "loaded": true, "stale": false })
     );
     assert_eq!(
         json_of(&stage.verb(&["threads", "--json", "--plugin", "github"]))["data"][0]["threadId"],
@@ -88,11 +89,14 @@ async fn verbs_show_what_there_is_and_what_threads_have() {
     );
     let table = text(&stage.verb(&["threads"]).stdout);
     assert!(
-        table.contains(&thread) && table.contains("replace"),
+        table.contains(&thread) && table.contains("  yes     replace  "),
         "{table}"
     );
     let shown = text(&stage.verb(&["show", &thread]).stdout);
-    assert!(shown.contains("left out: "), "{shown}");
+    assert!(
+        shown.contains("left out: ") && shown.ends_with("\nloaded\n"),
+        "{shown}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -30,9 +30,7 @@ async fn until<T>(look: impl Fn() -> Option<T>) -> T {
             }
         }
     };
-    tokio::time::timeout(PATIENCE, looked)
-        .await
-        .expect("in time")
+    tokio::time::timeout(PATIENCE, looked).await.unwrap()
 }
 
 /// A client of the control socket.
@@ -375,7 +373,7 @@ async fn by_http_our_methods_are_had_with_the_token_and_the_audit_as_it_comes() 
     assert_eq!(status, 200, "{body}");
     let by_path: Value = serde_json::from_str(&body).unwrap();
     assert_eq!(by_path, by_rpc["result"]);
-    let long = "x".repeat(5 * 1024 * 1024);
+    let long = post("", "application/json").replace("length: 0", "length: 5000000");
     let without = |request: String, part: &str| request.replace(part, "x-nothing: x");
     let bearer = format!("authorization: Bearer {token}");
     for (request, expected) in [
@@ -403,7 +401,7 @@ async fn by_http_our_methods_are_had_with_the_token_and_the_audit_as_it_comes() 
         (without(post("{}", "application/json"), &bearer), 401),
         (post("{}", "text/plain"), 415),
         (post("{}", "application/json"), 200),
-        (post(&long, "application/json"), 413),
+        (long, 413),
     ] {
         let (status, body) = http(&address, &request).await;
         assert_eq!(
@@ -467,4 +465,77 @@ async fn by_http_our_methods_are_had_with_the_token_and_the_audit_as_it_comes() 
     }
     host.shutdown().await.unwrap();
     assert!(!token_file.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_host_what_needs_none_is_answered_and_the_rest_says_so() {
+    let stage = Stage::standard().await;
+    stage
+        .home
+        .add_profile("plan", "skills = [\"planning\"]\n")
+        .unwrap();
+    let proxy = lab::Process::spawn(stage.proxy()).unwrap();
+    let mut control = Control::at(&stage).await;
+    let profiles = control.ask("capability/profile/list", json!({})).await;
+    assert_eq!(profiles["data"][0]["name"], "plan");
+    let update =
+        json!({ "threadId": "0199a213-81c0-7800-8aa1-bbab2a035a53", "capabilitySelection": null });
+    for (method, params) in [
+        ("capability/list", json!({})),
+        ("thread/capability/read", json!({ "threadId": "x" })),
+        ("thread/capability/update", update),
+    ] {
+        let refused = control.refused(method, params).await;
+        assert_eq!(refused["data"]["kind"], "unsupportedUpstream", "{method}");
+    }
+    // The same by HTTP, without a token, and for no page of a browser.
+    let socket = sockets(&stage).pop().unwrap();
+    for (more, status) in [("", "200"), ("origin: null\r\n", "403")] {
+        let mut stream = UnixStream::connect(&socket).await.unwrap();
+        let request = format!(
+            "GET /v1/capability/profile/list HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{more}\r\n"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{answer}"
+        );
+    }
+    // More clients than there are places: they are let go of, and the others served.
+    let mut many = Vec::new();
+    for _ in 0..70 {
+        many.push(UnixStream::connect(&socket).await.unwrap());
+    }
+    let profiles = control.ask("capability/profile/list", json!({})).await;
+    assert_eq!(profiles["data"][0]["name"], "plan");
+    let mut last = many.pop().unwrap();
+    let mut nothing = String::new();
+    last.read_to_string(&mut nothing).await.unwrap();
+    assert_eq!(nothing, "");
+    proxy.shutdown().await.unwrap();
+    assert!(!socket.exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thread_of_a_host_without_the_experimental_api_is_given_no_loadout() {
+    let stage = Stage::standard().await;
+    stage
+        .home
+        .add_profile("plan", "skills = [\"planning\"]\n")
+        .unwrap();
+    let host = Client::spawn(stage.proxy()).unwrap();
+    host.initialize(false).await.unwrap();
+    let plain = json!({ "cwd": stage.home.project() });
+    let thread = id_of(&host.request("thread/start", plain).await.unwrap());
+    let mut control = Control::at(&stage).await;
+    let read = control
+        .ask("thread/capability/read", json!({ "threadId": thread }))
+        .await;
+    assert_eq!(read["loaded"], true);
+    let params = json!({ "threadId": thread, "capabilitySelection": skills(&["planning"]) });
+    let refused = control.refused("thread/capability/update", params).await;
+    assert_eq!(refused["data"]["kind"], "unsupportedUpstream");
+    stage.check(&host, &thread, &Promise::native()).await;
 }

@@ -5,6 +5,8 @@ use std::process::Command;
 
 use lab::{Home, Promise};
 
+#[cfg(unix)]
+use crate::many_hosts::Doors;
 use crate::stage::{PROXY, Stage};
 
 async fn stage() -> Stage {
@@ -102,6 +104,27 @@ async fn openai_codex_for_python_by_a_profile_in_its_config_and_on_the_launch_li
         check(&stage, thread, turns, &review());
     }
     assert_eq!(threads.len(), 3);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn websockets_for_python_with_a_token_and_the_field() {
+    let Some(hosts) = lab::python_hosts().unwrap() else {
+        eprintln!("SKIPPED: there is no python3 with pip");
+        return;
+    };
+    let stage = stage().await;
+    stage.home.write("token", "a long secret\n").unwrap();
+    let mut proxy = stage.proxy();
+    proxy.args(["--ws-auth", "capability-token", "--ws-token-file"]);
+    proxy.arg(stage.home.path().join("token"));
+    let doors = Doors::of(&stage, proxy).await;
+    let script = hosts.join("websockets_host.py");
+    let (url, token) = (Path::new(&doors.web_socket), Path::new("a long secret"));
+    let project = stage.home.project();
+    let mut python = host(&stage.home, "python3", &[&script, url, token, &project]);
+    let threads = run(python.env("PYTHONPATH", hosts.join("python")));
+    check(&stage, &threads[0], 2, &review());
 }
 
 #[tokio::test(flavor = "multi_thread")]

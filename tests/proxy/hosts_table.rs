@@ -61,8 +61,10 @@ fn pinned() -> BTreeSet<String> {
         }
     }
     for line in read("tests/hosts/requirements.txt").lines() {
-        if let Some(version) = line.strip_prefix("openai-codex==") {
-            pinned.insert(format!("PyPI `openai-codex` {version}"));
+        for name in ["openai-codex", "websockets"] {
+            if let Some(version) = line.strip_prefix(name).and_then(|it| it.strip_prefix("==")) {
+                pinned.insert(format!("PyPI `{name}` {version}"));
+            }
         }
     }
     pinned

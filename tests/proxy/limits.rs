@@ -9,7 +9,7 @@ use crate::stage::{Stage, id_of};
 
 /// Kibibytes of a process that are in memory now.
 #[cfg(target_os = "linux")]
-fn resident(process: u32) -> u64 {
+pub(crate) fn resident(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS"));
     let size = line.unwrap().split_whitespace().nth(1).unwrap();

@@ -6,8 +6,12 @@
 )]
 
 mod audit;
+#[cfg(unix)]
+mod behind;
 mod bundles;
 mod changes;
+#[cfg(unix)]
+mod churn;
 mod claude;
 mod cloud_skills;
 mod command_line;
@@ -23,6 +27,8 @@ mod documentation;
 mod doors;
 mod drift;
 mod drop_in;
+#[cfg(target_os = "linux")]
+mod ending;
 mod exec;
 mod experimental;
 mod faults;
@@ -59,6 +65,8 @@ mod selection;
 mod servers;
 mod shared_state;
 mod skill_list;
+#[cfg(target_os = "linux")]
+mod slow;
 #[cfg(unix)]
 mod sockets;
 mod stage;
@@ -70,3 +78,5 @@ mod terminal;
 mod units;
 #[cfg(unix)]
 mod watching;
+#[cfg(unix)]
+mod wire_faults;

@@ -1,6 +1,7 @@
 //! Many hosts on one Codex, by all doors: a thread that several have open has one loadout.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 use std::time::Duration;
 
 use lab::{Client, Promise, RpcError};
@@ -20,8 +21,12 @@ pub(crate) struct Doors {
 
 impl Doors {
     pub(crate) async fn open(stage: &Stage) -> Self {
+        Self::of(stage, stage.proxy()).await
+    }
+
+    /// Those of a proxy that is started like this.
+    pub(crate) async fn of(stage: &Stage, mut proxy: Command) -> Self {
         let unix = format!("unix://{}", stage.home.path().join("hosts.sock").display());
-        let mut proxy = stage.proxy();
         for address in ["stdio://", &unix, "ws://127.0.0.1:0"] {
             proxy.args(["--listen", address]);
         }
@@ -45,6 +50,13 @@ impl Doors {
         host.initialize(true).await.unwrap();
         host
     }
+}
+
+/// How many hosts a proxy says that it has.
+pub(crate) fn connected(stage: &Stage, address: &str) -> usize {
+    let status = stage.verb(&["status", "--listen", address, "--json"]);
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    status["hosts"].as_array().unwrap().len()
 }
 
 fn skills(names: &[&str]) -> Value {

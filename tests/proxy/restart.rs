@@ -1,15 +1,18 @@
 //! Codex dies, and its hosts stay: nothing is left unanswered, and threads come back with what they had.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use lab::{Client, Promise};
+use lab::{Client, HomeBuilder, Promise};
 use serde_json::{Value, json};
 
-use crate::many_hosts::Doors;
+use crate::many_hosts::{Doors, connected};
 use crate::stage::Stage;
 
 /// The Codex of a proxy.
-fn codex_of(proxy: u32) -> Option<u32> {
+pub(crate) fn codex_of(proxy: u32) -> Option<u32> {
     let processes = std::fs::read_dir("/proc").unwrap().flatten();
     let mut ids = processes.filter_map(|it| it.file_name().to_str()?.parse().ok());
     ids.find(|id: &u32| {
@@ -33,9 +36,7 @@ async fn kill_codex(proxy: u32, unlike: Option<u32>) -> u32 {
     };
     let found = tokio::time::timeout(Duration::from_secs(60), found);
     let found = found.await.unwrap();
-    let mut kill = std::process::Command::new("kill");
-    let killed = kill.args(["-9", &found.to_string()]).status();
-    assert!(killed.unwrap().success());
+    signal(found, "-9");
     found
 }
 
@@ -139,6 +140,11 @@ async fn a_codex_that_dies_again_and_again_is_given_up_with_a_word() {
     kill_codex(proxy, last).await;
     let said = a.wait_for(a.mark(), |_| false).await.unwrap_err();
     assert!(said.to_string().contains("gone"), "{said}");
+    given_up(doors).await;
+}
+
+/// Waits until a proxy has ended because its Codex has, too often.
+async fn given_up(doors: Doors) {
     let wait = async {
         while !doors.stdio.stderr().contains("hint") {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -155,12 +161,96 @@ async fn a_codex_that_dies_again_and_again_is_given_up_with_a_word() {
     assert_eq!(status.unwrap().code(), Some(1));
 }
 
-fn descriptors(process: u32) -> usize {
+/// A Codex that ends at once where it is to listen, at these starts.
+fn dies_at(stage: &Stage, starts: &str) -> PathBuf {
+    let script = stage.home.path().join("dies");
+    let text = format!(
+        "#!/bin/sh\ncase \"$*\" in *--listen*)\n  echo >>'{count}'\n  case $(wc -l <'{count}') in {starts}) exit 9;; esac\nesac\nexec '{codex}' \"$@\"\n",
+        count = stage.home.path().join("starts").display(),
+        codex = stage.home.codex().display(),
+    );
+    fs::write(&script, text).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    script
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_codex_that_dies_while_it_is_started_again_is_started_once_more() {
+    let stage = Stage::standard().await;
+    let doors = Doors::of(&stage, stage.proxy_to(&dies_at(&stage, "2|3"))).await;
+    let a = doors.host(&doors.unix).await;
+    let (thread, _) = stage.start(&a, json!({ "skills": ["planning"] })).await;
+    let planning = Promise::of_skills(&["planning"]);
+    stage.check(&a, &thread, &planning).await;
+    let mark = a.mark();
+    kill_codex(doors.stdio.id().unwrap(), None).await;
+    hears(&a, mark, "thread/closed").await;
+    // While there is no Codex: hosts come, and what they say waits.
+    let late = doors.host(&doors.unix);
+    let resumed = async {
+        let named = json!({ "threadId": thread });
+        a.request("thread/resume", named).await.unwrap();
+        stage.check(&a, &thread, &planning).await;
+    };
+    let (late, ()) = tokio::join!(late, resumed);
+    let (thread, _) = stage.start(&late, json!({ "skills": ["planning"] })).await;
+    stage.check(&late, &thread, &planning).await;
+    let starts = fs::read_to_string(stage.home.path().join("starts")).unwrap();
+    assert_eq!(starts.len(), 4);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_codex_that_is_never_started_again_is_given_up_with_a_word() {
+    let stage = Stage::of(HomeBuilder::default()).await;
+    let doors = Doors::of(&stage, stage.proxy_to(&dies_at(&stage, "[2-9]"))).await;
+    let a = doors.host(&doors.unix).await;
+    kill_codex(doors.stdio.id().unwrap(), None).await;
+    let said = a.wait_for(a.mark(), |_| false).await.unwrap_err();
+    assert!(said.to_string().contains("gone"), "{said}");
+    given_up(doors).await;
+    let starts = fs::read_to_string(stage.home.path().join("starts")).unwrap();
+    assert_eq!(starts.len(), 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_signal_ends_a_proxy_whose_codex_is_being_started_again() {
+    let stage = Stage::of(HomeBuilder::default()).await;
+    let script = dies_at(&stage, "2");
+    // The second one does nothing.
+    let text = fs::read_to_string(&script).unwrap();
+    fs::write(&script, text.replace("exit 9", "exec sleep 50")).unwrap();
+    let doors = Doors::of(&stage, stage.proxy_to(&script)).await;
+    let a = doors.host(&doors.unix).await;
+    let proxy = doors.stdio.id().unwrap();
+    kill_codex(proxy, None).await;
+    let started = async {
+        let starts = || fs::read_to_string(stage.home.path().join("starts")).unwrap();
+        while starts().len() < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), started)
+        .await
+        .unwrap();
+    signal(proxy, "-TERM");
+    let ended = doors.stdio.ended_within(Duration::from_secs(5)).await;
+    assert!(ended.is_ok(), "{ended:?}");
+    let said = a.wait_for(a.mark(), |_| false).await.unwrap_err();
+    assert!(said.to_string().contains("gone"), "{said}");
+}
+
+pub(crate) fn signal(process: u32, which: &str) {
+    let mut kill = std::process::Command::new("kill");
+    let sent = kill.args([which, &process.to_string()]).status();
+    assert!(sent.unwrap().success());
+}
+
+pub(crate) fn descriptors(process: u32) -> usize {
     let folder = format!("/proc/{process}/fd");
     std::fs::read_dir(folder).unwrap().count()
 }
 
-fn children(process: u32) -> usize {
+pub(crate) fn children(process: u32) -> usize {
     let listed = std::process::Command::new("ps")
         .args(["-o", "pid=", "--ppid", &process.to_string()])
         .output()
@@ -211,7 +301,9 @@ async fn hosts_that_die_leave_nothing_and_a_signal_ends_everything() {
         let came = tokio::time::timeout(Duration::from_secs(20), wait).await;
         assert!(came.is_ok(), "{:?} of at most {most:?}", counted());
     };
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    while connected(&stage, &doors.unix) != 2 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
     let before = counted();
     for _ in 0..10 {
         round(5).await;
@@ -227,8 +319,7 @@ async fn hosts_that_die_leave_nothing_and_a_signal_ends_everything() {
     let notes = Promise::of_skills(&["release-notes"]);
     stage.check(&a, &thread, &notes).await;
 
-    let mut terminate = std::process::Command::new("kill");
-    assert!(terminate.arg(proxy.to_string()).status().unwrap().success());
+    signal(proxy, "-TERM");
     doors
         .stdio
         .ended_within(Duration::from_secs(20))

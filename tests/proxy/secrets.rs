@@ -154,7 +154,14 @@ async fn secrets_are_in_nothing_that_we_write_but_for_what_a_thread_is_loaded_wi
         "notifications".to_owned(),
         Value::from(heard).to_string().into_bytes(),
     ));
-    let verbs: [&[&str]; 8] = [
+    let keeper = stage.home.path().join("market/plugins/keeper");
+    let keeper = keeper.to_str().unwrap();
+    let verbs: [&[&str]; 13] = [
+        &["bundle", "add", keeper, "--trust", "--json"],
+        &["bundle", "list", "--json"],
+        &["bundle", "show", "keeper"],
+        &["bundle", "show", "keeper", "--json"],
+        &["bundle", "lock", "keeper", "--json"],
         &["list", "--json"],
         &["resolve", "-p", "no-such"],
         &["threads", "--json"],

@@ -2,7 +2,7 @@
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
-use lab::{Client, Promise};
+use lab::{Client, Plugin, Promise};
 use serde_json::{Value, json};
 
 use crate::stage::{Stage, id_of};
@@ -21,7 +21,7 @@ struct Process<'a> {
 /// What a process does in one round.
 type Action = for<'a> fn(&'a mut Process<'_>, usize) -> BoxFuture<'a, ()>;
 
-const ACTIONS: [(&str, Action); 6] = [
+const ACTIONS: [(&str, Action); 8] = [
     ("start", |it, _| it.start().boxed()),
     ("fork", |it, _| it.fork().boxed()),
     ("resume", |it, _| it.resume().boxed()),
@@ -30,6 +30,10 @@ const ACTIONS: [(&str, Action); 6] = [
     }),
     ("bind", |it, round| it.bind(round).boxed()),
     ("collect", |it, _| it.collect().boxed()),
+    ("add bundles", |it, _| it.add_bundles().boxed()),
+    ("update bundles", |it, round| {
+        it.update_bundles(round).boxed()
+    }),
 ];
 
 impl Process<'_> {
@@ -73,6 +77,36 @@ impl Process<'_> {
             .request("capability/binding/write", binding)
             .await
             .unwrap();
+    }
+
+    /// A plugin in a folder, whose skill says which round it is of.
+    fn author(&self, name: &str, round: usize) -> String {
+        let text = format!("---\nname: s\ndescription: {round}\n---\nBody.\n");
+        let plugin = Plugin::new(name).file("skills/s/SKILL.md", &text);
+        let folder = self.stage.home.write_plugin("authors", &plugin).unwrap();
+        folder.to_str().unwrap().to_owned()
+    }
+
+    async fn add_bundles(&mut self) {
+        // One of its own, and one that all of them add.
+        for name in [format!("b{}", self.number), "common".to_owned()] {
+            let wanted = json!({ "source": self.author(&name, 0) });
+            let added = self.host.request("capability/bundle/add", wanted);
+            assert_eq!(added.await.unwrap()["bundle"]["name"], name.as_str());
+        }
+    }
+
+    async fn update_bundles(&mut self, round: usize) {
+        self.add_bundles().await;
+        let name = format!("b{}", self.number);
+        self.author(&name, round + 1);
+        let named = json!({ "name": name });
+        let updated = self.host.request("capability/bundle/update", named);
+        let updated = updated.await.unwrap();
+        assert_eq!(updated["data"][0]["applied"], true, "{updated}");
+        let selection = json!({ "plugins": [format!("{name}@bundle")] });
+        let (thread, _) = self.stage.start(&self.host, selection).await;
+        self.threads.push(thread);
     }
 
     async fn collect(&mut self) {
@@ -162,7 +196,24 @@ async fn four_processes_at_once_lose_nothing_and_leave_nothing_half() {
     let count = |event: &str| told.iter().filter(|it| *it == event).count();
     assert_eq!(
         (count("start"), count("fork"), count("refusal")),
-        (2 * PROCESSES, PROCESSES, 0)
+        (3 * PROCESSES, PROCESSES, 0)
+    );
+    let bundles = host
+        .request("capability/bundle/list", json!({}))
+        .await
+        .unwrap();
+    assert_eq!(
+        entries(&bundles, "name"),
+        ["b0", "b1", "b2", "b3", "common"]
+    );
+    let verified = host
+        .request("capability/bundle/verify", json!({}))
+        .await
+        .unwrap();
+    let verdicts = verified["data"].as_array().unwrap();
+    assert!(
+        verdicts.len() >= 5 && verdicts.iter().all(|it| it["intact"] == true),
+        "{verified}"
     );
     let ids: Vec<&Value> = audit["data"]
         .as_array()

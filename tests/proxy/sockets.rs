@@ -7,7 +7,7 @@ use std::time::Duration;
 use lab::{Client, Promise};
 use serde_json::{Value, json};
 
-use crate::stage::{PROXY, Stage, id_of};
+use crate::stage::{PROXY, Stage, id_of, native_codex};
 
 fn only(skill: &str) -> Value {
     json!({ "mode": "replace", "skills": [skill] })
@@ -23,19 +23,9 @@ async fn exact(stage: &Stage, host: &Client, thread: &str, skill: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_passes_a_proxy_to_a_codex_that_runs_is_served() {
     let stage = Stage::standard().await;
-    let socket = stage.home.path().join("codex.sock");
-    let mut codex = stage.home.codex_app_server();
-    codex.args(["--listen", &format!("unix://{}", socket.display())]);
-    let mut native = tokio::process::Command::from(codex)
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
-    while !socket.exists() {
-        assert!(native.try_wait().unwrap().is_none());
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    let arguments = ["app-server", "proxy", "--sock", socket.to_str().unwrap()];
+    let (native, _codex) = native_codex(&stage).await;
+    let socket = native.strip_prefix("unix://").unwrap();
+    let arguments = ["app-server", "proxy", "--sock", socket];
     let mut command = stage.home.command(Path::new(PROXY), &arguments);
     command.env("CODEX_LOADOUT_CODEX", stage.home.codex());
     let mut proxy = tokio::process::Command::from(command)

@@ -107,6 +107,25 @@ impl Stage {
     }
 }
 
+/// This home's Codex by itself, at a socket: where it listens, and what it ends with.
+#[cfg(unix)]
+pub(crate) async fn native_codex(stage: &Stage) -> (String, tokio::process::Child) {
+    let socket = stage.home.path().join("codex.sock");
+    let address = format!("unix://{}", socket.display());
+    let mut codex = stage.home.codex_app_server();
+    codex.args(["--listen", &address]);
+    let mut codex = tokio::process::Command::from(codex)
+        .stderr(std::process::Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    while tokio::net::UnixStream::connect(&socket).await.is_err() {
+        assert!(codex.try_wait().unwrap().is_none());
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    (address, codex)
+}
+
 pub(crate) fn id_of(opened: &Value) -> String {
     opened["thread"]["id"].as_str().unwrap().to_owned()
 }

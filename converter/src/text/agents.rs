@@ -85,7 +85,7 @@ impl TextDraft<'_> {
 /// `subagent_type: x` in arguments, lists, blocks and sentences.
 fn keys(draft: &mut TextDraft<'_>) {
     let body = draft.body();
-    for (at, _) in body.match_indices(KEY) {
+    for at in words::each(body, KEY) {
         let key = at..at + KEY.len();
         let is_part = words::before(body, at).is_some_and(words::is_word)
             || words::after(body, key.end).is_some_and(words::is_word);
@@ -129,7 +129,7 @@ fn calls(draft: &mut TextDraft<'_>) {
     // What may be read again and again is bounded: a text of calls only must not take forever.
     let mut budget = 16 * body.len() + 65_536;
     for name in ["Task", "Agent"] {
-        for (at, _) in body.match_indices(name) {
+        for at in words::each(body, name) {
             let start = at + name.len() + 1;
             if !body[at + name.len()..].starts_with('(') || !begins_call(body, at) {
                 continue;
@@ -209,7 +209,7 @@ fn inner(text: &str, range: Range<usize>) -> Range<usize> {
 fn templates(draft: &mut TextDraft<'_>) {
     let body = draft.body();
     for head in ["Subagent (", "Task tool (", "Task ("] {
-        for (at, _) in body.match_indices(head) {
+        for at in words::each(body, head) {
             let name = name(body, at + head.len());
             let lead = words::lead(body, at, 40);
             let lead = lead.rsplit('\n').next().unwrap_or(lead);
@@ -249,7 +249,7 @@ fn addressed(draft: &mut TextDraft<'_>) {
 /// "use the `plugin:x` agent".
 fn qualified(draft: &mut TextDraft<'_>) {
     let body = draft.body();
-    for (colon, _) in body.match_indices(':') {
+    for colon in words::each(body, ":") {
         let before = words::lead(body, colon, 128);
         let plugin = before
             .rsplit(|c| !words::is_name(c))
@@ -286,7 +286,7 @@ fn qualified(draft: &mut TextDraft<'_>) {
 /// "the **reviewer** agent" of the plugin, "the Explore agent": what is meant is said at the top.
 fn bare(draft: &mut TextDraft<'_>) {
     let body = draft.body();
-    for (at, _) in body.match_indices("agent") {
+    for at in words::each(body, "agent") {
         let lead = words::lead(body, at, 128);
         let subs = ["sub-", "sub"].iter();
         let marked = subs.fold(lead, |lead, sub| lead.strip_suffix(sub).unwrap_or(lead));

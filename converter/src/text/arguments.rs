@@ -28,7 +28,7 @@ pub(super) fn run(draft: &mut TextDraft<'_>) {
         return leave_all(draft);
     }
     let body = draft.body();
-    for (at, _) in body.match_indices('$') {
+    for at in words::each(body, "$") {
         let Some((range, meaning)) = meaning_at(draft, at) else {
             continue;
         };
@@ -209,7 +209,7 @@ fn placeholder(role: Role<'_>, meaning: Meaning<'_>) -> String {
 /// A file beside a prompt has no arguments: Claude leaves such words there alone, and so it is here.
 fn leave_all(draft: &mut TextDraft<'_>) {
     let body = draft.body();
-    for (at, _) in body.match_indices("$ARGUMENTS") {
+    for at in words::each(body, "$ARGUMENTS") {
         if !draft.in_code(at) && words::before(body, at) != Some('\\') {
             draft.find(
                 at,

@@ -38,7 +38,7 @@ enum Target {
 /// Replaces all includes.
 pub(super) fn run(draft: &mut TextDraft<'_>) {
     let body = draft.body();
-    for (at, _) in body.match_indices('@') {
+    for at in words::each(body, "@") {
         let place = draft.place(at);
         if matches!(place, Markup::Block(_) | Markup::Link) || !may_begin(body, at) {
             continue;

@@ -29,9 +29,9 @@ fn tokens<'t>(draft: &TextDraft<'_>, text: &'t str, scan: &Scan) -> Vec<(usize, 
     let is_prompt = !matches!(draft.text.role, Role::Support);
     let mut alive = Vec::new();
     let mut find = |needle: &'static str, is_token: &dyn Fn(usize) -> bool| {
-        for (at, found) in text.match_indices(needle) {
+        for at in words::each(text, needle) {
             if is_prose(at) && words::before(text, at) != Some('\\') && is_token(at) {
-                alive.push((at, found));
+                alive.push((at, needle));
             }
         }
     };
@@ -55,7 +55,7 @@ fn tokens<'t>(draft: &TextDraft<'_>, text: &'t str, scan: &Scan) -> Vec<(usize, 
             alive.push((start - 1, "!`"));
         }
     }
-    for (at, _) in text.match_indices('/') {
+    for at in words::each(text, "/") {
         // Where a link leads is no call.
         if scan.place(at) == Markup::Prose
             && words::before(text, at).is_none_or(|c| !is_path(c))

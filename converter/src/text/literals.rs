@@ -1,6 +1,7 @@
 //! What only looks like something that the platform would put into the text of a command: it is set apart.
 
 use super::draft::TextDraft;
+use super::words;
 use crate::report::Code;
 
 /// Sets apart what the author wrote.
@@ -16,7 +17,7 @@ pub(super) fn run(draft: &mut TextDraft<'_>) {
         expansions.shell.0,
     ];
     for sign in signs {
-        for (at, _) in body.match_indices(sign) {
+        for at in words::each(body, sign) {
             let brace = at + sign.find('{').unwrap_or_default();
             // Between two braces of the arguments, or before the brace of the others.
             let place = if brace == at {

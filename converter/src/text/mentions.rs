@@ -18,7 +18,7 @@ const MENTIONS: &[(&str, &str)] = &[
 pub(super) fn run(draft: &mut TextDraft<'_>) {
     let body = draft.body();
     for (mention, message) in MENTIONS {
-        for (at, _) in body.match_indices(mention) {
+        for at in words::each(body, mention) {
             let inside = words::before(body, at).is_some_and(words::is_word)
                 || body[at + mention.len()..].starts_with(words::is_word)
                     && !mention.ends_with('/');

@@ -33,7 +33,7 @@ impl Positions {
             takes: declared || uses_all(body),
             ..Self::default()
         };
-        for (dollar, _) in body.match_indices('$') {
+        for dollar in words::each(body, "$") {
             let Some((_, number)) = at(body, dollar) else {
                 continue;
             };

@@ -18,7 +18,7 @@ pub(super) fn is_text(path: &str) -> bool {
 pub(super) fn run(draft: &mut TextDraft<'_>) {
     let body = draft.body();
     for ending in TEXTS {
-        for (at, _) in body.match_indices(ending) {
+        for at in words::each(body, ending) {
             let end = at + ending.len();
             if words::after(body, end).is_some_and(words::is_word) {
                 continue;

@@ -23,7 +23,7 @@ const NOT_COMMANDS: &str = "directory endpoint endpoints folder page path route 
 /// Rewrites all calls outside of blocks of code.
 pub(super) fn run(draft: &mut TextDraft<'_>) {
     let body = draft.body();
-    for (at, _) in body.match_indices('/') {
+    for at in words::each(body, "/") {
         match beginning(draft, at) {
             Beginning::Any => slash(draft, at),
             Beginning::Full => {
@@ -32,7 +32,7 @@ pub(super) fn run(draft: &mut TextDraft<'_>) {
             Beginning::None => {}
         }
     }
-    for (at, _) in body.match_indices("Skill(") {
+    for at in words::each(body, "Skill(") {
         skill_call(draft, at);
     }
     qualified(draft);
@@ -296,7 +296,7 @@ fn skill_call(draft: &mut TextDraft<'_>, at: usize) {
 /// `plugin:skill` without a slash: already what the platform calls it, unless the skill has a new name.
 fn qualified(draft: &mut TextDraft<'_>) {
     let body = draft.body();
-    for (colon, _) in body.match_indices(':') {
+    for colon in words::each(body, ":") {
         let lead = words::lead(body, colon, 128);
         let plugin = lead
             .rsplit(|c| !words::is_name(c))

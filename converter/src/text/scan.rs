@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use pulldown_cmark::{CodeBlockKind, Event, LinkType, Options, Parser, Tag, TagEnd};
 
+use super::words;
+
 /// What a place in a text is part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Markup {
@@ -54,7 +56,7 @@ impl Scan {
     pub(super) fn of(text: &str) -> Self {
         let mut scan = Self {
             line_starts: std::iter::once(0)
-                .chain(text.match_indices('\n').map(|(at, _)| at + 1))
+                .chain(words::each(text, "\n").map(|at| at + 1))
                 .collect(),
             length: text.len(),
             ..Self::default()

@@ -92,7 +92,7 @@ pub(super) fn path_after(text: &str, at: usize) -> Range<usize> {
 /// Replaces all variables.
 pub(super) fn run(draft: &mut TextDraft<'_>) {
     let body = draft.body();
-    for (at, _) in body.match_indices('$') {
+    for at in words::each(body, "$") {
         let Some(variable) = variable_at(body, at) else {
             unknown(draft, at);
             continue;

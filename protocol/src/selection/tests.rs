@@ -108,7 +108,9 @@ fn a_wrong_word_is_answered_with_those_that_there_are() {
     let refused = |text: &str| CapabilitySelection::from_json(text).unwrap_err();
     let error = refused(r#"{"hooks":true}"#);
     assert!(
-        error.message.ends_with("expected one of `none`, `trusted`"),
+        error
+            .message
+            .ends_with("expected `none`, `trusted` or a list of events and ids of hooks"),
         "{error}"
     );
     assert!(

@@ -320,3 +320,28 @@ fn fetched_with_such_variables() {
         .unwrap();
     assert_eq!(fetched.tree.get("SKILL.md").unwrap().bytes, "right");
 }
+
+#[test]
+fn a_machine_without_git_says_so() {
+    let machine = Machine::new();
+    machine.write("r/SKILL.md", "");
+    machine.repository("r");
+    let status = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "git::asked_for_without_git", "--ignored"])
+        .env("FETCHED_FROM", url(&machine, "r"))
+        .env("PATH", machine.at("nothing"))
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+#[test]
+#[ignore = "it is run by the test above, without programs"]
+fn asked_for_without_git() {
+    let machine = Machine::new();
+    let error = machine
+        .fetch(&std::env::var("FETCHED_FROM").unwrap())
+        .unwrap_err();
+    assert_eq!(error.kind, FetchErrorKind::MissingProgram);
+    assert!(error.hint.contains("install git"), "{error:?}");
+}

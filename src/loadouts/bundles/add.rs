@@ -13,6 +13,7 @@ use codex_loadout_sources::{AddOptions, Origin, Source, SourceError, parse};
 use super::approve::approval_of;
 use super::fetching::{Ready, Waiting, as_object};
 use crate::loadouts::state::{Loadouts, blocking, unix_now};
+use crate::paths::npm_registry;
 use crate::records::{Approval, BundleRecord, Records, happened};
 
 impl Loadouts {
@@ -73,8 +74,18 @@ impl Loadouts {
                 None => AuditEvent::BundleAdd,
                 Some(_) => AuditEvent::BundleUpdate,
             };
-            self.keep_bundle(&records, &ready, &bundle, before, event)
-                .await?;
+            let kept = self.keep_bundle(&records, &ready, &bundle, before, event);
+            if let Err(error) = kept.await {
+                // Somebody else may have added the same at this moment.
+                let there = records.bundle(&bundle.name).await?;
+                let is_same = |there: &BundleRecord| {
+                    let content = &there.current.digest;
+                    there.origin == bundle.origin && *content == bundle.current.digest
+                };
+                if !there.as_ref().is_some_and(is_same) {
+                    return Err(error);
+                }
+            }
         }
         if trust {
             self.approve_version(&records, &bundle).await?;
@@ -144,7 +155,14 @@ fn origin(wanted: &CapabilityBundleAddParams, cwd: &Path) -> Result<Origin, Load
         plugin: wanted.plugin.clone(),
         sha256: wanted.sha256.clone(),
     };
-    parse(&wanted.source, &options, cwd).map_err(no_source)
+    let mut origin = parse(&wanted.source, &options, cwd).map_err(no_source)?;
+    // As npm itself takes it; it is recorded, so that a lock leads to the same.
+    if let Source::Npm { registry, .. } = &mut origin.source
+        && registry.is_none()
+    {
+        *registry = npm_registry();
+    }
+    Ok(origin)
 }
 
 pub(super) fn no_source(SourceError { message, hint }: SourceError) -> LoadoutError {

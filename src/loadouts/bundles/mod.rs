@@ -6,6 +6,7 @@
 mod add;
 mod approve;
 mod fetching;
+mod foreign;
 mod gate;
 mod linked;
 mod lock;

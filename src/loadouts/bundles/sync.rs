@@ -6,25 +6,19 @@ use std::sync::Arc;
 use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::bundle::BundleVersion;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
-use codex_loadout_sources::lock::{
-    FOREIGN_LOCKS, ForeignLock, LoadoutLock, LockedBundle, read_foreign,
-};
+use codex_loadout_sources::lock::LockedBundle;
 use codex_loadout_sources::policy::Offline;
 use codex_loadout_sources::{Origin, Source};
 use serde::Serialize;
 
 use super::add::changed_meanwhile;
 use super::fetching::{Waiting, as_object};
+use super::foreign::ForeignLocks;
 use super::gate::SourceGate;
-use super::lock::{LockedProject, invalid, locked};
-use crate::bounded_file::read_at_most;
 use crate::bundle::Digest;
 use crate::loadouts::state::{Loadouts, blocking};
 use crate::materializer::Verdict;
 use crate::records::{BundleRecord, Records, happened};
-
-/// A lock of another tool is a few hundred kilobytes.
-const LIMIT: u64 = 4 * 1024 * 1024;
 
 /// How a machine is made the same.
 #[derive(Debug, Clone, Copy, Default)]
@@ -43,7 +37,8 @@ pub(crate) struct Synced {
     pub name: String,
     /// Its digest, here and in the lock.
     pub digest: String,
-    /// `unchanged`, `added` or `updated`; `kept` where its source can't be reached and a policy lets what is here do.
+    /// `unchanged`, `added` or `updated`; `kept` where its source can't be reached and a policy lets what is here do;
+    /// `leftOut` for what another lock names and can't be added.
     pub done: &'static str,
     /// What its user should know.
     pub warnings: Vec<String>,
@@ -64,28 +59,19 @@ impl Loadouts {
         waiting: &Waiting,
     ) -> Result<(PathBuf, Vec<Synced>), LoadoutError> {
         let project = self.locked_project(cwd).await?;
-        let foreign = foreign_locks(project.folder.clone()).await?;
-        if project.lock.is_none() && foreign.is_empty() {
+        let foreign = ForeignLocks::read(&project).await?;
+        let Some(lock) = project.lock.clone().or_else(|| foreign.lock_to_begin()) else {
             return Err(no_lock(&project.file()));
-        }
-        let lock = project.lock.clone().unwrap_or_default();
-        let unlocked: Vec<_> = foreign
-            .iter()
-            .flat_map(|(_, foreign)| &foreign.entries)
-            .collect();
-        let unlocked: Vec<_> = unlocked
-            .into_iter()
-            .filter(|entry| !lock.bundles.contains_key(&entry.name))
-            .collect();
+        };
+        let lacking = foreign.lacking(&lock);
         if options.frozen {
-            let mut lacking: Vec<String> =
-                unlocked.iter().map(|entry| entry.name.clone()).collect();
-            lacking.extend(
-                project
-                    .needed_of(&[])
-                    .into_iter()
-                    .filter(|name| !lock.bundles.contains_key(name)),
-            );
+            let needed = project.needed_of(&[]).into_iter();
+            let needed = needed.filter(|name| !lock.bundles.contains_key(name));
+            let lacking: Vec<String> = lacking
+                .iter()
+                .map(|entry| entry.name())
+                .chain(needed)
+                .collect();
             if !lacking.is_empty() {
                 return Err(would_change(&project.file(), &lacking));
             }
@@ -97,40 +83,20 @@ impl Loadouts {
             let synced = self.sync_one(&records, name, locked, (&gate, options), waiting);
             done.push(synced.await?);
         }
-        let mut added = LoadoutLock::default();
-        for entry in unlocked {
-            let origin = pinned(&entry.origin, entry.commit.as_deref());
-            let name = Some(entry.name.clone());
-            let result = self.add_origin(origin, name, None, false, waiting).await?;
-            let (_, bundle) = self.known_bundle(&result.bundle.name).await?;
-            let mut warnings = result.warnings;
-            if !entry.skills.is_empty() {
-                warnings.push(format!(
-                    "its lock wants these skills alone: name them in a profile: {}",
-                    entry.skills.join(", ")
-                ));
+        let mut all = lock;
+        for entry in &lacking {
+            if options.offline {
+                return Err(not_here(&entry.name(), "what another lock names"));
             }
-            done.push(Synced {
-                name: bundle.name.clone(),
-                digest: bundle.current.digest.clone(),
-                done: "added",
-                warnings,
-            });
-            added
-                .bundles
-                .insert(bundle.name.clone(), locked_of(&bundle, &project)?);
+            let (synced, locked) = self.add_foreign(entry, &project, waiting).await?;
+            all.bundles.insert(synced.name.clone(), locked);
+            done.push(synced);
         }
-        if !added.bundles.is_empty() {
-            let mut all = lock;
-            all.merge(added);
+        if !lacking.is_empty() {
             let project = project.clone();
             blocking(move || project.write(&all)).await?;
         }
-        for (file, foreign) in &foreign {
-            for left_out in &foreign.left_out {
-                tracing::warn!(file = %file.display(), name = left_out.name, why = left_out.why, "left out");
-            }
-        }
+        done.extend(foreign.left_out());
         Ok((project.file(), done))
     }
 
@@ -150,10 +116,8 @@ impl Loadouts {
             done,
             warnings,
         };
-        if here
-            .as_ref()
-            .is_some_and(|here| here.current.digest == digest && here.link.is_none())
-        {
+        let is_here = |here: &BundleRecord| here.current.digest == digest && here.link.is_none();
+        if here.as_ref().is_some_and(is_here) && self.is_kept(locked.digest).await? {
             return Ok(synced("unchanged", Vec::new()));
         }
         let (done, event) = match &here {
@@ -259,39 +223,12 @@ impl Loadouts {
 }
 
 /// What a source is at this commit.
-fn pinned(origin: &Origin, commit: Option<&str>) -> Origin {
+pub(super) fn pinned(origin: &Origin, commit: Option<&str>) -> Origin {
     let mut origin = origin.clone();
     if let (Source::Git { reference, .. }, Some(commit)) = (&mut origin.source, commit) {
         *reference = Some(commit.to_owned());
     }
     origin
-}
-
-fn locked_of(bundle: &BundleRecord, project: &LockedProject) -> Result<LockedBundle, LoadoutError> {
-    locked(bundle, &project.folder)
-}
-
-/// The lock files of other tools in a project.
-async fn foreign_locks(folder: PathBuf) -> Result<Vec<(PathBuf, ForeignLock)>, LoadoutError> {
-    blocking(move || {
-        let mut found = Vec::new();
-        for name in FOREIGN_LOCKS {
-            let file = folder.join(name);
-            if !file.is_file() {
-                continue;
-            }
-            let text = read_at_most(&file, LIMIT).map_err(|error| {
-                let message = format!("`{}` can't be read: {error}", file.display());
-                LoadoutError::new(ErrorKind::InvalidSelection, message)
-                    .with_hint("Bring it back from the project's history.")
-            })?;
-            let text = String::from_utf8_lossy(&text);
-            let read = read_foreign(&file, &text).map_err(|error| invalid(&file, &error))?;
-            found.push((file, read));
-        }
-        Ok(found)
-    })
-    .await
 }
 
 fn no_lock(file: &Path) -> LoadoutError {
@@ -313,9 +250,8 @@ fn would_change(file: &Path, lacking: &[String]) -> LoadoutError {
         .with_items(lacking.iter().map(ErrorItem::named).collect())
 }
 
-fn not_here(name: &str, digest: &str) -> LoadoutError {
-    let message =
-        format!("bundle `{name}` with the content `{digest}` is not here, and nothing is fetched");
+fn not_here(name: &str, what: &str) -> LoadoutError {
+    let message = format!("bundle `{name}` ({what}) is not here, and nothing is fetched");
     LoadoutError::new(ErrorKind::SourceUnavailable, message)
         .with_hint("Run it without `--offline`.")
         .with_items(vec![ErrorItem::named(name)])

@@ -42,8 +42,19 @@ impl Loadouts {
         let mut earlier = records.bundle_versions(&bundle.name).await?;
         let approved = records.approved_contents().await?;
         earlier.retain(|version| version.digest != bundle.current.digest);
+        let before = records.last_approval(&bundle.name).await?;
+        let bundle = shown(bundle, &approved)?;
+        let executes_since = match before {
+            Some(before) if !bundle.approved => {
+                let now = bundle.current.executes.iter();
+                let since = now.filter(|runs| !before.executes.contains(runs));
+                since.cloned().collect()
+            }
+            _ => Vec::new(),
+        };
         Ok(CapabilityBundleResult {
-            bundle: shown(bundle, &approved)?,
+            bundle,
+            executes_since,
             earlier,
             warnings: Vec::new(),
         })

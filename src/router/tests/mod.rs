@@ -1,6 +1,7 @@
 //! What is said to the router, and what it wants done, line by line.
 
 mod carriers;
+mod control;
 mod limits;
 mod pass_through;
 mod transcripts;
@@ -204,6 +205,9 @@ impl Script {
         let text = |bytes: &Bytes| String::from_utf8_lossy(bytes).into_owned();
         match effect {
             Effect::ToHost(frame) => format!("to host: {}", text(&frame)),
+            Effect::ToControl { number, answer } => {
+                format!("to control {number}: {}", text(&answer))
+            }
             Effect::ToUpstream(frame) => format!("to Codex: {}", text(&frame)),
             Effect::Prepare(request) => {
                 let what = format!("{:?}: {}", request.kind, text(request.frame.bytes()));

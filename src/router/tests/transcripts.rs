@@ -451,6 +451,24 @@ transcripts! {
     a_deleted_thread_is_forgotten_whoever_deleted_it: r#"
         codex thread/deleted t1
     "#;
+    the_end_of_a_turn_is_heard_by_each_host_though_the_thread_is_bound_anew_meanwhile: r#"
+        thread t1
+        2 joins
+        codex turn/started {"threadId":"t1","turn":{"id":"a"}}
+        2 codex turn/started {"threadId":"t1","turn":{"id":"a"}}
+        codex turn/completed {"threadId":"t1","turn":{"id":"a"}}
+        # Who has heard of its end first gives the thread another loadout.
+        host 2 thread/capability/update t1
+        prepared 2 rebind t1
+        2 codex item/completed {"threadId":"t1","item":{}}
+        2 codex thread/status/changed t1
+        2 codex turn/completed {"threadId":"t1","turn":{"id":"a"}}
+        # What comes now is of the thread as it is loaded again.
+        2 codex thread/closed t1
+        codex thread/closed t1
+        rebound 2 reply
+        2 codex thread/status/changed t1
+    "#;
     answers_to_our_own_requests_never_reach_the_host: r#"
         codex "codex-loadout/x/12" result {}
         codex "codex-loadout/x/" result {}
@@ -468,6 +486,15 @@ transcripts! {
         prepared 2 forward
         codex thread/started {"thread":{"id":"t9"}}
         gone
+        gone
+    "#;
+    when_codex_dies_what_waits_behind_a_resume_goes_on: r#"
+        thread t1
+        2 joins
+        host 2 thread/resume {"threadId":"t1","capabilitySelection":{}}
+        prepared 2 hold
+        host 3 thread/read t1
+        2 host 3 thread/read t1
         gone
     "#;
     a_second_request_with_the_id_of_one_under_way_is_refused_and_the_first_goes_on: r#"

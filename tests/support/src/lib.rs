@@ -7,6 +7,10 @@
 
 mod codex;
 
+#[cfg(unix)]
+mod crowd;
+mod dice;
+
 mod gemini;
 
 mod home;
@@ -39,6 +43,9 @@ pub use administrator::{can_be_under_administrator, under_administrator};
 pub use client::{Client, RequestError, RpcError};
 pub use codex::{DEFAULT_VERSION, VERSIONS, codex};
 pub use codex_loadout_protocol::Seen;
+#[cfg(unix)]
+pub use crowd::{Crowd, Known, crowd_loadouts};
+pub use dice::Dice;
 pub use gemini::{GeminiModel, gemini};
 pub use home::{Fingerprint, Home, HomeBuilder, Plugin, Server, Skill};
 pub use hosts::{happy, npm_hosts, python_hosts};

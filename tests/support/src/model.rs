@@ -102,6 +102,12 @@ impl Model {
         self.state.requests().clone()
     }
 
+    /// All requests since this was last asked: what is taken is known no more.
+    #[must_use]
+    pub fn take_requests(&self) -> Vec<Arc<Request>> {
+        std::mem::take(&mut *self.state.requests())
+    }
+
     /// The last request that fits.
     #[must_use]
     pub fn last_for(&self, fits: impl Fn(&Request) -> bool) -> Option<Arc<Request>> {
