@@ -135,7 +135,8 @@ pub(crate) fn beside() -> &'static str {
     }
 }
 
-/// What relays between its stdio and this program, which is told to be an echo.
+/// What relays between its stdio and this program, which is told to be an echo. `socat` reaches it by a socket pair, its
+/// default: by pipes it stands still for ever where both directions are full.
 pub(crate) fn pipe_relay(echo: &Path) -> Result<Command> {
     if has_socat() {
         let mut socat = Command::new("socat");

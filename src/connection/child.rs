@@ -8,6 +8,8 @@ use std::process::{ExitStatus, Stdio};
 use codex_loadout_protocol::{ErrorKind, LoadoutError};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
+#[cfg(unix)]
+use super::pipe_size::enlarge;
 use super::reentry::{self, Start};
 
 /// Names the Codex to run where no flag does.
@@ -157,11 +159,18 @@ impl UpstreamCommand {
             .spawn()
             .map_err(|source| self.not_runnable(&source))?;
         match (child.stdin.take(), child.stdout.take()) {
-            (Some(stdin), Some(stdout)) => Ok(Upstream {
-                child,
-                stdin,
-                stdout,
-            }),
+            (Some(stdin), Some(stdout)) => {
+                #[cfg(unix)]
+                {
+                    enlarge(&stdin);
+                    enlarge(&stdout);
+                }
+                Ok(Upstream {
+                    child,
+                    stdin,
+                    stdout,
+                })
+            }
             _ => Err(self.not_runnable(&io::Error::other("its pipes are missing"))),
         }
     }

@@ -19,6 +19,8 @@ mod inherited;
 mod keep_alive;
 mod listener;
 mod page_client;
+#[cfg(unix)]
+mod pipe_size;
 mod reentry;
 mod rpc_client;
 #[cfg(unix)]

@@ -40,11 +40,13 @@ mod unix {
     use tokio::net::unix::pipe;
 
     use super::{HostInput, HostOutput};
+    use crate::connection::pipe_size::enlarge;
 
     pub(super) fn input() -> Option<HostInput> {
         let file = File::from(std::io::stdin().as_fd().try_clone_to_owned().ok()?);
         let kind = file.metadata().ok()?.file_type();
         if kind.is_fifo() {
+            enlarge(&file);
             return Some(Box::new(pipe::Receiver::from_file(file).ok()?));
         }
         if kind.is_socket() {
@@ -66,6 +68,7 @@ mod unix {
             return None;
         }
         if data.file_type().is_fifo() {
+            enlarge(&file);
             return Some(Box::new(pipe::Sender::from_file(file).ok()?));
         }
         if data.file_type().is_socket() {

@@ -32,6 +32,9 @@ use crate::wire::Frame;
 /// What is left to be written to a host when all is over is waited for this long: it may not read any more.
 pub(super) const WRITTEN_WITHIN: std::time::Duration = std::time::Duration::from_secs(5);
 
+/// Room for this many effects is kept from one batch of messages to the next: making it anew costs more than the routing.
+const EFFECTS_KEPT: usize = 512;
+
 /// Stands between one host and a Codex on pipes until the Codex has ended.
 ///
 /// # Errors
@@ -87,6 +90,8 @@ pub(super) enum EndsWith {
 pub(super) struct Session {
     pub(super) process: Arc<CodexProcess>,
     pub(super) of_router: Hosts<Carried>,
+    /// What the router wants done; empty but while it is carried out.
+    effects: Vec<(HostId, Effect<Carried>)>,
     pub(super) hosts: BTreeMap<HostId, HostSession>,
     /// How many hosts there have been.
     count: u64,
@@ -111,6 +116,7 @@ impl Session {
             control: process.control.requests(),
             process,
             of_router: Hosts::default(),
+            effects: Vec::new(),
             hosts: BTreeMap::new(),
             count: 0,
             reading: FuturesUnordered::new(),
@@ -329,16 +335,18 @@ impl Session {
         host: HostId,
         events: impl FnOnce(&mut Router<'_, Carried, AppliedConfig>),
     ) {
-        let mut effects = Vec::new();
+        let mut effects = std::mem::take(&mut self.effects);
         self.process.applied.with_threads(|threads| {
             self.of_router.route(host, threads, &mut effects, events);
         });
         for kind in self.of_router.newly_refused() {
             self.process.metrics.happenings.refused(kind);
         }
-        for (host, effect) in effects {
+        for (host, effect) in effects.drain(..) {
             self.carry_out(host, effect);
         }
+        effects.shrink_to(EFFECTS_KEPT);
+        self.effects = effects;
     }
 
     fn carry_out(&mut self, host: HostId, effect: Effect<Carried>) {
