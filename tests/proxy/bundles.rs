@@ -1,11 +1,12 @@
 //! Bundles that are added here, given to threads of the real Codex by name.
 
+use std::path::Path;
 use std::process::Command;
 
 use lab::{Client, Plugin, Seen, Server};
 use serde_json::{Value, json};
 
-use crate::stage::{Stage, warnings};
+use crate::stage::{PROXY, Stage, warnings};
 
 /// Where an author's plugin lies, in the home, and the mark that its hook leaves.
 const AUTHOR: &str = "author";
@@ -262,6 +263,21 @@ async fn another_machine_has_what_the_lock_says() {
     said(&here, &["lock", "--cwd", &project(&here)]);
     let lock = std::fs::read_to_string(here.home.path().join(file)).unwrap();
     there.home.write(file, &lock).unwrap();
+    std::fs::remove_file(
+        here.home
+            .path()
+            .join("project/.codex-loadout/profiles/work.toml"),
+    )
+    .unwrap();
+    let removed = here
+        .home
+        .command(Path::new(PROXY), &["bundle", "remove", "tools"]);
+    let removed = { removed }
+        .current_dir(here.home.project())
+        .output()
+        .unwrap();
+    let why = String::from_utf8_lossy(&removed.stderr);
+    assert!(why.contains("loadout.lock"), "{why}");
     // The author has gone on since.
     author(&here, &tools(&here));
     commit(&folder);

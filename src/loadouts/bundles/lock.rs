@@ -42,24 +42,33 @@ impl LockedProject {
     /// # Errors
     /// `invalidSelection` for a lock or a profile that can't be read.
     pub(super) fn read(state_home: &Path, cwd: &Path) -> Result<Self, LoadoutError> {
+        let mut project = Self::around(state_home, cwd)?;
+        for profile in folders::of_project(&project.folder)? {
+            let read = parse(&profile, &folders::read(&profile)?)?;
+            project.needed.extend(plugins_named(&read.selection));
+        }
+        Ok(project)
+    }
+
+    /// The project around a folder with what its lock says. Blocking.
+    ///
+    /// # Errors
+    /// `invalidSelection` for a lock that can't be read.
+    pub(super) fn around(state_home: &Path, cwd: &Path) -> Result<Self, LoadoutError> {
+        let found = folders::project_with(LOCK_FILE, cwd, state_home);
         let mut project = Self {
-            folder: folders::project_with(LOCK_FILE, cwd, state_home)
-                .unwrap_or_else(|| cwd.to_owned()),
+            folder: found.unwrap_or_else(|| cwd.to_owned()),
             lock: None,
             needed: BTreeSet::new(),
         };
         let file = project.file();
         if file.symlink_metadata().is_ok() {
-            let text = read_at_most(&file, LIMIT)
-                .map_err(|error| unreadable(&file, &error.to_string()))?;
-            let text =
-                String::from_utf8(text).map_err(|error| unreadable(&file, &error.to_string()))?;
+            let text = read_at_most(&file, LIMIT);
+            let text = text.map_err(|error| unreadable(&file, &error.to_string()))?;
+            let text = String::from_utf8(text);
+            let text = text.map_err(|error| unreadable(&file, &error.to_string()))?;
             let lock = LoadoutLock::parse(&text, &folder_of(&file));
             project.lock = Some(lock.map_err(|error| invalid(&file, &error))?);
-        }
-        for profile in folders::of_project(&project.folder)? {
-            let read = parse(&profile, &folders::read(&profile)?)?;
-            project.needed.extend(plugins_named(&read.selection));
         }
         Ok(project)
     }

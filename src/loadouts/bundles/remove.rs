@@ -1,12 +1,13 @@
 //! A bundle that is taken away, if nothing is told to need it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::bundle::{CapabilityBundleRemoveResult, bundle_id};
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 
+use super::lock::LockedProject;
 use crate::loadouts::state::{Loadouts, blocking};
 use crate::profiles;
 use crate::profiles::folders::ProfileFolders;
@@ -24,13 +25,34 @@ impl Loadouts {
         cwd: &Path,
     ) -> Result<CapabilityBundleRemoveResult, LoadoutError> {
         let (records, bundle) = self.known_bundle(name).await?;
-        let mut folders = vec![self.profile_folders(cwd).await?];
-        for project in records.trusted_projects().await? {
-            folders.push(self.profile_folders(Path::new(&project)).await?);
+        let mut projects = vec![cwd.to_owned()];
+        projects.extend(
+            records
+                .trusted_projects()
+                .await?
+                .into_iter()
+                .map(PathBuf::from),
+        );
+        let mut folders = Vec::new();
+        for project in &projects {
+            folders.push(self.profile_folders(project).await?);
         }
         let name = bundle.name;
-        let of = name.clone();
-        let users = blocking(move || Ok(users_of(&of, folders))).await?;
+        let (of, state_home) = (name.clone(), self.state_home().to_owned());
+        let users = blocking(move || {
+            let mut users = users_of(&of, folders);
+            for project in projects {
+                let project = LockedProject::around(&state_home, &project)?;
+                let lock = project.lock.as_ref();
+                if lock.is_some_and(|lock| lock.bundles.contains_key(&of)) {
+                    users.push(project.file().display().to_string());
+                }
+            }
+            users.sort();
+            users.dedup();
+            Ok(users)
+        });
+        let users = users.await?;
         if !users.is_empty() {
             return Err(in_use(&name, &users));
         }
@@ -56,8 +78,6 @@ fn users_of(name: &str, folders: Vec<ProfileFolders>) -> Vec<String> {
             }
         }
     }
-    users.sort();
-    users.dedup();
     users
 }
 
