@@ -6,9 +6,8 @@ use codex_loadout_protocol::bundle::Executable;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use super::audit::{Happening, add};
+use super::audit::Happening;
 use super::bundles::{decode, encode, read_digest};
-use super::changes::count_change;
 use super::error::RecordsError;
 use super::store::Records;
 use crate::bundle::Digest;
@@ -72,11 +71,7 @@ impl Records {
         .bind(at)
         .execute(&mut *write)
         .await?;
-        add(&mut write, happening).await?;
-        count_change(&mut write).await?;
-        write.commit().await?;
-        happening.count(&self.counts);
-        Ok(())
+        self.commit_change(write, happening).await
     }
 
     /// Takes an approval back; tells whether there was one.
@@ -96,10 +91,7 @@ impl Records {
         if gone.rows_affected() == 0 {
             return Ok(false);
         }
-        add(&mut write, happening).await?;
-        count_change(&mut write).await?;
-        write.commit().await?;
-        happening.count(&self.counts);
+        self.commit_change(write, happening).await?;
         Ok(true)
     }
 }

@@ -10,8 +10,7 @@ use serde_json::{Map, Value};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-use super::audit::{Happening, add};
-use super::changes::count_change;
+use super::audit::Happening;
 use super::error::RecordsError;
 use super::store::Records;
 use crate::bundle::Digest;
@@ -161,10 +160,7 @@ impl Records {
         .bind(current.at)
         .execute(&mut *write)
         .await?;
-        add(&mut write, happening).await?;
-        count_change(&mut write).await?;
-        write.commit().await?;
-        happening.count(&self.counts);
+        self.commit_change(write, happening).await?;
         Ok(true)
     }
 
@@ -189,10 +185,7 @@ impl Records {
             .bind(name)
             .execute(&mut *write)
             .await?;
-        add(&mut write, happening).await?;
-        count_change(&mut write).await?;
-        write.commit().await?;
-        happening.count(&self.counts);
+        self.commit_change(write, happening).await?;
         Ok(true)
     }
 

@@ -2,6 +2,8 @@
 
 use sqlx::sqlite::SqliteConnection;
 
+use super::audit::{Happening, add};
+use super::database::Write;
 use super::error::RecordsError;
 use super::store::Records;
 
@@ -23,6 +25,22 @@ impl Records {
         let mut write = self.database.write().await?;
         count_change(&mut write).await?;
         Ok(write.commit().await?)
+    }
+
+    /// Commits a change of what could be selected, with its row in the audit.
+    ///
+    /// # Errors
+    /// [`RecordsError::Database`].
+    pub(super) async fn commit_change(
+        &self,
+        mut write: Write,
+        happening: &Happening,
+    ) -> Result<(), RecordsError> {
+        add(&mut write, happening).await?;
+        count_change(&mut write).await?;
+        write.commit().await?;
+        happening.count(&self.counts);
+        Ok(())
     }
 }
 

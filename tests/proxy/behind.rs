@@ -43,38 +43,8 @@ async fn what_a_client_past_us_does_to_a_thread_is_kept_out_at_its_next_turn() {
         .model
         .last_for(|it| it.thread.as_deref() == Some(&thread));
     assert!(!request.unwrap().body.to_string().contains("This is late."));
-    // A server comes into every loaded thread.
-    let config = stage.home.codex_home().join("config.toml");
-    let before = std::fs::read_to_string(&config).unwrap();
-    let server = before
-        .lines()
-        .skip_while(|line| !line.starts_with("[mcp_servers.\"team-notes"))
-        .skip(1)
-        .take_while(|line| !line.starts_with('['))
-        .collect::<Vec<_>>()
-        .join("\n");
-    assert!(server.contains("command"), "{before}");
-    let late = format!("{before}\n[mcp_servers.late]\n{server}\n");
-    std::fs::write(&config, late).unwrap();
-    let reloaded = past.request("config/mcpServer/reload", serde_json::Value::Null);
-    reloaded.await.unwrap();
-    // The thread's next turn would start it, and nobody has said so here: the thread is closed before its model sees it.
-    let mark = host.mark();
-    let input = json!([{ "type": "text", "text": "What can you do?" }]);
-    let turn = json!({ "threadId": thread, "input": input });
-    host.request("turn/start", turn).await.unwrap();
-    host.wait_for(mark, |it| {
-        it["method"] == "thread/closed" && it["params"]["threadId"] == thread.as_str()
-    })
-    .await
-    .unwrap();
     let named = json!({ "threadId": thread });
-    let of_thread = host.request("capability/audit/list", named.clone());
-    let audit = of_thread.await.unwrap()["data"].to_string();
-    assert!(audit.contains("starts MCP server `late`"), "{audit}");
-    host.request("thread/resume", named.clone()).await.unwrap();
-    stage.check(host, &thread, &planning).await;
-    // So do the skills and the folder of another project.
+    // The skills and the folder of another project come.
     let elsewhere = stage.home.path().join("elsewhere");
     std::fs::create_dir_all(&elsewhere).unwrap();
     stage
@@ -122,9 +92,6 @@ async fn what_a_client_past_us_does_to_a_thread_is_kept_out_at_its_next_turn() {
     let review = Promise::of_skills(&["repo-review"]);
     stage.check(host, &thread, &review).await;
 
-    for request in stage.model.requests() {
-        assert!(!request.body.to_string().contains("mcp__late"));
-    }
     // A thread of its own is its own.
     let own = past.request("thread/start", json!({ "cwd": stage.home.project() }));
     let own = id_of(&own.await.unwrap());
