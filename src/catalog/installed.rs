@@ -11,7 +11,7 @@ use super::answers::{Config, ListedHook, ListedPlugin, ListedSkill, Marketplace}
 use super::conversion::ConversionInput;
 use super::converted::Conversions;
 use super::mention_only::is_mention_only;
-use super::model::{Conversion, InstalledPlugin, Parts, PluginServer, PluginSkill};
+use super::model::{Conversion, InstalledPlugin, Parts, PluginServer, PluginSkill, hook_id};
 use super::plugin_folder::PluginFolder;
 use crate::bounded_file::read_at_most;
 use crate::paths;
@@ -162,7 +162,7 @@ impl CodexAnswers<'_> {
 
     /// Whether the user has approved a plugin's hook, and it is still what was approved.
     fn trusts(&self, plugin: &ListedPlugin, origin: &str) -> bool {
-        let key = format!("{}:{origin}", plugin.id);
+        let key = hook_id(&plugin.id, origin);
         let mut listed = self.hooks.iter();
         listed.any(|hook| hook.key == key && hook.enabled && hook.trust_status == TRUSTED)
     }

@@ -26,7 +26,7 @@ pub(crate) use mention_only::is_mention_only;
 pub(crate) use mention_only::mention_only;
 pub(crate) use model::{
     Added, Catalog, ConfigServer, Conversion, HostRole, HostSkill, InstalledPlugin, Parts,
-    PluginAgent, PluginHook, PluginSkill, SkillScope,
+    PluginAgent, PluginHook, PluginSkill, SkillScope, hook_id,
 };
 pub(crate) use policy::{Allowed, MarketplaceRestriction, Policy, marketplace_restriction};
 pub(crate) use read::read_policy;

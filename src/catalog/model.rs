@@ -256,6 +256,13 @@ pub struct HostHook {
     pub trusted: bool,
 }
 
+/// Codex's key of a plugin's handler: what `hooks/list` says of it, the user's trust is noted under, and a selection can
+/// name it by. `origin` is the end of it.
+#[must_use]
+pub(crate) fn hook_id(plugin: &str, origin: &str) -> String {
+    format!("{plugin}:{origin}")
+}
+
 /// One handler of a plugin's hook.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PluginHook {

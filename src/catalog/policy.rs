@@ -211,8 +211,7 @@ fn allowed(table: &Value) -> Option<Allowed> {
 
 impl Requirements {
     fn of(told: ToldRequirements, text: &str) -> Self {
-        // Codex refuses everything where it can't read it.
-        let file: Value = toml::from_str(text).unwrap_or_default();
+        let file = read(text);
         let of_plugins: BTreeMap<String, Allowed> = file["plugins"]
             .as_object()
             .into_iter()
@@ -237,7 +236,7 @@ impl Requirements {
             servers: allowed(&file["mcp_servers"]),
             // One plugin's list counts for all plugins.
             plugin_servers: Some(of_plugins).filter(|plugins| !plugins.is_empty()),
-            marketplaces_restricted: file["marketplaces"]["restrict_to_allowed_sources"] == true,
+            marketplaces_restricted: MarketplaceRestriction::of(&file).is_some(),
         }
     }
 }
@@ -268,18 +267,16 @@ pub(crate) struct MarketplaceRestriction {
 }
 
 impl MarketplaceRestriction {
-    /// What the text of a requirements' file says; `None`: nothing of it.
-    fn of(file: &str, text: &str) -> Option<Self> {
-        // Of a file that is no TOML, Codex takes nothing either: it does not start.
-        let read: Value = toml::from_str(text).ok()?;
-        let marketplaces = read.get("marketplaces")?;
-        if marketplaces.get("restrict_to_allowed_sources") != Some(&Value::Bool(true)) {
+    /// What a requirements' file says of it; `None`: nothing.
+    fn of(requirements: &Value) -> Option<Self> {
+        let marketplaces = &requirements["marketplaces"];
+        if marketplaces["restrict_to_allowed_sources"] != true {
             return None;
         }
         let mut allowed = Vec::new();
-        texts(marketplaces.get("allowed_sources"), &mut allowed);
+        texts(&marketplaces["allowed_sources"], &mut allowed);
         Some(Self {
-            file: file.to_owned(),
+            file: REQUIREMENTS_FILE.to_owned(),
             allowed,
         })
     }
@@ -298,11 +295,11 @@ impl MarketplaceRestriction {
 }
 
 /// Every text in a value.
-fn texts(value: Option<&Value>, found: &mut Vec<String>) {
+fn texts(value: &Value, found: &mut Vec<String>) {
     match value {
-        Some(Value::String(text)) => found.push(text.clone()),
-        Some(Value::Array(items)) => items.iter().for_each(|item| texts(Some(item), found)),
-        Some(Value::Object(members)) => members.values().for_each(|item| texts(Some(item), found)),
+        Value::String(text) => found.push(text.clone()),
+        Value::Array(items) => items.iter().for_each(|item| texts(item, found)),
+        Value::Object(members) => members.values().for_each(|item| texts(item, found)),
         _ => {}
     }
 }
@@ -310,7 +307,12 @@ fn texts(value: Option<&Value>, found: &mut Vec<String>) {
 /// What Codex's requirements on this machine say of marketplaces. Blocking.
 #[must_use]
 pub(crate) fn marketplace_restriction() -> Option<MarketplaceRestriction> {
-    MarketplaceRestriction::of(REQUIREMENTS_FILE, &requirements_text())
+    MarketplaceRestriction::of(&read(&requirements_text()))
+}
+
+/// Codex refuses everything where it can't read it.
+fn read(requirements: &str) -> Value {
+    toml::from_str(requirements).unwrap_or_default()
 }
 
 /// The text of the requirements' file; empty where there is none.

@@ -1,6 +1,5 @@
 //! `codex-loadout bundle lock` and `bundle sync`.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -8,8 +7,9 @@ use clap::Args;
 use serde_json::json;
 
 use super::fetch_progress::waiting;
-use super::options::{Output, resolved};
+use super::options::Output;
 use super::print::{columns, pretty};
+use super::profile::{Place, folder};
 use crate::loadouts::{Loadouts, SyncOptions};
 
 #[derive(Debug, Args)]
@@ -17,14 +17,8 @@ pub(super) struct Lock {
     /// Bundles that are locked besides
     #[arg(value_name = "NAME")]
     pub(super) names: Vec<String>,
-    /// A folder of the project [default: this one]
-    #[arg(
-        long,
-        value_name = "DIR",
-        default_value = ".",
-        hide_default_value = true
-    )]
-    pub(super) cwd: PathBuf,
+    #[command(flatten)]
+    pub(super) place: Place,
     #[command(flatten)]
     pub(super) output: Output,
 }
@@ -37,20 +31,14 @@ pub(super) struct Sync {
     /// Fetch nothing: fail where something is not here
     #[arg(long)]
     pub(super) offline: bool,
-    /// A folder of the project [default: this one]
-    #[arg(
-        long,
-        value_name = "DIR",
-        default_value = ".",
-        hide_default_value = true
-    )]
-    pub(super) cwd: PathBuf,
+    #[command(flatten)]
+    pub(super) place: Place,
     #[command(flatten)]
     pub(super) output: Output,
 }
 
 pub(super) async fn lock(loadouts: &Arc<Loadouts>, arguments: Lock) -> Result<String> {
-    let cwd = resolved(&arguments.cwd)?;
+    let cwd = folder(&arguments.place)?;
     let (file, lock) = loadouts.lock_bundles(&cwd, &arguments.names).await?;
     let names: Vec<&String> = lock.bundles.keys().collect();
     if arguments.output.json {
@@ -69,7 +57,7 @@ pub(super) async fn lock(loadouts: &Arc<Loadouts>, arguments: Lock) -> Result<St
 }
 
 pub(super) async fn sync(loadouts: &Arc<Loadouts>, arguments: Sync) -> Result<String> {
-    let cwd = resolved(&arguments.cwd)?;
+    let cwd = folder(&arguments.place)?;
     let options = SyncOptions {
         frozen: arguments.frozen,
         offline: arguments.offline,

@@ -76,7 +76,7 @@ pub(super) struct Place {
     pub(super) cwd: Option<PathBuf>,
 }
 
-fn folder(place: &Place) -> Result<PathBuf> {
+pub(super) fn folder(place: &Place) -> Result<PathBuf> {
     resolved(place.cwd.as_deref().unwrap_or(Path::new(".")))
 }
 

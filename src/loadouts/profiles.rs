@@ -138,7 +138,7 @@ fn shelf(profiles: &[Found]) -> Shelf<'_> {
 }
 
 fn entry(found: &Found, shelf: &Shelf<'_>) -> ProfileEntry {
-    let file = folders::read(&found.path).and_then(|text| parse(&found.path, &text));
+    let file = folders::parsed(&found.path);
     let active = shelf.find(&found.name) == Some(found);
     // What it begins with may be what is wrong.
     let expanded = match active {

@@ -7,7 +7,7 @@ use codex_loadout_protocol::profile::ProfileLayer;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError, schema};
 
 use super::expand::Found;
-use super::file::is_profile_name;
+use super::file::{ProfileFile, is_profile_name, parse};
 use crate::bounded_file::read_at_most;
 use crate::paths::private_folder;
 
@@ -157,7 +157,14 @@ pub(crate) fn read(path: &Path) -> Result<String, LoadoutError> {
     String::from_utf8(bytes).map_err(|_| unreadable("it is not UTF-8".to_owned()))
 }
 
-/// The nearest folder above that has profiles of its own. The state folder of a user is none.
+/// A profile that somebody wrote. Blocking.
+///
+/// # Errors
+/// As [`read`], and for what is no profile.
+pub(crate) fn parsed(path: &Path) -> Result<ProfileFile, LoadoutError> {
+    parse(path, &read(path)?)
+}
+
 /// The project around a folder that has profiles, or this file of ours.
 #[must_use]
 pub(crate) fn project_with(file: &str, cwd: &Path, state_home: &Path) -> Option<PathBuf> {
@@ -177,6 +184,7 @@ pub(crate) fn of_project(project: &Path) -> Result<Vec<PathBuf>, LoadoutError> {
     Ok(found.into_iter().map(|found| found.path).collect())
 }
 
+/// The nearest folder above that has profiles of its own. The state folder of a user is none.
 fn project_of(cwd: &Path, state_home: &Path) -> Option<PathBuf> {
     let state_home = state_home.canonicalize().ok();
     let has_profiles = |folder: &&Path| {

@@ -15,7 +15,7 @@ use codex_loadout_protocol::selection::{
 use serde::{Deserialize, Serialize};
 
 use crate::bundle::{BundleContent, Digest};
-use crate::catalog::{Catalog, ConversionInput};
+use crate::catalog::{Catalog, ConversionInput, hook_id};
 
 /// What a thread gets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -314,7 +314,7 @@ impl PlannedHook {
     /// Codex's key of the handler that it was made of.
     #[must_use]
     pub fn id(&self) -> String {
-        format!("{}:{}", self.source, self.origin)
+        hook_id(&self.source, &self.origin)
     }
 
     /// Whether a selection means it by this name: its event, or its id.

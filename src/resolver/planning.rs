@@ -19,13 +19,7 @@ use crate::catalog::PluginAgent;
 impl Resolver<'_> {
     /// Servers that come with a plugin and may not run. One that is named stays, and is refused.
     fn leave_out_forbidden(&mut self, servers: &mut Vec<PlannedServer>) {
-        let selection = self.selection;
-        let of_plugins = selection.plugins.iter().flatten();
-        let choices = of_plugins.flat_map(|plugin| plugin.mcp_servers.iter().flatten());
-        let named: Vec<&str> = choices
-            .chain(selection.mcp_servers.iter().flatten())
-            .map(|choice| choice.name.as_str())
-            .collect();
+        let named: Vec<&str> = self.named_servers().collect();
         let catalog = self.catalog;
         let (kept, out): (Vec<_>, Vec<_>) = std::mem::take(servers)
             .into_iter()

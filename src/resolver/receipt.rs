@@ -12,7 +12,7 @@ use codex_loadout_protocol::selection::{Mode, SkillListing};
 
 use super::plan::{Bundle, Plan, PlannedAgent, PlannedPlugin, PlannedServer, Scope, ServerOrigin};
 use crate::bundle::Digest;
-use crate::catalog::{Catalog, HostRole, InstalledPlugin, Parts};
+use crate::catalog::{Catalog, HostRole, InstalledPlugin, Parts, hook_id};
 
 /// `source` of a plugin that is taken from its marketplace.
 const FROM_MARKETPLACE: &str = "marketplace";
@@ -143,7 +143,7 @@ pub(crate) fn hooks(plan: &Plan, catalog: &Catalog) -> Vec<HookReceipt> {
         let plugin = installed.find(|plugin| plugin.id == planned.id);
         let hooks = plugin.into_iter().flat_map(|plugin| &plugin.native.hooks);
         hooks.map(|hook| HookReceipt {
-            id: Some(format!("{}:{}", planned.id, hook.origin)),
+            id: Some(hook_id(&planned.id, &hook.origin)),
             event: hook.event.clone(),
             source: planned.id.clone(),
             trusted: hook.trusted,

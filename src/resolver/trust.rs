@@ -6,7 +6,7 @@ use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use super::name_error::{NameError, report};
 use super::resolve::{Chosen, Resolver};
 use super::server_names::FoundServer;
-use crate::catalog::{InstalledPlugin, PluginHook};
+use crate::catalog::{InstalledPlugin, PluginHook, hook_id};
 
 impl<'a> Resolver<'a> {
     /// The hooks that are named by event or id: each has to be one of a chosen plugin's that comes as a snapshot.
@@ -67,7 +67,8 @@ impl<'a> Resolver<'a> {
     /// named and denied.
     pub(super) fn check_trust(&mut self) -> Result<(), LoadoutError> {
         let servers = std::mem::take(&mut self.servers);
-        let named: Vec<&str> = self.named_servers();
+        let plain = |name: &'a str| name.rsplit(':').next().unwrap_or(name);
+        let named: Vec<&str> = self.named_servers().map(plain).collect();
         let mut problems = Vec::new();
         let mut waiting = Vec::new();
         for (server, tools) in servers {
@@ -115,16 +116,13 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Servers that the selection names, in the list of its own or in that of a plugin.
-    fn named_servers(&self) -> Vec<&'a str> {
+    /// Servers that the selection names, as it does: in the list of its own or in that of a plugin.
+    pub(super) fn named_servers(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         let selection = self.selection;
         let plugins = selection.plugins.iter().flatten();
         let of_plugins = plugins.flat_map(|plugin| plugin.mcp_servers.iter().flatten());
         let own = selection.mcp_servers.iter().flatten();
-        let names = of_plugins.chain(own).map(|choice| choice.name.as_str());
-        names
-            .map(|name| name.rsplit(':').next().unwrap_or(name))
-            .collect()
+        of_plugins.chain(own).map(|choice| choice.name.as_str())
     }
 
     /// Hooks that are to run as approved ones, of bundles that are not.
@@ -156,7 +154,7 @@ impl<'a> Resolver<'a> {
 }
 
 fn is_named((plugin, hook): &(&InstalledPlugin, &PluginHook), name: &str) -> bool {
-    hook.event == name || format!("{}:{}", plugin.id, hook.origin) == name
+    hook.event == name || hook_id(&plugin.id, &hook.origin) == name
 }
 
 fn untrusted(waiting: &[(&InstalledPlugin, String)]) -> LoadoutError {

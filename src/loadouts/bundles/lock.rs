@@ -14,7 +14,6 @@ use crate::bounded_file::read_at_most;
 use crate::loadouts::naming::plugins_named;
 use crate::loadouts::state::{Loadouts, blocking};
 use crate::profiles::folders::{self, OF_PROJECT};
-use crate::profiles::parse;
 use crate::records::BundleRecord;
 
 /// A lock is a few kilobytes.
@@ -44,8 +43,8 @@ impl LockedProject {
     pub(super) fn read(state_home: &Path, cwd: &Path) -> Result<Self, LoadoutError> {
         let mut project = Self::around(state_home, cwd)?;
         for profile in folders::of_project(&project.folder)? {
-            let read = parse(&profile, &folders::read(&profile)?)?;
-            project.needed.extend(plugins_named(&read.selection));
+            let profile = folders::parsed(&profile)?;
+            project.needed.extend(plugins_named(&profile.selection));
         }
         Ok(project)
     }
@@ -111,17 +110,11 @@ impl LockedProject {
 
     /// The names of bundles that the profiles need, as far as they can only be bundles, or are some that are here.
     pub(super) fn needed_of(&self, known: &[BundleRecord]) -> BTreeSet<String> {
-        let names = self
-            .needed
-            .iter()
-            .filter_map(|named| match bundle_name(named) {
-                Some(name) => Some(name.to_owned()),
-                None => known
-                    .iter()
-                    .find(|bundle| bundle.name == *named)
-                    .map(|bundle| bundle.name.clone()),
-            });
-        names.collect()
+        let names = self.needed.iter().filter_map(|named| {
+            let is_here = known.iter().any(|bundle| bundle.name == *named);
+            bundle_name(named).or(is_here.then_some(named))
+        });
+        names.map(str::to_owned).collect()
     }
 }
 

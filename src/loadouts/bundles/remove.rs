@@ -9,8 +9,7 @@ use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 
 use super::lock::LockedProject;
 use crate::loadouts::state::{Loadouts, blocking};
-use crate::profiles;
-use crate::profiles::folders::ProfileFolders;
+use crate::profiles::folders::{self, ProfileFolders};
 use crate::records::happened;
 
 impl Loadouts {
@@ -64,12 +63,12 @@ impl Loadouts {
 }
 
 /// The files that name a bundle.
-fn users_of(name: &str, folders: Vec<ProfileFolders>) -> Vec<String> {
+fn users_of(name: &str, all: Vec<ProfileFolders>) -> Vec<String> {
     let id = bundle_id(name);
     let mut users = Vec::new();
-    for folders in folders {
-        for found in folders.look().into_iter().flatten() {
-            let Ok(file) = folders_read(&found.path) else {
+    for layers in all {
+        for found in layers.look().into_iter().flatten() {
+            let Ok(file) = folders::parsed(&found.path) else {
                 continue;
             };
             let names = file.names();
@@ -79,10 +78,6 @@ fn users_of(name: &str, folders: Vec<ProfileFolders>) -> Vec<String> {
         }
     }
     users
-}
-
-fn folders_read(path: &Path) -> Result<profiles::ProfileFile, LoadoutError> {
-    profiles::parse(path, &profiles::folders::read(path)?)
 }
 
 fn in_use(name: &str, users: &[String]) -> LoadoutError {
