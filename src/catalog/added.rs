@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use codex_loadout_converter::is_made_for_claude;
 use codex_loadout_converter::names::Names;
 use codex_loadout_protocol::bundle::bundle_id;
 use serde_json::{Map, Value};
@@ -11,7 +12,8 @@ use serde_json::{Map, Value};
 use super::cache::CatalogCache;
 use super::conversion::{ConversionInput, convert};
 use super::converted::Conversions;
-use super::model::{Added, Catalog, Conversion, InstalledPlugin, Parts};
+use super::installed::as_agent_plugin;
+use super::model::{Added, Catalog, Conversion, InstalledPlugin, Parts, PluginServer};
 use super::plugin_folder::{PluginFolder, PluginFolderError};
 use crate::bundle::{Digest, Tree};
 use crate::paths;
@@ -55,38 +57,41 @@ impl AddedBundle {
     ///
     /// # Errors
     /// Why it is no plugin.
-    pub(super) fn read(
+    fn read(&self, conversions: &Conversions) -> Result<InstalledPlugin, PluginFolderError> {
+        let converted = conversions.of(&self.root, &self.root, &self.conversion_input());
+        self.as_plugin(converted)
+    }
+
+    /// It, with what has become of it if it was made for Claude. Blocking: it reads its folder.
+    ///
+    /// # Errors
+    /// Why it is no plugin.
+    fn as_plugin(
         &self,
-        conversions: &Conversions,
+        converted: Option<Conversion>,
     ) -> Result<InstalledPlugin, PluginFolderError> {
         let data_folder = self.data_folder();
         let folder = PluginFolder::read(&self.root, &self.plugin, &data_folder)?;
+        let servers = folder.servers.into_iter().map(|(name, definition)| {
+            let enabled = true;
+            (
+                name,
+                PluginServer {
+                    definition,
+                    enabled,
+                },
+            )
+        });
         let native = Parts {
             skills: folder.skills,
-            servers: folder
-                .servers
-                .into_iter()
-                .map(|(name, definition)| {
-                    let enabled = true;
-                    (
-                        name,
-                        super::model::PluginServer {
-                            definition,
-                            enabled,
-                        },
-                    )
-                })
-                .collect(),
+            servers: servers.collect(),
             older_servers: folder.older_servers,
             hooks: folder.hooks,
             agents: Vec::new(),
         };
-        let converted = conversions.of(&self.root, &self.root, &self.conversion_input());
-        let converted = match converted {
-            Some(Conversion::Done(parts)) if folder.is_agent_plugin => Some(
-                super::installed::as_agent_plugin(Conversion::Done(parts), &native),
-            ),
-            other => other,
+        let converted = match folder.is_agent_plugin {
+            true => converted.map(|converted| as_agent_plugin(converted, &native)),
+            false => converted,
         };
         let mut plugin = InstalledPlugin {
             id: bundle_id(&self.name),
@@ -125,16 +130,18 @@ impl AddedBundle {
     /// # Errors
     /// Why it can't be read or converted.
     pub(crate) fn parts(&self, tree: &Tree) -> Result<BundleParts, String> {
-        let read = self.read(&Conversions::default());
-        let plugin = read.map_err(|error| error.to_string())?;
-        let converted = match &plugin.converted {
-            None => None,
-            Some(Conversion::Failed(reasons)) => return Err(reasons.join("; ")),
-            Some(Conversion::Done(_)) => {
+        let converted = match is_made_for_claude(tree) {
+            true => {
                 let converted = convert(tree.clone(), &self.conversion_input());
                 Some(converted.map_err(|reasons| reasons.join("; "))?)
             }
+            false => None,
         };
+        let given = converted
+            .as_ref()
+            .map(|converted| Arc::new(Parts::of(converted)));
+        let plugin = self.as_plugin(given.map(Conversion::Done));
+        let plugin = plugin.map_err(|error| error.to_string())?;
         let report = converted.as_ref().map(|converted| &converted.report);
         Ok(BundleParts {
             parts: plugin.parts().clone(),

@@ -10,11 +10,11 @@ use codex_loadout_protocol::bundle::{
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use codex_loadout_sources::{AddOptions, Origin, Source, SourceError, parse};
 
-use super::approve::approval_of;
-use super::fetching::{Ready, Waiting, as_object};
-use crate::loadouts::state::{Loadouts, blocking, unix_now};
+use super::approve::approve_current;
+use super::fetching::Waiting;
+use crate::loadouts::state::Loadouts;
 use crate::paths::npm_registry;
-use crate::records::{Approval, BundleRecord, Records, happened};
+use crate::records::{BundleRecord, Records, happened};
 
 impl Loadouts {
     /// Fetches a bundle, keeps it, and lets selections name it.
@@ -50,14 +50,7 @@ impl Loadouts {
             .fetch_bundle(origin.clone(), name, gate, waiting)
             .await?;
         let records = self.records().await?;
-        let bundle = BundleRecord {
-            name: ready.name.clone(),
-            plugin: ready.plugin.clone(),
-            entry: ready.entry.clone(),
-            origin: as_object(&origin),
-            link,
-            current: ready.version.clone(),
-        };
+        let bundle = ready.record(&origin, link);
         let known = records.bundle(&bundle.name).await?;
         if known
             .as_ref()
@@ -74,7 +67,7 @@ impl Loadouts {
                 None => AuditEvent::BundleAdd,
                 Some(_) => AuditEvent::BundleUpdate,
             };
-            let kept = self.keep_bundle(&records, &ready, &bundle, before, event);
+            let kept = keep_bundle(&records, &bundle, before, event);
             if let Err(error) = kept.await {
                 // Somebody else may have added the same at this moment.
                 let there = records.bundle(&bundle.name).await?;
@@ -88,58 +81,44 @@ impl Loadouts {
             }
         }
         if trust {
-            self.approve_version(&records, &bundle).await?;
+            approve_current(&records, &bundle).await?;
         }
         let mut result = self.bundle(&bundle.name).await?;
         result.warnings = ready.warnings;
         Ok(result)
     }
+}
 
-    /// Puts a bundle on record whose content is in the store.
-    ///
-    /// # Errors
-    /// `invalidSelection` if somebody else has changed the bundle meanwhile.
-    pub(super) async fn keep_bundle(
-        self: &Arc<Self>,
-        records: &Records,
-        ready: &Ready,
-        bundle: &BundleRecord,
-        before: Option<&str>,
-        event: AuditEvent,
-    ) -> Result<(), LoadoutError> {
-        // It may have been a while since it was put there: a clean-up leaves alone what was used lately.
-        let (loadouts, tree, digest) = (self.clone(), ready.tree.clone(), ready.digest);
-        blocking(move || {
-            let store = loadouts.store()?;
-            let _publishing = store.publish()?;
-            Ok(store.keep_tree(&tree, digest)?)
-        })
-        .await?;
-        let digest = &bundle.current.digest;
-        let from = origin_of(bundle).map_or_else(String::new, |origin| origin.source.to_string());
-        let happening = happened(event, &bundle.name, digest, &format!("from {from}"));
-        match records.put_bundle(bundle, before, &happening).await? {
-            true => Ok(()),
-            false => Err(changed_meanwhile(&bundle.name)),
-        }
-    }
+/// Puts a bundle on record whose content is in the store.
+///
+/// # Errors
+/// `invalidSelection` if somebody else has changed the bundle meanwhile.
+pub(super) async fn keep_bundle(
+    records: &Records,
+    bundle: &BundleRecord,
+    before: Option<&str>,
+    event: AuditEvent,
+) -> Result<(), LoadoutError> {
+    let from = origin_of(bundle).map_or_else(String::new, |origin| origin.source.to_string());
+    let what = format!("from {from}");
+    put_bundle(records, bundle, before, event, &what).await
+}
 
-    /// Approves what the current content of a bundle can run.
-    pub(super) async fn approve_version(
-        &self,
-        records: &Records,
-        bundle: &BundleRecord,
-    ) -> Result<(), LoadoutError> {
-        let digest = approval_of(bundle)?;
-        let approval = Approval {
-            digest,
-            name: bundle.name.clone(),
-            executes: bundle.current.executes.clone(),
-        };
-        let what = "what it can run is approved";
-        let digest = digest.to_string();
-        let happening = happened(AuditEvent::BundleTrust, &bundle.name, &digest, what);
-        Ok(records.approve(&approval, unix_now(), &happening).await?)
+/// The same with a word for the audit.
+///
+/// # Errors
+/// As [`keep_bundle`].
+pub(super) async fn put_bundle(
+    records: &Records,
+    bundle: &BundleRecord,
+    before: Option<&str>,
+    event: AuditEvent,
+    what: &str,
+) -> Result<(), LoadoutError> {
+    let happening = happened(event, &bundle.name, &bundle.current.digest, what);
+    match records.put_bundle(bundle, before, &happening).await? {
+        true => Ok(()),
+        false => Err(changed_meanwhile(&bundle.name)),
     }
 }
 
@@ -165,7 +144,7 @@ fn origin(wanted: &CapabilityBundleAddParams, cwd: &Path) -> Result<Origin, Load
     Ok(origin)
 }
 
-pub(super) fn no_source(SourceError { message, hint }: SourceError) -> LoadoutError {
+fn no_source(SourceError { message, hint }: SourceError) -> LoadoutError {
     LoadoutError::new(ErrorKind::InvalidSelection, message)
         .with_hint(hint)
         .with_items(vec![ErrorItem::named("source")])
@@ -191,7 +170,7 @@ fn taken(name: &str) -> LoadoutError {
         .with_items(vec![ErrorItem::named(name)])
 }
 
-pub(super) fn changed_meanwhile(name: &str) -> LoadoutError {
+fn changed_meanwhile(name: &str) -> LoadoutError {
     let message = format!("bundle `{name}` was changed by somebody else meanwhile");
     LoadoutError::new(ErrorKind::InvalidSelection, message)
         .with_hint("Nothing was changed by this call: look at it, and call again.")

@@ -8,7 +8,6 @@ use codex_loadout_protocol::bundle::{
     BundleLink, CapabilityBundleTrustParams, CapabilityBundleTrustResult, Executable,
 };
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
-
 use serde_json::{Map, Value};
 
 use super::linked::digest_of_link;
@@ -58,20 +57,13 @@ impl Loadouts {
         let Some((name, executes)) = with_approval(&records, digest).await? else {
             return Err(unknown(&records, &wanted.digest).await?);
         };
-        let what = match wanted.revoke {
-            false => "what it can run is approved",
-            true => "what it can run is no longer approved",
-        };
-        let happening = happened(AuditEvent::BundleTrust, &name, &wanted.digest, what);
-        if wanted.revoke {
-            records.revoke(&digest, &happening).await?;
-        } else {
-            let approval = Approval {
-                digest,
-                name: name.clone(),
-                executes: executes.clone(),
-            };
-            records.approve(&approval, unix_now(), &happening).await?;
+        match wanted.revoke {
+            true => {
+                let what = "what it can run is no longer approved";
+                let happening = happened(AuditEvent::BundleTrust, &name, &wanted.digest, what);
+                records.revoke(&digest, &happening).await?;
+            }
+            false => approve(&records, digest, &name, &executes).await?,
         }
         Ok(CapabilityBundleTrustResult {
             name,
@@ -79,6 +71,34 @@ impl Loadouts {
             executes,
         })
     }
+}
+
+/// Approves what the current content of a bundle can run.
+///
+/// # Errors
+/// `loadoutLost` if its record has no digest, or can't be written.
+pub(super) async fn approve_current(
+    records: &Records,
+    bundle: &BundleRecord,
+) -> Result<(), LoadoutError> {
+    let digest = approval_of(bundle)?;
+    approve(records, digest, &bundle.name, &bundle.current.executes).await
+}
+
+async fn approve(
+    records: &Records,
+    digest: Digest,
+    name: &str,
+    executes: &[Executable],
+) -> Result<(), LoadoutError> {
+    let what = "what it can run is approved";
+    let happening = happened(AuditEvent::BundleTrust, name, &digest.to_string(), what);
+    let approval = Approval {
+        digest,
+        name: name.to_owned(),
+        executes: executes.to_vec(),
+    };
+    Ok(records.approve(&approval, unix_now(), &happening).await?)
 }
 
 /// The bundle that an approval of this digest is of, and what it can run.

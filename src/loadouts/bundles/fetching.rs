@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use codex_loadout_protocol::bundle::{BundleVersion, Executable, ExecutableKind};
+use codex_loadout_protocol::bundle::{BundleLink, BundleVersion, Executable, ExecutableKind};
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use codex_loadout_sources::{
     self as sources, FetchContext, FetchError, FetchErrorKind, Fetched, Limits, Origin, Progress,
@@ -18,6 +18,7 @@ use crate::bundle::{Digest, Tree};
 use crate::catalog::{Added, AddedBundle};
 use crate::loadouts::state::{Loadouts, blocking, unix_now};
 use crate::profiles::is_profile_name;
+use crate::records::BundleRecord;
 use crate::throwaway::ThrowawayFolder;
 
 /// How long fetching a bundle may take.
@@ -60,18 +61,30 @@ pub(super) struct Ready {
     pub entry: Option<Map<String, Value>>,
     /// What is known of it.
     pub version: BundleVersion,
-    /// Its content.
-    pub tree: Tree,
     /// What a thread is given of it: converted, if it was made for Claude.
     pub given: Tree,
-    /// The digest of that.
+    /// The digest of its content, which is in the store.
     pub digest: Digest,
     /// What its user should know.
     pub warnings: Vec<String>,
 }
 
+impl Ready {
+    /// It on record, from where it was asked for.
+    pub(super) fn record(&self, origin: &Origin, link: Option<BundleLink>) -> BundleRecord {
+        BundleRecord {
+            name: self.name.clone(),
+            plugin: self.plugin.clone(),
+            entry: self.entry.clone(),
+            origin: as_object(origin),
+            link,
+            current: self.version.clone(),
+        }
+    }
+}
+
 impl Loadouts {
-    /// Fetches a bundle. Nothing of it is kept.
+    /// Fetches a bundle, and puts its content into the store. It is not on record.
     ///
     /// # Errors
     /// `sourceUnavailable` where it can't be had, `blockedByPolicy` where it may not, `invalidSelection` where something
@@ -84,22 +97,10 @@ impl Loadouts {
         waiting: &Waiting,
     ) -> Result<Ready, LoadoutError> {
         let loadouts = self.clone();
-        let Waiting { progress, cancel } = waiting.clone();
-        let _call_off = CallOff(cancel.clone());
+        let waiting = waiting.clone();
+        let _call_off = CallOff(waiting.cancel.clone());
         blocking(move || {
-            // What a process that is killed leaves of it, the next clean-up takes away.
-            let scratch = ThrowawayFolder::new().map_err(|error| no_scratch(&error))?;
-            let asked = gate.asked();
-            let context = FetchContext {
-                scratch: scratch.path(),
-                limits: Limits::default(),
-                gate: &asked,
-                progress: &*progress,
-                cancel: &cancel,
-                deadline: Instant::now() + FETCH_WITHIN,
-                npm_registry: None,
-            };
-            let fetched = fetch(&origin, &context).map_err(not_fetched)?;
+            let fetched = fetched(&origin, &gate, &waiting, FETCH_WITHIN)?;
             let signer = gate.check(&fetched)?;
             loadouts.ready(fetched, name, signer)
         })
@@ -143,7 +144,7 @@ impl Loadouts {
         if parts.parts.is_empty() {
             return Err(nothing_in_it(&name));
         }
-        let given = parts.converted.unwrap_or_else(|| tree.clone());
+        let given = parts.converted.unwrap_or(tree);
         let executes = executables(&given).into_iter().map(executable);
         let skills = parts.parts.skills.into_iter().map(|skill| skill.name);
         let agents = parts.parts.agents.into_iter().map(|agent| agent.name);
@@ -164,12 +165,36 @@ impl Loadouts {
             plugin: added.plugin,
             entry: added.entry,
             version,
-            tree,
             given,
             digest,
             warnings,
         })
     }
+}
+
+/// Fetches what a gate allows. Blocking.
+///
+/// # Errors
+/// As [`Loadouts::fetch_bundle`].
+pub(super) fn fetched(
+    origin: &Origin,
+    gate: &SourceGate,
+    waiting: &Waiting,
+    within: Duration,
+) -> Result<Fetched, LoadoutError> {
+    // What a process that is killed leaves of it, the next clean-up takes away.
+    let scratch = ThrowawayFolder::new().map_err(|error| no_scratch(&error))?;
+    let asked = gate.asked();
+    let context = FetchContext {
+        scratch: scratch.path(),
+        limits: Limits::default(),
+        gate: &asked,
+        progress: &*waiting.progress,
+        cancel: &waiting.cancel,
+        deadline: Instant::now() + within,
+        npm_registry: None,
+    };
+    fetch(origin, &context).map_err(not_fetched)
 }
 
 /// A bundle's name stands in ids, in files and on command lines.
@@ -199,7 +224,7 @@ fn nothing_in_it(name: &str) -> LoadoutError {
         .with_items(vec![ErrorItem::named(name)])
 }
 
-pub(super) fn no_scratch(error: &std::io::Error) -> LoadoutError {
+fn no_scratch(error: &std::io::Error) -> LoadoutError {
     let message = format!("no temporary folder can be made: {error}");
     LoadoutError::new(ErrorKind::StateUnavailable, message)
         .with_hint("Check that the temporary folder (`TMPDIR`) can be written, and has room.")

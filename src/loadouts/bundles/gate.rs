@@ -15,8 +15,6 @@ use crate::loadouts::state::{Loadouts, blocking};
 #[derive(Debug)]
 pub(in crate::loadouts) struct SourceGate {
     policy: Policy,
-    /// What Codex's own requirements say of marketplaces.
-    codex: Option<MarketplaceRestriction>,
     /// Whether a lock has commit and digest of what is fetched.
     is_locked: bool,
 }
@@ -46,7 +44,6 @@ impl SourceGate {
     fn read(admin: &Path, of_user: &Path) -> Result<Self, LoadoutError> {
         Ok(Self {
             policy: Policy::read(Some(admin), Some(of_user)).map_err(unreadable)?,
-            codex: marketplace_restriction(),
             is_locked: false,
         })
     }
@@ -55,15 +52,19 @@ impl SourceGate {
     pub(super) fn for_locked(self: &Arc<Self>) -> Arc<Self> {
         Arc::new(Self {
             policy: self.policy.clone(),
-            codex: self.codex.clone(),
             is_locked: true,
         })
     }
 
-    /// For one fetching.
+    /// For one fetching. Blocking: what Codex's own requirements say of marketplaces is read.
     pub(super) fn asked(&self) -> Asked<'_> {
+        self.asked_with(marketplace_restriction())
+    }
+
+    fn asked_with(&self, codex: Option<MarketplaceRestriction>) -> Asked<'_> {
         Asked {
             gate: self,
+            codex,
             allowed: Mutex::default(),
         }
     }
@@ -107,19 +108,17 @@ impl SourceGate {
 /// Asked for each step of one fetching.
 pub(super) struct Asked<'a> {
     gate: &'a SourceGate,
+    /// What Codex's own requirements say of marketplaces.
+    codex: Option<MarketplaceRestriction>,
     /// What was allowed last: redirects lead on from there.
     allowed: Mutex<Option<Source>>,
 }
 
 impl Gate for Asked<'_> {
     fn allows(&self, source: &Source) -> Result<(), String> {
-        let SourceGate {
-            policy,
-            codex,
-            is_locked,
-        } = self.gate;
+        let SourceGate { policy, is_locked } = self.gate;
         let source = without_links(source);
-        if let Some(codex) = codex
+        if let Some(codex) = &self.codex
             && !codex.allows(&source_names(&source))
         {
             let file = &codex.file;
@@ -177,15 +176,9 @@ fn source_names(source: &Source) -> Vec<String> {
         Source::Archive { location, .. } => location.clone(),
         Source::Npm { package, .. } => package.clone(),
     };
-    let plain = address
-        .trim_end_matches('/')
-        .trim_end_matches(".git")
-        .to_owned();
-    let of_github = plain.strip_prefix("https://github.com/").map(str::to_owned);
-    [Some(address), Some(plain), of_github]
-        .into_iter()
-        .flatten()
-        .collect()
+    let of_github = address.strip_prefix("https://github.com/");
+    let of_github = of_github.map(str::to_owned);
+    [Some(address), of_github].into_iter().flatten().collect()
 }
 
 fn shown(path: &Path) -> String {
@@ -235,23 +228,11 @@ mod tests {
             file: "requirements.toml".to_owned(),
             allowed: vec!["acme/y".to_owned()],
         };
-        let restricted = SourceGate {
-            codex: Some(codex),
-            ..read
-        };
-        assert!(
-            restricted
-                .asked()
-                .allows(&acme)
-                .unwrap_err()
-                .contains("requirements.toml")
-        );
-        assert!(
-            restricted
-                .asked()
-                .allows(&source("https://github.com/acme/y.git"))
-                .is_ok()
-        );
+        let restricted = || read.asked_with(Some(codex.clone()));
+        let why = restricted().allows(&acme).unwrap_err();
+        assert!(why.contains("requirements.toml"));
+        let allowed = source("https://github.com/acme/y.git");
+        assert!(restricted().allows(&allowed).is_ok());
         std::fs::write(&of_user, "[sources]\nallow = 5\n").unwrap();
         assert_eq!(gate().unwrap_err().kind, ErrorKind::BlockedByPolicy);
     }

@@ -1,20 +1,17 @@
 //! Bundles that stay tied to a folder: read anew whenever it has changed.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use codex_loadout_protocol::LoadoutError;
-use codex_loadout_sources::{FetchContext, Limits, Origin, Source, fetch};
+use codex_loadout_sources::{Origin, Source};
 use dashmap::DashMap;
 
-use super::fetching::not_fetched;
+use super::fetching::{Waiting, fetched, not_fetched};
 use super::gate::SourceGate;
 use crate::bundle::Digest;
-use crate::materializer::{self, Stamp, Store, stamp};
+use crate::materializer::{Limits, Stamp, Store, stamp};
 use crate::records::BundleHead;
-use crate::throwaway::ThrowawayFolder;
 
 /// How long reading a folder may take: a start waits for it.
 const READ_WITHIN: Duration = Duration::from_secs(10);
@@ -26,17 +23,20 @@ pub(crate) struct LinkedFolders {
 }
 
 impl LinkedFolders {
-    /// A linked bundle with what its folder holds now; its content is in the store. Blocking.
+    /// A bundle with what it holds now: one that is linked, what its folder does, which is put into the store. Blocking.
     ///
     /// # Errors
     /// Why the folder can't be read, or is no bundle.
     pub(super) fn now(
         &self,
         head: &BundleHead,
-        gate: &Arc<SourceGate>,
+        gate: &SourceGate,
         store: &Store,
     ) -> Result<BundleHead, LoadoutError> {
-        let origin: Option<Origin> = serde_json::from_value(head.origin.clone().into()).ok();
+        let origin = head.link.and_then(|_| {
+            let origin = head.origin.clone().into();
+            serde_json::from_value::<Origin>(origin).ok()
+        });
         let Some(origin) = origin else {
             return Ok(head.clone());
         };
@@ -44,7 +44,7 @@ impl LinkedFolders {
             return Ok(head.clone());
         };
         // Looked at before it is read: a change meanwhile shows.
-        let before = stamp(path, path, materializer::Limits::default())?;
+        let before = stamp(path, path, Limits::default())?;
         if let Some(known) = self.known.get(&head.name)
             && known.0 == *path
             && known.1 == before
@@ -64,21 +64,10 @@ impl LinkedFolders {
 fn read(
     head: &BundleHead,
     origin: &Origin,
-    gate: &Arc<SourceGate>,
+    gate: &SourceGate,
     store: &Store,
 ) -> Result<BundleHead, LoadoutError> {
-    let scratch = ThrowawayFolder::new().map_err(|error| super::fetching::no_scratch(&error))?;
-    let asked = gate.asked();
-    let context = FetchContext {
-        scratch: scratch.path(),
-        limits: Limits::default(),
-        gate: &asked,
-        progress: &|_| {},
-        cancel: &AtomicBool::new(false),
-        deadline: Instant::now() + READ_WITHIN,
-        npm_registry: None,
-    };
-    let fetched = fetch(origin, &context).map_err(not_fetched)?;
+    let fetched = fetched(origin, gate, &Waiting::default(), READ_WITHIN)?;
     let content = fetched.content(Some(&head.name)).map_err(not_fetched)?;
     let digest = content.tree.digest();
     let _publishing = store.publish()?;

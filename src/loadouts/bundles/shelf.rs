@@ -15,6 +15,7 @@ use crate::loadouts::choice::Selected;
 use crate::loadouts::naming::plugins_named;
 use crate::loadouts::state::{Loadouts, blocking};
 use crate::materializer::Verdict;
+use crate::records::BundleHead;
 use crate::resolver::{self, Plan};
 
 impl Loadouts {
@@ -82,10 +83,8 @@ impl Loadouts {
     pub(crate) async fn live_bundles(
         self: &Arc<Self>,
     ) -> Result<HashMap<String, Digest>, LoadoutError> {
-        let contents = self.contents().await?;
-        let live = contents.into_iter();
-        let live = live.filter(|(_, link, _)| *link == Some(BundleLink::Live));
-        Ok(live.map(|(id, _, content)| (id, content)).collect())
+        self.contents(|head| head.link == Some(BundleLink::Live))
+            .await
     }
 
     /// Whether new threads get another content of one of these bundles, or it is gone.
@@ -96,44 +95,39 @@ impl Loadouts {
         self: &Arc<Self>,
         plan: &Plan,
     ) -> Result<Option<bool>, LoadoutError> {
-        if !plan.has_added_bundles() {
+        let had: HashMap<String, Digest> = plan
+            .added_bundles()
+            .map(|(id, content)| (id.to_owned(), content))
+            .collect();
+        if had.is_empty() {
             return Ok(None);
         }
-        let now = self.contents().await?;
-        let is_same =
-            |id: &str, content| now.iter().any(|(of, _, now)| of == id && *now == content);
-        Ok(Some(
-            !plan
-                .added_bundles()
-                .all(|(id, content)| is_same(id, content)),
-        ))
+        let is_of_plan = |head: &BundleHead| had.contains_key(&bundle_id(&head.name));
+        Ok(Some(self.contents(is_of_plan).await? != had))
     }
 
-    /// The id of each bundle, how it is linked, and what it holds now.
+    /// What bundles hold now, by id: those that are asked about. While a folder can't be read, its bundle holds nothing.
     async fn contents(
         self: &Arc<Self>,
-    ) -> Result<Vec<(String, Option<BundleLink>, Digest)>, LoadoutError> {
+        is_asked_about: impl Fn(&BundleHead) -> bool,
+    ) -> Result<HashMap<String, Digest>, LoadoutError> {
         let Some(records) = self.existing_records().await? else {
-            return Ok(Vec::new());
+            return Ok(HashMap::new());
         };
-        let heads = records.bundle_heads().await?;
+        let mut heads = records.bundle_heads().await?;
+        heads.retain(is_asked_about);
+        if heads.is_empty() {
+            return Ok(HashMap::new());
+        }
         let gate = self.source_gate().await?;
         let loadouts = self.clone();
         blocking(move || {
-            let mut contents = Vec::new();
-            for head in heads {
-                let content = match head.link {
-                    None => Some(head.digest),
-                    // While a folder can't be read, threads keep what they have.
-                    Some(_) => loadouts
-                        .linked
-                        .now(&head, &gate, loadouts.store()?)
-                        .ok()
-                        .map(|now| now.digest),
-                };
-                contents.extend(content.map(|content| (bundle_id(&head.name), head.link, content)));
-            }
-            Ok(contents)
+            let store = loadouts.store()?;
+            let contents = heads.iter().filter_map(|head| {
+                let now = loadouts.linked.now(head, &gate, store).ok()?;
+                Some((bundle_id(&head.name), now.digest))
+            });
+            Ok(contents.collect())
         })
         .await
     }
@@ -161,10 +155,7 @@ impl Loadouts {
             let mut bundles = Vec::new();
             for head in heads {
                 let approval = approval_digest(head.link, &head.origin, head.digest);
-                let now = match head.link {
-                    Some(_) => loadouts.linked.now(&head, &gate, store),
-                    None => Ok(head.clone()),
-                };
+                let now = loadouts.linked.now(&head, &gate, store);
                 let intact = now.and_then(|now| match store.check_tree(&now.digest) {
                     Verdict::Intact => Ok(now),
                     Verdict::Missing | Verdict::Changed => Err(not_as_it_was(&now.name)),

@@ -11,14 +11,14 @@ use codex_loadout_sources::policy::Offline;
 use codex_loadout_sources::{Origin, Source};
 use serde::Serialize;
 
-use super::add::changed_meanwhile;
+use super::add::{keep_bundle, put_bundle};
 use super::fetching::{Waiting, as_object};
 use super::foreign::ForeignLocks;
 use super::gate::SourceGate;
 use crate::bundle::Digest;
 use crate::loadouts::state::{Loadouts, blocking};
 use crate::materializer::Verdict;
-use crate::records::{BundleRecord, Records, happened};
+use crate::records::{BundleRecord, Records};
 
 /// How a machine is made the same.
 #[derive(Debug, Clone, Copy, Default)]
@@ -125,10 +125,12 @@ impl Loadouts {
             None => ("added", AuditEvent::BundleAdd),
         };
         let known = records.bundle_versions(name).await?;
-        let ready = match known.into_iter().find(|version| version.digest == digest) {
+        let known = known.into_iter().find(|version| version.digest == digest);
+        let ready = match (here.clone(), known) {
             // It was here before, and what was kept of it still is.
-            Some(version) if self.is_kept(locked.digest).await? => {
-                return self.go_back(records, here, version, locked).await;
+            (Some(here), Some(version)) if self.is_kept(locked.digest).await? => {
+                go_back(records, here, version, locked).await?;
+                return Ok(synced(done, Vec::new()));
             }
             _ if options.offline => return Err(not_here(name, &digest)),
             _ => {
@@ -159,67 +161,35 @@ impl Loadouts {
         if ready.digest != locked.digest {
             return Err(other_content(name, &digest, &ready.version.digest));
         }
-        let bundle = BundleRecord {
-            name: name.to_owned(),
-            plugin: ready.plugin.clone(),
-            entry: ready.entry.clone(),
-            origin: as_object(&locked.origin),
-            link: None,
-            current: ready.version.clone(),
-        };
+        let bundle = ready.record(&locked.origin, None);
         let before = here.map(|here| here.current.digest);
-        self.keep_bundle(records, &ready, &bundle, before.as_deref(), event)
-            .await?;
+        keep_bundle(records, &bundle, before.as_deref(), event).await?;
         Ok(synced(done, ready.warnings))
     }
-}
 
-impl Loadouts {
     /// Whether a content is in the store, as it was.
     async fn is_kept(self: &Arc<Self>, digest: Digest) -> Result<bool, LoadoutError> {
         let loadouts = self.clone();
         blocking(move || Ok(loadouts.store()?.check_tree(&digest) == Verdict::Intact)).await
     }
+}
 
-    /// Gives new threads a content of a bundle that they were given before.
-    async fn go_back(
-        self: &Arc<Self>,
-        records: &Records,
-        here: Option<BundleRecord>,
-        version: BundleVersion,
-        locked: &LockedBundle,
-    ) -> Result<Synced, LoadoutError> {
-        let Some(here) = here else {
-            return Err(not_here(&version.digest, &version.digest));
-        };
-        let synced = Synced {
-            name: here.name.clone(),
-            digest: version.digest.clone(),
-            done: "updated",
-            warnings: Vec::new(),
-        };
-        let before = here.current.digest.clone();
-        let bundle = BundleRecord {
-            origin: as_object(&locked.origin),
-            link: None,
-            current: version,
-            ..here
-        };
-        let event = AuditEvent::BundleUpdate;
-        let happening = happened(
-            event,
-            &bundle.name,
-            &bundle.current.digest,
-            "as the lock says",
-        );
-        match records
-            .put_bundle(&bundle, Some(&before), &happening)
-            .await?
-        {
-            true => Ok(synced),
-            false => Err(changed_meanwhile(&bundle.name)),
-        }
-    }
+/// Gives new threads a content of a bundle that they were given before.
+async fn go_back(
+    records: &Records,
+    here: BundleRecord,
+    version: BundleVersion,
+    locked: &LockedBundle,
+) -> Result<(), LoadoutError> {
+    let before = here.current.digest.clone();
+    let bundle = BundleRecord {
+        origin: as_object(&locked.origin),
+        link: None,
+        current: version,
+        ..here
+    };
+    let (event, what) = (AuditEvent::BundleUpdate, "as the lock says");
+    put_bundle(records, &bundle, Some(&before), event, what).await
 }
 
 /// What a source is at this commit.

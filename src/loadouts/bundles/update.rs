@@ -11,9 +11,9 @@ use codex_loadout_protocol::bundle::{
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use codex_loadout_sources::{Origin, Source, difference, executables};
 
-use super::add::origin_of;
-use super::approve::approval_of;
-use super::fetching::{Ready, Waiting, as_object, executable};
+use super::add::{keep_bundle, origin_of};
+use super::approve::{approval_of, approve_current};
+use super::fetching::{Ready, Waiting, executable};
 use crate::bundle::Tree;
 use crate::catalog::{Added, AddedBundle};
 use crate::loadouts::state::{Loadouts, blocking};
@@ -67,22 +67,15 @@ impl Loadouts {
         }
         let changes = self.changes(&bundle, &ready).await?;
         let moves_on = origin_of(&bundle).as_ref() != Some(&origin);
-        let renewed = BundleRecord {
-            plugin: ready.plugin.clone(),
-            entry: ready.entry.clone(),
-            origin: as_object(&origin),
-            current: ready.version.clone(),
-            ..bundle
-        };
+        let renewed = ready.record(&origin, bundle.link);
         let is_new = renewed.current.digest != from;
         let records = self.records().await?;
         if !wanted.dry_run && (is_new || moves_on) {
             let event = AuditEvent::BundleUpdate;
-            self.keep_bundle(&records, &ready, &renewed, Some(&from), event)
-                .await?;
+            keep_bundle(&records, &renewed, Some(&from), event).await?;
         }
         if !wanted.dry_run && wanted.trust {
-            self.approve_version(&records, &renewed).await?;
+            approve_current(&records, &renewed).await?;
         }
         let approved = records.approved_contents().await?;
         Ok(BundleUpdate {
