@@ -44,8 +44,6 @@ mod throwaway;
 
 mod blocking;
 
-mod bounded_file;
-
 mod control;
 
 mod session;

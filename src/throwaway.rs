@@ -4,9 +4,9 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use codex_loadout_files::open_regular;
 use tempfile::TempDir;
 
-use crate::bounded_file::open_regular;
 use crate::paths::{private_file, private_temporary_folder};
 
 /// What its model provider and its folder are called.

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use codex_loadout_bundle::{Tree, TreeFile};
+use codex_loadout_files::open_regular;
 use data_encoding::HEXLOWER;
 use sha2::{Digest, Sha256};
 use url::Url;
@@ -14,7 +15,6 @@ use crate::address::{self, escaped};
 use crate::context::FetchContext;
 use crate::error::{FetchError, FetchErrorKind};
 use crate::fetch::{Opened, SignedFile};
-use crate::folder::open_file;
 use crate::http;
 use crate::limits::Limits;
 use crate::place::Place;
@@ -180,7 +180,7 @@ pub(crate) fn mismatch(what: &str, found: &str) -> FetchError {
 
 fn copy(path: &Path, to: &mut dyn Write, cx: &FetchContext<'_>) -> Result<(), FetchError> {
     let shown = escaped(&path.to_string_lossy());
-    let mut file = open_file(path).map_err(|error| {
+    let mut file = open_regular(path).map_err(|error| {
         FetchError::new(
             FetchErrorKind::NotFound,
             format!("`{shown}` can't be read: {error}"),

@@ -1,11 +1,11 @@
 //! Folders of this machine.
 
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use codex_loadout_bundle::{Tree, TreeFile};
+use codex_loadout_files::{BoundedReadError, is_executable, read_at_most};
 use walkdir::{DirEntry, WalkDir};
 
 use crate::address::escaped;
@@ -69,7 +69,10 @@ impl Place for FolderPlace {
         let Some(real) = self.real(path).filter(|real| real.is_file()) else {
             return Ok(None);
         };
-        let bytes = read_file(&real, cx.limits.texts).map_err(unreadable(&real))?;
+        let most = cx.limits.texts;
+        let bytes = read(&real, most, || {
+            FetchError::too_large("bytes of texts", most)
+        })?;
         Ok(Some(bytes.into()))
     }
 
@@ -89,7 +92,7 @@ impl Place for FolderPlace {
             .filter_entry(|entry| {
                 entry.depth() == 0 || !entry.file_name().to_str().is_some_and(is_skipped)
             });
-        let mut bytes = 0;
+        let mut left = cx.limits.bytes;
         for entry in entries {
             cx.go_on()?;
             let entry = entry.map_err(walking)?;
@@ -111,12 +114,10 @@ impl Place for FolderPlace {
             let path = below.to_string_lossy();
             intake.file(&path, metadata.len())?;
             // It may have grown since it was looked at.
-            let content = read_file(entry.path(), cx.limits.bytes.saturating_sub(bytes))
-                .map_err(unreadable(entry.path()))?;
-            bytes += content.len() as u64;
-            if bytes > cx.limits.bytes {
-                return Err(FetchError::too_large("bytes", cx.limits.bytes));
-            }
+            let content = read(entry.path(), left, || {
+                FetchError::too_large("bytes", cx.limits.bytes)
+            })?;
+            left -= content.len() as u64;
             let file = TreeFile {
                 bytes: content.into(),
                 executable: is_executable(&metadata),
@@ -126,6 +127,18 @@ impl Place for FolderPlace {
         names::check_cases(tree.iter().map(|(path, _)| path))?;
         Ok(tree)
     }
+}
+
+/// Reads a regular file.
+fn read(
+    path: &Path,
+    most: u64,
+    too_large: impl FnOnce() -> FetchError,
+) -> Result<Vec<u8>, FetchError> {
+    read_at_most(path, most).map_err(|error| match error {
+        BoundedReadError::Unreadable(error) => unreadable(path)(error),
+        BoundedReadError::TooLong { .. } => too_large(),
+    })
 }
 
 /// Looks whether a link leads to something inside.
@@ -165,41 +178,6 @@ fn unreadable(path: &Path) -> impl FnOnce(std::io::Error) -> FetchError {
     }
 }
 
-/// Reads a regular file, and one byte more than `most` at most. Nobody waits for a pipe that was put in its place.
-pub(crate) fn read_file(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
-    let file = open_file(path)?;
-    let mut bytes = Vec::new();
-    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-/// Opens a regular file for reading.
-pub(crate) fn open_file(path: &Path) -> std::io::Result<fs::File> {
-    let mut options = fs::OpenOptions::new();
-    options.read(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
-    }
-    let file = options.open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(std::io::Error::other("it is no regular file"));
-    }
-    Ok(file)
-}
-
 fn shown(path: &Path) -> String {
     escaped(&path.to_string_lossy())
-}
-
-#[cfg(unix)]
-fn is_executable(metadata: &fs::Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    metadata.permissions().mode() & 0o111 != 0
-}
-
-#[cfg(not(unix))]
-fn is_executable(_: &fs::Metadata) -> bool {
-    false
 }

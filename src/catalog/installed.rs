@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use codex_loadout_converter::names::Names;
+use codex_loadout_files::read_at_most;
 use serde_json::{Map, Value};
 
 use super::answers::{Config, ListedHook, ListedPlugin, ListedSkill, Marketplace};
@@ -13,7 +14,6 @@ use super::converted::Conversions;
 use super::mention_only::is_mention_only;
 use super::model::{Conversion, InstalledPlugin, Parts, PluginServer, PluginSkill, hook_id};
 use super::plugin_folder::PluginFolder;
-use crate::bounded_file::read_at_most;
 use crate::paths;
 
 /// The version Codex reports, if its folder is there; else what Codex would take:

@@ -8,11 +8,11 @@
 use std::fs;
 use std::path::Path;
 
+use codex_loadout_files::{BoundedReadError, read_at_most};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::plugin_folder::PluginFolderError;
-use crate::bounded_file::{BoundedReadError, read_at_most};
 
 /// Where Codex looks for a manifest of its own form, in its order.
 pub(super) const MANIFESTS: [&str; 3] = [

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use codex_loadout_files::read_at_most;
 use serde::Deserialize;
 
 use super::model::Catalog;
-use crate::bounded_file::read_at_most;
 
 /// A few lines are usual.
 const LIMIT: u64 = 256 * 1024;

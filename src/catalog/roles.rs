@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use codex_loadout_files::read_at_most;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::model::HostRole;
-use crate::bounded_file::read_at_most;
 use crate::bundle::Digest;
 
 /// A role's instructions are a few kilobytes; a longer file counts by its name and description in config alone.

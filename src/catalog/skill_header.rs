@@ -4,8 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use codex_loadout_converter::target::SkillHeader;
-
-use crate::bounded_file::open_regular;
+use codex_loadout_files::open_regular;
 
 /// Frontmatter ends long before this many bytes.
 const HEADER_LIMIT: u64 = 64 * 1024;

@@ -10,6 +10,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use codex_loadout_files::{open_regular, read_at_most};
 use uuid::Uuid;
 
 use super::root::RootId;
@@ -88,14 +89,14 @@ impl Claims {
         };
         for entry in entries {
             let path = entry?.path();
-            let Ok(file) = crate::bounded_file::open_regular(&path) else {
+            let Ok(file) = open_regular(&path) else {
                 continue;
             };
             match file.try_lock() {
                 Ok(()) => fs::remove_file(&path)?,
                 Err(TryLockError::WouldBlock) => {
                     claimed.processes += 1;
-                    let text = crate::bounded_file::read_at_most(&path, LIMIT);
+                    let text = read_at_most(&path, LIMIT);
                     let text = text.map_err(io::Error::other)?;
                     let text = String::from_utf8_lossy(&text);
                     claimed.roots.extend(text.lines().map(str::to_owned));

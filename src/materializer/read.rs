@@ -4,9 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use codex_loadout_files::{BoundedReadError, is_executable, read_at_most};
+
 use super::error::ReadError;
 use super::walk::{Found, Limits, walk};
-use crate::bounded_file::{BoundedReadError, read_at_most};
 use crate::bundle::{Digest, Tree, TreeFile};
 use crate::freshness::{Names, Targets};
 
@@ -128,17 +129,6 @@ pub(crate) fn watched_folders(
         Ok(())
     })?;
     Ok(targets)
-}
-
-#[cfg(unix)]
-fn is_executable(metadata: &fs::Metadata) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    metadata.permissions().mode() & 0o111 != 0
-}
-
-#[cfg(not(unix))]
-fn is_executable(_: &fs::Metadata) -> bool {
-    false
 }
 
 /// The time of the last change of content or inode: unlike the time of modification, nobody can set it back.

@@ -3,12 +3,12 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use codex_loadout_files::read_at_most;
 use codex_loadout_protocol::profile::ProfileLayer;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError, schema};
 
 use super::expand::Found;
 use super::file::{ProfileFile, is_profile_name, parse};
-use crate::bounded_file::read_at_most;
 use crate::paths::private_folder;
 
 /// Where an administrator's profiles lie.

@@ -9,13 +9,13 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use codex_loadout_files::{BoundedReadError, read_at_most};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
 use super::needed::LoadoutNeeds;
 use super::record::LoadoutRecord;
-use crate::bounded_file::{BoundedReadError, read_at_most};
 
 /// The shape of the file.
 const FORMAT: u32 = 1;

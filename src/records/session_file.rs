@@ -10,10 +10,10 @@ use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
+use codex_loadout_files::open_regular;
 use serde::Deserialize;
 use url::Url;
 
-use crate::bounded_file::open_regular;
 use crate::lowering::ROOT_ID;
 
 /// The first line holds the base instructions too; it is never longer than this.

@@ -22,8 +22,9 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use codex_loadout_files::open_regular_with;
+
 use super::session_file::{SessionFileError, first_line, parse};
-use crate::bounded_file::open_regular_with;
 
 /// Lets the session file name the root `to` where it names the root `from`, both by their ids in the
 /// same folder. Blocking.

@@ -6,9 +6,8 @@
 use std::fs::TryLockError;
 use std::path::Path;
 
+use codex_loadout_files::open_regular;
 use uuid::Uuid;
-
-use crate::bounded_file::open_regular;
 
 /// The folder of the locks in Codex's home.
 const FOLDER: &str = "thread-writer-locks";

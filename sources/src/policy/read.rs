@@ -1,8 +1,10 @@
 //! Policy files from the disk: one that is not there says nothing, one that can't be read ends it all.
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
+
+use codex_loadout_files::{open_regular, read_open_at_most};
 
 use super::{Policy, PolicyError, PolicyFile};
 
@@ -42,30 +44,14 @@ fn read_signers(path: &Path) -> Result<String, String> {
 
 fn read_text(path: &Path) -> Result<String, String> {
     let plain = |error: std::io::Error| error.to_string();
-    // Before it is opened: to open a named pipe would wait for who writes to it.
-    refuse_strange(&fs::metadata(path).map_err(plain)?)?;
-    let file = File::open(path).map_err(plain)?;
-    refuse_strange(&file.metadata().map_err(plain)?)?;
-    let mut text = String::new();
-    file.take(MOST_BYTES + 1)
-        .read_to_string(&mut text)
-        .map_err(plain)?;
-    if text.len() as u64 > MOST_BYTES {
-        return Err(format!("it has more than {MOST_BYTES} bytes"));
-    }
-    Ok(text)
-}
-
-fn refuse_strange(metadata: &fs::Metadata) -> Result<(), String> {
-    if !metadata.is_file() {
-        return Err("it is not a file".to_owned());
-    }
+    let file = open_regular(path).map_err(plain)?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt as _;
-        if metadata.mode() & 0o002 != 0 {
+        if file.metadata().map_err(plain)?.mode() & 0o002 != 0 {
             return Err("everybody can write to it".to_owned());
         }
     }
-    Ok(())
+    let text = read_open_at_most(file, MOST_BYTES).map_err(|error| error.to_string())?;
+    String::from_utf8(text).map_err(|error| error.to_string())
 }

@@ -5,9 +5,8 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use codex_loadout_converter::LARGEST_MANIFEST;
+use codex_loadout_files::open_regular;
 use serde_json::Value;
-
-use crate::bounded_file::open_regular;
 
 /// What says of a folder that it is a plugin.
 pub(super) const MANIFESTS: [&str; 3] = [

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use codex_loadout_files::read_at_most;
 use codex_loadout_protocol::{ErrorKind, LoadoutError};
 use codex_loadout_sources::lock::{
     FOREIGN_LOCKS, ForeignEntry, LeftOut, LoadoutLock, LockedBundle, read_foreign,
@@ -11,7 +12,6 @@ use codex_loadout_sources::lock::{
 use super::fetching::Waiting;
 use super::lock::{LockedProject, invalid, locked};
 use super::sync::{Synced, pinned};
-use crate::bounded_file::read_at_most;
 use crate::loadouts::state::{Loadouts, blocking};
 
 /// Such a lock has a few hundred kilobytes.

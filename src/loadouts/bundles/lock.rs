@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use codex_loadout_files::read_at_most;
 use codex_loadout_protocol::bundle::{Executable, ExecutableKind, bundle_id, bundle_name};
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use codex_loadout_sources::Source;
 use codex_loadout_sources::lock::{LOCK_FILE, LoadoutLock, LockError, LockedBundle};
 
 use super::add::origin_of;
-use crate::bounded_file::read_at_most;
 use crate::loadouts::naming::plugins_named;
 use crate::loadouts::state::{Loadouts, blocking};
 use crate::profiles::folders::{self, OF_PROJECT};

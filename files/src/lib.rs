@@ -4,13 +4,13 @@
 //! blocks until somebody writes to it, and reading a device never ends. So the file is opened without
 //! blocking, and what was opened is looked at, not the path: nothing can be swapped in between.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::path::Path;
 
 /// A file can't be read within its limit.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum BoundedReadError {
+pub enum BoundedReadError {
     /// It can't be opened or read, or is no regular file.
     #[error(transparent)]
     Unreadable(#[from] io::Error),
@@ -26,7 +26,7 @@ pub(crate) enum BoundedReadError {
 ///
 /// # Errors
 /// What the system says, or [`io::ErrorKind::InvalidInput`] for what is no regular file.
-pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
+pub fn open_regular(path: &Path) -> io::Result<File> {
     open_regular_with(path, File::options().read(true))
 }
 
@@ -34,7 +34,7 @@ pub(crate) fn open_regular(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// As [`open_regular`].
-pub(crate) fn open_regular_with(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+pub fn open_regular_with(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
     #[cfg(unix)]
     {
         use rustix::fs::OFlags;
@@ -59,8 +59,15 @@ pub(crate) fn open_regular_with(path: &Path, options: &mut OpenOptions) -> io::R
 ///
 /// # Errors
 /// [`BoundedReadError`]; a file that is too long is not read to its end.
-pub(crate) fn read_at_most(path: &Path, limit: u64) -> Result<Vec<u8>, BoundedReadError> {
-    let file = open_regular(path)?;
+pub fn read_at_most(path: &Path, limit: u64) -> Result<Vec<u8>, BoundedReadError> {
+    read_open_at_most(open_regular(path)?, limit)
+}
+
+/// The same of a file that [`open_regular`] opened.
+///
+/// # Errors
+/// As [`read_at_most`].
+pub fn read_open_at_most(file: File, limit: u64) -> Result<Vec<u8>, BoundedReadError> {
     if file.metadata()?.len() > limit {
         return Err(BoundedReadError::TooLong { limit });
     }
@@ -71,6 +78,21 @@ pub(crate) fn read_at_most(path: &Path, limit: u64) -> Result<Vec<u8>, BoundedRe
         return Err(BoundedReadError::TooLong { limit });
     }
     Ok(bytes)
+}
+
+/// Whether somebody may run the file; never on Windows, where no bit says it.
+#[must_use]
+pub fn is_executable(metadata: &Metadata) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        metadata.permissions().mode() & 0o111 != 0
+    }
+    #[cfg(not(unix))]
+    {
+        let _ = metadata;
+        false
+    }
 }
 
 #[cfg(test)]
