@@ -6,12 +6,16 @@
     reason = "to panic is how a target says that something does not hold"
 )]
 
+use std::path::Path;
+
 use bytes::{Bytes, BytesMut};
+use codex_loadout_protocol::ErrorKind;
 use tokio::io::AsyncWriteExt;
 use tokio_tungstenite::tungstenite::protocol::Role;
 use tokio_util::codec::Decoder;
 
 use crate::connection::web_socket;
+use crate::profiles;
 use crate::router;
 use crate::wire::{Frame, LineCodec, RawObject, insert_into_result, replace_params};
 
@@ -78,6 +82,33 @@ fn members(object: &RawObject<'_>, but: &str) -> Vec<(String, String)> {
         .collect()
 }
 
+/// The bytes are the file of a profile: what can be read is written as something that reads the same, and what can't be
+/// is told with a line that the file has.
+pub fn profile(bytes: &[u8]) {
+    let text = String::from_utf8_lossy(bytes);
+    let file = Path::new("/home/ann/shop/review.toml");
+    let read = match profiles::parse(file, &text) {
+        Ok(read) => read,
+        Err(error) => {
+            assert_eq!(error.kind, ErrorKind::InvalidSelection);
+            let said = error.message.strip_prefix("`/home/ann/shop/review.toml`, line ");
+            let line = said.and_then(|said| said.split(':').next()?.parse().ok());
+            let lines = 1 + text.matches('\n').count();
+            assert!(line.is_some_and(|line| (1..=lines).contains(&line)), "{error}");
+            return;
+        }
+    };
+    let written = profiles::print("x", &read);
+    let again = profiles::parse(file, &written).expect("what was written can be read");
+    assert_eq!(
+        (&again.description, &again.extends, &again.selection),
+        (&read.description, &read.extends, &read.selection)
+    );
+    assert_eq!(profiles::print("x", &again), written);
+    let merged = profiles::merge(read.selection.clone(), read.selection.clone());
+    assert_eq!(merged, read.selection, "nothing comes of a profile that begins with itself");
+}
+
 /// The bytes choose what happens, and in which order: no request is lost, and none is answered twice.
 pub fn router_events(bytes: &[u8]) {
     router::run_any_order(bytes);
@@ -127,13 +158,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::fs;
-    use std::path::Path;
 
     type Target = fn(&[u8]);
 
-    const TARGETS: [(&str, Target); 4] = [
+    const TARGETS: [(&str, Target); 5] = [
         ("frames", frames),
         ("params", params),
+        ("profile", profile),
         ("router_events", router_events),
         ("web_socket_text", web_socket_text),
     ];
