@@ -91,10 +91,15 @@ pub fn profile(bytes: &[u8]) {
         Ok(read) => read,
         Err(error) => {
             assert_eq!(error.kind, ErrorKind::InvalidSelection);
-            let said = error.message.strip_prefix("`/home/ann/shop/review.toml`, line ");
+            let said = error
+                .message
+                .strip_prefix("`/home/ann/shop/review.toml`, line ");
             let line = said.and_then(|said| said.split(':').next()?.parse().ok());
             let lines = 1 + text.matches('\n').count();
-            assert!(line.is_some_and(|line| (1..=lines).contains(&line)), "{error}");
+            assert!(
+                line.is_some_and(|line| (1..=lines).contains(&line)),
+                "{error}"
+            );
             return;
         }
     };
@@ -106,7 +111,10 @@ pub fn profile(bytes: &[u8]) {
     );
     assert_eq!(profiles::print("x", &again), written);
     let merged = profiles::merge(read.selection.clone(), read.selection.clone());
-    assert_eq!(merged, read.selection, "nothing comes of a profile that begins with itself");
+    assert_eq!(
+        merged, read.selection,
+        "nothing comes of a profile that begins with itself"
+    );
 }
 
 /// The bytes choose what happens, and in which order: no request is lost, and none is answered twice.

@@ -361,10 +361,10 @@ impl<'a> Play<'a> {
                 return;
             }
             Effect::Late { number, .. } => return self.late.push((host, number)),
-            Effect::Prepare(request) => Work::Prepare(request),
-            Effect::Settle { request, .. } => Work::Settle(request),
-            Effect::Split(request) => Work::Split(request),
-            Effect::Rebind(request) => Work::Rebind(request),
+            Effect::Prepare(request) => Work::Prepare(*request),
+            Effect::Settle { request, .. } => Work::Settle(*request),
+            Effect::Split(request) => Work::Split(*request),
+            Effect::Rebind(request) => Work::Rebind(*request),
             Effect::Adopt { children, .. } => Work::Adopt(children),
             _ => return,
         };

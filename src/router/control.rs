@@ -28,6 +28,6 @@ impl<P: Default, A> Router<'_, P, A> {
         let claimed = self.host.claimed;
         let mut request = Request::new(self.host.id, claimed, RequestKind::Update, frame, thread);
         request.by_control = Some(number);
-        self.push(Effect::Prepare(request));
+        self.push(Effect::Prepare(Box::new(request)));
     }
 }

@@ -111,7 +111,7 @@ impl<P: Default, A> Router<'_, P, A> {
         self.answer(&request, answer);
         self.end(&request);
         let holds = request.holds.clone();
-        self.push(Effect::Abandoned(request));
+        self.push(Effect::Abandoned(Box::new(request)));
         if let Some(thread) = holds {
             self.release(&thread);
         }

@@ -8,7 +8,8 @@ use super::request::Request;
 use crate::messages::initialize::UpstreamInfo;
 use crate::wire::Frame;
 
-/// What the router wants done. Effects are carried out in order.
+/// What the router wants done. Effects are carried out in order. Most are a message on its way, so what is large and rare
+/// is in a box.
 #[derive(Debug)]
 pub(crate) enum Effect<P> {
     /// Send to the host.
@@ -23,21 +24,21 @@ pub(crate) enum Effect<P> {
     /// Send to Codex.
     ToUpstream(Bytes),
     /// Work out what to do with a claimed request; report with `on_prepared`.
-    Prepare(Request<P>),
+    Prepare(Box<Request<P>>),
     /// Codex answered a claimed request: make it durable, edit the answer; report with `on_settled`, or with
     /// `on_made`.
     Settle {
         /// The request.
-        request: Request<P>,
+        request: Box<Request<P>>,
         /// Codex's answer.
         response: Frame,
     },
     /// Give a fork that Codex has made a root of its own; report with `on_settled`.
-    Split(Request<P>),
+    Split(Box<Request<P>>),
     /// Load threads again with the config they are to have now; report with `on_rebound`.
-    Rebind(Request<P>),
+    Rebind(Box<Request<P>>),
     /// A request that was to wait for a re-bind is refused: what was kept for it goes.
-    Abandoned(Request<P>),
+    Abandoned(Box<Request<P>>),
     /// Say with `on_late` that the request of this number has waited this long.
     Late {
         /// The request's number.

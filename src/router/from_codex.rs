@@ -109,7 +109,7 @@ impl<P: Default, A> Router<'_, P, A> {
                 request.before_answer = self.threads.hidden_frames(thread);
             }
             self.push(Effect::Settle {
-                request,
+                request: Box::new(request),
                 response: frame,
             });
             self.reveal_others();
@@ -139,7 +139,7 @@ impl<P: Default, A> Router<'_, P, A> {
                 it.goal_is_untold = true;
             });
         }
-        self.push(Effect::Split(request));
+        self.push(Effect::Split(Box::new(request)));
     }
 
     /// A claimed request's answer is durable, and this is what the host gets.
@@ -187,6 +187,12 @@ impl<P: Default, A> Router<'_, P, A> {
     }
 
     pub(super) fn on_message(&mut self, frame: Frame) {
+        let making = self.is_making();
+        let (muted, hidden) = (self.threads.any_is_muted(), self.threads.any_is_hidden());
+        if !making && !muted && !hidden && thread::is_piece_of_output(frame.method()) {
+            // Most of what Codex says, and nothing comes of it.
+            return self.push(Effect::ToHost(frame.into_bytes()));
+        }
         if frame.method() == thread::SERVER_STATUS
             && let Some(thread) = self.loaded_named_in(&frame)
         {
@@ -196,12 +202,11 @@ impl<P: Default, A> Router<'_, P, A> {
         if self.is_goal_of_fork(&frame) {
             return;
         }
-        if self.threads.any_is_muted() && self.is_unheard(&frame) && !self.is_loud(&frame) {
+        if muted && self.is_unheard(&frame) && !self.is_loud(&frame) {
             self.forget_deleted(&frame);
             return;
         }
-        let making = self.is_making();
-        let frame = if making || self.threads.any_is_hidden() {
+        let frame = if making || hidden {
             match thread::named_in_params(&frame) {
                 Some(thread) => {
                     if making && self.may_be_new(&thread) {
@@ -438,7 +443,7 @@ impl<P: Default, A> Router<'_, P, A> {
             self.end(&request);
             self.push(Effect::ToHost(gone_error(&request.frame.id())));
             let held = request.holds.take();
-            self.push(Effect::Abandoned(request));
+            self.push(Effect::Abandoned(Box::new(request)));
             if let Some(thread) = held {
                 // Others may have Codex still.
                 self.release(&thread);

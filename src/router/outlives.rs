@@ -73,7 +73,7 @@ impl<P: Default, A> Router<'_, P, A> {
             self.push(Effect::ToHost(gone));
             self.end(&request);
             let own = request.holds.clone();
-            self.push(Effect::Abandoned(request));
+            self.push(Effect::Abandoned(Box::new(request)));
             for waiting in held {
                 self.go_on_with(waiting);
             }

@@ -215,7 +215,7 @@ impl<P: Default, A> Router<'_, P, A> {
         self.host.claimed += 1;
         self.host.worked_on += 1;
         let request = Request::new(self.host.id, self.host.claimed, kind, frame, holds);
-        self.push(Effect::Prepare(request));
+        self.push(Effect::Prepare(Box::new(request)));
     }
 
     /// It is worked out what becomes of a claimed request.
@@ -245,7 +245,7 @@ impl<P: Default, A> Router<'_, P, A> {
                 .change(thread, |it| it.muted = Some(Muted::WhileRebound));
         }
         self.host.worked_on += 1;
-        self.push(Effect::Rebind(request));
+        self.push(Effect::Rebind(Box::new(request)));
     }
 
     /// Threads were bound anew, or could not be.

@@ -68,13 +68,13 @@ pub(super) type Job = BoxFuture<'static, Done>;
 pub(super) fn job(handlers: &Arc<RequestHandlers>, effect: Effect<Carried>) -> Option<Job> {
     let handlers = handlers.clone();
     Some(match effect {
-        Effect::Prepare(request) => prepare(handlers, request),
-        Effect::Settle { request, response } => settle(handlers, request, response),
-        Effect::Split(request) => split(handlers, request),
-        Effect::Rebind(request) => rebind(handlers, request),
+        Effect::Prepare(request) => prepare(handlers, *request),
+        Effect::Settle { request, response } => settle(handlers, *request, response),
+        Effect::Split(request) => split(handlers, *request),
+        Effect::Rebind(request) => rebind(handlers, *request),
         Effect::Abandoned(request) => work_on(
             async move {
-                handlers.abandon(request).await;
+                handlers.abandon(*request).await;
                 Done::Nothing
             },
             || Done::Nothing,

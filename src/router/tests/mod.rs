@@ -211,17 +211,17 @@ impl Script {
             Effect::ToUpstream(frame) => format!("to Codex: {}", text(&frame)),
             Effect::Prepare(request) => {
                 let what = format!("{:?}: {}", request.kind, text(request.frame.bytes()));
-                format!("prepare {} {what}", self.work_on(request))
+                format!("prepare {} {what}", self.work_on(*request))
             }
             Effect::Settle { request, response } => {
                 format!(
                     "settle {}: {}",
-                    self.work_on(request),
+                    self.work_on(*request),
                     text(response.bytes())
                 )
             }
-            Effect::Split(request) => format!("split {}", self.work_on(request)),
-            Effect::Rebind(request) => format!("rebind {}", self.work_on(request)),
+            Effect::Split(request) => format!("split {}", self.work_on(*request)),
+            Effect::Rebind(request) => format!("rebind {}", self.work_on(*request)),
             Effect::Abandoned(request) => format!("abandoned {}", request.number),
             Effect::Adopt { parent, children } => {
                 format!("adopt {} of {parent}", children.join(","))
