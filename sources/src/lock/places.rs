@@ -27,6 +27,10 @@ pub(super) fn fault(source: &Source) -> Option<String> {
             path,
             sha256,
         } => address_fault(location)
+            .or_else(|| {
+                let is_wrong = location.contains("://") && Url::parse(location).is_err();
+                is_wrong.then(|| "the address can't be read".to_owned())
+            })
             .or_else(|| inner_path_fault(path.as_deref()))
             .or_else(|| {
                 let is_wrong = sha256.as_deref().is_some_and(|sum| !is_hex(sum, &[64]));

@@ -115,7 +115,10 @@ impl Entry {
         };
         let fault_of = |source: &Option<&Spanned<Source>>, key: &str| {
             source.and_then(|source| {
-                let fault = places::fault(source.get_ref())?;
+                let fault = places::fault(source.get_ref()).or_else(|| {
+                    let unwritten = "an address with a query or a fragment, which may hold a token, must not stand in a lock";
+                    source.get_ref().has_query().then(|| unwritten.to_owned())
+                })?;
                 Some(wrong(source.span().start, key, fault))
             })
         };

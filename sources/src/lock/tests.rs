@@ -164,6 +164,13 @@ fn what_is_wrong_is_said_by_line_and_key() {
             "line 4, `bundle[0].source.kind`: unknown variant `svn`",
         ),
         (
+            entry(&format!(
+                "name = \"x\"\ndigest = \"{}\"\nsource = {{ kind = \"archive\", location = \"https://h/x.zip?t=hidden\" }}",
+                digest("a")
+            )),
+            "line 5, `bundle[0].source`: an address with a query",
+        ),
+        (
             entry("name = \"x\"\nsource = { kind = \"git\", uri = \"\" }"),
             "line 4, `bundle[0].source`: unknown field `uri`",
         ),
@@ -202,6 +209,10 @@ fn places_that_must_not_stand_in_a_lock_are_neither_written_nor_read() {
         (git("--upload-pack=touch x"), "begins with `-`"),
         (git(""), "the address is empty"),
         (git("https://host/\u{202e}x"), "a letter that can't be seen"),
+        (
+            archive("{ ://host]/a.zip#x", None, None),
+            "the address can't be read",
+        ),
         (
             archive("https://host/a.zip", Some("../x"), None),
             "a folder inside",

@@ -151,6 +151,11 @@ pub(crate) fn check(text: &str) -> Result<(), SourceError> {
     let Ok(url) = Url::parse(text) else {
         return wrong("is no address", "use https:// or ssh://");
     };
+    // `https:host/a://b` is an address to the parser, and to git a place on a host that is called `https`.
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme);
+    if !scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(url.scheme())) {
+        return wrong("is no address", "write `://` after its kind");
+    }
     if url.query().is_some() {
         return wrong(
             "has a query, which git does not send and which would be recorded",
@@ -158,6 +163,9 @@ pub(crate) fn check(text: &str) -> Result<(), SourceError> {
         );
     }
     match url.scheme() {
+        "file" if url.path().trim_end_matches('/').is_empty() => {
+            wrong("names no folder", "write it as file:///path")
+        }
         "file" if url.host().is_none() => Ok(()),
         "ssh" => {
             let host = url.host_str().unwrap_or_default();

@@ -8,7 +8,7 @@ use toml::Spanned;
 use super::error::PolicyError;
 use super::rule::{Rule, RuleText};
 use crate::signature::AllowedSigners;
-use crate::toml_text::{line_at, read};
+use crate::toml_text::{line_at, plain, read};
 
 const HINT: &str =
     "Correct the file: until then nothing is added or fetched. `docs/policy.md` shows every key.";
@@ -109,8 +109,9 @@ impl PolicyFile {
         };
         let text = text.trim_start_matches('\u{feff}');
         let read: Text = read(text).map_err(|fault| error(fault.line, fault.key, fault.message))?;
-        let wrong =
-            |at: usize, key: String, message| error(Some(line_at(text, at)), Some(key), message);
+        let wrong = |at: usize, key: String, message: String| {
+            error(Some(line_at(text, at)), Some(key), plain(&message))
+        };
         let rules = |list: Vec<Spanned<RuleText>>, key: &str| {
             let rule = |(index, rule): (usize, Spanned<RuleText>)| {
                 let at = rule.span().start;

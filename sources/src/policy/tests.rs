@@ -483,6 +483,10 @@ fn what_is_wrong_is_said_by_line_and_key() {
             "line 2, `sources.deny[0]`: `https://x` ",
         ),
         (
+            "[sources]\ndeny = [{ host = \"*\\t\" }]",
+            "line 2, `sources.deny[0]`: `*\\u{9}` is no host",
+        ),
+        (
             "[sources]\ndeny = [{ host = \"git*.com\" }]",
             "line 2, `sources.deny[0]`: `git*.com` is no host",
         ),
