@@ -1,5 +1,7 @@
 //! Why something was not fetched.
 
+use crate::address::escaped;
+
 /// Why something was not fetched. Its texts hold no secret, and nothing that a terminal obeys.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
@@ -51,8 +53,8 @@ impl FetchError {
     ) -> Self {
         Self {
             kind,
-            message: message.into(),
-            hint: hint.into(),
+            message: escaped(&message.into()),
+            hint: escaped(&hint.into()),
             items: Vec::new(),
         }
     }

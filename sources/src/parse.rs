@@ -42,8 +42,8 @@ pub struct SourceError {
 impl SourceError {
     pub(crate) fn new(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
-            message: message.into(),
-            hint: hint.into(),
+            message: escaped(&message.into()),
+            hint: escaped(&hint.into()),
         }
     }
 }

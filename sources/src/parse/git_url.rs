@@ -151,10 +151,14 @@ pub(crate) fn check(text: &str) -> Result<(), SourceError> {
     let Ok(url) = Url::parse(text) else {
         return wrong("is no address", "use https:// or ssh://");
     };
-    // `https:host/a://b` is an address to the parser, and to git a place on a host that is called `https`.
+    // `https:host/a://b` is an address to the parser, and to git a place on a host that is called `https`; `FILE://` is a
+    // helper program's to git.
     let scheme = text.split_once("://").map(|(scheme, _)| scheme);
-    if !scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(url.scheme())) {
-        return wrong("is no address", "write `://` after its kind");
+    if scheme != Some(url.scheme()) {
+        return wrong(
+            "is no address to git",
+            "begin it with its kind in lower case and `://`",
+        );
     }
     if url.query().is_some() {
         return wrong(

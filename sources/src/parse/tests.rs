@@ -177,6 +177,7 @@ fn what_is_refused() {
         ("git+file:////", "no folder", "file:///path"),
         ("git+file:/a://", "no address", "://"),
         ("git+https:h/a://b", "no address", "://"),
+        ("File:///x.git", "no address", "lower case"),
         ("gopher://h/x", "no https", "https"),
         ("npm:", "no name", "npm:package"),
         ("npm:../x", "no name", "npm:package"),

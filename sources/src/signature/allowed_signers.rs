@@ -80,7 +80,8 @@ impl AllowedSigners {
     pub fn add(&mut self, line: &str) -> Result<(), SignersFault> {
         let signer = AllowedSigner::parse(line.trim()).map_err(|message| SignersFault {
             line: None,
-            message,
+            // A parser's own words quote what it was given.
+            message: plain(&message),
         })?;
         self.signers.push(signer);
         Ok(())
