@@ -31,6 +31,18 @@ impl Turns {
         self.asked_for > 0 || self.under_way.is_some()
     }
 
+    /// Whether Codex has yet to answer a request that may begin one.
+    #[must_use]
+    pub(crate) fn are_asked_for(&self) -> bool {
+        self.asked_for > 0
+    }
+
+    /// The one that is under way.
+    #[must_use]
+    pub(crate) fn under_way(&self) -> Option<&str> {
+        self.under_way.as_deref()
+    }
+
     /// A request that begins one goes to Codex.
     pub(crate) fn ask(&mut self) {
         self.asked_for += 1;

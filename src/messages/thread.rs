@@ -40,6 +40,8 @@ pub const GOAL_CLEARED: &str = "thread/goal/cleared";
 pub const TURN_STARTED: &str = "turn/started";
 /// Codex says that a turn has ended.
 pub const TURN_COMPLETED: &str = "turn/completed";
+/// A host's request that ends the turn under way.
+pub const INTERRUPT: &str = "turn/interrupt";
 
 /// What a start, resume or fork may say of a thread that a resume can say again (Codex 0.144 to 0.169).
 pub const RESUMABLE: [&str; 11] = [

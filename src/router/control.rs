@@ -1,11 +1,14 @@
-//! A request of the control door: it is worked on as if a host had sent it, on that host's connection to Codex.
+//! Requests that no host has sent: those of the control door, and our own. Each is worked on as if a host had sent it, on
+//! that host's connection to Codex.
 
+use bytes::Bytes;
 use codex_loadout_protocol::ErrorKind;
+use serde_json::json;
 
 use super::Router;
 use super::effect::Effect;
 use super::refusals::{Busy, busy_error};
-use super::request::{Request, RequestKind};
+use super::request::{Asked, Request, RequestKind};
 use crate::messages::thread;
 use crate::wire::Frame;
 
@@ -23,11 +26,28 @@ impl<P: Default, A> Router<'_, P, A> {
         if let Some(thread) = &thread {
             self.threads.hold(thread);
         }
+        self.prepare(RequestKind::Update, frame, thread, Asked::ByControl(number));
+    }
+
+    /// Codex gave a loaded thread a server that it was not told to leave out: it is told anew, as before a turn. Where
+    /// something is under way on it, what that is looks for itself, or has been too early.
+    pub(crate) fn on_server_came_in(&mut self, thread: String) {
+        let is_busy = self.threads.is(&thread, |it| it.turns.are_under_way());
+        if is_busy || self.threads.is_held(&thread) || !self.has_loadout(&thread) {
+            return;
+        }
+        self.threads.hold(&thread);
+        let (id, named) = (&self.host.own_ids, json!(thread));
+        let frame = format!(r#"{{"id":{id}","method":"","params":{{"threadId":{named}}}}}"#);
+        let frame = Frame::parse(Bytes::from(frame));
+        self.prepare(RequestKind::Turn, frame, Some(thread), Asked::ByNobody);
+    }
+
+    fn prepare(&mut self, kind: RequestKind, frame: Frame, holds: Option<String>, asked: Asked) {
         self.host.claimed += 1;
         self.host.worked_on += 1;
-        let claimed = self.host.claimed;
-        let mut request = Request::new(self.host.id, claimed, RequestKind::Update, frame, thread);
-        request.by_control = Some(number);
+        let mut request = Request::new(self.host.id, self.host.claimed, kind, frame, holds);
+        request.asked = asked;
         self.push(Effect::Prepare(Box::new(request)));
     }
 }

@@ -50,6 +50,7 @@ use codex_loadout_protocol::ErrorKind;
 
 use crate::threads::{HostId, Threads};
 use draining::Draining;
+use request::Asked;
 
 /// One event's way through the router: what it changes, and what comes of it.
 #[derive(Debug)]
@@ -90,12 +91,13 @@ impl<P, A> Router<'_, P, A> {
         self.push(Effect::ToHost(answer));
     }
 
-    /// Answers a claimed request where it came from.
+    /// Answers a claimed request where it came from, if anywhere.
     fn answer(&mut self, request: &Request<P>, answer: Bytes) {
-        self.push(match request.by_control {
-            Some(number) => Effect::ToControl { number, answer },
-            None => Effect::ToHost(answer),
-        });
+        match request.asked {
+            Asked::ByHost => self.push(Effect::ToHost(answer)),
+            Asked::ByControl(number) => self.push(Effect::ToControl { number, answer }),
+            Asked::ByNobody => {}
+        }
     }
 
     /// Goes on with another host. Nothing happens where it has left.

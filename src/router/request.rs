@@ -43,6 +43,17 @@ impl RequestKind {
     }
 }
 
+/// Who asked for what a request does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asked {
+    /// The host that it is of.
+    ByHost,
+    /// A client of the control door, where it has this number.
+    ByControl(u64),
+    /// Nobody: it is ours, and goes neither to Codex nor to a host.
+    ByNobody,
+}
+
 /// A claimed request. It is in one place at a time: with the router, or, as part of an [`Effect`](super::Effect),
 /// with whoever works on it; what it carries goes with it, and ends with it.
 #[derive(Debug)]
@@ -67,8 +78,8 @@ pub(crate) struct Request<P> {
     pub(super) answered: Option<String>,
     /// How many of the frames that wait on that thread came before the answer.
     pub(super) before_answer: usize,
-    /// Of one that came by the control door and not from the host: its number there.
-    pub(super) by_control: Option<u64>,
+    /// Who asked.
+    pub(super) asked: Asked,
 }
 
 impl<P> Request<P> {
@@ -81,7 +92,10 @@ impl<P> Request<P> {
     /// Its number at the control door, if it came by that.
     #[must_use]
     pub(crate) fn control_number(&self) -> Option<u64> {
-        self.by_control
+        match self.asked {
+            Asked::ByControl(number) => Some(number),
+            Asked::ByHost | Asked::ByNobody => None,
+        }
     }
 
     /// The thread that Codex's answer names, once it is there.
@@ -110,7 +124,7 @@ impl<P: Default> Request<P> {
             rebinds: Vec::new(),
             answered: None,
             before_answer: 0,
-            by_control: None,
+            asked: Asked::ByHost,
         }
     }
 }

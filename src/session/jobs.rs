@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use tracing::{Instrument, Span};
 
 use super::request_handlers::{Carried, Request, RequestHandlers};
+use super::server_status::OfServer;
 use crate::loadouts::AppliedConfig;
 use crate::messages::thread;
 use crate::router::{Effect, Greeting, Prepared, Rebound, Router, Settled, internal_error};
@@ -27,6 +28,8 @@ pub(super) enum Done {
     Rebound(Request, Rebound),
     Adopted(Vec<String>),
     Noticed(Option<Bytes>),
+    /// Codex gave this thread a server that it was not told to leave out.
+    ServerCameIn(String),
     /// Codex knows the host again.
     Greeted,
     Nothing,
@@ -45,6 +48,7 @@ impl Done {
             Self::Made(request) => router.on_made(request),
             Self::Rebound(request, rebound) => router.on_rebound(request, rebound),
             Self::Adopted(children) => router.on_adopted(&children),
+            Self::ServerCameIn(thread) => router.on_server_came_in(thread),
             Self::Noticed(Some(notice)) => router.on_notice(notice),
             Self::Noticed(None) | Self::Greeted | Self::Nothing => {}
         }
@@ -97,7 +101,12 @@ pub(super) fn job(handlers: &Arc<RequestHandlers>, effect: Effect<Carried>) -> O
             || Done::Nothing,
         ),
         Effect::ServerStatus { thread, frame } => work_on(
-            async move { Done::Noticed(handlers.server_status(&thread, &frame).await) },
+            async move {
+                match handlers.server_status(&thread, &frame).await {
+                    OfServer::Told(notice) => Done::Noticed(notice),
+                    OfServer::CameIn => Done::ServerCameIn(thread),
+                }
+            },
             || Done::Noticed(None),
         ),
         Effect::TurnEnded { thread } => work_on(

@@ -32,7 +32,7 @@ const AGAIN_AFTER: Duration = Duration::from_millis(20);
 /// The longest such wait.
 const GIVE_UP_AFTER: Duration = Duration::from_millis(200);
 /// How often to look whether it has.
-const LOOK_EVERY: Duration = Duration::from_millis(1);
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(1);
 
 /// Threads that Codex has let go of.
 #[derive(Debug, Default)]
@@ -312,6 +312,7 @@ impl RequestHandlers {
         if lowered.is_some() {
             // What Codex says of the thread while it loads it is said of this loadout.
             applied.servers_heard = Some(BTreeSet::new());
+            applied.config = lowered.as_ref().map(|lowered| lowered.config.clone());
             self.applied.set(&thread, applied.clone());
         }
         if let Err(error) = resume_with(rpc, &params).await {
@@ -352,7 +353,6 @@ impl RequestHandlers {
                 .notices
                 .push(Box::pin(self.notice_now(&thread, &applied)).await);
             rebound.bound.push(thread.clone());
-            applied.config = Some(lowered.config);
             applied.checked = None;
             // What was reloaded meanwhile is looked for before the next turn.
             let now = self.applied.get(&thread);

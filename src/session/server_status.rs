@@ -5,17 +5,25 @@
 //! 3 s, 0.169.)
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use codex_loadout_protocol::receipt::Warning;
 use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use serde::Deserialize;
+use serde_json::{Value, json};
 
-use super::reload::notice;
+use super::reload::{LOOK_EVERY, notice};
 use super::request_handlers::RequestHandlers;
+use crate::loadouts::AppliedConfig;
 use crate::lowering::CodexFeatures;
+use crate::messages::thread;
 use crate::resolver::Scope;
+use crate::threads::ThreadState;
 use crate::wire::Frame;
+
+/// A `turn/start` is answered within milliseconds, before the servers of its thread have started (Codex 0.169).
+const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
 
 #[derive(Deserialize)]
 struct Message {
@@ -28,24 +36,45 @@ struct ServerStatus {
     status: String,
 }
 
+/// What comes of what Codex has told of a server.
+#[derive(Debug)]
+pub(crate) enum OfServer {
+    /// What hosts are told, if anything.
+    Told(Option<Bytes>),
+    /// The thread is not to have it, and was not told to leave it out: it is of later.
+    CameIn,
+}
+
 impl RequestHandlers {
-    /// Codex has told of a server of a thread with a loadout. Gives what the host is told about that.
-    pub(crate) async fn server_status(&self, thread: &str, told: &Frame) -> Option<Bytes> {
-        let Message { params } = serde_json::from_slice(told.bytes()).ok()?;
+    /// Codex has told of a server of a thread with a loadout.
+    pub(crate) async fn server_status(&self, thread: &str, told: &Frame) -> OfServer {
+        let nothing = OfServer::Told(None);
+        let Ok(Message { params }) = serde_json::from_slice(told.bytes()) else {
+            return nothing;
+        };
         self.applied.change(thread, |applied| {
             if let Some(heard) = &mut applied.servers_heard {
                 heard.insert(params.name.clone());
             }
         });
-        let applied = self.applied.get(thread)?;
+        let Some(applied) = self.applied.get(thread) else {
+            return nothing;
+        };
         let receipt = &applied.loadout.receipt;
         let mut listed = receipt.mcp_servers.iter();
         let Some(server) = listed.find(|server| server.name == params.name) else {
             // What an administrator forces on it is under `managed`.
-            if applied.loadout.plan.host_servers != Scope::All && receipt.managed.is_empty() {
-                self.unload_with_stranger(thread, &params.name).await;
+            if applied.loadout.plan.host_servers == Scope::All || !receipt.managed.is_empty() {
+                return nothing;
             }
-            return None;
+            // Codex starts new servers of its config at once when somebody reloads them (0.169), past us, too.
+            self.applied
+                .change(thread, |applied| applied.servers_reload = true);
+            if !self.has_turn(thread) && self.is_untold(&applied).await {
+                return OfServer::CameIn;
+            }
+            self.unload_with_stranger(thread, &params.name).await;
+            return nothing;
         };
         let warning = match params.status.as_str() {
             "failed" => {
@@ -58,7 +87,30 @@ impl RequestHandlers {
             "ready" => self.look_at_tools(thread, &server.name).await,
             _ => None,
         };
-        self.warn(thread, warning?).await
+        OfServer::Told(match warning {
+            Some(warning) => self.warn(thread, warning).await,
+            None => None,
+        })
+    }
+
+    /// Whether a turn of the thread is under way, or about to be.
+    fn has_turn(&self, thread: &str) -> bool {
+        let of_thread = |it: &ThreadState<AppliedConfig>| it.turns.are_under_way();
+        self.applied
+            .with_threads(|threads| threads.is(thread, of_thread))
+    }
+
+    /// Whether a thread would be told more now than it was.
+    async fn is_untold(&self, applied: &AppliedConfig) -> bool {
+        self.catalog_may_have_changed();
+        let lowered = async {
+            let upstream = self.upstream().await?;
+            let plan = &applied.loadout.plan;
+            let catalog = self.catalog_with(plan, &upstream, &applied.cwd).await?;
+            self.lowered_now(applied, &catalog, &upstream).await
+        };
+        let lowered = lowered.await;
+        lowered.is_ok_and(|lowered| !applied.untold(&lowered.config).is_empty())
     }
 
     /// A turn of a thread with a loadout has ended: Codex has told of every server that it starts. Gives what the
@@ -117,6 +169,33 @@ impl RequestHandlers {
         }
     }
 
+    /// Ends the turn that has begun, or is about to: Codex lets go of a thread only when it is idle, and where it does so
+    /// between a `turn/start` and its answer, it never gives one, nor to what comes after (0.169). Servers start before the
+    /// model is asked, so it is not asked.
+    async fn end_turn(&self, thread: &str) {
+        let asked_for = || {
+            let of_thread = |it: &ThreadState<AppliedConfig>| it.turns.are_asked_for();
+            self.applied
+                .with_threads(|threads| threads.is(thread, of_thread))
+        };
+        let deadline = Instant::now() + ANSWERED_WITHIN;
+        while asked_for() && Instant::now() < deadline {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        let under_way = self.applied.with_threads(|threads| {
+            let turns = &threads.get(thread)?.turns;
+            turns.under_way().map(str::to_owned)
+        });
+        let Some(turn) = under_way.filter(|turn| !turn.is_empty()) else {
+            return;
+        };
+        let turn = json!({ "threadId": thread, "turnId": turn });
+        if let Err(error) = self.rpc.ask::<Value>(thread::INTERRUPT, &turn).await {
+            // It may have ended by itself.
+            tracing::debug!(%error, "the turn is not interrupted");
+        }
+    }
+
     /// A server that is not of the loadout: Codex lets go of the thread, and no turn of it begins.
     async fn unload_with_stranger(&self, thread: &str, server: &str) {
         let message = format!(
@@ -126,13 +205,18 @@ impl RequestHandlers {
             .with_hint("`codex-loadout doctor` shows what holds on this Codex.")
             .with_items(vec![ErrorItem::named(server)]);
         tracing::error!(%error, "the thread is unloaded");
+        self.end_turn(thread).await;
+        if self.applied.get(thread).is_none() {
+            // It is gone.
+            return;
+        }
+        self.note_refusal("an MCP server", Some(thread.to_owned()), &error)
+            .await;
         match self.leave(thread).await {
             Ok(subscribers) => self.tell_closed(&subscribers, thread),
             Err(error) => tracing::error!(%error, thread, "not unloaded"),
         }
         // Should it live on, it is told everything anew before its next turn.
         self.applied.change(thread, |applied| applied.config = None);
-        self.note_refusal("an MCP server", Some(thread.to_owned()), &error)
-            .await;
     }
 }

@@ -102,3 +102,92 @@ async fn what_a_client_past_us_does_to_a_thread_is_kept_out_at_its_next_turn() {
         .unwrap();
     assert!(!listed.to_string().contains(&own));
 }
+
+/// A server comes into the config, and a client past the proxy has every loaded thread get it.
+async fn add_server(stage: &Stage, past: &Client, name: &str) {
+    let config = stage.home.codex_home().join("config.toml");
+    let before = std::fs::read_to_string(&config).unwrap();
+    let server = before
+        .lines()
+        .skip_while(|line| !line.starts_with("[mcp_servers.\"team-notes"))
+        .skip(1)
+        .take_while(|line| !line.starts_with('['))
+        .collect::<Vec<_>>()
+        .join("\n");
+    assert!(server.contains("command"), "{before}");
+    let after = format!("{before}\n[mcp_servers.{name}]\n{server}\n");
+    std::fs::write(&config, after).unwrap();
+    let reloaded = past.request("config/mcpServer/reload", serde_json::Value::Null);
+    reloaded.await.unwrap();
+}
+
+async fn audit_of(host: &Client, thread: &str) -> String {
+    let of_thread = host.request("capability/audit/list", json!({ "threadId": thread }));
+    of_thread.await.unwrap()["data"].to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_a_client_past_us_lets_in_is_kept_out_and_no_turn_goes_unanswered() {
+    let stage = Stage::of(HomeBuilder::standard().unwrap()).await;
+    let (codex, _native) = native_codex(&stage).await;
+    let (doors, past) = both(&stage, &codex).await;
+    let host = &doors.stdio;
+    let (thread, _) = stage.start(host, json!({ "skills": ["planning"] })).await;
+    let planning = Promise::of_skills(&["planning"]);
+    stage.check(host, &thread, &planning).await;
+
+    // An idle thread is told anew at once.
+    for name in ["late", "later"] {
+        let mark = host.mark();
+        add_server(&stage, &past, name).await;
+        let mut patience = 100;
+        while !audit_of(host, &thread)
+            .await
+            .contains(&format!("mcp_servers.{name}"))
+        {
+            patience -= 1;
+            assert!(patience > 0, "{}", audit_of(host, &thread).await);
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        stage.check(host, &thread, &planning).await;
+        let closed = |it: &serde_json::Value| it["method"] == "thread/closed";
+        assert!(!host.messages()[mark..].iter().any(closed), "{name}");
+    }
+
+    // A turn that comes at the same moment is answered: it waits for that, or its thread is closed.
+    let of_thread = |it: &serde_json::Value, methods: &[&str]| {
+        let is_one = methods.iter().any(|method| it["method"] == *method);
+        is_one && it["params"]["threadId"] == thread.as_str()
+    };
+    let named = json!({ "threadId": thread });
+    let mark = host.mark();
+    add_server(&stage, &past, "latest").await;
+    let input = json!([{ "type": "text", "text": "What can you do?" }]);
+    let turn = json!({ "threadId": thread, "input": input });
+    host.request("turn/start", turn).await.unwrap();
+    let ends = |it: &serde_json::Value| of_thread(it, &["turn/completed", "thread/closed"]);
+    host.wait_for(mark, ends).await.unwrap();
+    host.request("thread/resume", named.clone()).await.unwrap();
+    stage.check(host, &thread, &planning).await;
+
+    // A turn that is under way is ended, and its thread closed; it can be resumed.
+    let mark = host.mark();
+    let input = json!([{ "type": "text", "text": "HOLD" }]);
+    let turn = json!({ "threadId": thread, "input": input });
+    host.request("turn/start", turn).await.unwrap();
+    add_server(&stage, &past, "last").await;
+    for method in ["turn/completed", "thread/closed"] {
+        let is_told = |it: &serde_json::Value| of_thread(it, &[method]);
+        host.wait_for(mark, is_told).await.unwrap();
+    }
+    let audit = audit_of(host, &thread).await;
+    assert!(audit.contains("starts MCP server `last`"), "{audit}");
+    stage.model.release();
+    host.request("thread/resume", named).await.unwrap();
+    stage.check(host, &thread, &planning).await;
+
+    for request in stage.model.requests() {
+        let seen = request.body.to_string();
+        assert!(!seen.contains("mcp__la"), "{seen}");
+    }
+}

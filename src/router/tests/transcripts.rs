@@ -60,6 +60,7 @@ fn perform(actor: &mut Script, line: &str) -> Vec<String> {
         "leaves" => actor.leave(),
         "adopted" => actor.adopted(rest),
         "gone" => actor.gone(),
+        "server" => actor.event(|router| router.on_server_came_in(rest.to_owned())),
         _ => {
             let (number, outcome) = rest.split_once(' ').unwrap_or((rest, ""));
             let number = number.parse().unwrap();
@@ -547,4 +548,32 @@ fn a_host_without_experimental_api_is_refused_as_codex_refuses() {
         }
     }
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn a_thread_that_codex_gave_a_server_is_told_anew_and_its_turns_wait() {
+    insta::assert_snapshot!(transcript(
+        r#"
+        thread t1
+        server t1
+        # The same is told by another server, and a turn comes.
+        server t1
+        host 5 turn/start t1
+        prepared 2 rebind t1
+        rebound 2 pass
+        prepared 3 pass
+        # What is under way sees to it, or has been too early.
+        server t1
+        codex 5 result {"turn":{"id":"u"}}
+        server t1
+        codex turn/completed {"threadId":"t1","turn":{"id":"u"}}
+        # There is nothing to tell, or no way.
+        server t1
+        prepared 4 pass
+        server t1
+        prepared 5 reply
+        # A thread without a loadout.
+        server t2
+    "#
+    ));
 }
