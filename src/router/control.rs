@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Router;
 use super::effect::Effect;
 use super::refusals::{Busy, busy_error};
-use super::request::{Asked, Request, RequestKind};
+use super::request::{AskedBy, Request, RequestKind};
 use crate::messages::thread;
 use crate::wire::Frame;
 
@@ -26,7 +26,12 @@ impl<P: Default, A> Router<'_, P, A> {
         if let Some(thread) = &thread {
             self.threads.hold(thread);
         }
-        self.prepare(RequestKind::Update, frame, thread, Asked::ByControl(number));
+        self.prepare(
+            RequestKind::Update,
+            frame,
+            thread,
+            AskedBy::ControlDoor(number),
+        );
     }
 
     /// Codex gave a loaded thread a server that it was not told to leave out: it is told anew, as before a turn. Where
@@ -40,14 +45,20 @@ impl<P: Default, A> Router<'_, P, A> {
         let (id, named) = (&self.host.own_ids, json!(thread));
         let frame = format!(r#"{{"id":{id}","method":"","params":{{"threadId":{named}}}}}"#);
         let frame = Frame::parse(Bytes::from(frame));
-        self.prepare(RequestKind::Turn, frame, Some(thread), Asked::ByNobody);
+        self.prepare(RequestKind::Turn, frame, Some(thread), AskedBy::Nobody);
     }
 
-    fn prepare(&mut self, kind: RequestKind, frame: Frame, holds: Option<String>, asked: Asked) {
+    fn prepare(
+        &mut self,
+        kind: RequestKind,
+        frame: Frame,
+        holds: Option<String>,
+        asked_by: AskedBy,
+    ) {
         self.host.claimed += 1;
         self.host.worked_on += 1;
         let mut request = Request::new(self.host.id, self.host.claimed, kind, frame, holds);
-        request.asked = asked;
+        request.asked_by = asked_by;
         self.push(Effect::Prepare(Box::new(request)));
     }
 }

@@ -50,7 +50,7 @@ use codex_loadout_protocol::ErrorKind;
 
 use crate::threads::{HostId, Threads};
 use draining::Draining;
-use request::Asked;
+use request::AskedBy;
 
 /// One event's way through the router: what it changes, and what comes of it.
 #[derive(Debug)]
@@ -93,10 +93,10 @@ impl<P, A> Router<'_, P, A> {
 
     /// Answers a claimed request where it came from, if anywhere.
     fn answer(&mut self, request: &Request<P>, answer: Bytes) {
-        match request.asked {
-            Asked::ByHost => self.push(Effect::ToHost(answer)),
-            Asked::ByControl(number) => self.push(Effect::ToControl { number, answer }),
-            Asked::ByNobody => {}
+        match request.asked_by {
+            AskedBy::Host => self.push(Effect::ToHost(answer)),
+            AskedBy::ControlDoor(number) => self.push(Effect::ToControl { number, answer }),
+            AskedBy::Nobody => {}
         }
     }
 

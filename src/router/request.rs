@@ -45,13 +45,13 @@ impl RequestKind {
 
 /// Who asked for what a request does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asked {
+pub(super) enum AskedBy {
     /// The host that it is of.
-    ByHost,
+    Host,
     /// A client of the control door, where it has this number.
-    ByControl(u64),
+    ControlDoor(u64),
     /// Nobody: it is ours, and goes neither to Codex nor to a host.
-    ByNobody,
+    Nobody,
 }
 
 /// A claimed request. It is in one place at a time: with the router, or, as part of an [`Effect`](super::Effect),
@@ -79,7 +79,7 @@ pub(crate) struct Request<P> {
     /// How many of the frames that wait on that thread came before the answer.
     pub(super) before_answer: usize,
     /// Who asked.
-    pub(super) asked: Asked,
+    pub(super) asked_by: AskedBy,
 }
 
 impl<P> Request<P> {
@@ -92,9 +92,9 @@ impl<P> Request<P> {
     /// Its number at the control door, if it came by that.
     #[must_use]
     pub(crate) fn control_number(&self) -> Option<u64> {
-        match self.asked {
-            Asked::ByControl(number) => Some(number),
-            Asked::ByHost | Asked::ByNobody => None,
+        match self.asked_by {
+            AskedBy::ControlDoor(number) => Some(number),
+            AskedBy::Host | AskedBy::Nobody => None,
         }
     }
 
@@ -124,7 +124,7 @@ impl<P: Default> Request<P> {
             rebinds: Vec::new(),
             answered: None,
             before_answer: 0,
-            asked: Asked::ByHost,
+            asked_by: AskedBy::Host,
         }
     }
 }

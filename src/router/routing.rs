@@ -12,7 +12,7 @@ use super::refusals::{
     Busy, busy_error, experimental_error, list_of_params_error, misplaced_error,
     not_initialized_error, unreadable_error,
 };
-use super::request::{Asked, Request, RequestKind};
+use super::request::{AskedBy, Request, RequestKind};
 use crate::messages::thread::{self, Presence};
 use crate::messages::{catalog, experimental, initialize, servers};
 use crate::threads::{Muted, Waiting};
@@ -281,7 +281,7 @@ impl<P: Default, A> Router<'_, P, A> {
             self.end(&request);
         }
         match prepared {
-            Prepared::Pass(_) if request.asked == Asked::ByNobody => {}
+            Prepared::Pass(_) if request.asked_by == AskedBy::Nobody => {}
             Prepared::Pass(bytes) => {
                 let begins = thread::begins_turn(request.frame.method());
                 if let (true, Some(thread)) = (begins && self.host.hears_turns, &held) {

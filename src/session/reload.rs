@@ -26,7 +26,7 @@ use crate::resolver;
 use crate::router::Rebound;
 
 /// Codex unloads an idle thread within milliseconds; one that takes this long is kept by somebody else.
-const UNLOADED_WITHIN: Duration = Duration::from_secs(3);
+pub(super) const UNLOADED_WITHIN: Duration = Duration::from_secs(3);
 /// How long to wait before a refused thread is loaded again; twice as long each time.
 const AGAIN_AFTER: Duration = Duration::from_millis(20);
 /// The longest such wait.

@@ -13,7 +13,7 @@ use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::reload::{LOOK_EVERY, notice};
+use super::reload::{LOOK_EVERY, UNLOADED_WITHIN, notice};
 use super::request_handlers::RequestHandlers;
 use crate::loadouts::AppliedConfig;
 use crate::lowering::CodexFeatures;
@@ -24,6 +24,8 @@ use crate::wire::Frame;
 
 /// A `turn/start` is answered within milliseconds, before the servers of its thread have started (Codex 0.169).
 const ANSWERED_WITHIN: Duration = Duration::from_secs(2);
+/// A turn that is interrupted ends within milliseconds.
+const ENDED_WITHIN: Duration = Duration::from_millis(500);
 
 #[derive(Deserialize)]
 struct Message {
@@ -173,15 +175,9 @@ impl RequestHandlers {
     /// between a `turn/start` and its answer, it never gives one, nor to what comes after (0.169). Servers start before the
     /// model is asked, so it is not asked.
     async fn end_turn(&self, thread: &str) {
-        let asked_for = || {
-            let of_thread = |it: &ThreadState<AppliedConfig>| it.turns.are_asked_for();
-            self.applied
-                .with_threads(|threads| threads.is(thread, of_thread))
-        };
-        let deadline = Instant::now() + ANSWERED_WITHIN;
-        while asked_for() && Instant::now() < deadline {
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
+        let is_asked_for = |it: &ThreadState<AppliedConfig>| it.turns.are_asked_for();
+        self.while_it_is(thread, is_asked_for, ANSWERED_WITHIN)
+            .await;
         let under_way = self.applied.with_threads(|threads| {
             let turns = &threads.get(thread)?.turns;
             turns.under_way().map(str::to_owned)
@@ -190,9 +186,28 @@ impl RequestHandlers {
             return;
         };
         let turn = json!({ "threadId": thread, "turnId": turn });
-        if let Err(error) = self.rpc.ask::<Value>(thread::INTERRUPT, &turn).await {
+        match self.rpc.ask::<Value>(thread::INTERRUPT, &turn).await {
+            // So that hosts hear of its end. Of one that has not quite begun, Codex says nothing.
+            Ok(_) => {
+                let has_turn = |it: &ThreadState<AppliedConfig>| it.turns.are_under_way();
+                self.while_it_is(thread, has_turn, ENDED_WITHIN).await;
+            }
             // It may have ended by itself.
-            tracing::debug!(%error, "the turn is not interrupted");
+            Err(error) => tracing::debug!(%error, "the turn is not interrupted"),
+        }
+    }
+
+    /// Waits while this holds for a thread, so long at most.
+    async fn while_it_is(
+        &self,
+        thread: &str,
+        holds: impl Fn(&ThreadState<AppliedConfig>) -> bool,
+        at_most: Duration,
+    ) {
+        let deadline = Instant::now() + at_most;
+        let still = || self.applied.with_threads(|it| it.is(thread, &holds));
+        while still() && Instant::now() < deadline {
+            tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 
@@ -213,7 +228,15 @@ impl RequestHandlers {
         self.note_refusal("an MCP server", Some(thread.to_owned()), &error)
             .await;
         match self.leave(thread).await {
-            Ok(subscribers) => self.tell_closed(&subscribers, thread),
+            Ok(subscribers) => {
+                // Who hears of it may open it at once: what Codex says of its end has to come before.
+                let deadline = Instant::now() + UNLOADED_WITHIN;
+                while matches!(self.is_loaded(thread).await, Ok(true)) && Instant::now() < deadline
+                {
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
+                self.tell_closed(&subscribers, thread);
+            }
             Err(error) => tracing::error!(%error, thread, "not unloaded"),
         }
         // Should it live on, it is told everything anew before its next turn.
