@@ -32,7 +32,7 @@ pub fn is_changed_by(method: &str) -> bool {
 }
 
 /// Whether Codex gives the servers of its config of now to threads that are loaded, after a message with this
-/// method: with their next turn (0.157 to 0.169).
+/// method (0.157 to 0.169): at once after `config/mcpServer/reload` on 0.169, with their next turn at the latest.
 #[must_use]
 pub fn reloads_servers(method: &str) -> bool {
     let by = ["config/", "externalAgentConfig/", "marketplace/", "plugin/"];

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Router;
 use super::effect::Effect;
 use super::refusals::{Busy, busy_error};
-use super::request::{AskedBy, Request, RequestKind};
+use super::request::{AskedBy, RequestKind};
 use crate::messages::thread;
 use crate::wire::Frame;
 
@@ -46,19 +46,5 @@ impl<P: Default, A> Router<'_, P, A> {
         let frame = format!(r#"{{"id":{id}","method":"","params":{{"threadId":{named}}}}}"#);
         let frame = Frame::parse(Bytes::from(frame));
         self.prepare(RequestKind::Turn, frame, Some(thread), AskedBy::Nobody);
-    }
-
-    fn prepare(
-        &mut self,
-        kind: RequestKind,
-        frame: Frame,
-        holds: Option<String>,
-        asked_by: AskedBy,
-    ) {
-        self.host.claimed += 1;
-        self.host.worked_on += 1;
-        let mut request = Request::new(self.host.id, self.host.claimed, kind, frame, holds);
-        request.asked_by = asked_by;
-        self.push(Effect::Prepare(Box::new(request)));
     }
 }

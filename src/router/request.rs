@@ -112,6 +112,7 @@ impl<P: Default> Request<P> {
         kind: RequestKind,
         frame: Frame,
         holds: Option<String>,
+        asked_by: AskedBy,
     ) -> Self {
         Self {
             host,
@@ -124,7 +125,7 @@ impl<P: Default> Request<P> {
             rebinds: Vec::new(),
             answered: None,
             before_answer: 0,
-            asked_by: AskedBy::Host,
+            asked_by,
         }
     }
 }

@@ -212,9 +212,21 @@ impl<P: Default, A> Router<'_, P, A> {
         if let Some(thread) = &holds {
             self.threads.hold(thread);
         }
+        self.prepare(kind, frame, holds, AskedBy::Host);
+    }
+
+    /// Has it worked out what becomes of a request; its thread, if it is to be held, is.
+    pub(super) fn prepare(
+        &mut self,
+        kind: RequestKind,
+        frame: Frame,
+        holds: Option<String>,
+        asked_by: AskedBy,
+    ) {
         self.host.claimed += 1;
         self.host.worked_on += 1;
-        let request = Request::new(self.host.id, self.host.claimed, kind, frame, holds);
+        let (host, number) = (self.host.id, self.host.claimed);
+        let request = Request::new(host, number, kind, frame, holds, asked_by);
         self.push(Effect::Prepare(Box::new(request)));
     }
 

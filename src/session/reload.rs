@@ -26,7 +26,7 @@ use crate::resolver;
 use crate::router::Rebound;
 
 /// Codex unloads an idle thread within milliseconds; one that takes this long is kept by somebody else.
-pub(super) const UNLOADED_WITHIN: Duration = Duration::from_secs(3);
+const UNLOADED_WITHIN: Duration = Duration::from_secs(3);
 /// How long to wait before a refused thread is loaded again; twice as long each time.
 const AGAIN_AFTER: Duration = Duration::from_millis(20);
 /// The longest such wait.
@@ -217,21 +217,29 @@ impl RequestHandlers {
         thread: &str,
         subscribers: &[Arc<Attached>],
     ) -> Result<(), LoadoutError> {
+        if self.is_unloaded_soon(thread).await? {
+            return Ok(());
+        }
+        // So that they go on hearing of it.
+        self.come_back(subscribers, &named_alone(thread)).await;
+        Err(LoadoutError::new(
+            ErrorKind::ThreadBusy,
+            format!("thread `{thread}` is kept loaded by another connection"),
+        )
+        .with_hint("Close the thread there, then send the request again.")
+        .with_items(vec![ErrorItem::named(thread)]))
+    }
+
+    /// Waits until Codex has let go of a thread that every host has left; whether it has.
+    pub(super) async fn is_unloaded_soon(&self, thread: &str) -> Result<bool, LoadoutError> {
         let deadline = Instant::now() + UNLOADED_WITHIN;
         while self.is_loaded(thread).await? {
             if Instant::now() > deadline {
-                // So that they go on hearing of it.
-                self.come_back(subscribers, &named_alone(thread)).await;
-                return Err(LoadoutError::new(
-                    ErrorKind::ThreadBusy,
-                    format!("thread `{thread}` is kept loaded by another connection"),
-                )
-                .with_hint("Close the thread there, then send the request again.")
-                .with_items(vec![ErrorItem::named(thread)]));
+                return Ok(false);
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Loads a thread with what it is told now; its settings are what they were.

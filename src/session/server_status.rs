@@ -13,7 +13,7 @@ use codex_loadout_protocol::{ErrorItem, ErrorKind, LoadoutError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::reload::{LOOK_EVERY, UNLOADED_WITHIN, notice};
+use super::reload::{LOOK_EVERY, notice};
 use super::request_handlers::RequestHandlers;
 use crate::loadouts::AppliedConfig;
 use crate::lowering::CodexFeatures;
@@ -72,7 +72,7 @@ impl RequestHandlers {
             // Codex starts new servers of its config at once when somebody reloads them (0.169), past us, too.
             self.applied
                 .change(thread, |applied| applied.servers_reload = true);
-            if !self.has_turn(thread) && self.is_untold(&applied).await {
+            if !self.is_now(thread, has_turn) && self.is_untold(&applied).await {
                 return OfServer::CameIn;
             }
             self.unload_with_stranger(thread, &params.name).await;
@@ -95,11 +95,9 @@ impl RequestHandlers {
         })
     }
 
-    /// Whether a turn of the thread is under way, or about to be.
-    fn has_turn(&self, thread: &str) -> bool {
-        let of_thread = |it: &ThreadState<AppliedConfig>| it.turns.are_under_way();
-        self.applied
-            .with_threads(|threads| threads.is(thread, of_thread))
+    /// Whether this is so of a thread now.
+    fn is_now(&self, thread: &str, so: impl Fn(&ThreadState<AppliedConfig>) -> bool) -> bool {
+        self.applied.with_threads(|threads| threads.is(thread, so))
     }
 
     /// Whether a thread would be told more now than it was.
@@ -189,7 +187,6 @@ impl RequestHandlers {
         match self.rpc.ask::<Value>(thread::INTERRUPT, &turn).await {
             // So that hosts hear of its end. Of one that has not quite begun, Codex says nothing.
             Ok(_) => {
-                let has_turn = |it: &ThreadState<AppliedConfig>| it.turns.are_under_way();
                 self.while_it_is(thread, has_turn, ENDED_WITHIN).await;
             }
             // It may have ended by itself.
@@ -205,8 +202,7 @@ impl RequestHandlers {
         at_most: Duration,
     ) {
         let deadline = Instant::now() + at_most;
-        let still = || self.applied.with_threads(|it| it.is(thread, &holds));
-        while still() && Instant::now() < deadline {
+        while self.is_now(thread, &holds) && Instant::now() < deadline {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
@@ -230,11 +226,8 @@ impl RequestHandlers {
         match self.leave(thread).await {
             Ok(subscribers) => {
                 // Who hears of it may open it at once: what Codex says of its end has to come before.
-                let deadline = Instant::now() + UNLOADED_WITHIN;
-                while matches!(self.is_loaded(thread).await, Ok(true)) && Instant::now() < deadline
-                {
-                    tokio::time::sleep(LOOK_EVERY).await;
-                }
+                let unloaded = self.is_unloaded_soon(thread).await;
+                tracing::debug!(?unloaded, thread, "left by every host");
                 self.tell_closed(&subscribers, thread);
             }
             Err(error) => tracing::error!(%error, thread, "not unloaded"),
@@ -242,4 +235,9 @@ impl RequestHandlers {
         // Should it live on, it is told everything anew before its next turn.
         self.applied.change(thread, |applied| applied.config = None);
     }
+}
+
+/// Whether a turn is under way, or about to be.
+fn has_turn(thread: &ThreadState<AppliedConfig>) -> bool {
+    thread.turns.are_under_way()
 }
