@@ -384,7 +384,7 @@ mod tests {
 
     #[test]
     fn frames_wait_in_order_and_what_nothing_is_known_of_takes_no_room() {
-        let frame = |text: &'static str| Frame::parse(Bytes::from_static(text.as_bytes()));
+        let frame = |text: &'static str| Frame::new(Bytes::from_static(text.as_bytes()));
         let mut threads = Threads::<()>::default();
         assert!(threads.hold_frame("t", HOST, frame("1")).is_err());
         threads.hold("t");

@@ -369,12 +369,12 @@ impl Doors<'_> {
 
 fn frame(method: &str, params: &Value) -> Frame {
     let request = json!({ "id": 0, "method": method, "params": params });
-    Frame::parse(Bytes::from(request.to_string()))
+    Frame::new(Bytes::from(request.to_string()))
 }
 
 /// What a request that was made for `app-server` says.
 fn params_of(launch: &Launch) -> Result<Value> {
-    let request = Frame::parse(launch.request.clone());
+    let request = Frame::new(launch.request.clone());
     Ok(serde_json::from_str(&read_params(&request)?.to_string())?)
 }
 

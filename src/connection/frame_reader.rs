@@ -73,7 +73,7 @@ impl FrameReader {
             match message {
                 Ok(message) => {
                     bytes += message.len() + 1;
-                    frames.push(Frame::parse(message));
+                    frames.push(Frame::new(message));
                 }
                 // The stream ends with it.
                 Err(error) => tracing::warn!(%error, "reading stopped"),

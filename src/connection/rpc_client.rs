@@ -240,7 +240,7 @@ mod tests {
                         3 => r#"{"id":0,"result":{"asked":3}}"#,
                         _ => r#"{"id":0,"error":{"code":-32600,"message":"no"}}"#,
                     };
-                    answering.answered(number, Frame::parse(Bytes::from_static(answer.as_bytes())));
+                    answering.answered(number, Frame::new(Bytes::from_static(answer.as_bytes())));
                 }
             }
         });
@@ -268,7 +268,7 @@ mod tests {
         };
         assert_eq!((waited().await, waited().await), (30, 5));
         // It answers after all, if late.
-        rpc.answered(1, Frame::parse(Bytes::from_static(b"{\"id\":1}")));
+        rpc.answered(1, Frame::new(Bytes::from_static(b"{\"id\":1}")));
         assert_eq!(waited().await, 30);
     }
 }

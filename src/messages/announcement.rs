@@ -100,7 +100,7 @@ mod tests {
     use bytes::Bytes;
 
     fn announced(text: &'static str) -> Option<(String, Vec<String>)> {
-        read(&Frame::parse(Bytes::from_static(text.as_bytes())))
+        read(&Frame::new(Bytes::from_static(text.as_bytes())))
             .map(|found| (found.parent, found.children))
     }
 

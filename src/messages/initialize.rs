@@ -169,7 +169,7 @@ mod tests {
             (r#"{"capabilities":null}"#, false),
             ("{}", false),
         ] {
-            let frame = Frame::parse(Bytes::from(format!(
+            let frame = Frame::new(Bytes::from(format!(
                 r#"{{"id":1,"method":"initialize","params":{params}}}"#
             )));
             assert_eq!(wants_experimental_api(&frame), expected, "{params}");
@@ -179,17 +179,17 @@ mod tests {
     #[test]
     fn a_host_opts_out_by_method() {
         let text = r#"{"id":1,"method":"initialize","params":{"capabilities":{"optOutNotificationMethods":["turn/started"]}}}"#;
-        let frame = Frame::parse(Bytes::from_static(text.as_bytes()));
+        let frame = Frame::new(Bytes::from_static(text.as_bytes()));
         assert!(opts_out_of(&frame, "turn/started"));
         assert!(!opts_out_of(&frame, "turn/completed"));
-        let frame = Frame::parse(Bytes::from_static(br#"{"id":1,"method":"initialize"}"#));
+        let frame = Frame::new(Bytes::from_static(br#"{"id":1,"method":"initialize"}"#));
         assert!(!opts_out_of(&frame, "turn/started"));
     }
 
     #[test]
     fn the_version_is_read_behind_any_host_name() {
         let info = |agent: &str| {
-            upstream_info(&Frame::parse(Bytes::from(format!(
+            upstream_info(&Frame::new(Bytes::from(format!(
                 r#"{{"id":1,"result":{{"userAgent":"{agent}","codexHome":"/h/.codex","platformOs":"linux"}}}}"#
             ))))
         };

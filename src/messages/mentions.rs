@@ -79,7 +79,7 @@ mod tests {
 
     fn mentions(params: Value) -> Option<Mentions> {
         let request = json!({ "id": 1, "method": "turn/start", "params": params });
-        Mentions::of(&Frame::parse(Bytes::from(request.to_string())))
+        Mentions::of(&Frame::new(Bytes::from(request.to_string())))
     }
 
     #[test]
@@ -128,10 +128,10 @@ mod tests {
     #[test]
     fn an_escape_hides_nothing() {
         let text = r#"{"id":1,"method":"turn/start","params":{"input":[{"type":"text","text":"\u0024new"}]}}"#;
-        let found = Mentions::of(&Frame::parse(Bytes::from_static(text.as_bytes()))).unwrap();
+        let found = Mentions::of(&Frame::new(Bytes::from_static(text.as_bytes()))).unwrap();
         assert!(found.name_skill("new", Path::new("/x/SKILL.md")));
         let text = r#"{"id":1,"method":"turn/start","params":{"input":[{"type":"\u0073kill","name":"new"}]}}"#;
-        let found = Mentions::of(&Frame::parse(Bytes::from_static(text.as_bytes()))).unwrap();
+        let found = Mentions::of(&Frame::new(Bytes::from_static(text.as_bytes()))).unwrap();
         assert!(found.name_skill("new", Path::new("/x/SKILL.md")));
     }
 }

@@ -35,7 +35,7 @@ mod recorded {
     fn what_is_read_stands_in_the_frames_of_the_real_codex() {
         for (version, text) in FILES {
             let recorded: Value = serde_json::from_str(text).unwrap();
-            let frame = |kind: &str| Frame::parse(Bytes::from(recorded[kind].to_string()));
+            let frame = |kind: &str| Frame::new(Bytes::from(recorded[kind].to_string()));
             let info = initialize::upstream_info(&frame("initialize")).unwrap();
             assert_eq!(info.version.to_string(), version);
             assert_eq!(info.codex_home.to_str(), Some("/home/user/.codex"));

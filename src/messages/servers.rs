@@ -62,7 +62,7 @@ mod tests {
             let text = format!(
                 r#"{{"id":3,"result":{{"data":[{{"name":"notes","runtimeStatus":null,"pluginId":null,"tools":{{"search":{{"name":"search"}}}},{rest}"authStatus":"unsupported"}}],"nextCursor":null}}}}"#
             );
-            let frame = Frame::parse(Bytes::from(text));
+            let frame = Frame::new(Bytes::from(text));
             listed(&frame).unwrap().remove(0)
         };
         let notes = server(r#""toolsError":null,"#);
@@ -70,7 +70,7 @@ mod tests {
         assert_eq!(notes.tools(), Some(BTreeSet::from(["search".to_owned()])));
         assert_eq!(server("").tools().map(|tools| tools.len()), Some(1));
         assert_eq!(server(r#""toolsError":{"message":"x"},"#).tools(), None);
-        let refusal = Frame::parse(Bytes::from_static(
+        let refusal = Frame::new(Bytes::from_static(
             br#"{"id":3,"error":{"code":-1,"message":"x"}}"#,
         ));
         assert!(listed(&refusal).is_none());

@@ -351,7 +351,7 @@ mod tests {
     use bytes::Bytes;
 
     fn frame(text: &'static str) -> Frame {
-        Frame::parse(Bytes::from_static(text.as_bytes()))
+        Frame::new(Bytes::from_static(text.as_bytes()))
     }
 
     #[test]
@@ -363,7 +363,7 @@ mod tests {
             (r#"{"developerInstructions":"capabilitySelection"}"#, None),
             (r#"{"config":{"capabilitySelection":{}}}"#, None),
         ] {
-            let frame = Frame::parse(Bytes::from(format!(
+            let frame = Frame::new(Bytes::from(format!(
                 r#"{{"id":1,"method":"thread/start","params":{params}}}"#
             )));
             assert_eq!(selection(&frame), expected, "{params}");
@@ -380,7 +380,7 @@ mod tests {
             ("null", false),
         ] {
             let text = format!(r#"{{"id":1,"method":"m","params":{{"config":{config}}}}}"#);
-            let found = has_own_config(&Frame::parse(Bytes::from(text)));
+            let found = has_own_config(&Frame::new(Bytes::from(text)));
             assert_eq!(found, expected, "{config}");
         }
     }
@@ -451,7 +451,7 @@ mod tests {
             ("5", None),
         ] {
             let text = format!(r#"{{"id":1,"method":"m","params":{params}}}"#);
-            let found = named_in_params(&Frame::parse(Bytes::from(text)));
+            let found = named_in_params(&Frame::new(Bytes::from(text)));
             assert_eq!(found.as_deref(), named, "{params}");
         }
         assert!(has_list_of_params(&frame(r#"{"id":1,"params": [1]}"#)));

@@ -156,6 +156,7 @@ impl<'a> Play<'a> {
                 1 => self.take_id_again(host),
                 _ => self.route(host, |router| {
                     router.on_host(frame(r#"{"id":7,"result":{}}"#));
+                    router.pass_on_unread(frame(r#"{"method":"initialized"}"#));
                 }),
             },
         }
@@ -334,7 +335,7 @@ impl<'a> Play<'a> {
     fn carry_out(&mut self, host: HostId, effect: Effect<()>) {
         let work = match effect {
             Effect::ToHost(bytes) => {
-                let message = Frame::parse(bytes);
+                let message = Frame::new(bytes);
                 if message.kind() == FrameKind::Response {
                     let owed = self.owed.get_mut(&(host.0, message.id()));
                     let owed = owed.filter(|count| **count > 0);
@@ -347,7 +348,7 @@ impl<'a> Play<'a> {
                 return;
             }
             Effect::ToUpstream(bytes) => {
-                let message = Frame::parse(bytes);
+                let message = Frame::new(bytes);
                 if message.kind() == FrameKind::Request {
                     let passes = self.passes.get_mut(&(host.0, message.id()));
                     let passes = passes.filter(|count| **count > 0);
@@ -380,5 +381,5 @@ fn reply(request: &Request<()>) -> Bytes {
 }
 
 fn frame(text: &str) -> Frame {
-    Frame::parse(Bytes::copy_from_slice(text.as_bytes()))
+    Frame::new(Bytes::copy_from_slice(text.as_bytes()))
 }

@@ -44,7 +44,7 @@ impl<P: Default, A> Router<'_, P, A> {
         self.threads.hold(&thread);
         let (id, named) = (&self.host.own_ids, json!(thread));
         let frame = format!(r#"{{"id":{id}","method":"","params":{{"threadId":{named}}}}}"#);
-        let frame = Frame::parse(Bytes::from(frame));
+        let frame = Frame::new(Bytes::from(frame));
         self.prepare(RequestKind::Turn, frame, Some(thread), AskedBy::Nobody);
     }
 }

@@ -25,6 +25,9 @@ pub(super) const FOLLOWED: [&str; 5] = [
 impl<P: Default, A> Router<'_, P, A> {
     /// Codex sent a frame.
     pub(crate) fn on_upstream(&mut self, frame: Frame) {
+        if self.goes_on_unread(&frame) {
+            return self.push(Effect::ToHost(frame.into_bytes()));
+        }
         match frame.kind() {
             FrameKind::Response => self.on_answer(frame),
             FrameKind::Request | FrameKind::Notification => {
@@ -36,6 +39,16 @@ impl<P: Default, A> Router<'_, P, A> {
         }
     }
 
+    /// Whether nothing can come of a frame. Most of what Codex says are pieces of output, and no thread waits for anything.
+    fn goes_on_unread(&self, frame: &Frame) -> bool {
+        let method = frame.method_that_comes_first();
+        method.is_some_and(thread::is_piece_of_output)
+            && !self.host.hides_experimental
+            && !self.threads.any_is_muted()
+            && !self.threads.any_is_hidden()
+            && !self.is_making()
+    }
+
     /// A message without what only those get who asked for the experimental API, where only we did.
     fn as_heard(&mut self, frame: Frame) -> Option<Frame> {
         if !self.host.hides_experimental {
@@ -43,7 +56,7 @@ impl<P: Default, A> Router<'_, P, A> {
         }
         match experimental::heard(&frame) {
             Heard::Whole => Some(frame),
-            Heard::Edited(bytes) => Some(Frame::parse(bytes)),
+            Heard::Edited(bytes) => Some(Frame::new(bytes)),
             Heard::Nothing => {
                 // It counts all the same.
                 self.follow(&frame);
@@ -189,10 +202,6 @@ impl<P: Default, A> Router<'_, P, A> {
     pub(super) fn on_message(&mut self, frame: Frame) {
         let making = self.is_making();
         let (muted, hidden) = (self.threads.any_is_muted(), self.threads.any_is_hidden());
-        if !making && !muted && !hidden && thread::is_piece_of_output(frame.method()) {
-            // Most of what Codex says, and nothing comes of it.
-            return self.push(Effect::ToHost(frame.into_bytes()));
-        }
         if frame.method() == thread::SERVER_STATUS
             && let Some(thread) = self.loaded_named_in(&frame)
         {

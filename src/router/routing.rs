@@ -40,6 +40,16 @@ impl<P: Default, A> Router<'_, P, A> {
         self.all_forwarded() && !is_owed
     }
 
+    /// The host sent a frame that nothing can come of, for it is no request and no thread is held: it goes on unread.
+    /// Any other is given back.
+    pub(crate) fn pass_on_unread(&mut self, frame: Frame) -> Option<Frame> {
+        if self.threads.any_is_held() || !frame.is_surely_without_id() {
+            return Some(frame);
+        }
+        self.push(Effect::ToUpstream(frame.into_bytes()));
+        None
+    }
+
     /// The host sent a frame.
     pub(crate) fn on_host(&mut self, frame: Frame) {
         if self.refuses_for_its_id(&frame) {

@@ -200,8 +200,10 @@ impl Session {
         match (side, frames) {
             (Side::Host, Some(frames)) => self.route(host, |router| {
                 for frame in frames {
-                    look_around(&handlers, router, &frame);
-                    router.on_host(frame);
+                    if let Some(frame) = router.pass_on_unread(frame) {
+                        look_around(&handlers, router, &frame);
+                        router.on_host(frame);
+                    }
                 }
             }),
             (Side::Codex, Some(frames)) => self.route(host, |router| {

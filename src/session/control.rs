@@ -107,7 +107,7 @@ impl ControlRequests {
         let Some(host) = host else {
             let error = no_host().to_json_rpc();
             let refused = json!({ "id": id, "error": error }).to_string();
-            let _ = answer.send(Frame::parse(Bytes::from(refused)));
+            let _ = answer.send(Frame::new(Bytes::from(refused)));
             return None;
         };
         let method = THREAD_CAPABILITY_UPDATE;
@@ -118,7 +118,7 @@ impl ControlRequests {
             answer,
         };
         self.under_way.insert(number, under_way);
-        Some((host, number, Frame::parse(Bytes::from(frame))))
+        Some((host, number, Frame::new(Bytes::from(frame))))
     }
 
     /// Who asked for it.
@@ -130,7 +130,7 @@ impl ControlRequests {
     pub(super) fn answer(&mut self, number: u64, answer: Bytes) {
         if let Some(asked) = self.under_way.remove(&number) {
             // Whoever asked may have left.
-            let _ = asked.answer.send(Frame::parse(answer));
+            let _ = asked.answer.send(Frame::new(answer));
         }
     }
 

@@ -62,7 +62,7 @@ impl RequestHandlers {
         match resume_with(&self.rpc, &params).await {
             Ok(resumed) => {
                 let result = answer_frame(&refused.id(), "result", &resumed.to_string());
-                Frame::parse(result)
+                Frame::new(result)
             }
             Err(error) => {
                 tracing::debug!(%error, "a thread that was closing is not resumed");

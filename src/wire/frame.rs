@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::{LazyLock, OnceLock};
 
 use bytes::Bytes;
+use memchr::memmem::Finder;
 
 use super::head::{Head, Id};
 
@@ -20,10 +22,17 @@ pub enum FrameKind {
     Malformed,
 }
 
-/// One message as it arrived, its line end included.
+/// One message as it arrived. Its head is read when it is first asked for: most messages go
+/// on without.
 #[derive(Debug, Clone)]
 pub struct Frame {
     bytes: Bytes,
+    head: OnceLock<FrameHead>,
+}
+
+/// Where in the bytes the head's members are.
+#[derive(Debug, Clone)]
+struct FrameHead {
     kind: FrameKind,
     id: Range<usize>,
     method: MethodText,
@@ -37,41 +46,71 @@ enum MethodText {
     Unescaped(Box<str>),
 }
 
-impl Frame {
-    /// Reads the head. Never fails: what is no message is [`FrameKind::Malformed`].
-    #[must_use]
-    pub fn parse(bytes: Bytes) -> Self {
-        let head: Head<'_> = serde_json::from_slice(&bytes).unwrap_or_default();
+impl FrameHead {
+    fn read(bytes: &[u8]) -> Self {
+        let head: Head<'_> = serde_json::from_slice(bytes).unwrap_or_default();
         let kind = match (&head.id, &head.method) {
             (Some(_), Some(_)) => FrameKind::Request,
             (None, Some(_)) => FrameKind::Notification,
             (Some(_), None) => FrameKind::Response,
             (None, None) => FrameKind::Malformed,
         };
-        let id = head.id.map_or(0..0, |id| range_in(&bytes, id.get()));
+        let id = head.id.map_or(0..0, |id| range_in(bytes, id.get()));
         let method = match head.method {
-            Some(Cow::Borrowed(method)) => MethodText::At(range_in(&bytes, method)),
+            Some(Cow::Borrowed(method)) => MethodText::At(range_in(bytes, method)),
             Some(Cow::Owned(method)) => MethodText::Unescaped(method.into()),
             None => MethodText::At(0..0),
         };
+        Self { kind, id, method }
+    }
+}
+
+/// How Codex begins what it says of its own accord.
+const METHOD_FIRST: &[u8] = br#"{"method":""#;
+
+impl Frame {
+    /// A message. What is none is [`FrameKind::Malformed`].
+    #[must_use]
+    pub fn new(bytes: Bytes) -> Self {
         Self {
             bytes,
-            kind,
-            id,
-            method,
+            head: OnceLock::new(),
         }
+    }
+
+    fn head(&self) -> &FrameHead {
+        self.head.get_or_init(|| FrameHead::read(&self.bytes))
     }
 
     /// What it is.
     #[must_use]
     pub fn kind(&self) -> FrameKind {
-        self.kind
+        self.head().kind
+    }
+
+    /// Whether it can't be a request, nor anything else with an id; quicker than to read the head. A member is called
+    /// `id` nowhere in it, nor in a spelling with escapes.
+    #[must_use]
+    pub fn is_surely_without_id(&self) -> bool {
+        static ID: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(br#""id""#));
+        static ESCAPE: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(br"\u00"));
+        ID.find(&self.bytes).is_none() && ESCAPE.find(&self.bytes).is_none()
+    }
+
+    /// The method where it comes first, without a look at what follows: Codex writes its notifications and requests that
+    /// way. What anybody could have sent may have another one later, and that one counts.
+    #[must_use]
+    pub fn method_that_comes_first(&self) -> Option<&str> {
+        let after = self.bytes.strip_prefix(METHOD_FIRST)?;
+        let end = memchr::memchr2(b'"', b'\\', after)?;
+        let method = (after[end] == b'"').then_some(&after[..end])?;
+        std::str::from_utf8(method).ok()
     }
 
     /// The method; empty for a response and for what is malformed.
     #[must_use]
     pub fn method(&self) -> &str {
-        match &self.method {
+        match &self.head().method {
             MethodText::At(range) => self.text(range),
             MethodText::Unescaped(method) => method,
         }
@@ -80,7 +119,7 @@ impl Frame {
     /// The JSON text of the id; empty where there is none.
     #[must_use]
     pub fn id_json(&self) -> &str {
-        self.text(&self.id)
+        self.text(&self.head().id)
     }
 
     /// The id as a value to keep.
@@ -118,8 +157,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn parse(text: &str) -> Frame {
-        Frame::parse(Bytes::copy_from_slice(text.as_bytes()))
+    fn frame(text: &str) -> Frame {
+        Frame::new(Bytes::copy_from_slice(text.as_bytes()))
     }
 
     #[test]
@@ -151,7 +190,7 @@ mod tests {
             (r#"{"id":1"#, FrameKind::Malformed, "", ""),
             (r#"{"method":5}"#, FrameKind::Malformed, "", ""),
         ] {
-            let frame = parse(text);
+            let frame = frame(text);
             assert_eq!(
                 (frame.kind(), frame.id_json(), frame.method()),
                 (kind, id, method),
@@ -161,10 +200,42 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_method_that_comes_first() {
+        for (text, expected) in [
+            (r#"{"method":"a/delta","params":{}}"#, Some("a/delta")),
+            (r#"{"method":"a\/delta"}"#, None),
+            (r#"{"method":"a"#, None),
+            (r#"{ "method":"a"}"#, None),
+            (r#"{"id":1,"method":"a"}"#, None),
+            ("", None),
+        ] {
+            assert_eq!(frame(text).method_that_comes_first(), expected, "{text}");
+        }
+    }
+
     proptest! {
         #[test]
+        fn what_is_surely_without_an_id_has_none(
+            members in proptest::collection::vec(
+                (
+                    prop_oneof![Just("id"), Just(r"\u0069d"), Just(r"i\u0064"), Just("method"), Just("params"), Just("idle")],
+                    prop_oneof![Just("1"), Just(r#""id""#), Just(r#""a\"id\"""#), Just(r#"{"id":1}"#), Just(r#"["x"]"#)],
+                ),
+                0..5,
+            ),
+            space in "[ \t]{0,1}",
+        ) {
+            let members: Vec<String> = members.iter().map(|(key, json)| format!(r#""{key}"{space}:{space}{json}"#)).collect();
+            let frame = frame(&format!("{{{}}}", members.join(",")));
+            if frame.is_surely_without_id() {
+                prop_assert_eq!(frame.id_json(), "");
+            }
+        }
+
+        #[test]
         fn any_bytes_are_a_frame_and_stay_as_they_are(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let frame = Frame::parse(Bytes::from(bytes.clone()));
+            let frame = Frame::new(Bytes::from(bytes.clone()));
             prop_assert_eq!(frame.bytes().as_ref(), bytes.as_slice());
             let _ = (frame.method(), frame.id_json());
         }

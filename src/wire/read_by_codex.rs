@@ -46,7 +46,7 @@ mod tests {
 
     fn is_read(id: &str, params: &str) -> bool {
         let text = format!(r#"{{"id":{id},"method":"thread/start","params":{params}}}"#);
-        is_read_by_codex(&Frame::parse(Bytes::from(text)))
+        is_read_by_codex(&Frame::new(Bytes::from(text)))
     }
 
     #[test]

@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     fn frame(text: &str) -> Frame {
-        Frame::parse(Bytes::copy_from_slice(text.as_bytes()))
+        Frame::new(Bytes::copy_from_slice(text.as_bytes()))
     }
 
     #[test]

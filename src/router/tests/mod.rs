@@ -117,7 +117,11 @@ impl Script {
     }
 
     fn host(&mut self, text: &str) -> Vec<String> {
-        self.event(|router| router.on_host(frame(text)))
+        self.event(|router| {
+            if let Some(frame) = router.pass_on_unread(frame(text)) {
+                router.on_host(frame);
+            }
+        })
     }
 
     fn codex(&mut self, text: &str) -> Vec<String> {
@@ -197,7 +201,7 @@ fn bytes(text: &str) -> Bytes {
 }
 
 fn frame(text: &str) -> Frame {
-    Frame::parse(bytes(text))
+    Frame::new(bytes(text))
 }
 
 impl Script {
