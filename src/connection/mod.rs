@@ -17,6 +17,7 @@ mod http_door;
 #[cfg(unix)]
 mod inherited;
 mod keep_alive;
+mod line_writer;
 mod listener;
 mod page_client;
 #[cfg(unix)]

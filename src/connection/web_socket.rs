@@ -1,6 +1,8 @@
 //! Messages as text frames of a WebSocket.
 
+use std::collections::VecDeque;
 use std::io;
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_util::{Sink, SinkExt, StreamExt};
@@ -62,43 +64,62 @@ pub fn write_web_socket<S>(sink: S) -> (FrameWriter, JoinHandle<()>)
 where
     S: Sink<Message, Error = Error> + Unpin + Send + 'static,
 {
-    write_queue(TextFrames(sink))
+    write_queue(TextFrames {
+        sink,
+        pieces: VecDeque::new(),
+    })
 }
 
-struct TextFrames<S>(S);
+struct TextFrames<S> {
+    sink: S,
+    /// What is left of the message that is being written.
+    pieces: VecDeque<Message>,
+}
 
 impl<S> BatchWriter for TextFrames<S>
 where
-    S: Sink<Message, Error = Error> + Unpin + Send + 'static,
+    S: Sink<Message, Error = Error> + Unpin + Send,
 {
-    async fn write(&mut self, batch: &mut Vec<Bytes>, _: usize) -> io::Result<()> {
-        for message in batch.drain(..) {
+    fn poll_write(
+        &mut self,
+        context: &mut Context<'_>,
+        batch: &mut VecDeque<Bytes>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            while !self.pieces.is_empty() {
+                ready!(self.sink.poll_ready_unpin(context)).map_err(io::Error::other)?;
+                if let Some(piece) = self.pieces.pop_front() {
+                    self.sink
+                        .start_send_unpin(piece)
+                        .map_err(io::Error::other)?;
+                }
+            }
+            let Some(message) = batch.pop_front() else {
+                let flushed = self.sink.poll_flush_unpin(context);
+                return flushed.map_err(io::Error::other);
+            };
             // Codex hangs up on what is not UTF-8, on stdio and on a socket: so this connection ends, too.
             let text = Utf8Bytes::try_from(message).map_err(io::Error::other)?;
-            self.feed(text).await.map_err(io::Error::other)?;
+            put_in_pieces(text, &mut self.pieces);
         }
-        self.0.flush().await.map_err(io::Error::other)
     }
 
-    async fn end(&mut self) {
-        let _ = self.0.close().await;
+    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.sink.poll_close_unpin(context).map(drop)
     }
 }
 
-impl<S: Sink<Message, Error = Error> + Unpin> TextFrames<S> {
-    async fn feed(&mut self, text: Utf8Bytes) -> Result<(), Error> {
-        if text.len() <= PIECE {
-            return self.0.feed(Message::Text(text)).await;
-        }
-        let mut rest = Bytes::from(text);
-        let mut kind = Data::Text;
-        while !rest.is_empty() {
-            let piece = rest.split_to(PIECE.min(rest.len()));
-            let frame = Frame::message(piece, OpCode::Data(kind), rest.is_empty());
-            self.0.feed(Message::Frame(frame)).await?;
-            kind = Data::Continue;
-        }
-        Ok(())
+fn put_in_pieces(text: Utf8Bytes, pieces: &mut VecDeque<Message>) {
+    if text.len() <= PIECE {
+        return pieces.push_back(Message::Text(text));
+    }
+    let mut rest = Bytes::from(text);
+    let mut kind = Data::Text;
+    while !rest.is_empty() {
+        let piece = rest.split_to(PIECE.min(rest.len()));
+        let frame = Frame::message(piece, OpCode::Data(kind), rest.is_empty());
+        pieces.push_back(Message::Frame(frame));
+        kind = Data::Continue;
     }
 }
 

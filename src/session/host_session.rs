@@ -120,11 +120,11 @@ impl HostSession {
         self.connection += 1;
     }
 
-    /// Sends to Codex, once it is there.
-    pub(super) fn send_to_codex(&mut self, frame: Bytes) {
+    /// Queues for Codex, or for when it is there.
+    pub(super) fn queue_for_codex(&mut self, frame: Bytes) {
         match &mut self.away {
             Some(away) => away.to_codex.push(frame),
-            None => self.codex.send(frame),
+            None => self.codex.queue(frame),
         }
     }
 

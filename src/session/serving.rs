@@ -15,7 +15,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::connection::{EndsWith, Session};
+use super::connection::Session;
 use super::control_door::ControlDoor;
 use super::process::CodexProcess;
 use super::signals::{Signals, forward, terminate};
@@ -225,7 +225,7 @@ impl Serving {
             }
         };
         match self.arriving.remove(&host) {
-            Some(door) => self.session.add(host, door, codex, EndsWith::Itself),
+            Some(door) => self.session.add(host, door, codex),
             None => self.session.attach_again(host, codex),
         }
     }
