@@ -10,22 +10,20 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use tokio::process::{Child, ChildStdin, ChildStdout};
+use tokio::process::Child;
 
 use super::changes::{self, Changes};
 use super::control::{ControlRequest, ControlRequests};
 use super::control_door::ControlDoor;
 use super::host_session::{Arrived, HostSession, Reading, Side};
 use super::jobs::Done;
-use super::pipe_reader::{PipeReader, Routed};
 use super::process::CodexProcess;
 use super::request_handlers::{Carried, RequestHandlers};
-use super::shared_router::{Effects, SharedRouter};
 use super::signals::{Signals, forward};
-use crate::connection::{Door, Upstream, write_lines};
+use crate::connection::{Door, Upstream};
 use crate::loadouts::AppliedConfig;
 use crate::messages::{initialize, thread};
-use crate::router::{Host, Router};
+use crate::router::{Effect, Host, Hosts, Router};
 use crate::threads::HostId;
 use crate::wire::Frame;
 
@@ -46,7 +44,8 @@ pub(crate) async fn run(
     process.metrics.presence.codex_started(child.id());
     let _control = ControlDoor::open(&process);
     let mut session = Session::new(process);
-    session.add_to_pipes(host, stdin, stdout)?;
+    let id = session.next_id();
+    session.add(id, host, Door::of_lines(stdout, stdin), EndsWith::Codex);
     let mut signals = Signals::new()?;
     while !session.hosts.is_empty() {
         tokio::select! {
@@ -69,18 +68,25 @@ async fn wait(child: &mut Child, signals: &mut Signals) -> io::Result<ExitStatus
     }
 }
 
+/// What a host's connection ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EndsWith {
+    /// Its Codex, as without us.
+    Codex,
+    /// Its own end: when its Codex ends, it is told, and goes on with the next.
+    Itself,
+}
+
 /// The hosts of one Codex process.
 pub(super) struct Session {
     pub(super) process: Arc<CodexProcess>,
-    pub(super) router: Arc<SharedRouter>,
+    pub(super) of_router: Hosts<Carried>,
     /// What the router wants done; empty but while it is carried out.
-    pub(super) effects: Effects,
+    pub(super) effects: Vec<(HostId, Effect<Carried>)>,
     pub(super) hosts: BTreeMap<HostId, HostSession>,
     /// How many hosts there have been.
     count: u64,
     pub(super) reading: FuturesUnordered<Reading>,
-    /// Reads from a Codex on pipes.
-    pub(super) pipe_reader: Option<PipeReader>,
     /// Work under way, and for which host. It is done right here, so that nothing has to be woken for it.
     pub(super) jobs: FuturesUnordered<BoxFuture<'static, (HostId, Done)>>,
     /// Requests that wait for something, and until when.
@@ -99,13 +105,12 @@ impl Session {
     pub(super) fn new(process: Arc<CodexProcess>) -> Self {
         Self {
             control: process.control.requests(),
-            router: Arc::new(SharedRouter::new(process.clone())),
             process,
+            of_router: Hosts::default(),
             effects: Vec::new(),
             hosts: BTreeMap::new(),
             count: 0,
             reading: FuturesUnordered::new(),
-            pipe_reader: None,
             jobs: FuturesUnordered::new(),
             waiting: FuturesUnordered::new(),
             written: FuturesUnordered::new(),
@@ -120,42 +125,19 @@ impl Session {
         HostId(self.count)
     }
 
-    /// One more host, on a connection to Codex of its own. It stays when Codex ends, is told, and goes on with the next.
-    pub(super) fn add(&mut self, id: HostId, host: Door, codex: Door) {
-        let session = HostSession::new(id, &self.process, host.writer, host.written, codex.writer);
-        let reading = [
-            session.read(Side::Host, host.reader),
-            session.read(Side::Codex, codex.reader),
-        ];
-        self.reading.extend(reading);
-        let of_router = Host::new(id, &session.own_ids).that_outlives_codex();
-        self.admit(session, of_router);
-    }
-
-    /// The one host of a Codex on pipes. Its connection ends with Codex, as without us.
-    fn add_to_pipes(
-        &mut self,
-        host: Door,
-        stdin: ChildStdin,
-        stdout: ChildStdout,
-    ) -> io::Result<()> {
-        let id = self.next_id();
-        let (codex, _) = write_lines(stdin);
-        let session = HostSession::new(id, &self.process, host.writer, host.written, codex);
-        self.reading.push(session.read(Side::Host, host.reader));
-        let router = self.router.clone();
-        let ends = (session.host.clone(), session.codex.clone());
+    /// One more host, and what its connection ends with.
+    pub(super) fn add(&mut self, id: HostId, host: Door, codex: Door, ends_with: EndsWith) {
+        let process = &self.process;
+        let session = HostSession::new(id, process, host.writer, host.written, codex.writer);
         let of_router = Host::new(id, &session.own_ids);
-        self.admit(session, of_router);
-        self.pipe_reader = Some(PipeReader::start(id, router, ends, stdout)?);
-        Ok(())
-    }
-
-    fn admit(&mut self, session: HostSession, of_router: Host<Carried>) {
-        let id = session.id;
-        self.router.begin().hosts.add(of_router);
-        self.process.metrics.host_came();
-        self.process.metrics.presence.host_came(id);
+        self.of_router.add(match ends_with {
+            EndsWith::Codex => of_router,
+            EndsWith::Itself => of_router.that_outlives_codex(),
+        });
+        process.metrics.host_came();
+        process.metrics.presence.host_came(id);
+        self.reading.push(session.read(Side::Host, host.reader));
+        self.reading.push(session.read(Side::Codex, codex.reader));
         self.hosts.insert(id, session);
     }
 
@@ -166,7 +148,6 @@ impl Session {
                 Some(arrived) => self.on_arrived(arrived),
                 None => return,
             },
-            routed = PipeReader::next(&mut self.pipe_reader) => self.on_routed(routed),
             Some((host, done)) = self.jobs.next() => self.on_done(host, done),
             Some((host, number)) = self.waiting.next() => {
                 self.route(host, |router| router.on_late(number));
@@ -221,32 +202,17 @@ impl Session {
                 frames.for_each(|frame| router.on_upstream(frame));
             }),
             (Side::Host, None) => {
-                self.host_has_left(host);
+                session.host_open = false;
                 return host;
             }
             (Side::Codex, None) => {
-                self.has_lost_codex(host);
+                session.lose_codex();
+                self.process.detach(host);
                 return host;
             }
         }
         if let Some(session) = self.hosts.get(&host) {
             self.reading.push(session.read(side, reader));
-        }
-        host
-    }
-
-    /// What Codex has said on its pipes was taken through the router, and something of it is left to be done; or it says
-    /// nothing more.
-    fn on_routed(&mut self, (host, routed): (HostId, Option<Routed>)) -> HostId {
-        match routed {
-            Some(routed) => {
-                self.route(host, |_| {});
-                routed.is_carried_out();
-            }
-            None => {
-                self.pipe_reader = None;
-                self.has_lost_codex(host);
-            }
         }
         host
     }
@@ -265,12 +231,10 @@ impl Session {
     /// A client of the control door wants another loadout for a thread: any host that may have loadouts can ask for
     /// it, whichever have the thread open.
     fn on_control(&mut self, request: ControlRequest) {
-        let routing = self.router.begin();
         let mut hosts = self.hosts.values();
         let host = hosts
-            .find(|host| host.codex_open && routing.hosts.can_have_loadouts(host.id))
+            .find(|host| host.codex_open && self.of_router.can_have_loadouts(host.id))
             .map(|host| host.id);
-        drop(routing);
         if let Some((host, number, frame)) = self.control.begin(request, host) {
             self.route(host, |router| router.on_control(number, frame));
         }

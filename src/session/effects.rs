@@ -6,7 +6,6 @@ use super::changes::Changes;
 use super::connection::Session;
 use super::jobs::{control_number, job};
 use super::request_handlers::Carried;
-use super::shared_router::{Effects, Routing};
 use crate::loadouts::AppliedConfig;
 use crate::records::asked_by;
 use crate::router::{Effect, Router};
@@ -23,24 +22,12 @@ impl Session {
         events: impl FnOnce(&mut Router<'_, Carried, AppliedConfig>),
     ) {
         let mut effects = std::mem::take(&mut self.effects);
-        let router = self.router.clone();
-        let mut routing = router.begin();
-        if !routing.left.is_empty() {
-            let mut left = std::mem::take(&mut routing.left);
-            let last = self.carry_out_all(&routing, host, &mut left);
-            self.write_queued(last);
+        self.process.applied.with_threads(|threads| {
+            self.of_router.route(host, threads, &mut effects, events);
+        });
+        for kind in self.of_router.newly_refused() {
+            self.process.metrics.happenings.refused(kind);
         }
-        router.route(&mut routing, host, &mut effects, events);
-        let last = self.carry_out_all(&routing, host, &mut effects);
-        // Who hears of it may answer before writing is over.
-        drop(routing);
-        self.write_queued(last);
-        effects.shrink_to(EFFECTS_KEPT);
-        self.effects = effects;
-    }
-
-    /// Carries out what came of events of a host. What is queued for the host that is given back is still to be written.
-    fn carry_out_all(&mut self, routing: &Routing, host: HostId, effects: &mut Effects) -> HostId {
         // Almost always all are for one host.
         let mut last = host;
         for (host, effect) in effects.drain(..) {
@@ -48,9 +35,11 @@ impl Session {
                 self.write_queued(last);
                 last = host;
             }
-            self.carry_out(routing, host, effect);
+            self.carry_out(host, effect);
         }
-        last
+        self.write_queued(last);
+        effects.shrink_to(EFFECTS_KEPT);
+        self.effects = effects;
     }
 
     fn write_queued(&self, host: HostId) {
@@ -60,7 +49,7 @@ impl Session {
         }
     }
 
-    fn carry_out(&mut self, routing: &Routing, host: HostId, effect: Effect<Carried>) {
+    fn carry_out(&mut self, host: HostId, effect: Effect<Carried>) {
         let Some(session) = self.hosts.get_mut(&host) else {
             return;
         };
@@ -82,7 +71,7 @@ impl Session {
                 self.waiting.push(late.boxed());
             }
             work => {
-                if self.changes.is_none() && routing.hosts.any_uses_extension() {
+                if self.changes.is_none() && self.of_router.any_uses_extension() {
                     self.changes = Some(Changes::watch(self.process.loadouts.clone()));
                 }
                 let actor = match control_number(&work) {

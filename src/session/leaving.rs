@@ -13,34 +13,15 @@ use crate::threads::HostId;
 const WRITTEN_WITHIN: Duration = Duration::from_secs(5);
 
 impl Session {
-    pub(super) fn host_has_left(&mut self, host: HostId) {
-        if let Some(session) = self.hosts.get_mut(&host) {
-            session.host_open = false;
-        }
-        if let Some(reader) = &self.pipe_reader {
-            reader.host_has_left();
-        }
-    }
-
-    pub(super) fn has_lost_codex(&mut self, host: HostId) {
-        if let Some(session) = self.hosts.get_mut(&host) {
-            session.lose_codex();
-        }
-        self.process.detach(host);
-    }
-
     /// Ends what has come to an end for a host.
     pub(super) fn look_after(&mut self, host: HostId) {
-        let Some(session) = self.hosts.get(&host) else {
+        let Some(session) = self.hosts.get_mut(&host) else {
             return;
         };
         if session.host.is_closed() {
             // A host that takes nothing more is gone, whatever it may still send.
-            self.host_has_left(host);
+            session.host_open = false;
         }
-        let Some(session) = self.hosts.get(&host) else {
-            return;
-        };
         let (host_open, codex_open) = (session.host_open, session.codex_open);
         if codex_open {
             if !host_open {
@@ -94,11 +75,10 @@ impl Session {
         }
         let process = self.process.clone();
         process.metrics.presence.host_left(host);
-        let hosts = &mut self.router.begin().hosts;
         process
             .applied
-            .with_threads(|threads| hosts.remove(host, threads));
-        if !hosts.any_uses_extension() {
+            .with_threads(|threads| self.of_router.remove(host, threads));
+        if !self.of_router.any_uses_extension() {
             self.changes = None;
         }
     }

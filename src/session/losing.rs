@@ -99,7 +99,7 @@ impl Session {
 
     /// A host is connected to the next Codex: first that is told who the host is.
     pub(super) fn attach_again(&mut self, host: HostId, codex: Door) {
-        let greeting = self.router.begin().hosts.greeting(host);
+        let greeting = self.of_router.greeting(host);
         let Some(session) = self.hosts.get_mut(&host) else {
             return codex.writer.close();
         };

@@ -4,8 +4,7 @@
 //! The loop itself never waits for anything but the next event. Work that takes
 //! time (`jobs`, [`request_handlers`]) goes on beside it and comes back as an event.
 //!
-//! `process` is what hosts share, `shared_router` the router among it, `host_session` what each has to itself, `pipe_reader`
-//! the thread that reads from a Codex on pipes, `subscribers` how all that have a thread
+//! `process` is what hosts share, `host_session` what each has to itself, `subscribers` how all that have a thread
 //! open leave it and come back.
 //!
 //! `opening` and `forks` are what a start, resume or fork becomes, `settling` what
@@ -30,7 +29,6 @@ mod live_bundles;
 mod losing;
 mod odd_params;
 mod opening;
-mod pipe_reader;
 mod process;
 mod questions;
 mod rebind;
@@ -41,7 +39,6 @@ mod server_tools;
 mod servers_reload;
 mod serving;
 mod settling;
-mod shared_router;
 mod showing;
 mod signals;
 mod subscribers;

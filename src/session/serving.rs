@@ -15,7 +15,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::connection::Session;
+use super::connection::{EndsWith, Session};
 use super::control_door::ControlDoor;
 use super::process::CodexProcess;
 use super::signals::{Signals, forward, terminate};
@@ -225,7 +225,7 @@ impl Serving {
             }
         };
         match self.arriving.remove(&host) {
-            Some(door) => self.session.add(host, door, codex),
+            Some(door) => self.session.add(host, door, codex, EndsWith::Itself),
             None => self.session.attach_again(host, codex),
         }
     }
