@@ -54,6 +54,8 @@ async fn measure(table: &mut Table, what: &str, skill: &dyn Fn(&str) -> Skill) -
     let selected = json!({ "cwd": home.project(), "capabilitySelection": { "skills": names } });
     let codex = home.codex().to_string_lossy().into_owned();
     let mut times: [Vec<Duration>; 3] = Default::default();
+    // They go at the end: the disk would still be at taking one away while the next round begins.
+    let mut folders = Vec::new();
     for round in 0..=ROUNDS {
         let folder = tempfile::tempdir_in(home.path())?;
         let state = folder.path().join("state");
@@ -73,6 +75,7 @@ async fn measure(table: &mut Table, what: &str, skill: &dyn Fn(&str) -> Skill) -
                 times.push(took);
             }
         }
+        folders.push(folder);
     }
     let [ours, by_hand, copied] = times.each_mut().map(|times| median(times));
     let part = ours.saturating_sub(by_hand).as_secs_f64() / copied.as_secs_f64();
