@@ -1,27 +1,35 @@
 //! What passing through the proxy costs on the wire: beside `socat`, or a relay like it, in front of a stand-in for
-//! Codex that sends back what it gets; how soon the real Codex answers `initialize`; and the proxy's memory.
+//! Codex that sends back what it gets; how soon the real Codex answers `initialize`; what a start takes where there is
+//! much of everything, and where there is nothing yet; and the proxy's memory.
 //!
-//! `cargo bench --bench doors`; it runs in a debug build too (`--profile dev`), with fewer messages. What is compared
-//! takes turns in one run; the ratios count.
+//! `cargo bench --bench doors`, or a part of it: `cargo bench --bench doors -- wire`, `crowded`, `cold`, `memory`. It
+//! runs in a debug build too (`--profile dev`), with smaller numbers. What is compared takes turns in one run; the
+//! ratios count.
 
+#[path = "doors/cold.rs"]
+mod cold;
 mod common;
+#[path = "doors/crowded.rs"]
+mod crowded;
 #[path = "doors/measuring.rs"]
 mod measuring;
+#[path = "doors/memory.rs"]
+mod memory;
 #[path = "doors/stand_ins.rs"]
 mod stand_ins;
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use common::{connect, median};
-use lab::{Home, HomeBuilder, Model, Table};
+use lab::{HomeBuilder, Model, Table};
 use measuring::{Pipes, Wire, line};
-use serde_json::json;
 use stand_ins::Role;
 
+/// What can be measured alone.
+const PARTS: [&str; 4] = ["wire", "crowded", "cold", "memory"];
 const PROXY: &str = env!("CARGO_BIN_EXE_codex-loadout");
 /// How often what is compared takes turns.
 const ROUNDS: usize = if cfg!(debug_assertions) { 3 } else { 9 };
@@ -36,8 +44,6 @@ const SMALL_COUNT: usize = if cfg!(debug_assertions) {
 const LARGE_COUNT: usize = if cfg!(debug_assertions) { 100 } else { 2_000 };
 /// Messages that go to and fro in a round, one after the other.
 const TRIPS: usize = if cfg!(debug_assertions) { 300 } else { 5_000 };
-/// Threads that are loaded for the proxy's memory.
-const THREADS: usize = if cfg!(debug_assertions) { 50 } else { 1_000 };
 
 fn main() -> Result<()> {
     if let Some(role) = Role::of_this_process() {
@@ -48,17 +54,32 @@ fn main() -> Result<()> {
         say("run with `cargo bench --bench doors`");
         return Ok(());
     }
+    let named: Vec<String> = std::env::args()
+        .filter(|argument| PARTS.contains(&argument.as_str()))
+        .collect();
+    let is_asked = |part: &str| named.is_empty() || named.iter().any(|named| named == part);
     let runtime = tokio::runtime::Runtime::new()?;
-    say(&format!(
-        "{ROUNDS} rounds, the two in turns, p50; beside {}\n",
-        stand_ins::beside()
-    ));
-    let mut table = Table::new(&[("", 46), ("ours", 12), ("beside it", 12), ("ratio", 6)]);
-    pipes(&mut table)?;
-    runtime.block_on(sockets(&mut table))?;
-    runtime.block_on(initialized(&mut table))?;
-    say(&table.to_string());
-    runtime.block_on(memory())
+    if is_asked("wire") {
+        say(&format!(
+            "{ROUNDS} rounds, the two in turns, p50; beside {}\n",
+            stand_ins::beside()
+        ));
+        let mut table = Table::new(&[("", 46), ("ours", 12), ("beside it", 12), ("ratio", 6)]);
+        pipes(&mut table)?;
+        runtime.block_on(sockets(&mut table))?;
+        runtime.block_on(initialized(&mut table))?;
+        say(&table.to_string());
+    }
+    if is_asked("crowded") {
+        runtime.block_on(crowded::crowded())?;
+    }
+    if is_asked("cold") {
+        runtime.block_on(cold::cold())?;
+    }
+    if is_asked("memory") {
+        runtime.block_on(memory::memory())?;
+    }
+    Ok(())
 }
 
 #[expect(clippy::print_stdout, reason = "a bench shows what it measured")]
@@ -251,34 +272,4 @@ async fn initialized(table: &mut Table) -> Result<()> {
     let shown = |time: Duration| format!("{} ms", common::millis(time));
     compared.row(table, "initialize answered, beside Codex itself", shown);
     Ok(())
-}
-
-/// The proxy's resident memory, idle and with many loaded threads.
-async fn memory() -> Result<()> {
-    let model = Model::start().await?;
-    let home: Home = HomeBuilder::standard()?.build(model.url())?;
-    let codex = home.codex().to_string_lossy().into_owned();
-    let proxy = connect(&home, Path::new(PROXY), &["--codex", &codex]).await?;
-    let process = proxy.id().context("the proxy runs")?;
-    say(&format!("resident, idle: {}", resident(process)?));
-    let params =
-        json!({ "cwd": home.project(), "capabilitySelection": { "skills": ["repo-review"] } });
-    for _ in 0..THREADS {
-        proxy.request("thread/start", params.clone()).await?;
-    }
-    say(&format!(
-        "resident, {THREADS} loaded threads with a loadout: {}",
-        resident(process)?
-    ));
-    proxy.shutdown().await?;
-    Ok(())
-}
-
-fn resident(process: u32) -> Result<String> {
-    let status = PathBuf::from(format!("/proc/{process}/status"));
-    let status = fs::read_to_string(status).context("memory is read as Linux tells it")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB"));
-    let kilobytes: f64 = kilobytes.context("VmRSS is there")?.parse()?;
-    Ok(format!("{:.1} MB", kilobytes * 1024.0 / 1e6))
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use common::{by_hand, connect, median, millis};
+use common::{Chosen, by_hand, connect, median, millis};
 use lab::{Client, Home, HomeBuilder, Model, Table};
 use serde_json::{Value, json};
 
@@ -44,7 +44,11 @@ async fn main() -> Result<()> {
     let idle = memory(proxy_process);
 
     let plain = connect(&home, home.codex(), &[]).await?;
-    let by_hand = by_hand(&home, true, &[])?;
+    let chosen = Chosen {
+        skills: &["repo-review".to_owned()],
+        with_plugin: true,
+    };
+    let by_hand = by_hand(&home, &chosen, &[])?;
     let cwd = home.project();
     // So that unsubscribing unloads it.
     let unload = json!({ "thread_unload_delay_secs": 0 });

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use common::{by_hand, connect, median, millis};
+use common::{Chosen, by_hand, connect, many_names, median, millis};
 use lab::{Client, Home, HomeBuilder, Model, Skill, Table};
 use serde_json::{Value, json};
 
@@ -100,9 +100,7 @@ fn paired_ratio(one: &[Duration], other: &[Duration]) -> String {
 
 async fn measure(skills: usize) -> Result<Kinds> {
     let model = Model::start().await?;
-    let more: Vec<String> = (0..skills.saturating_sub(6))
-        .map(|number| format!("many-{number}"))
-        .collect();
+    let more = many_names(skills.saturating_sub(6));
     let mut builder = HomeBuilder::standard()?;
     for name in &more {
         builder = builder.skill(Skill::new(name));
@@ -112,7 +110,11 @@ async fn measure(skills: usize) -> Result<Kinds> {
     let codex = home.codex().to_string_lossy().into_owned();
     let program = Path::new(env!("CARGO_BIN_EXE_codex-loadout"));
     let proxy = connect(&home, program, &["--codex", &codex]).await?;
-    let plain = by_hand(&home, false, &more)?;
+    let chosen = Chosen {
+        skills: &["repo-review".to_owned()],
+        with_plugin: false,
+    };
+    let plain = by_hand(&home, &chosen, &more)?;
     let selected =
         json!({ "cwd": home.project(), "capabilitySelection": { "skills": ["repo-review"] } });
     let plain = open(&direct, plain).await?;

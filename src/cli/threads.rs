@@ -114,7 +114,7 @@ pub(super) async fn show(arguments: Show) -> Result<String> {
     let loadouts = Loadouts::of_this_user()?;
     let thread = &arguments.thread;
     let recorded = loadouts.recorded(thread, &paths::codex_home()).await?;
-    let mut shown = recorded.or_unknown(thread)?.loadout.receipt;
+    let mut shown = recorded.or_unknown(thread)?.loadout.receipt.into_inner();
     let (mut loaded, mut stale) = (false, false);
     for mut one in running(loadouts.state_home()).await {
         let params = json!({ "threadId": thread });

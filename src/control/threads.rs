@@ -65,7 +65,7 @@ async fn read(
                 .loadouts
                 .bundle_changed(&record.loadout.plan)
                 .await?,
-            capability_selection: Some(record.loadout.receipt),
+            capability_selection: Some(record.loadout.receipt.into_inner()),
             stale: false,
             loaded: at_control.then_some(false),
         },

@@ -4,22 +4,24 @@
 //! whether a thread is still kept to its loadout follows from what it was told
 //! and what it would be told now.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use codex_loadout_protocol::{CapabilitySelection, Receipt};
 use serde_json::{Map, Value};
 
 use crate::catalog::Catalog;
 use crate::lowering::drift;
-use crate::records::LoadoutRecord;
+use crate::records::{LoadoutRecord, Shared};
+use crate::resolver::Plan;
 use crate::threads::Threads;
 
 /// What one loaded thread was told.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct AppliedConfig {
     /// Our part of its config; `None`: not known, it was loaded without us.
-    pub config: Option<Map<String, Value>>,
+    pub config: Option<Shared<Map<String, Value>>>,
     /// Its loadout.
     pub loadout: Arc<LoadoutRecord>,
     /// What the host's own request gave that a resume can give again, `config` included.
@@ -77,12 +79,44 @@ impl AppliedConfig {
 /// What was applied to the loaded threads of one Codex process: the part of every thread's state that those who
 /// work on requests share with the router. Never held while somebody waits.
 #[derive(Debug, Default)]
-pub(crate) struct AppliedConfigs(Mutex<Threads<AppliedConfig>>);
+pub(crate) struct AppliedConfigs {
+    threads: Mutex<Threads<AppliedConfig>>,
+    alike: Mutex<Alike>,
+}
+
+/// What is large of the last thread with each loadout, by the digest of its receipt: the next one that has the same
+/// keeps no copy of its own.
+#[derive(Debug, Default)]
+struct Alike(HashMap<String, Parts>);
+
+#[derive(Debug, Default)]
+struct Parts {
+    config: Weak<Map<String, Value>>,
+    selection: Weak<CapabilitySelection>,
+    plan: Weak<Plan>,
+    receipt: Weak<Receipt>,
+}
+
+impl Alike {
+    fn join(&mut self, applied: &mut AppliedConfig) {
+        let loadout = Arc::make_mut(&mut applied.loadout);
+        if !self.0.contains_key(&loadout.receipt.digest) {
+            self.0.retain(|_, parts| parts.plan.strong_count() > 0);
+        }
+        let parts = self.0.entry(loadout.receipt.digest.clone()).or_default();
+        if let Some(config) = &mut applied.config {
+            config.join(&mut parts.config);
+        }
+        loadout.selection.join(&mut parts.selection);
+        loadout.plan.join(&mut parts.plan);
+        loadout.receipt.join(&mut parts.receipt);
+    }
+}
 
 impl AppliedConfigs {
     /// Everything that is known of threads.
     pub(crate) fn with_threads<T>(&self, work: impl FnOnce(&mut Threads<AppliedConfig>) -> T) -> T {
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        work(&mut self.threads.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// A thread's. It is asked for at each turn, and holds a rule for each of the user's skills: it is lent, not
@@ -93,7 +127,10 @@ impl AppliedConfigs {
     }
 
     /// A thread was loaded.
-    pub(crate) fn set(&self, thread: &str, applied: AppliedConfig) {
+    pub(crate) fn set(&self, thread: &str, mut applied: AppliedConfig) {
+        let mut alike = self.alike.lock().unwrap_or_else(PoisonError::into_inner);
+        alike.join(&mut applied);
+        drop(alike);
         self.with_threads(|threads| {
             threads.change(thread, |state| state.applied = Some(Arc::new(applied)));
         });
@@ -166,7 +203,7 @@ mod tests {
 
     fn config_of(config: Value, parent: Option<&str>) -> AppliedConfig {
         AppliedConfig {
-            config: config.as_object().cloned(),
+            config: config.as_object().cloned().map(Shared::from),
             parent: parent.map(str::to_owned),
             ..AppliedConfig::new(Arc::new(loadout(1)), PathBuf::from("/project"))
         }
@@ -189,5 +226,28 @@ mod tests {
         assert_eq!(applied.family("loop"), ["loop"]);
         applied.remove("b");
         assert_eq!(applied.family("p"), ["p", "a"]);
+    }
+
+    #[test]
+    fn threads_with_the_same_loadout_keep_it_once() {
+        let applied = AppliedConfigs::default();
+        let config = |names: &[&str]| config_of(json!({ "skills": names }), None);
+        for (thread, names) in [("a", ["x"]), ("b", ["x"]), ("c", ["y"])] {
+            applied.set(thread, config(&names));
+        }
+        let one = |a: &str, b: &str| {
+            let [a, b] = [a, b].map(|thread| applied.get(thread).unwrap());
+            let plans = std::ptr::eq(&raw const *a.loadout.plan, &raw const *b.loadout.plan);
+            let configs = [a, b].map(|applied| applied.config.clone().unwrap());
+            let [a, b] = configs.each_ref().map(|config| &raw const **config);
+            (plans, std::ptr::eq(a, b))
+        };
+        assert_eq!(
+            (one("a", "b"), one("a", "c")),
+            ((true, true), (true, false))
+        );
+        applied.change("b", |applied| applied.config = config(&["z"]).config);
+        let of_a = applied.get("a").unwrap().config.clone().unwrap();
+        assert_eq!(of_a["skills"], json!(["x"]));
     }
 }

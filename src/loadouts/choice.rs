@@ -246,7 +246,7 @@ impl Loadouts {
         };
         let folders = self.profile_folders(&loadout.cwd).await?;
         let now = expand_in(folders, asked).await;
-        let changed = now.map_or(true, |now| now.selection != loadout.selection);
+        let changed = now.map_or(true, |now| now.selection != *loadout.selection);
         Ok(Some(changed))
     }
 }

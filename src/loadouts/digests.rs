@@ -1,7 +1,9 @@
 //! Reads the folders of a plan, once each as long as they stay as they are.
 
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::thread::ScopedJoinHandle;
 use std::time::{Instant, SystemTime};
 
 use codex_loadout_protocol::{ErrorKind, LoadoutError};
@@ -18,6 +20,12 @@ use crate::resolver::{Bundle, Plan};
 
 /// Folders that are remembered at once.
 const FOLDERS: usize = 4096;
+
+/// Threads that read and keep folders at once. Keeping one is mostly waiting for the disk, which takes what several
+/// threads wait for in one go.
+const AT_ONCE: usize = 8;
+/// Folders that are no work for several threads.
+const FEW: usize = 4;
 
 /// The digests of folders that are as they were when they were read.
 #[derive(Debug, Default)]
@@ -77,8 +85,31 @@ impl Digests {
         plan: &mut Plan,
         store: Option<&Store>,
     ) -> Result<Vec<PathBuf>, LoadoutError> {
+        let bundles = &mut plan.bundles;
+        if bundles.len() <= FEW {
+            return self.fill_in_turn(bundles, store);
+        }
+        let share = bundles.len().div_ceil(AT_ONCE);
+        let healed: Vec<_> = std::thread::scope(|scope| {
+            let shares = bundles.chunks_mut(share);
+            let filling = |share| scope.spawn(move || self.fill_in_turn(share, store));
+            let filling: Vec<_> = shares.map(filling).collect();
+            let filled = filling.into_iter().map(ScopedJoinHandle::join);
+            filled
+                .map(|filled| filled.unwrap_or_else(|panic| resume_unwind(panic)))
+                .collect()
+        });
+        let healed: Result<Vec<_>, _> = healed.into_iter().collect();
+        Ok(healed?.concat())
+    }
+
+    fn fill_in_turn(
+        &self,
+        bundles: &mut [Bundle],
+        store: Option<&Store>,
+    ) -> Result<Vec<PathBuf>, LoadoutError> {
         let mut healed = Vec::new();
-        for bundle in &mut plan.bundles {
+        for bundle in bundles {
             let store = store.filter(|_| bundle.stored);
             let is_kept = |digest: &Digest| {
                 store.is_none_or(|store| store.check_tree(digest) == Verdict::Intact)

@@ -68,10 +68,10 @@ impl Loadouts {
         receipt.warnings.extend(warnings);
         let record = LoadoutRecord {
             root: None,
-            receipt: Receipt { managed, ..receipt },
-            selection,
+            receipt: Receipt { managed, ..receipt }.into(),
+            selection: selection.into(),
             rule,
-            plan,
+            plan: plan.into(),
             host_instructions: None,
             list_is_due: false,
             codex_home: upstream.codex_home.clone(),

@@ -261,7 +261,7 @@ pub(crate) fn instructions(record: &LoadoutRecord, lowered: &Lowered) -> Option<
 
 fn applied(params: &RawObject<'_>, record: &LoadoutRecord, lowered: Lowered) -> AppliedConfig {
     AppliedConfig {
-        config: Some(lowered.config),
+        config: Some(lowered.config.into()),
         host_params: resumable_params(params),
         ..AppliedConfig::new(Arc::new(record.clone()), record.cwd.clone())
     }

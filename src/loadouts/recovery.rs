@@ -119,7 +119,7 @@ impl Loadouts {
             thread_id: record.thread_id,
             cwd: record.loadout.cwd.to_string_lossy().into_owned(),
             recorded_at: record.loadout.recorded_at,
-            capability_selection: record.loadout.receipt,
+            capability_selection: record.loadout.receipt.into_inner(),
             loaded: None,
             stale: None,
         });

@@ -30,7 +30,7 @@ impl Trial {
             Self::Selection(selected) => (**selected).clone(),
             Self::Recorded(loadout) => {
                 let mut selected = Selected::default();
-                selected.expanded.selection = loadout.selection.clone();
+                selected.expanded.selection = loadout.selection.clone().into_inner();
                 selected.request_servers = loadout.plan.request_servers();
                 selected
             }

@@ -47,6 +47,7 @@ impl Store {
             .iter()
             .map(|(mount, digest)| (mount.as_str(), mounted(digest)));
         Staged::links(&self.staging_folder(), links)?.publish(&place)?;
+        publish::sync_folder(&self.loadouts())?;
         Ok((digest, changed))
     }
 

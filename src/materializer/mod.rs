@@ -6,6 +6,7 @@ mod links;
 mod publish;
 mod read;
 mod root;
+mod shared_sync;
 mod store;
 #[cfg(test)]
 #[cfg(unix)]

@@ -56,15 +56,13 @@ impl Staged {
         self.folder.path().join(INNER)
     }
 
-    /// Puts it in its place. If another was faster, its copy stays: it is the same.
+    /// Puts it in its place, which is on disk once the folder around it is synced. If another was faster, its copy
+    /// stays: it is the same.
     pub(super) fn publish(self, place: &Path) -> Result<(), StoreError> {
         let top = self.inner();
         // A folder that can't be written can't be moved on macOS; it is closed when it is in its place.
         match fs::rename(&top, place) {
-            Ok(()) => {
-                close(place).map_err(StoreError::at(place))?;
-                sync_folder(place.parent().unwrap_or(place))
-            }
+            Ok(()) => close(place).map_err(StoreError::at(place)),
             Err(_) if place.is_dir() => {
                 make_writable(&top);
                 Ok(())
@@ -177,7 +175,8 @@ fn close(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn sync_folder(folder: &Path) -> Result<(), StoreError> {
+/// What was put into a folder is on disk when this returns.
+pub(super) fn sync_folder(folder: &Path) -> Result<(), StoreError> {
     #[cfg(unix)]
     File::open(folder)
         .and_then(|folder| folder.sync_all())

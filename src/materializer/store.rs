@@ -27,6 +27,7 @@ use dashmap::DashMap;
 use super::claims::Claims;
 use super::error::StoreError;
 use super::read::Stamp;
+use super::shared_sync::SharedSync;
 use crate::bundle::Digest;
 use crate::freshness::Watch;
 use crate::paths::{private_file, private_folder};
@@ -52,6 +53,8 @@ pub(crate) struct Store {
     pub(super) staging: DashMap<Digest, Arc<Mutex<()>>>,
     /// Trees that were read and found intact, and how a change since would show.
     pub(super) known: DashMap<Digest, Intact>,
+    /// Trees that were put in their places.
+    pub(super) published: SharedSync,
 }
 
 impl Store {
@@ -90,6 +93,7 @@ impl Store {
             claims: Claims::new(home),
             staging: DashMap::new(),
             known: DashMap::new(),
+            published: SharedSync::default(),
         }
     }
 

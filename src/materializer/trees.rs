@@ -45,7 +45,9 @@ impl Store {
                 return Ok(place);
             }
             let kept = tree.clone().placed_at(&place.to_string_lossy());
-            Staged::tree(&self.staging_folder(), &kept).and_then(|staged| staged.publish(&place))
+            Staged::tree(&self.staging_folder(), &kept)
+                .and_then(|staged| staged.publish(&place))
+                .and_then(|()| self.published.sync(&self.trees()))
         };
         self.staging.remove(&digest);
         published.map(|()| place)

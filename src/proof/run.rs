@@ -97,7 +97,7 @@ async fn on(
     Ok(ThreadCapabilityProof {
         differences: differences(&receipt, &selection, &native, &seen, &hooks),
         estimated_tokens: seen.context_chars().div_ceil(CHARS_PER_TOKEN),
-        capability_selection: receipt,
+        capability_selection: receipt.into_inner(),
         seen,
         hooks,
     })

@@ -21,6 +21,7 @@ pub mod root_file;
 pub mod rootless;
 pub mod session_file;
 pub mod session_root;
+mod shared;
 mod store;
 #[cfg(test)]
 mod store_tests;
@@ -38,5 +39,6 @@ pub use needed::{BegunFork, LoadoutNeeds, NeededByRecords};
 #[cfg(test)]
 pub(crate) use record::tests as record_tests;
 pub use record::{Lineage, LoadoutRecord, ThreadRecord};
+pub use shared::Shared;
 pub use store::Records;
 pub use unfinished::is_made_right_after;

@@ -6,6 +6,7 @@ use codex_loadout_protocol::binding::{Carrier, Rule};
 use codex_loadout_protocol::{CapabilitySelection, Receipt};
 use serde::{Deserialize, Serialize};
 
+use super::shared::Shared;
 use crate::resolver::Plan;
 
 /// A loadout as it was given to a thread.
@@ -15,14 +16,14 @@ pub struct LoadoutRecord {
     /// The thread's root, by id. Forks and children share that of the thread they came out of.
     pub root: Option<String>,
     /// What was asked for, with the profiles that it names in it.
-    pub selection: CapabilitySelection,
+    pub selection: Shared<CapabilitySelection>,
     /// By what it was asked for, and how it was said there. `None`: by the field, in a version that knew no other way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<Rule>,
     /// What that came to.
-    pub plan: Plan,
+    pub plan: Shared<Plan>,
     /// What the host was told.
-    pub receipt: Receipt,
+    pub receipt: Shared<Receipt>,
     /// The developer's instructions that the host gave its thread.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_instructions: Option<String>,
@@ -109,10 +110,10 @@ pub(crate) mod tests {
         let plan = resolve(&selection, &Catalog::default()).unwrap();
         LoadoutRecord {
             root: Some("root".to_owned()),
-            receipt: receipt(&plan, &Catalog::default()),
-            selection,
+            receipt: receipt(&plan, &Catalog::default()).into(),
+            selection: selection.into(),
             rule: None,
-            plan,
+            plan: plan.into(),
             host_instructions: None,
             list_is_due: false,
             codex_home: PathBuf::from("/home/.codex"),

@@ -320,7 +320,9 @@ impl RequestHandlers {
         if lowered.is_some() {
             // What Codex says of the thread while it loads it is said of this loadout.
             applied.servers_heard = Some(BTreeSet::new());
-            applied.config = lowered.as_ref().map(|lowered| lowered.config.clone());
+            applied.config = lowered
+                .as_ref()
+                .map(|lowered| lowered.config.clone().into());
             self.applied.set(&thread, applied.clone());
         }
         if let Err(error) = resume_with(rpc, &params).await {
@@ -373,7 +375,7 @@ impl RequestHandlers {
 
     /// What a host is told of a thread's receipt in force: whether hooks are trusted, it says of now.
     pub(super) async fn notice_now(&self, thread: &str, applied: &AppliedConfig) -> Bytes {
-        let mut receipt = applied.loadout.receipt.clone();
+        let mut receipt = applied.loadout.receipt.clone().into_inner();
         let catalog = async {
             let upstream = self.upstream().await?;
             let plan = &applied.loadout.plan;

@@ -165,7 +165,7 @@ impl RequestHandlers {
         }
         match applied {
             Some(applied) => Some(self.notice_now(thread, &applied).await),
-            None => Some(notice(thread, Some(loadout.receipt.clone()))),
+            None => Some(notice(thread, Some(loadout.receipt.clone().into_inner()))),
         }
     }
 

@@ -84,8 +84,9 @@ impl RequestHandlers {
             let lowered = self.lowered_now(&applied, &catalog, upstream).await?;
             let news = news(&applied, &lowered, &catalog, mentions);
             if news.is_empty() {
-                let told_all = |told| new_skill_rules(told, &lowered.config).is_empty();
-                let told_all = applied.config.as_ref().is_some_and(told_all);
+                let told = applied.config.as_deref();
+                let told_all =
+                    told.is_some_and(|told| new_skill_rules(told, &lowered.config).is_empty());
                 self.applied.change(&member, |applied| {
                     applied.servers_reload = false;
                     applied.checked =

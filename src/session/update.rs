@@ -89,7 +89,7 @@ impl RequestHandlers {
                 let (loadout, lowered, digest) =
                     self.loadouts.renew(draft, inherited, |_| Ok(())).await?;
                 let itself = told(&loadout, Some(lowered));
-                let receipt = Box::new(loadout.receipt.clone());
+                let receipt = Box::new(loadout.receipt.clone().into_inner());
                 let record = Box::new(renewed(thread_id.clone(), before, loadout));
                 let loadout = digest;
                 let change = Change::To {
