@@ -21,6 +21,8 @@ const CHANGES: WatchMask = WatchMask::MODIFY
 
 /// Room for a few dozen events; more are read in turns.
 const BUFFER: usize = 4096;
+/// As long as an event can be: one with a name of 255 bytes.
+const LONGEST_EVENT: usize = 16 + 256;
 
 /// How many places all processes of a user may watch together.
 const SYSTEM_LIMIT: &str = "/proc/sys/fs/inotify/max_user_watches";
@@ -128,17 +130,21 @@ impl Queue {
         })
     }
 
-    /// Reads everything that waits, and tells those whom it concerns.
+    /// Reads everything that waits, and tells those whom it concerns. What comes meanwhile may wait: where somebody
+    /// writes all the time, something always comes.
     fn drain(&mut self) {
         let mut buffer = [0; BUFFER];
-        loop {
+        let mut is_empty = false;
+        while !is_empty {
             let events = match self.inotify.read_events(&mut buffer) {
                 Ok(events) => events,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 // A queue that can't be read tells nothing.
                 Err(_) => return self.all_changed(),
             };
+            let mut count = 0;
             for event in events {
+                count += 1;
                 if event.mask.contains(EventMask::Q_OVERFLOW) {
                     self.all_changed();
                     continue;
@@ -165,6 +171,8 @@ impl Queue {
                     self.places.remove(&event.wd);
                 }
             }
+            // Where another one had room, there was none.
+            is_empty = count < BUFFER / LONGEST_EVENT;
         }
     }
 
@@ -279,6 +287,23 @@ mod tests {
         let place = again.places[0].clone();
         drop(again);
         assert!(!Queue::get().as_ref().unwrap().places.contains_key(&place));
+    }
+
+    #[test]
+    fn what_counts_is_told_behind_much_that_does_not() {
+        for length in [1, 100, 255] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut targets = Targets::default();
+            targets.folder(folder.path().to_owned(), Names::One("config".to_owned()));
+            let watch = Watch::on(&targets).unwrap();
+            let names = ["a", "b"].map(|name| name.repeat(length));
+            for number in 0..500 {
+                // Of equal ones that follow each other, the system keeps one.
+                fs::write(folder.path().join(&names[number % 2]), "x").unwrap();
+            }
+            fs::write(folder.path().join("config"), "x").unwrap();
+            assert!(!watch.is_quiet(), "{length}");
+        }
     }
 
     #[test]
