@@ -191,6 +191,10 @@ pub(crate) fn private_temporary_folder(
 /// # Errors
 /// What the system says if it can't be made.
 pub(crate) fn private_folder(folder: &Path) -> std::io::Result<()> {
+    // A look is quicker than to try.
+    if folder.is_dir() {
+        return Ok(());
+    }
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
