@@ -23,14 +23,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use common::{connect, median};
+use common::{PROXY, connect, median};
 use lab::{HomeBuilder, Model, Table};
 use measuring::{Pipes, Wire, line};
 use stand_ins::Role;
 
 /// What can be measured alone.
 const PARTS: [&str; 4] = ["wire", "crowded", "cold", "memory"];
-const PROXY: &str = env!("CARGO_BIN_EXE_codex-loadout");
 /// How often what is compared takes turns.
 const ROUNDS: usize = if cfg!(debug_assertions) { 3 } else { 9 };
 /// Small and large messages, and how many of them go one way in a round.

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use common::{Chosen, by_hand, connect, median, millis};
+use common::{PROXY, by_hand, connect, median, millis};
 use lab::{Client, Home, HomeBuilder, Model, Table};
 use serde_json::{Value, json};
 
@@ -34,27 +34,18 @@ async fn main() -> Result<()> {
     let home = HomeBuilder::standard()?.build(model.url())?;
     let direct = connect(&home, home.codex(), &[]).await?;
     let codex = home.codex().to_string_lossy().into_owned();
-    let proxy = connect(
-        &home,
-        Path::new(env!("CARGO_BIN_EXE_codex-loadout")),
-        &["--codex", &codex],
-    )
-    .await?;
+    let proxy = connect(&home, Path::new(PROXY), &["--codex", &codex]).await?;
     let proxy_process = proxy.id().context("the proxy runs")?;
     let idle = memory(proxy_process);
 
     let plain = connect(&home, home.codex(), &[]).await?;
-    let chosen = Chosen {
-        skills: &["repo-review".to_owned()],
-        with_plugin: true,
-    };
-    let by_hand = by_hand(&home, &chosen, &[])?;
     let cwd = home.project();
     // So that unsubscribing unloads it.
     let unload = json!({ "thread_unload_delay_secs": 0 });
     let selected = json!({ "cwd": cwd, "config": unload, "capabilitySelection": {
         "plugins": [{ "id": "github@internal", "mcpServers": [] }], "skills": ["repo-review"] } });
     let native = json!({ "cwd": cwd, "config": unload });
+    let by_hand = by_hand(&home, &selected).await?;
     let kinds = [
         ("by hand, straight to Codex", &direct, &by_hand),
         ("loadout, through the proxy", &proxy, &selected),

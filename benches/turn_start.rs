@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use common::{Chosen, by_hand, connect, many_names, median, millis};
+use common::{PROXY, by_hand, connect, many_names, median, millis};
 use lab::{Client, Home, HomeBuilder, Model, Skill, Table};
 use serde_json::{Value, json};
 
@@ -108,16 +108,11 @@ async fn measure(skills: usize) -> Result<Kinds> {
     let home = builder.build(model.url())?;
     let direct = connect(&home, home.codex(), &[]).await?;
     let codex = home.codex().to_string_lossy().into_owned();
-    let program = Path::new(env!("CARGO_BIN_EXE_codex-loadout"));
+    let program = Path::new(PROXY);
     let proxy = connect(&home, program, &["--codex", &codex]).await?;
-    let chosen = Chosen {
-        skills: &["repo-review".to_owned()],
-        with_plugin: false,
-    };
-    let plain = by_hand(&home, &chosen, &more)?;
     let selected =
         json!({ "cwd": home.project(), "capabilitySelection": { "skills": ["repo-review"] } });
-    let plain = open(&direct, plain).await?;
+    let plain = open(&direct, by_hand(&home, &selected).await?).await?;
     let chosen = open(&proxy, selected).await?;
     let mut kinds = Kinds::default();
     let [by_hand, loadout, added_by_hand, added_loadout] = &mut kinds;

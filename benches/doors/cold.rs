@@ -11,8 +11,8 @@ use anyhow::Result;
 use lab::{Client, Home, HomeBuilder, Model, Skill, Table};
 use serde_json::{Value, json};
 
-use super::common::{Chosen, by_hand, copy, many_names, median, millis};
-use super::{PROXY, say};
+use super::common::{PROXY, by_hand, copy, many_names, median, millis};
+use super::say;
 
 /// Skills that are selected: all that the user has but those of [`HomeBuilder::standard`].
 const SKILLS: usize = if cfg!(debug_assertions) { 50 } else { 500 };
@@ -46,12 +46,8 @@ async fn measure(table: &mut Table, what: &str, skill: &dyn Fn(&str) -> Skill) -
         home.skill(skill(name))
     });
     let home = skilled.build(model.url())?;
-    let chosen = Chosen {
-        skills: &names,
-        with_plugin: false,
-    };
-    let hand = by_hand(&home, &chosen, &names)?;
     let selected = json!({ "cwd": home.project(), "capabilitySelection": { "skills": names } });
+    let hand = by_hand(&home, &selected).await?;
     let codex = home.codex().to_string_lossy().into_owned();
     let mut times: [Vec<Duration>; 3] = Default::default();
     // They go at the end: the disk would still be at taking one away while the next round begins.

@@ -12,8 +12,8 @@ use lab::{Client, Home, HomeBuilder, Model, Skill, Table};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::common::{Chosen, by_hand, connect, many_names, median, millis};
-use super::{PROXY, say};
+use super::common::{PROXY, by_hand, connect, many_names, median, millis};
+use super::say;
 
 /// Skills that are installed and threads that are recorded: a few of each, and many.
 const SETTINGS: [(usize, usize); 2] = if cfg!(debug_assertions) {
@@ -98,11 +98,7 @@ impl Setting {
         }
         proxy.shutdown().await?;
         record_more(&home.path().join(".codex-loadout"), records).await?;
-        let chosen = Chosen {
-            skills: &["repo-review".to_owned()],
-            with_plugin: true,
-        };
-        let hand = by_hand(&home, &chosen, &more)?;
+        let hand = by_hand(&home, &selected).await?;
         let direct = connect(&home, home.codex(), &[]).await?;
         let proxy = connect(&home, Path::new(PROXY), &["--codex", &codex]).await?;
         Ok(Self {

@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 use lab::{Client, HomeBuilder, Model, Skill, Table};
 use serde_json::{Value, json};
 
-use super::common::{connect, many_names};
-use super::{PROXY, say};
+use super::common::{PROXY, connect, many_names};
+use super::say;
 
 /// Threads that are loaded.
 const THREADS: usize = if cfg!(debug_assertions) { 50 } else { 1_000 };
