@@ -63,7 +63,7 @@ async fn after_kills_what_is_nobodys_goes_and_every_thread_has_its_loadout() {
         (&json!(0), &json!(0))
     );
     let before = entries(&stage, "roots");
-    drop(host);
+    host.kill9().await.unwrap();
 
     let dry = gc(&stage, &["--dry-run"]);
     assert_eq!(dry["dryRun"], true);
@@ -242,7 +242,7 @@ async fn a_thread_that_went_back_to_native_keeps_its_root_and_can_get_a_loadout_
         .await
         .unwrap();
     stage.check(&host, &thread, &Promise::native()).await;
-    drop(host);
+    host.kill9().await.unwrap();
     // Whoever cleans up may be at home in another Codex.
     let elsewhere = stage
         .home
