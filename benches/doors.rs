@@ -23,7 +23,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use common::{PROXY, connect, median};
+use common::{PROXY, connect, connect_through_us, median};
 use lab::{HomeBuilder, Model, Table};
 use measuring::{Pipes, Wire, line};
 use stand_ins::Role;
@@ -249,14 +249,13 @@ async fn appears(path: &Path) -> Result<()> {
 async fn initialized(table: &mut Table) -> Result<()> {
     let model = Model::start().await?;
     let home = HomeBuilder::standard()?.build(model.url())?;
-    let codex = home.codex().to_string_lossy().into_owned();
     let mut compared = Compared {
         ours: Vec::new(),
         other: Vec::new(),
     };
     for round in 0..=2 * ROUNDS {
         let begun = Instant::now();
-        let proxy = connect(&home, Path::new(PROXY), &["--codex", &codex]).await?;
+        let proxy = connect_through_us(&home).await?;
         let ours = begun.elapsed();
         proxy.shutdown().await?;
         let begun = Instant::now();

@@ -6,11 +6,10 @@
 
 mod common;
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use common::{PROXY, by_hand, connect, median, millis};
+use common::{by_hand, connect, connect_through_us, median, millis};
 use lab::{Client, Home, HomeBuilder, Model, Table};
 use serde_json::{Value, json};
 
@@ -33,8 +32,7 @@ async fn main() -> Result<()> {
     let model = Model::start().await?;
     let home = HomeBuilder::standard()?.build(model.url())?;
     let direct = connect(&home, home.codex(), &[]).await?;
-    let codex = home.codex().to_string_lossy().into_owned();
-    let proxy = connect(&home, Path::new(PROXY), &["--codex", &codex]).await?;
+    let proxy = connect_through_us(&home).await?;
     let proxy_process = proxy.id().context("the proxy runs")?;
     let idle = memory(proxy_process);
 

@@ -6,12 +6,11 @@
 
 mod common;
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use common::{PROXY, by_hand, connect, many_names, median, millis};
-use lab::{Client, Home, HomeBuilder, Model, Skill, Table};
+use common::{by_hand, connect, connect_through_us, home_with, many_names, median, millis};
+use lab::{Client, Home, Model, Skill, Table};
 use serde_json::{Value, json};
 
 /// Rounds that are measured: in each, one turn of each kind after a skill was added.
@@ -101,15 +100,9 @@ fn paired_ratio(one: &[Duration], other: &[Duration]) -> String {
 async fn measure(skills: usize) -> Result<Kinds> {
     let model = Model::start().await?;
     let more = many_names(skills.saturating_sub(6));
-    let mut builder = HomeBuilder::standard()?;
-    for name in &more {
-        builder = builder.skill(Skill::new(name));
-    }
-    let home = builder.build(model.url())?;
+    let home = home_with(&more, Skill::new, &model)?;
     let direct = connect(&home, home.codex(), &[]).await?;
-    let codex = home.codex().to_string_lossy().into_owned();
-    let program = Path::new(PROXY);
-    let proxy = connect(&home, program, &["--codex", &codex]).await?;
+    let proxy = connect_through_us(&home).await?;
     let selected =
         json!({ "cwd": home.project(), "capabilitySelection": { "skills": ["repo-review"] } });
     let plain = open(&direct, by_hand(&home, &selected).await?).await?;

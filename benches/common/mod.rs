@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use lab::{Client, Home};
+use lab::{Client, Home, HomeBuilder, Model, Skill};
 use serde_json::Value;
 
 pub(crate) const PROXY: &str = env!("CARGO_BIN_EXE_codex-loadout");
@@ -24,6 +24,25 @@ pub(crate) async fn connect(home: &Home, program: &Path, more: &[&str]) -> Resul
     let client = Client::spawn(home.command(program, &arguments))?;
     client.initialize(true).await?;
     Ok(client)
+}
+
+/// A client of the proxy, in front of the home's Codex.
+pub(crate) async fn connect_through_us(home: &Home) -> Result<Client> {
+    let codex = home.codex().to_string_lossy();
+    connect(home, Path::new(PROXY), &["--codex", &codex]).await
+}
+
+/// A standard home whose user has these skills as well.
+pub(crate) fn home_with(
+    names: &[String],
+    skill: impl Fn(&str) -> Skill,
+    model: &Model,
+) -> Result<Home> {
+    let home = HomeBuilder::standard()?;
+    let skilled = names
+        .iter()
+        .fold(home, |home, name| home.skill(skill(name)));
+    skilled.build(model.url())
 }
 
 /// The same levers by hand: the params that Codex gets for this `thread/start`, as a stand-in between keeps them. The

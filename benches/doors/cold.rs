@@ -8,13 +8,13 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use lab::{Client, Home, HomeBuilder, Model, Skill, Table};
+use lab::{Client, Home, Model, Skill, Table};
 use serde_json::{Value, json};
 
-use super::common::{PROXY, by_hand, copy, many_names, median, millis};
+use super::common::{PROXY, by_hand, copy, home_with, many_names, median, millis};
 use super::say;
 
-/// Skills that are selected: all that the user has but those of [`HomeBuilder::standard`].
+/// Skills that are selected: all that the user has but those of [`lab::HomeBuilder::standard`].
 const SKILLS: usize = if cfg!(debug_assertions) { 50 } else { 500 };
 const ROUNDS: usize = if cfg!(debug_assertions) { 2 } else { 9 };
 
@@ -42,10 +42,7 @@ pub(crate) async fn cold() -> Result<()> {
 async fn measure(table: &mut Table, what: &str, skill: &dyn Fn(&str) -> Skill) -> Result<()> {
     let names = many_names(SKILLS);
     let model = Model::start().await?;
-    let skilled = names.iter().fold(HomeBuilder::standard()?, |home, name| {
-        home.skill(skill(name))
-    });
-    let home = skilled.build(model.url())?;
+    let home = home_with(&names, skill, &model)?;
     let selected = json!({ "cwd": home.project(), "capabilitySelection": { "skills": names } });
     let hand = by_hand(&home, &selected).await?;
     let codex = home.codex().to_string_lossy().into_owned();

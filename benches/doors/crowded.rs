@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use codex_loadout::records::{Records, root_file};
 use codex_loadout_protocol::audit::AuditEvent;
-use lab::{Client, Home, HomeBuilder, Model, Skill, Table};
+use lab::{Client, Home, Model, Skill, Table};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::common::{PROXY, by_hand, connect, many_names, median, millis};
+use super::common::{by_hand, connect, connect_through_us, home_with, many_names, median, millis};
 use super::say;
 
 /// Skills that are installed and threads that are recorded: a few of each, and many.
@@ -21,7 +21,7 @@ const SETTINGS: [(usize, usize); 2] = if cfg!(debug_assertions) {
 } else {
     [(10, 10), (1_900, 10_000)]
 };
-/// Skills of [`HomeBuilder::standard`].
+/// Skills of [`lab::HomeBuilder::standard`].
 const STANDARD: usize = 6;
 /// Starts of each kind.
 const STARTS: usize = if cfg!(debug_assertions) { 6 } else { 100 };
@@ -83,16 +83,12 @@ pub(crate) async fn crowded() -> Result<()> {
 impl Setting {
     async fn new(model: &Model, skills: usize, records: usize) -> Result<Self> {
         let more = many_names(skills - STANDARD);
-        let skilled = more.iter().fold(HomeBuilder::standard()?, |home, name| {
-            home.skill(Skill::new(name))
-        });
-        let home = skilled.build(model.url())?;
-        let codex = home.codex().to_string_lossy().into_owned();
+        let home = home_with(&more, Skill::new, model)?;
         let selected = json!({ "cwd": home.project(),
             // So that unsubscribing unloads it.
             "config": { "thread_unload_delay_secs": 0 },
             "capabilitySelection": { "skills": ["repo-review"], "plugins": [{ "id": "github@internal", "mcpServers": [] }] } });
-        let proxy = connect(&home, Path::new(PROXY), &["--codex", &codex]).await?;
+        let proxy = connect_through_us(&home).await?;
         for _ in 0..MODELS {
             start(&proxy, &selected).await?;
         }
@@ -100,7 +96,7 @@ impl Setting {
         record_more(&home.path().join(".codex-loadout"), records).await?;
         let hand = by_hand(&home, &selected).await?;
         let direct = connect(&home, home.codex(), &[]).await?;
-        let proxy = connect(&home, Path::new(PROXY), &["--codex", &codex]).await?;
+        let proxy = connect_through_us(&home).await?;
         Ok(Self {
             home,
             by_hand: (direct, hand),

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use lab::{Client, HomeBuilder, Model, Skill, Table};
 use serde_json::{Value, json};
 
-use super::common::{PROXY, connect, many_names};
+use super::common::{connect_through_us, home_with, many_names};
 use super::say;
 
 /// Threads that are loaded.
@@ -27,8 +27,7 @@ pub(crate) async fn memory() -> Result<()> {
 /// Idle, and with many loaded threads.
 async fn few_skills(model: &Model, table: &mut Table) -> Result<()> {
     let home = HomeBuilder::standard()?.build(model.url())?;
-    let codex = home.codex().to_string_lossy().into_owned();
-    let proxy = connect(&home, Path::new(PROXY), &["--codex", &codex]).await?;
+    let proxy = connect_through_us(&home).await?;
     row(table, "idle", &proxy)?;
     let params = selecting(&home.project());
     for _ in 0..THREADS {
@@ -46,12 +45,8 @@ async fn few_skills(model: &Model, table: &mut Table) -> Result<()> {
 /// One loaded thread, of a user who has many skills.
 async fn many_skills(model: &Model, table: &mut Table) -> Result<()> {
     let names = many_names(SKILLS);
-    let skilled = names.iter().fold(HomeBuilder::standard()?, |home, name| {
-        home.skill(Skill::new(name))
-    });
-    let home = skilled.build(model.url())?;
-    let codex = home.codex().to_string_lossy().into_owned();
-    let proxy = connect(&home, Path::new(PROXY), &["--codex", &codex]).await?;
+    let home = home_with(&names, Skill::new, model)?;
+    let proxy = connect_through_us(&home).await?;
     let params = selecting(&home.project());
     proxy.request("thread/start", params).await?;
     row(

@@ -201,8 +201,6 @@ impl Queue {
                 }
                 Poll::Ready(Err(error)) => {
                     tracing::debug!(%error, "peer takes nothing more");
-                    writing.batch.clear();
-                    writing.size = 0;
                     self.fail(writing);
                     return Poll::Ready(());
                 }
@@ -216,7 +214,9 @@ impl Queue {
         }
     }
 
-    fn fail(&self, writing: Writing) {
+    fn fail(&self, mut writing: Writing) {
+        writing.batch.clear();
+        writing.size = 0;
         self.is_closed.store(true, Ordering::Release);
         let mut waiting = self.waiting();
         waiting.frames.clear();
