@@ -111,7 +111,7 @@ impl<P: Default, A> Router<'_, P, A> {
             let answer = frame.clone();
             self.push(Effect::ServersListed { thread, answer });
         } else if let Some(mut request) = host.forwarded.remove(&id) {
-            request.answered = thread::named_in_result(&frame);
+            request.has_answer(&frame);
             if let Some(thread) = &request.answered
                 && thread::is_in_turn(frame.bytes())
             {

@@ -1,5 +1,6 @@
 //! A request of the host's that is claimed, from then on until its answer.
 
+use crate::messages::thread;
 use crate::threads::HostId;
 use crate::wire::Frame;
 
@@ -96,6 +97,11 @@ impl<P> Request<P> {
             AskedBy::ControlDoor(number) => Some(number),
             AskedBy::Host | AskedBy::Nobody => None,
         }
+    }
+
+    /// Codex has answered it, with this.
+    pub(crate) fn has_answer(&mut self, answer: &Frame) {
+        self.answered = thread::named_in_result(answer);
     }
 
     /// The thread that Codex's answer names, once it is there.

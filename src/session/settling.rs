@@ -34,11 +34,13 @@ impl RequestHandlers {
     ) -> Option<(Bytes, Settled)> {
         let response = match request.payload.resume.take() {
             Some(resume) if thread::is_closing(&response) => {
-                self.resume_once_closed(&resume, response).await
+                let response = self.resume_once_closed(&resume, response).await;
+                request.has_answer(&response);
+                response
             }
             _ => response,
         };
-        let is_loaded = thread::named_in_result(&response).is_some();
+        let is_loaded = request.answered_thread().is_some();
         let outcome = self.record_answer(request, response).await;
         if let Some(left) = request.payload.left.take() {
             match is_loaded {

@@ -13,6 +13,9 @@ const answers = {
   "config/read": { config: fault === "quiet" ? { mcp_servers: { quiet: { command: "quiet" } } } : {} },
   "thread/loaded/list": { data: [] },
 };
+const stranger = (threadId) =>
+  say({ method: "mcpServer/startupStatus/updated", params: { threadId, name: "stranger", status: "starting" } });
+let closing = fault === "closing";
 
 for await (const line of createInterface({ input: process.stdin })) {
   let message;
@@ -41,7 +44,7 @@ for await (const line of createInterface({ input: process.stdin })) {
       say({ method: "turn/completed", params: { threadId: thread } });
     }
     if (fault === "stranger") {
-      say({ method: "mcpServer/startupStatus/updated", params: { threadId: thread, name: "stranger", status: "starting" } });
+      stranger(thread);
     }
     if (fault === "flood") {
       const filler = "x".repeat(1000);
@@ -53,6 +56,15 @@ for await (const line of createInterface({ input: process.stdin })) {
   } else if (method === "thread/unsubscribe" && fault === "stranger") {
     say({ id, result: {} });
     say({ method: "thread/closed", params });
+  } else if (method === "thread/resume" && closing) {
+    say({ id, error: { code: -32600, message: `thread ${params.threadId} is closing; retry thread/resume after the thread is closed` } });
+    say({ method: "thread/closed", params: { threadId: params.threadId } });
+    closing = false;
+  } else if (method === "thread/resume") {
+    say({ id, result: { thread: { id: params.threadId } } });
+  } else if (method === "turn/start" && fault === "closing") {
+    say({ id, result: {} });
+    stranger(params.threadId);
   } else {
     say({ id, result: answers[method] ?? { echo: params ?? null } });
   }

@@ -43,6 +43,24 @@ async fn kept(stage: &Stage) -> (usize, usize) {
     )
 }
 
+/// Why a thread was unloaded that has what it must not, once it is.
+async fn stopped(host: &Client, thread: &str) -> String {
+    let noted = async {
+        loop {
+            let entries = json!({ "threadId": thread });
+            let audit = host.request("capability/audit/list", entries).await;
+            let audit = audit.unwrap();
+            let last = audit["data"].as_array().unwrap().last().unwrap();
+            if last["event"] == "refusal" {
+                return last["cause"].to_string();
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let noted = tokio::time::timeout(Duration::from_secs(20), noted);
+    noted.await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_codex_that_dies_leaves_no_request_without_an_answer() {
     let stage = stage().await;
@@ -66,18 +84,7 @@ async fn a_thread_for_which_codex_starts_a_server_that_is_not_of_its_loadout_is_
     })
     .await
     .unwrap();
-    let entries = json!({ "threadId": thread });
-    let noted = async || {
-        let audit = host
-            .request("capability/audit/list", entries.clone())
-            .await
-            .unwrap();
-        audit["data"].as_array().unwrap().last().unwrap().clone()
-    };
-    while noted().await["event"] != "refusal" {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    let cause = noted().await["cause"].to_string();
+    let cause = stopped(&host, &thread).await;
     assert!(cause.contains("starts MCP server `stranger`"), "{cause}");
 }
 
@@ -97,6 +104,24 @@ async fn a_server_of_the_receipt_that_codex_says_nothing_of_is_a_warning() {
     assert_eq!(told["params"]["threadId"], thread.as_str());
     let warning = &told["params"]["capabilitySelection"]["warnings"][0];
     assert_eq!(warning["code"], "serverNotStarted");
+}
+
+/// The real one does so for a moment after the last host has left a thread.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thread_that_is_closing_when_a_host_comes_back_is_as_before() {
+    let stage = stage().await;
+    let host = host(&stage, "closing").await;
+    let (thread, receipt) = stage.start(&host, json!({})).await;
+    let named = json!({ "threadId": thread });
+    let left = host.request("thread/unsubscribe", named.clone()).await;
+    left.unwrap();
+    let resumed = host.request("thread/resume", named).await.unwrap();
+    assert_eq!(resumed["capabilitySelection"]["digest"], receipt["digest"]);
+    // What it may have is looked after again.
+    let turn = json!({ "threadId": thread, "input": [] });
+    host.request("turn/start", turn).await.unwrap();
+    let cause = stopped(&host, &thread).await;
+    assert!(cause.contains("starts MCP server `stranger`"), "{cause}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -245,9 +245,13 @@ pub(crate) fn signal(process: u32, which: &str) {
     assert!(sent.unwrap().success());
 }
 
+/// What a process has open. What it has open several times counts once: Codex opens its databases once more whenever
+/// much happens at the same time.
 pub(crate) fn descriptors(process: u32) -> usize {
     let folder = format!("/proc/{process}/fd");
-    std::fs::read_dir(folder).unwrap().count()
+    let entries = std::fs::read_dir(folder).unwrap();
+    let open = entries.filter_map(|it| std::fs::read_link(it.ok()?.path()).ok());
+    open.collect::<std::collections::BTreeSet<_>>().len()
 }
 
 pub(crate) fn children(process: u32) -> usize {
