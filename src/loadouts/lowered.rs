@@ -46,7 +46,7 @@ impl Loadouts {
         catalog: &Catalog,
         upstream: &UpstreamInfo,
     ) -> Result<Lowered, LoadoutError> {
-        let store = self.store()?;
+        let store = self.store_as_it_is()?;
         let lowered = lower(
             plan,
             catalog,

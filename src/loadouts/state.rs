@@ -85,6 +85,14 @@ impl Loadouts {
         Ok(self.store.get_or_init(|| store))
     }
 
+    /// The store, for somebody who puts nothing in: what is missing of it is not made anew.
+    ///
+    /// # Errors
+    /// As [`Self::store`].
+    pub(super) fn store_as_it_is(&self) -> Result<&Store, LoadoutError> {
+        self.open_store().map_or_else(|| self.store(), Ok)
+    }
+
     /// The store, if anything of it was used.
     pub(super) fn open_store(&self) -> Option<&Store> {
         self.store.get()

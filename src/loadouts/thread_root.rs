@@ -19,7 +19,8 @@ impl Loadouts {
         self: &Arc<Self>,
         mut record: LoadoutRecord,
     ) -> Result<(LoadoutRecord, PathBuf), LoadoutError> {
-        match self.root_pool.take(self.store()?, &record) {
+        let store = self.store_as_it_is()?;
+        match self.root_pool.take(store, &record) {
             Some(root) => record.root = Some(root),
             None => {
                 let loadouts = self.clone();
@@ -27,7 +28,7 @@ impl Loadouts {
             }
         }
         let root = parse_root(record.root.as_deref().unwrap_or_default())?;
-        Ok((record, self.store()?.root_path(&root)))
+        Ok((record, store.root_path(&root)))
     }
 
     /// Lets a thread's root lead to another loadout, and says beside it to which.

@@ -186,10 +186,9 @@ pub(crate) fn of_project(project: &Path) -> Result<Vec<PathBuf>, LoadoutError> {
 
 /// The nearest folder above that has profiles of its own. The state folder of a user is none.
 fn project_of(cwd: &Path, state_home: &Path) -> Option<PathBuf> {
-    let state_home = state_home.canonicalize().ok();
     let has_profiles = |folder: &&Path| {
         let own = folder.join(OF_PROJECT);
-        own.join(PROFILES).is_dir() && own.canonicalize().ok() != state_home
+        own.join(PROFILES).is_dir() && own.canonicalize().ok() != state_home.canonicalize().ok()
     };
     cwd.ancestors().find(has_profiles).map(Path::to_owned)
 }

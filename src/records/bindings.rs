@@ -1,10 +1,6 @@
 //! Bindings, and the projects that the user trusts.
-//!
-//! Beside the database a file says that there may be bindings, so that a native start asks no database. It is
-//! there before the first binding is, and goes only once it is seen that none is left.
 
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use codex_loadout_protocol::audit::AuditEvent;
 use codex_loadout_protocol::binding::{BindingScope, CapabilityBinding};
@@ -16,27 +12,13 @@ use uuid::Uuid;
 use super::audit::{Happening, add};
 use super::changes::count_change;
 use super::error::RecordsError;
+use super::marker::Marker;
 use super::store::Records;
-use crate::paths::private_file;
-
-/// The file that says that there may be bindings.
-const MARKER: &str = "bindings-v1";
-
-fn marker(state_home: &Path) -> PathBuf {
-    state_home.join(MARKER)
-}
 
 /// Whether there may be bindings. It is one look at a file.
 #[must_use]
 pub fn may_be_bound(state_home: &Path) -> bool {
-    // A folder of ours can be looked into; on a disk that fails, it may be there.
-    match std::fs::metadata(marker(state_home)) {
-        Ok(_) => true,
-        Err(error) => !matches!(
-            error.kind(),
-            ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::PermissionDenied
-        ),
-    }
+    Marker::Bindings.is_there(state_home)
 }
 
 impl Records {
@@ -57,7 +39,7 @@ impl Records {
     /// # Errors
     /// [`RecordsError`] if it can't be written.
     pub async fn put_binding(&self, binding: &CapabilityBinding) -> Result<(), RecordsError> {
-        self.mark_bound()?;
+        self.mark(Marker::Bindings)?;
         let profile = serde_json::to_string(&binding.profile).unwrap_or_default();
         let mut write = self.database.write().await?;
         sqlx::query(
@@ -72,8 +54,7 @@ impl Records {
         .await?;
         count_change(&mut write).await?;
         write.commit().await?;
-        // Another process may have removed the last binding meanwhile, and the file with it.
-        self.mark_bound()
+        self.mark(Marker::Bindings)
     }
 
     /// Removes a binding; tells whether it was there.
@@ -93,30 +74,8 @@ impl Records {
             .await?;
         count_change(&mut write).await?;
         write.commit().await?;
-        if self.bindings().await?.is_empty() {
-            // If it stays, a start asks the database in vain.
-            let _ = std::fs::remove_file(marker(self.state_home()));
-            if !self.bindings().await?.is_empty() {
-                self.mark_bound()?;
-            }
-        }
+        self.unmark_if_none_is_left(Marker::Bindings).await?;
         Ok(done.rows_affected() > 0)
-    }
-
-    /// The file is made anew if it is missing and there are bindings.
-    ///
-    /// # Errors
-    /// [`RecordsError`] if the bindings can't be read, or the file can't be made.
-    pub(super) async fn check_marker(&self) -> Result<(), RecordsError> {
-        if !may_be_bound(self.state_home()) && !self.bindings().await?.is_empty() {
-            self.mark_bound()?;
-        }
-        Ok(())
-    }
-
-    fn mark_bound(&self) -> Result<(), RecordsError> {
-        let marked = private_file(&marker(self.state_home()));
-        Ok(marked.map(|_| ()).map_err(sqlx::Error::Io)?)
     }
 
     /// Whether the user trusts a project.
@@ -224,7 +183,7 @@ mod tests {
         assert_eq!(records.bindings().await.unwrap(), [of_task, of_user]);
         assert!(may_be_bound(home.path()));
         // Who opens the records looks whether the file is right.
-        std::fs::remove_file(marker(home.path())).unwrap();
+        std::fs::remove_file(home.path().join("bindings-v1")).unwrap();
         let records = Records::open(home.path()).await.unwrap();
         assert!(may_be_bound(home.path()));
         for (scope, key, was_there) in [

@@ -12,6 +12,7 @@ use sqlx::sqlite::SqliteRow;
 
 use super::audit::Happening;
 use super::error::RecordsError;
+use super::marker::Marker;
 use super::store::Records;
 use crate::bundle::Digest;
 
@@ -60,6 +61,9 @@ impl Records {
     /// # Errors
     /// [`RecordsError`], also for a single one that can't be read.
     pub async fn bundle_heads(&self) -> Result<Vec<BundleHead>, RecordsError> {
+        if !Marker::Bundles.is_there(self.state_home()) {
+            return Ok(Vec::new());
+        }
         let rows = sqlx::query(
             "SELECT name, plugin, entry, version, origin, link, digest FROM bundles ORDER BY name",
         )
@@ -123,6 +127,7 @@ impl Records {
         let origin = encode(name, &bundle.origin)?;
         let entry = bundle.entry.as_ref();
         let entry = entry.map(|entry| encode(name, entry)).transpose()?;
+        self.mark(Marker::Bundles)?;
         let mut write = self.database.write().await?;
         // The first statement takes the right to write: what it finds stays so until the commit.
         let written = match before {
@@ -161,6 +166,7 @@ impl Records {
         .execute(&mut *write)
         .await?;
         self.commit_change(write, happening).await?;
+        self.mark(Marker::Bundles)?;
         Ok(true)
     }
 
@@ -186,6 +192,7 @@ impl Records {
             .execute(&mut *write)
             .await?;
         self.commit_change(write, happening).await?;
+        self.unmark_if_none_is_left(Marker::Bundles).await?;
         Ok(true)
     }
 
@@ -363,7 +370,14 @@ mod tests {
         assert_eq!(records.bundle_versions("a").await.unwrap().len(), 1);
         let contents = records.current_contents().await.unwrap();
         assert_eq!(contents, HashSet::from([second.parse().unwrap()]));
+        // A file says that there are some. Who opens the records looks whether it is right.
+        let marker = home.path().join("bundles-v1");
+        std::fs::remove_file(&marker).unwrap();
+        assert!(records.bundle_heads().await.unwrap().is_empty());
+        let records = Records::open(home.path()).await.unwrap();
+        assert_eq!(records.bundle_heads().await.unwrap().len(), 1);
         assert!(records.remove_bundle("a", &event("")).await.unwrap());
+        assert!(!marker.exists());
         assert!(!records.remove_bundle("a", &event("")).await.unwrap());
         assert!(records.bundle_versions("a").await.unwrap().is_empty());
     }

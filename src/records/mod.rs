@@ -13,6 +13,7 @@ mod database;
 mod error;
 #[cfg(test)]
 mod fault_tests;
+mod marker;
 mod needed;
 mod opening;
 mod origin;

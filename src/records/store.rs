@@ -53,7 +53,7 @@ impl Records {
         for thread in records.rootless_threads().await? {
             records.note_rootless(&thread)?;
         }
-        records.check_marker().await?;
+        records.check_markers().await?;
         Ok(records)
     }
 
