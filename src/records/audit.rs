@@ -7,11 +7,12 @@ use codex_loadout_protocol::error::shortened;
 use codex_loadout_protocol::method::{MAX_LIMIT, Page};
 use codex_loadout_protocol::{ErrorKind, LoadoutError};
 use serde::de::DeserializeOwned;
-use sqlx::Row;
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row, Sqlite};
 use uuid::Uuid;
 
 use super::actor::actor;
+use super::database::Write;
 use super::error::RecordsError;
 use super::record::ThreadRecord;
 use super::store::Records;
@@ -20,6 +21,8 @@ use crate::metrics::HappeningCounts;
 /// Entries of a page where the host says nothing.
 const LIMIT: u32 = 100;
 
+/// Rows that one statement adds, at most: a database takes so many values (32,766 in SQLite).
+const ROWS_AT_ONCE: usize = 1000;
 /// Bytes of a cause, at most: what is longer, a host has sent.
 const CAUSE: usize = 2048;
 /// Bytes of a thread's id, at most: Codex's are of 36.
@@ -117,9 +120,8 @@ impl Records {
     /// # Errors
     /// [`RecordsError::Database`].
     pub async fn note(&self, happening: &Happening) -> Result<(), RecordsError> {
-        let mut write = self.database.write().await?;
-        add(&mut write, happening).await?;
-        Ok(write.commit().await?)
+        let write = self.database.write().await?;
+        Ok(write.commit_noting(happening).await?)
     }
 
     /// A page of the audit, the oldest first.
@@ -171,7 +173,7 @@ impl Records {
     /// # Errors
     /// [`RecordsError::Database`].
     pub async fn newest_audit_id(&self) -> Result<Option<String>, RecordsError> {
-        let newest = sqlx::query_scalar(NEWEST);
+        let newest = sqlx::query_scalar("SELECT MAX(id) FROM audit");
         Ok(newest.fetch_one(self.database.reader()).await?)
     }
 
@@ -202,53 +204,61 @@ impl Records {
     }
 }
 
-const NEWEST: &str = "SELECT MAX(id) FROM audit";
-
-/// Adds a row, in the transaction of what it is about.
-pub(super) async fn add(
-    connection: &mut SqliteConnection,
-    happening: &Happening,
-) -> Result<(), RecordsError> {
-    let id = next_id(connection).await?;
-    let seconds = Uuid::now_v7().get_timestamp();
-    let seconds = seconds.map_or(0, |time| time.to_unix().0);
-    sqlx::query(
-        "INSERT INTO audit (id, at, event, thread_id, digest, cause, error, actor) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-    )
-    .bind(&id)
-    .bind(i64::try_from(seconds).unwrap_or(i64::MAX))
-    .bind(happening.event.as_str())
-    .bind(&happening.thread)
-    .bind(&happening.digest)
-    .bind(&happening.cause)
-    .bind(happening.error.map(ErrorKind::as_str))
-    .bind(actor().map(|actor| shortened(actor.to_string(), ACTOR)))
-    .execute(&mut *connection)
-    .await?;
-    for plugin in &happening.plugins {
-        sqlx::query(
-            "INSERT INTO audit_plugins (audit_id, plugin, name) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-        )
-        .bind(&id)
-        .bind(plugin)
-        .bind(plugin.split('@').next())
-        .execute(&mut *connection)
-        .await?;
+impl Write {
+    /// Commits, and writes down what has happened with it.
+    pub(super) async fn commit_noting(self, happening: &Happening) -> Result<(), sqlx::Error> {
+        let mut statements = QueryBuilder::new("");
+        happening.push_rows(&self, &mut statements);
+        self.commit_after(statements).await
     }
-    Ok(())
+}
+
+impl Happening {
+    /// The statements that write it down, for the transaction of what it is about.
+    pub(super) fn push_rows<'a>(
+        &'a self,
+        write: &Write,
+        statements: &mut QueryBuilder<'a, Sqlite>,
+    ) {
+        let id = next_id(write.newest_entry());
+        let seconds = Uuid::now_v7().get_timestamp();
+        let seconds = seconds.map_or(0, |time| time.to_unix().0);
+        statements.push(
+            "INSERT INTO audit (id, at, event, thread_id, digest, cause, error, actor) VALUES (",
+        );
+        let mut values = statements.separated(", ");
+        values
+            .push_bind(id.clone())
+            .push_bind(i64::try_from(seconds).unwrap_or(i64::MAX))
+            .push_bind(self.event.as_str())
+            .push_bind(&self.thread)
+            .push_bind(&self.digest)
+            .push_bind(&self.cause)
+            .push_bind(self.error.map(ErrorKind::as_str))
+            .push_bind(actor().map(|actor| shortened(actor.to_string(), ACTOR)));
+        statements.push("); ");
+        for plugins in self.plugins.chunks(ROWS_AT_ONCE) {
+            statements.push("INSERT INTO audit_plugins (audit_id, plugin, name) ");
+            statements.push_values(plugins, |mut row, plugin| {
+                row.push_bind(id.clone())
+                    .push_bind(plugin)
+                    .push_bind(plugin.split('@').next());
+            });
+            statements.push(" ON CONFLICT DO NOTHING; ");
+        }
+    }
 }
 
 /// An id behind all that there are, whatever the clock says and however many processes write: who has read up to an
 /// entry misses none that is written later.
-async fn next_id(connection: &mut SqliteConnection) -> Result<String, RecordsError> {
-    let newest: Option<String> = sqlx::query_scalar(NEWEST).fetch_one(connection).await?;
-    let newest = newest.and_then(|id| Uuid::parse_str(&id).ok());
+fn next_id(newest: Option<&str>) -> String {
+    let newest = newest.and_then(|id| Uuid::parse_str(id).ok());
     let now = Uuid::now_v7();
     let next = match newest {
         Some(newest) if newest >= now => Uuid::from_u128(newest.as_u128().saturating_add(1)),
         _ => now,
     };
-    Ok(next.to_string())
+    next.to_string()
 }
 
 fn entry(row: &SqliteRow) -> Result<AuditEntry, RecordsError> {

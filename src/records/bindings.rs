@@ -9,7 +9,7 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use uuid::Uuid;
 
-use super::audit::{Happening, add};
+use super::audit::Happening;
 use super::changes::count_change;
 use super::error::RecordsError;
 use super::marker::Marker;
@@ -125,9 +125,9 @@ impl Records {
             "no longer trusted"
         };
         let cause = format!("the project `{folder}` is {verb}");
-        add(&mut write, &Happening::new(AuditEvent::Trust, cause)).await?;
         count_change(&mut write).await?;
-        Ok(write.commit().await?)
+        let happening = Happening::new(AuditEvent::Trust, cause);
+        Ok(write.commit_noting(&happening).await?)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use sqlx::sqlite::SqliteConnection;
 
-use super::audit::{Happening, add};
+use super::audit::Happening;
 use super::database::Write;
 use super::error::RecordsError;
 use super::store::Records;
@@ -36,9 +36,8 @@ impl Records {
         mut write: Write,
         happening: &Happening,
     ) -> Result<(), RecordsError> {
-        add(&mut write, happening).await?;
         count_change(&mut write).await?;
-        write.commit().await?;
+        write.commit_noting(happening).await?;
         happening.count(&self.counts);
         Ok(())
     }

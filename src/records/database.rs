@@ -9,13 +9,13 @@ use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::time::Duration;
 
-use sqlx::Sqlite;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions,
     SqliteSynchronous,
 };
+use sqlx::{QueryBuilder, Sqlite};
 
 /// How long another process may hold the database.
 pub(super) const BUSY: Duration = Duration::from_secs(5);
@@ -24,6 +24,10 @@ pub(super) const BUSY: Duration = Duration::from_secs(5);
 /// of power may take is found again: Codex's session file names the thread's root, and what that was
 /// made for lies beside it. Measured: a commit takes a tenth of the time that it takes with FULL.
 const SYNCHRONOUS: SqliteSynchronous = SqliteSynchronous::Normal;
+
+/// Whoever writes has the database from here on: what is read in between stays true, and nobody waits who has read
+/// something already. What the audit ends with is read along, as nearly all who write add to it.
+const BEGIN: &str = "BEGIN IMMEDIATE; SELECT MAX(id) FROM audit";
 
 static MIGRATIONS: Migrator = sqlx::migrate!("src/records/migrations");
 
@@ -68,11 +72,10 @@ impl Database {
     pub(super) async fn write(&self) -> Result<Write, sqlx::Error> {
         let mut write = Write {
             connection: self.writer.acquire().await?,
+            newest_entry: None,
             is_committed: false,
         };
-        // Whoever writes has the database from here on: what is read in between stays true, and nobody waits who has
-        // read something already.
-        sqlx::query("BEGIN IMMEDIATE").execute(&mut *write).await?;
+        write.newest_entry = sqlx::query_scalar(BEGIN).fetch_one(&mut *write).await?;
         Ok(write)
     }
 }
@@ -92,13 +95,29 @@ async fn connect(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Erro
 #[must_use = "nothing is written before it is committed"]
 pub(super) struct Write {
     connection: PoolConnection<Sqlite>,
+    newest_entry: Option<String>,
     is_committed: bool,
 }
 
 impl Write {
+    /// The id that the audit ended with when this began.
+    pub(super) fn newest_entry(&self) -> Option<&str> {
+        self.newest_entry.as_deref()
+    }
+
     /// What was written is on disk when this returns `Ok`, and nowhere otherwise.
-    pub(super) async fn commit(mut self) -> Result<(), sqlx::Error> {
-        sqlx::query("COMMIT").execute(&mut *self).await?;
+    pub(super) async fn commit(self) -> Result<(), sqlx::Error> {
+        self.commit_after(QueryBuilder::new("")).await
+    }
+
+    /// As [`Self::commit`], after these statements, each of which ends with a semicolon. SQLite takes all of them at
+    /// once, PostgreSQL one by one. To wait for an answer takes as long as several statements do.
+    pub(super) async fn commit_after(
+        mut self,
+        mut statements: QueryBuilder<'_, Sqlite>,
+    ) -> Result<(), sqlx::Error> {
+        let statements = statements.push("COMMIT").build();
+        statements.execute(&mut *self).await?;
         self.is_committed = true;
         Ok(())
     }

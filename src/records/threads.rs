@@ -3,10 +3,10 @@
 use codex_loadout_protocol::audit::AuditEvent;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::Row;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{QueryBuilder, Row};
 
-use super::audit::{Happening, add};
+use super::audit::Happening;
 use super::error::RecordsError;
 use super::record::ThreadRecord;
 use super::rootless;
@@ -30,23 +30,27 @@ impl Records {
         if record.loadout.root.is_none() {
             self.note_rootless(&record.thread_id)?;
         }
-        let mut write = self.database.write().await?;
-        sqlx::query(
-            "INSERT INTO threads (thread_id, root, recorded_at, format, record, lineage, inherited_from) VALUES ($1, $2, $3, $4, $5, $6, $7)
-             ON CONFLICT (thread_id) DO UPDATE SET root = excluded.root, recorded_at = excluded.recorded_at, format = excluded.format, record = excluded.record,
-             lineage = excluded.lineage, inherited_from = excluded.inherited_from",
-        )
-        .bind(&record.thread_id)
-        .bind(&record.loadout.root)
-        .bind(record.loadout.recorded_at)
-        .bind(FORMAT)
-        .bind(encode(&record.thread_id, record)?)
-        .bind(record.lineage.as_str())
-        .bind(&record.inherited_from)
-        .execute(&mut *write)
-        .await?;
-        add(&mut write, &Happening::to(record, event, cause)).await?;
-        write.commit().await?;
+        let happening = Happening::to(record, event, cause);
+        let text = encode(&record.thread_id, record)?;
+        let write = self.database.write().await?;
+        let mut statements = QueryBuilder::new(
+            "INSERT INTO threads (thread_id, root, recorded_at, format, record, lineage, inherited_from) VALUES (",
+        );
+        let mut values = statements.separated(", ");
+        values
+            .push_bind(&record.thread_id)
+            .push_bind(&record.loadout.root)
+            .push_bind(record.loadout.recorded_at)
+            .push_bind(FORMAT)
+            .push_bind(text)
+            .push_bind(record.lineage.as_str())
+            .push_bind(&record.inherited_from);
+        statements.push(
+            ") ON CONFLICT (thread_id) DO UPDATE SET root = excluded.root, recorded_at = excluded.recorded_at, format = excluded.format, record = excluded.record,
+             lineage = excluded.lineage, inherited_from = excluded.inherited_from; ",
+        );
+        happening.push_rows(&write, &mut statements);
+        write.commit_after(statements).await?;
         self.counts.happened(event, None);
         if record.loadout.root.is_some() {
             rootless::forget(self.state_home(), &record.thread_id);
@@ -146,8 +150,7 @@ impl Records {
         let mut write = self.database.write().await?;
         delete(&mut write, thread_id).await?;
         let happening = Happening::new(AuditEvent::Update, cause).to_thread(thread_id);
-        add(&mut write, &happening).await?;
-        write.commit().await?;
+        write.commit_noting(&happening).await?;
         happening.count(&self.counts);
         rootless::forget(self.state_home(), thread_id);
         Ok(())
