@@ -208,27 +208,25 @@ impl Write {
     /// Commits, and writes down what has happened with it.
     pub(super) async fn commit_noting(self, happening: &Happening) -> Result<(), sqlx::Error> {
         let mut statements = QueryBuilder::new("");
-        happening.push_rows(&self, &mut statements);
+        happening.push_rows(next_id(self.newest_entry()), &mut statements);
         self.commit_after(statements).await
     }
 }
 
 impl Happening {
-    /// The statements that write it down, for the transaction of what it is about.
-    pub(super) fn push_rows<'a>(
-        &'a self,
-        write: &Write,
-        statements: &mut QueryBuilder<'a, Sqlite>,
-    ) {
-        let id = next_id(write.newest_entry());
+    /// The statements that write it down with this id, for the transaction of what it is about. They fail where the
+    /// audit has a later one ([`is_not_the_newest`]).
+    pub(super) fn push_rows<'a>(&'a self, id: String, statements: &mut QueryBuilder<'a, Sqlite>) {
         let seconds = Uuid::now_v7().get_timestamp();
         let seconds = seconds.map_or(0, |time| time.to_unix().0);
         statements.push(
-            "INSERT INTO audit (id, at, event, thread_id, digest, cause, error, actor) VALUES (",
+            "INSERT INTO audit (id, at, event, thread_id, digest, cause, error, actor) VALUES ((SELECT CAST(",
         );
+        statements.push_bind(id.clone());
+        statements.push(" AS TEXT) WHERE NOT EXISTS (SELECT 1 FROM audit WHERE id >= ");
+        statements.push_bind(id.clone()).push(")), ");
         let mut values = statements.separated(", ");
         values
-            .push_bind(id.clone())
             .push_bind(i64::try_from(seconds).unwrap_or(i64::MAX))
             .push_bind(self.event.as_str())
             .push_bind(&self.thread)
@@ -249,9 +247,15 @@ impl Happening {
     }
 }
 
-/// An id behind all that there are, whatever the clock says and however many processes write: who has read up to an
-/// entry misses none that is written later.
-fn next_id(newest: Option<&str>) -> String {
+/// Whether an entry could not be written because one with a later id is there.
+pub(super) fn is_not_the_newest(error: &sqlx::Error) -> bool {
+    let of_database = error.as_database_error();
+    of_database.is_some_and(|it| it.kind() == sqlx::error::ErrorKind::NotNullViolation)
+}
+
+/// An id behind the newest that there is, whatever the clock says and however many processes write: who has read up to
+/// an entry misses none that is written later.
+pub(super) fn next_id(newest: Option<&str>) -> String {
     let newest = newest.and_then(|id| Uuid::parse_str(id).ok());
     let now = Uuid::now_v7();
     let next = match newest {
@@ -288,6 +292,8 @@ fn read_word<T: DeserializeOwned>(id: &str, word: String) -> Result<T, RecordsEr
 mod tests {
     use super::*;
     use crate::records::asked_by;
+    use crate::records::record::Lineage;
+    use crate::records::record::tests::loadout;
 
     fn wanted(since: Option<i64>, thread: Option<&str>, limit: u32) -> CapabilityAuditListParams {
         CapabilityAuditListParams {
@@ -472,11 +478,19 @@ mod tests {
         );
         note("b").await;
         note("c").await;
+        let record = ThreadRecord {
+            thread_id: "t".to_owned(),
+            lineage: Lineage::Started,
+            inherited_from: None,
+            loadout: loadout(1),
+        };
+        let put = records.put_thread(&record, AuditEvent::Start, "d");
+        put.await.unwrap();
         let mut wanted = wanted(None, None, 9);
         wanted.cursor = Some(ahead.to_owned());
         let page = records.audit(&wanted).await.unwrap();
         let causes: String = page.data.iter().map(|entry| entry.cause.as_str()).collect();
-        assert_eq!(causes, "bc");
+        assert_eq!(causes, "bcd");
     }
 
     #[tokio::test]

@@ -78,6 +78,22 @@ impl Database {
         write.newest_entry = sqlx::query_scalar(BEGIN).fetch_one(&mut *write).await?;
         Ok(write)
     }
+
+    /// A whole transaction in one go, where nothing has to be read before. Its statements are asked for once nobody else of
+    /// this process writes; each ends with a semicolon. SQLite takes all of them at once, PostgreSQL one by one.
+    pub(super) async fn write_at_once<'a>(
+        &self,
+        statements: impl FnOnce(&mut QueryBuilder<'a, Sqlite>),
+    ) -> Result<(), sqlx::Error> {
+        let write = Write {
+            connection: self.writer.acquire().await?,
+            newest_entry: None,
+            is_committed: false,
+        };
+        let mut all = QueryBuilder::new("BEGIN IMMEDIATE; ");
+        statements(&mut all);
+        write.commit_after(all).await
+    }
 }
 
 async fn connect(options: SqliteConnectOptions) -> Result<SqlitePool, sqlx::Error> {
@@ -110,8 +126,8 @@ impl Write {
         self.commit_after(QueryBuilder::new("")).await
     }
 
-    /// As [`Self::commit`], after these statements, each of which ends with a semicolon. SQLite takes all of them at
-    /// once, PostgreSQL one by one. To wait for an answer takes as long as several statements do.
+    /// As [`Self::commit`], after these statements, as [`Database::write_at_once`] takes them. To wait for an answer
+    /// takes as long as several statements do.
     pub(super) async fn commit_after(
         mut self,
         mut statements: QueryBuilder<'_, Sqlite>,

@@ -4,9 +4,9 @@ use codex_loadout_protocol::audit::AuditEvent;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{QueryBuilder, Row};
+use sqlx::{QueryBuilder, Row, Sqlite};
 
-use super::audit::Happening;
+use super::audit::{Happening, is_not_the_newest, next_id};
 use super::error::RecordsError;
 use super::record::ThreadRecord;
 use super::rootless;
@@ -32,25 +32,21 @@ impl Records {
         }
         let happening = Happening::to(record, event, cause);
         let text = encode(&record.thread_id, record)?;
-        let write = self.database.write().await?;
-        let mut statements = QueryBuilder::new(
-            "INSERT INTO threads (thread_id, root, recorded_at, format, record, lineage, inherited_from) VALUES (",
-        );
-        let mut values = statements.separated(", ");
-        values
-            .push_bind(&record.thread_id)
-            .push_bind(&record.loadout.root)
-            .push_bind(record.loadout.recorded_at)
-            .push_bind(FORMAT)
-            .push_bind(text)
-            .push_bind(record.lineage.as_str())
-            .push_bind(&record.inherited_from);
-        statements.push(
-            ") ON CONFLICT (thread_id) DO UPDATE SET root = excluded.root, recorded_at = excluded.recorded_at, format = excluded.format, record = excluded.record,
-             lineage = excluded.lineage, inherited_from = excluded.inherited_from; ",
-        );
-        happening.push_rows(&write, &mut statements);
-        write.commit_after(statements).await?;
+        let written = self.database.write_at_once(|statements| {
+            push_thread(record, &text, statements);
+            happening.push_rows(next_id(None), statements);
+        });
+        match written.await {
+            // Another process has written meanwhile, or the clock goes backwards.
+            Err(error) if is_not_the_newest(&error) => {
+                let write = self.database.write().await?;
+                let mut statements = QueryBuilder::new("");
+                push_thread(record, &text, &mut statements);
+                happening.push_rows(next_id(write.newest_entry()), &mut statements);
+                write.commit_after(statements).await?;
+            }
+            written => written?,
+        }
         self.counts.happened(event, None);
         if record.loadout.root.is_some() {
             rootless::forget(self.state_home(), &record.thread_id);
@@ -155,6 +151,28 @@ impl Records {
         rootless::forget(self.state_home(), thread_id);
         Ok(())
     }
+}
+
+/// The statement that records a thread, replacing what is there. `text` is its record.
+fn push_thread<'a>(
+    record: &'a ThreadRecord,
+    text: &'a str,
+    statements: &mut QueryBuilder<'a, Sqlite>,
+) {
+    statements.push("INSERT INTO threads (thread_id, root, recorded_at, format, record, lineage, inherited_from) VALUES (");
+    let mut values = statements.separated(", ");
+    values
+        .push_bind(&record.thread_id)
+        .push_bind(&record.loadout.root)
+        .push_bind(record.loadout.recorded_at)
+        .push_bind(FORMAT)
+        .push_bind(text)
+        .push_bind(record.lineage.as_str())
+        .push_bind(&record.inherited_from);
+    statements.push(
+        ") ON CONFLICT (thread_id) DO UPDATE SET root = excluded.root, recorded_at = excluded.recorded_at, format = excluded.format, record = excluded.record,
+         lineage = excluded.lineage, inherited_from = excluded.inherited_from; ",
+    );
 }
 
 async fn delete(connection: &mut SqliteConnection, thread_id: &str) -> Result<(), RecordsError> {
