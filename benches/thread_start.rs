@@ -2,19 +2,20 @@
 //! straight to Codex, against a native start, and the proxy's memory.
 //!
 //! `cargo bench --bench thread_start`. All kinds of start take turns in one run, so that what slows
-//! the machine slows them all; the ratios count, not the milliseconds.
+//! the machine slows them all; the ratios count, not the milliseconds: of each pair of starts the
+//! ratio is taken, and of those the median.
 
 mod common;
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use common::{by_hand, connect, connect_through_us, median, millis};
+use common::{by_hand, connect, connect_through_us, median, millis, paired_ratio};
 use lab::{Client, Home, HomeBuilder, Model, Table};
 use serde_json::{Value, json};
 
 /// Threads of each kind that are measured in one setting.
-const STARTS: usize = 80;
+const STARTS: usize = 240;
 /// Threads that a host opens one after the other; they stay open meanwhile.
 const SETTINGS: [usize; 2] = [4, 1];
 const WARM_UP: usize = 2;
@@ -54,21 +55,21 @@ async fn main() -> Result<()> {
         lab::DEFAULT_VERSION
     );
     for agents in SETTINGS {
-        let medians = measure(
+        let mut times = measure(
             &home,
             &kinds.map(|(_, client, params)| (client, params)),
             agents,
         )
         .await?;
         let mut table = Table::new(&[("thread/start", 28), ("p50 ms", 8), ("ratio", 28)]);
-        let ratio = |a: usize, b: usize| medians[a].as_secs_f64() / medians[b].as_secs_f64();
+        let ratio = |a: usize, b: usize| paired_ratio(&times[a], &times[b]);
         let ratios = [
             String::new(),
             format!("{:.3} of by hand", ratio(1, 0)),
             format!("loadout is {:.3} of it", ratio(1, 2)),
         ];
-        for ((kind, median), ratio) in kinds.iter().zip(&medians).zip(ratios) {
-            table.row([kind.0.to_owned(), millis(*median), ratio]);
+        for ((kind, times), ratio) in kinds.iter().zip(&mut times).zip(ratios) {
+            table.row([kind.0.to_owned(), millis(median(times)), ratio]);
         }
         println!(
             "threads opened one after the other, before they are unloaded: {agents}\n\n{table}"
@@ -83,8 +84,12 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// The median of each kind of start.
-async fn measure(home: &Home, kinds: &[(&Client, &Value)], agents: usize) -> Result<Vec<Duration>> {
+/// How long the starts of each kind took, those at the same place a pair.
+async fn measure(
+    home: &Home,
+    kinds: &[(&Client, &Value)],
+    agents: usize,
+) -> Result<Vec<Vec<Duration>>> {
     let mut times: Vec<Vec<Duration>> = vec![Vec::new(); kinds.len()];
     for round in 0..WARM_UP + STARTS / agents {
         for turn in 0..kinds.len() {
@@ -99,7 +104,7 @@ async fn measure(home: &Home, kinds: &[(&Client, &Value)], agents: usize) -> Res
             tokio::time::sleep(SETTLE).await;
         }
     }
-    Ok(times.iter_mut().map(|times| median(times)).collect())
+    Ok(times)
 }
 
 /// Opens threads; they are unloaded afterwards, so that MCP servers do not pile up.

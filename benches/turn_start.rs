@@ -9,7 +9,9 @@ mod common;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use common::{by_hand, connect, connect_through_us, home_with, many_names, median, millis};
+use common::{
+    by_hand, connect, connect_through_us, home_with, many_names, median, millis, paired_ratio,
+};
 use lab::{Client, Home, Model, Skill, Table};
 use serde_json::{Value, json};
 
@@ -55,7 +57,8 @@ async fn main() -> Result<()> {
         });
         let ratio = |one: usize, other: usize| {
             let of = |times: fn(&Times) -> &[Duration]| {
-                paired_ratio(times(&kinds[one]), times(&kinds[other]))
+                let ratio = paired_ratio(times(&kinds[one]), times(&kinds[other]));
+                format!("{ratio:.2}")
             };
             (of(|times| &times.answered), of(|times| &times.asked))
         };
@@ -85,16 +88,6 @@ fn added_ratio(kinds: &Kinds, of_kinds: [usize; 2]) -> (String, String) {
         format!("{:.2}", added / unchanged)
     };
     (of(|times| &times.answered), of(|times| &times.asked))
-}
-
-/// The median of the ratios of each pair: what slows one slows both.
-fn paired_ratio(one: &[Duration], other: &[Duration]) -> String {
-    let pairs = one.iter().zip(other);
-    let mut ratios: Vec<f64> = pairs
-        .map(|(one, other)| one.as_secs_f64() / other.as_secs_f64())
-        .collect();
-    ratios.sort_by(f64::total_cmp);
-    format!("{:.2}", ratios[ratios.len() / 2])
 }
 
 async fn measure(skills: usize) -> Result<Kinds> {

@@ -88,6 +88,16 @@ pub(crate) fn median(times: &mut [Duration]) -> Duration {
     times[times.len() / 2]
 }
 
+/// The median of the ratios of each pair: what slows one slows both.
+pub(crate) fn paired_ratio(one: &[Duration], other: &[Duration]) -> f64 {
+    let pairs = one.iter().zip(other);
+    let mut ratios: Vec<f64> = pairs
+        .map(|(one, other)| one.as_secs_f64() / other.as_secs_f64())
+        .collect();
+    ratios.sort_by(f64::total_cmp);
+    ratios[ratios.len() / 2]
+}
+
 pub(crate) fn millis(time: Duration) -> String {
     format!("{:.1}", time.as_secs_f64() * 1000.0)
 }

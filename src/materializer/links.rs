@@ -33,7 +33,7 @@ impl Store {
         let digest = loadout_digest(mounts);
         let place = self.loadout_path(&digest);
         let _publishing = self.publish()?;
-        let verdict = self.check_loadout(mounts);
+        let verdict = check_at(&place, mounts);
         if verdict == Verdict::Intact {
             Self::touch(&place);
             return Ok((digest, false));
@@ -54,30 +54,19 @@ impl Store {
     /// The digest of a loadout that is kept already, and intact.
     #[must_use]
     pub(crate) fn published_loadout(&self, mounts: &[(String, Digest)]) -> Option<Digest> {
-        if self.check_loadout(mounts) != Verdict::Intact {
+        let digest = loadout_digest(mounts);
+        let place = self.loadout_path(&digest);
+        if check_at(&place, mounts) != Verdict::Intact {
             return None;
         }
-        let digest = loadout_digest(mounts);
-        Self::touch(&self.loadout_path(&digest));
+        Self::touch(&place);
         Some(digest)
     }
 
     /// Whether a loadout is a folder with its links and nothing else: read anew each time, since it is few.
     #[must_use]
     pub(crate) fn check_loadout(&self, mounts: &[(String, Digest)]) -> Verdict {
-        let place = self.loadout_path(&loadout_digest(mounts));
-        let Ok(found) = place.symlink_metadata() else {
-            return Verdict::Missing;
-        };
-        let leads = |(mount, digest): &(String, Digest)| {
-            fs::read_link(place.join(mount)).is_ok_and(|target| target == mounted(digest))
-        };
-        let count = fs::read_dir(&place).map_or(usize::MAX, Iterator::count);
-        if found.is_dir() && count == mounts.len() && mounts.iter().all(leads) {
-            Verdict::Intact
-        } else {
-            Verdict::Changed
-        }
+        check_at(&self.loadout_path(&loadout_digest(mounts)), mounts)
     }
 
     /// Whether a root is the link that leads to this loadout.
@@ -157,6 +146,22 @@ fn mounted(digest: &Digest) -> PathBuf {
 }
 
 /// Does not depend on the order of the mounts.
+/// Whether the folder of a loadout is as it was made.
+fn check_at(place: &Path, mounts: &[(String, Digest)]) -> Verdict {
+    let Ok(found) = place.symlink_metadata() else {
+        return Verdict::Missing;
+    };
+    let leads = |(mount, digest): &(String, Digest)| {
+        fs::read_link(place.join(mount)).is_ok_and(|target| target == mounted(digest))
+    };
+    let count = fs::read_dir(place).map_or(usize::MAX, Iterator::count);
+    if found.is_dir() && count == mounts.len() && mounts.iter().all(leads) {
+        Verdict::Intact
+    } else {
+        Verdict::Changed
+    }
+}
+
 fn loadout_digest(mounts: &[(String, Digest)]) -> Digest {
     let mut texts: Vec<String> = mounts
         .iter()
