@@ -236,9 +236,11 @@ impl<A> Threads<A> {
         states.filter_map(|state| state.applied.as_mut())
     }
 
-    /// Codex has ended: none is loaded any more.
+    /// Codex has ended: none is loaded any more. What hosts have sent still waits for whoever holds it up.
     pub(crate) fn lose_all(&mut self) {
-        *self = Self::default();
+        for (thread, lost) in std::mem::take(self).states {
+            self.change(&thread, |state| state.from_hosts = lost.from_hosts);
+        }
     }
 
     /// Whether any thread has a loadout.
@@ -403,7 +405,12 @@ mod tests {
                 .map(|(_, frame)| frame.into_bytes())
                 .collect::<Vec<_>>()
         };
+        threads.change("t", |state| state.has_loadout = true);
+        threads.lose_all();
+        assert!(!threads.any_has_loadout() && !threads.any_is_hidden());
         assert_eq!(texts(threads.release("t")), ["1", "2"]);
+        threads.hide("t", false);
+        assert!(threads.hide_frame("t", HOST, frame("3")).is_ok());
         assert_eq!(texts(threads.reveal("t")), ["3"]);
         threads.reveal("u");
         assert_eq!(threads.hidden_bytes(), 0);

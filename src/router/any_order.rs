@@ -313,6 +313,7 @@ impl<'a> Play<'a> {
                 break;
             }
         }
+        assert!(!self.threads.any_is_held());
         let owed: Vec<_> = self.owed.iter().filter(|(_, count)| **count > 0).collect();
         let story = self.story.join("\n");
         assert!(owed.is_empty(), "without an answer: {owed:?}\n{story}");

@@ -445,19 +445,7 @@ impl<P: Default, A> Router<'_, P, A> {
     /// Codex is gone and our own work is done: every claimed request of the host's that Codex still had gets its
     /// one answer. What it had unclaimed goes unanswered, as it would without us, where the host ends with Codex.
     pub(crate) fn on_upstream_gone(&mut self) {
-        let forwarded = self.host.forwarded.drain();
-        let mut lost: Vec<Request<P>> = forwarded.map(|(_, request)| request).collect();
-        lost.sort_by_key(|request| request.number);
-        for mut request in lost {
-            self.end(&request);
-            self.push(Effect::ToHost(gone_error(&request.frame.id())));
-            let held = request.holds.take();
-            self.push(Effect::Abandoned(Box::new(request)));
-            if let Some(thread) = held {
-                // Others may have Codex still.
-                self.release(&thread);
-            }
-        }
+        self.give_up_requests();
         // What waited on suspicion waits for nobody now; unless the host alone has left.
         let hidden = match self.others.is_empty() {
             true => self.threads.hidden(false),
@@ -471,5 +459,24 @@ impl<P: Default, A> Router<'_, P, A> {
             }
         }
         self.tell_what_is_gone();
+    }
+
+    /// Codex is gone, and our own work may go on: what Codex still had, and what waited for threads to come to rest, gets
+    /// its one answer. The work may wait for what these requests carry.
+    pub(crate) fn give_up_requests(&mut self) {
+        let forwarded = self.host.forwarded.drain();
+        let mut lost: Vec<Request<P>> = forwarded.map(|(_, request)| request).collect();
+        lost.sort_by_key(|request| request.number);
+        for mut request in lost {
+            self.end(&request);
+            self.push(Effect::ToHost(gone_error(&request.frame.id())));
+            let held = request.holds.take();
+            self.push(Effect::Abandoned(Box::new(request)));
+            if let Some(thread) = held {
+                // Others may have Codex still.
+                self.release(&thread);
+            }
+        }
+        self.end_draining();
     }
 }

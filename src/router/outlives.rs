@@ -65,7 +65,7 @@ impl<P: Default, A> Router<'_, P, A> {
     }
 
     /// Requests of the host that wait for threads to come to rest: none will.
-    fn end_draining(&mut self) {
+    pub(super) fn end_draining(&mut self) {
         let host = self.host.id;
         while let Some(at) = self.draining.iter().position(|it| it.request.host == host) {
             let Draining { request, held } = self.draining.remove(at);
@@ -94,7 +94,6 @@ impl<P: Default, A> Router<'_, P, A> {
         self.host.initialize = None;
         self.host.in_turn.clear();
         self.host.listing.clear();
-        self.end_draining();
         let mut unanswered: Vec<Id> = unanswered.into_keys().collect();
         unanswered.sort();
         for id in unanswered {

@@ -30,6 +30,7 @@ impl Session {
             return;
         }
         if session.jobs > 0 {
+            self.route(host, |router| router.give_up_requests());
             return;
         }
         let mut outlives = false;

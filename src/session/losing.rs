@@ -65,6 +65,9 @@ impl Session {
             loop {
                 let works = self.hosts.values().any(|session| session.jobs > 0);
                 while self.hosts.values().any(|session| session.jobs > 0) {
+                    for host in self.ids() {
+                        self.route(host, |router| router.give_up_requests());
+                    }
                     self.next().await;
                 }
                 for host in self.ids() {

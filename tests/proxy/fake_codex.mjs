@@ -60,6 +60,8 @@ for await (const line of createInterface({ input: process.stdin })) {
     say({ id, error: { code: -32600, message: `thread ${params.threadId} is closing; retry thread/resume after the thread is closed` } });
     say({ method: "thread/closed", params: { threadId: params.threadId } });
     closing = false;
+  } else if (method === "thread/resume" && fault === "crash in resume") {
+    setTimeout(() => process.exit(7), 300);
   } else if (method === "thread/resume") {
     say({ id, result: { thread: { id: params.threadId } } });
   } else if (method === "turn/start" && fault === "closing") {

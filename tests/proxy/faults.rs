@@ -106,6 +106,22 @@ async fn a_server_of_the_receipt_that_codex_says_nothing_of_is_a_warning() {
     assert_eq!(warning["code"], "serverNotStarted");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_that_wait_for_one_that_a_dead_codex_had_are_answered() {
+    let stage = stage().await;
+    let host = host(&stage, "'crash in resume'").await;
+    let (thread, _) = stage.start(&host, json!({})).await;
+    let resume = || host.refusal("thread/resume", json!({ "threadId": thread }));
+    let refused = tokio::time::timeout(Duration::from_secs(20), async {
+        tokio::join!(resume(), resume(), resume())
+    });
+    let (first, second, third) = refused.await.unwrap();
+    for refused in [first, second, third] {
+        refused.unwrap();
+    }
+    assert_eq!(host.shutdown().await.unwrap().code(), Some(7));
+}
+
 /// The real one does so for a moment after the last host has left a thread.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thread_that_is_closing_when_a_host_comes_back_is_as_before() {
