@@ -14,6 +14,8 @@ struct Process<'a> {
     stage: &'a Stage,
     number: usize,
     host: Client,
+    /// The folder of a plugin that all of them add.
+    common: String,
     threads: Vec<String>,
     profiles: Vec<String>,
 }
@@ -79,27 +81,21 @@ impl Process<'_> {
             .unwrap();
     }
 
-    /// A plugin in a folder, whose skill says which round it is of.
-    fn author(&self, name: &str, round: usize) -> String {
-        let text = format!("---\nname: s\ndescription: {round}\n---\nBody.\n");
-        let plugin = Plugin::new(name).file("skills/s/SKILL.md", &text);
-        let folder = self.stage.home.write_plugin("authors", &plugin).unwrap();
-        folder.to_str().unwrap().to_owned()
-    }
-
     async fn add_bundles(&mut self) {
         // One of its own, and one that all of them add.
-        for name in [format!("b{}", self.number), "common".to_owned()] {
-            let wanted = json!({ "source": self.author(&name, 0) });
+        let own = format!("b{}", self.number);
+        let source = author(self.stage, &own, 0);
+        for (name, source) in [(own.as_str(), &source), ("common", &self.common)] {
+            let wanted = json!({ "source": source });
             let added = self.host.request("capability/bundle/add", wanted);
-            assert_eq!(added.await.unwrap()["bundle"]["name"], name.as_str());
+            assert_eq!(added.await.unwrap()["bundle"]["name"], name);
         }
     }
 
     async fn update_bundles(&mut self, round: usize) {
         self.add_bundles().await;
         let name = format!("b{}", self.number);
-        self.author(&name, round + 1);
+        author(self.stage, &name, round + 1);
         let named = json!({ "name": name });
         let updated = self.host.request("capability/bundle/update", named);
         let updated = updated.await.unwrap();
@@ -117,6 +113,14 @@ impl Process<'_> {
     }
 }
 
+/// A plugin in a folder, whose skill says which round it is of.
+fn author(stage: &Stage, name: &str, round: usize) -> String {
+    let text = format!("---\nname: s\ndescription: {round}\n---\nBody.\n");
+    let plugin = Plugin::new(name).file("skills/s/SKILL.md", &text);
+    let folder = stage.home.write_plugin("authors", &plugin).unwrap();
+    folder.to_str().unwrap().to_owned()
+}
+
 fn entries(list: &Value, field: &str) -> Vec<String> {
     let entries = list["data"].as_array().unwrap().iter();
     let mut found: Vec<String> = entries
@@ -129,11 +133,14 @@ fn entries(list: &Value, field: &str) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
 async fn four_processes_at_once_lose_nothing_and_leave_nothing_half() {
     let stage = Stage::standard().await;
+    // What all of them add is written before: a folder that is just being written is read as it is.
+    let common = author(&stage, "common", 0);
     let starting = (0..PROCESSES).map(async |number| {
         let mut process = Process {
             stage: &stage,
             number,
             host: stage.host().await,
+            common: common.clone(),
             threads: Vec::new(),
             profiles: Vec::new(),
         };
