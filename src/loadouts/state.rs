@@ -85,7 +85,7 @@ impl Loadouts {
         Ok(self.store.get_or_init(|| store))
     }
 
-    /// The store, for somebody who puts nothing in: what is missing of it is not made anew.
+    /// The store, for somebody who needs no folder of it made: what is missing is not made anew.
     ///
     /// # Errors
     /// As [`Self::store`].

@@ -33,16 +33,15 @@ impl Records {
         let happening = Happening::to(record, event, cause);
         let text = encode(&record.thread_id, record)?;
         let written = self.database.write_at_once(|statements| {
-            push_thread(record, &text, statements);
-            happening.push_rows(next_id(None), statements);
+            push_record(record, &text, &happening, None, statements);
         });
         match written.await {
             // Another process has written meanwhile, or the clock goes backwards.
             Err(error) if is_not_the_newest(&error) => {
                 let write = self.database.write().await?;
                 let mut statements = QueryBuilder::new("");
-                push_thread(record, &text, &mut statements);
-                happening.push_rows(next_id(write.newest_entry()), &mut statements);
+                let newest = write.newest_entry();
+                push_record(record, &text, &happening, newest, &mut statements);
                 write.commit_after(statements).await?;
             }
             written => written?,
@@ -153,10 +152,13 @@ impl Records {
     }
 }
 
-/// The statement that records a thread, replacing what is there. `text` is its record.
-fn push_thread<'a>(
+/// The statements that record a thread, replacing what is there, and write down what has happened to it. `text` is its
+/// record, `newest` what the audit ends with, where that is known.
+fn push_record<'a>(
     record: &'a ThreadRecord,
     text: &'a str,
+    happening: &'a Happening,
+    newest: Option<&str>,
     statements: &mut QueryBuilder<'a, Sqlite>,
 ) {
     statements.push("INSERT INTO threads (thread_id, root, recorded_at, format, record, lineage, inherited_from) VALUES (");
@@ -173,6 +175,7 @@ fn push_thread<'a>(
         ") ON CONFLICT (thread_id) DO UPDATE SET root = excluded.root, recorded_at = excluded.recorded_at, format = excluded.format, record = excluded.record,
          lineage = excluded.lineage, inherited_from = excluded.inherited_from; ",
     );
+    happening.push_rows(next_id(newest), statements);
 }
 
 async fn delete(connection: &mut SqliteConnection, thread_id: &str) -> Result<(), RecordsError> {

@@ -245,10 +245,15 @@ pub(crate) fn signal(process: u32, which: &str) {
     assert!(sent.unwrap().success());
 }
 
-/// What a process has open. What it has open several times counts once: Codex opens its databases once more whenever
-/// much happens at the same time.
 pub(crate) fn descriptors(process: u32) -> usize {
     let folder = format!("/proc/{process}/fd");
+    std::fs::read_dir(folder).unwrap().count()
+}
+
+/// What Codex has open. What it has open several times counts once: it opens its databases once more whenever much
+/// happens at the same time.
+pub(crate) fn open_in_codex(codex: u32) -> usize {
+    let folder = format!("/proc/{codex}/fd");
     let entries = std::fs::read_dir(folder).unwrap();
     let open = entries.filter_map(|it| std::fs::read_link(it.ok()?.path()).ok());
     open.collect::<std::collections::BTreeSet<_>>().len()
@@ -273,7 +278,7 @@ async fn hosts_that_die_leave_nothing_and_a_signal_ends_everything() {
     let (thread, _) = stage.start(&a, json!({ "skills": ["planning"] })).await;
     let planning = Promise::of_skills(&["planning"]);
     stage.check(&a, &thread, &planning).await;
-    let counted = || (descriptors(proxy), descriptors(codex), children(proxy));
+    let counted = || (descriptors(proxy), open_in_codex(codex), children(proxy));
     let come_and_die = |address: String| {
         let (doors, thread) = (&doors, &thread);
         async move {

@@ -9,7 +9,7 @@ use tokio::io::AsyncWriteExt;
 
 use crate::limits::resident;
 use crate::many_hosts::{Doors, connected};
-use crate::restart::{children, codex_of, descriptors, signal};
+use crate::restart::{children, codex_of, descriptors, open_in_codex, signal};
 use crate::stage::{Stage, native_codex};
 use crate::wire_faults::{Raw, read_frame, text};
 
@@ -174,7 +174,7 @@ async fn a_host_that_is_killed_in_the_middle_of_a_turn_leaves_nothing() {
     let doors = Doors::open(&stage).await;
     let proxy = doors.stdio.id().unwrap();
     let codex = codex_of(proxy).unwrap();
-    let counted = || (descriptors(proxy), descriptors(codex), children(proxy));
+    let counted = || (descriptors(proxy), open_in_codex(codex), children(proxy));
     let killed = async |address: &str, hold: bool| {
         let host = doors.host(address).await;
         let (thread, _) = stage.start(&host, json!({ "skills": ["planning"] })).await;
