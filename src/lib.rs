@@ -10,6 +10,8 @@ pub mod connection;
 
 pub mod messages;
 
+mod shared;
+
 mod threads;
 
 mod metrics;

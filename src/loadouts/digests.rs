@@ -77,6 +77,15 @@ impl Digests {
         })
     }
 
+    /// Whether a plan's folders are known to be as they were when their digests were filled in, and what it keeps of
+    /// them lies in the store.
+    pub(super) fn are_current(&self, plan: &Plan, store: &Store) -> bool {
+        plan.bundles.iter().all(|bundle| {
+            let is_kept = |digest: &Digest| !bundle.stored || store.is_known_intact(digest);
+            bundle.digest.is_some() && self.known(bundle, is_kept) == bundle.digest
+        })
+    }
+
     /// Fills in the digests of a plan's folders; with a store, publishes those that the thread keeps.
     /// Blocking: it reads files.
     /// Tells the sources of those that had to be healed.

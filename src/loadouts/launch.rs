@@ -11,8 +11,8 @@ use super::applied::AppliedConfig;
 use super::choice::Selected;
 use super::draft::{Draft, Inherited};
 use super::request_params::{
-    INSTRUCTIONS, ROOTS, check_environments, instructions_of_host, is_prediction, merged_config,
-    read_params, request_servers, resumable_params, roots_of_host,
+    INSTRUCTIONS, ROOTS, check_environments, config_of_host, instructions_of_host, is_prediction,
+    merged_config, read_params, request_servers, resumable_params, roots_of_host,
 };
 use super::state::{Loadouts, blocking};
 use crate::bundle::Digest;
@@ -50,7 +50,7 @@ impl Loadouts {
         self: &Arc<Self>,
         request: &Frame,
         selected: Selected,
-        catalog: &Catalog,
+        catalog: &Arc<Catalog>,
         upstream: &UpstreamInfo,
     ) -> Result<Launch, LoadoutError> {
         let mut params = take_out(read_params(request)?);
@@ -58,16 +58,16 @@ impl Loadouts {
         crash_point("start: before publish");
         let Draft {
             mut record,
-            lowered,
-            ..
+            worked_out,
         } = self.draft(selected, catalog, upstream).await?;
         crash_point("start: after publish");
         // Refused before a root is made for it.
-        let config = merged_config(&params, &lowered)?;
-        let of_host = roots_of_host(&params, lowered.mode)?;
+        let config = worked_out.merged_with(config_of_host(&params))?;
+        let of_host = roots_of_host(&params, worked_out.lowered.mode)?;
         record.host_instructions = instructions_of_host(&params);
         let (record, path) = self.with_root(record).await?;
         params.set(ROOTS, roots_json(&path, of_host));
+        let lowered = worked_out.lowered.clone();
         launch(request, params, Some(config), record, lowered)
     }
 
@@ -80,17 +80,16 @@ impl Loadouts {
         self: &Arc<Self>,
         request: &Frame,
         selected: Selected,
-        catalog: &Catalog,
+        catalog: &Arc<Catalog>,
         upstream: &UpstreamInfo,
     ) -> Result<Launch, LoadoutError> {
         let params = take_out(read_params(request)?);
         check_environments(&params)?;
         let Draft {
             mut record,
-            lowered,
-            ..
+            worked_out,
         } = self.draft(selected, catalog, upstream).await?;
-        let config = merged_config(&params, &lowered)?;
+        let config = worked_out.merged_with(config_of_host(&params))?;
         record.host_instructions = instructions_of_host(&params);
         if record
             .plan
@@ -104,6 +103,7 @@ impl Loadouts {
             );
             record.receipt.warnings.push(warning);
         }
+        let lowered = worked_out.lowered.clone();
         launch(request, params, Some(config), record, lowered)
     }
 
@@ -261,7 +261,7 @@ pub(crate) fn instructions(record: &LoadoutRecord, lowered: &Lowered) -> Option<
 
 fn applied(params: &RawObject<'_>, record: &LoadoutRecord, lowered: Lowered) -> AppliedConfig {
     AppliedConfig {
-        config: Some(lowered.config.into()),
+        config: Some(lowered.config),
         host_params: resumable_params(params),
         ..AppliedConfig::new(Arc::new(record.clone()), record.cwd.clone())
     }

@@ -46,7 +46,7 @@ impl Loadouts {
         catalog: &Catalog,
         upstream: &UpstreamInfo,
     ) -> Result<Lowered, LoadoutError> {
-        let store = self.store_as_it_is()?;
+        let roles = self.store_as_it_is()?.roles();
         let lowered = lower(
             plan,
             catalog,
@@ -54,13 +54,20 @@ impl Loadouts {
             Files {
                 snapshot: &|bundle| self.snapshot(plan, bundle),
                 role: &|file| std::fs::read_to_string(file).ok(),
-                roles: Some(&store.roles()),
+                roles: Some(&roles),
                 program: paths::this_program(),
             },
         )?;
+        self.keep_role_files(&lowered)?;
+        Ok(lowered)
+    }
+
+    /// Makes sure that the role files are there that a config names.
+    pub(super) fn keep_role_files(&self, lowered: &Lowered) -> Result<(), LoadoutError> {
+        let store = self.store_as_it_is()?;
         for (file, text) in &lowered.role_files {
             store.keep_role(file, text)?;
         }
-        Ok(lowered)
+        Ok(())
     }
 }

@@ -18,6 +18,7 @@ mod measuring;
 mod naming;
 mod profiles;
 mod receipts;
+mod recent_drafts;
 mod recorded_list;
 mod recovery;
 mod request_params;

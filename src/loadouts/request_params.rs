@@ -64,7 +64,12 @@ pub(super) fn merged_config(
     params: &RawObject<'_>,
     lowered: &Lowered,
 ) -> Result<String, LoadoutError> {
-    merge_config(params.get("config").unwrap_or_default(), lowered)
+    merge_config(config_of_host(params), lowered)
+}
+
+/// The request's own `config`; empty if it has none.
+pub(super) fn config_of_host<'p>(params: &'p RawObject<'_>) -> &'p str {
+    params.get("config").unwrap_or_default()
 }
 
 /// The config to send: the host's own text, with ours on top.
@@ -81,7 +86,7 @@ pub(crate) fn merge_config(of_host: &str, lowered: &Lowered) -> Result<String, L
 /// # Errors
 /// `invalidSelection` if its `config` can't be read.
 pub(crate) fn request_servers(params: &RawObject<'_>) -> Result<RequestServers, LoadoutError> {
-    let config = RawObject::parse(params.get("config").unwrap_or_default(), "config")?;
+    let config = RawObject::parse(config_of_host(params), "config")?;
     Ok(HostConfig::parse(&config)?.servers())
 }
 

@@ -35,12 +35,9 @@ impl Loadouts {
         request: &RequestServers,
     ) -> Result<(Plan, Digest), LoadoutError> {
         let mut plan = resolver::resolve_knowing(selection, catalog, request, &self.tools_seen)?;
-        if let Some(store) = self.open_store()
-            && let Some(_publishing) = store.try_publish()
-            && self.digests.fill_known(&mut plan, Some(store))
-            && let Some(loadout) = store.published_loadout(&mounts(&plan))
+        if self.digests.fill_known(&mut plan, self.open_store())
+            && let Some(loadout) = self.published(&plan)
         {
-            store.use_trees(unmounted(&plan));
             return Ok((plan, loadout));
         }
         let loadouts = self.clone();
@@ -58,6 +55,19 @@ impl Loadouts {
         let (plan, loadout, healed) = published.await?;
         self.note_healed(None, &healed).await;
         Ok((plan, loadout))
+    }
+
+    /// The loadout of a plan whose snapshots lie in the store just as its folders are now, where that can be seen without
+    /// waiting for anybody. Somebody who cleans up leaves it alone from here on.
+    pub(super) fn published(&self, plan: &Plan) -> Option<Digest> {
+        let store = self.open_store()?;
+        let _publishing = store.try_publish()?;
+        if !self.digests.are_current(plan, store) {
+            return None;
+        }
+        let loadout = store.published_loadout(&mounts(plan))?;
+        store.use_trees(unmounted(plan));
+        Some(loadout)
     }
 
     /// Makes sure that a recorded plan's snapshots are there and intact, and its root leads to them.

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::bundles::LinkedFolders;
 use super::digests::Digests;
 use super::measuring::Measured;
+use super::recent_drafts::RecentDrafts;
 use super::root_pool::RootPool;
 use super::tools::ToolsSeen;
 use crate::materializer::Store;
@@ -31,6 +32,7 @@ pub(crate) struct Loadouts {
     used_at: StdMutex<Instant>,
     pub(super) digests: Digests,
     pub(super) tools_seen: ToolsSeen,
+    pub(super) recent_drafts: RecentDrafts,
     pub(super) root_pool: RootPool,
     pub(super) measured: Measured,
     pub(super) linked: LinkedFolders,
@@ -58,6 +60,7 @@ impl Loadouts {
             used_at: StdMutex::new(Instant::now()),
             digests: Digests::default(),
             tools_seen: ToolsSeen::default(),
+            recent_drafts: RecentDrafts::default(),
             root_pool: RootPool::default(),
             measured: Measured::default(),
             linked: LinkedFolders::default(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
@@ -17,7 +18,11 @@ const SERVERS: usize = 256;
 
 /// The tools that servers of this process have.
 #[derive(Debug, Default)]
-pub(crate) struct ToolsSeen(DashMap<RunAs, Seen>);
+pub(crate) struct ToolsSeen {
+    servers: DashMap<RunAs, Seen>,
+    /// How often something else was learnt than before.
+    changes: AtomicU64,
+}
 
 #[derive(Debug)]
 struct Seen {
@@ -29,23 +34,32 @@ impl ToolsSeen {
     /// Whether a server's tools were listed just now.
     #[must_use]
     pub(crate) fn are_new(&self, server: &RunAs) -> bool {
-        let seen = self.0.get(server);
+        let seen = self.servers.get(server);
         seen.is_some_and(|seen| seen.at.elapsed() < IS_NEW_FOR)
     }
 
     /// All tools of a server were listed.
     pub(crate) fn learn(&self, server: RunAs, tools: BTreeSet<String>) {
-        if self.0.len() >= SERVERS {
-            self.0.clear();
+        if self.servers.len() >= SERVERS {
+            self.servers.clear();
         }
+        let is_news = self.tools_of(&server).is_none_or(|known| *known != tools);
         let (tools, at) = (Arc::new(tools), Instant::now());
-        self.0.insert(server, Seen { tools, at });
+        self.servers.insert(server, Seen { tools, at });
+        if is_news {
+            self.changes.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Stays the same as long as no name of a tool is wrong that was right before.
+    pub(super) fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
     }
 }
 
 impl KnownTools for ToolsSeen {
     fn tools_of(&self, server: &RunAs) -> Option<Arc<BTreeSet<String>>> {
-        let seen = self.0.get(server)?;
+        let seen = self.servers.get(server)?;
         (seen.at.elapsed() < COUNTS_FOR).then(|| seen.tools.clone())
     }
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use codex_loadout_protocol::LoadoutError;
 
 use super::choice::Selected;
-use super::draft::Draft;
 use super::state::{Loadouts, blocking};
 use crate::catalog::Catalog;
 use crate::lowering::{Lowered, held_against_policy};
@@ -46,15 +45,13 @@ impl Loadouts {
     pub(crate) async fn trial(
         self: &Arc<Self>,
         trial: Trial,
-        catalog: &Catalog,
+        catalog: &Arc<Catalog>,
         upstream: &UpstreamInfo,
     ) -> Result<(LoadoutRecord, Lowered, PathBuf), LoadoutError> {
         let (record, lowered) = match trial {
             Trial::Selection(selected) => {
-                let Draft {
-                    record, lowered, ..
-                } = self.draft(*selected, catalog, upstream).await?;
-                (record, lowered)
+                let draft = self.draft(*selected, catalog, upstream).await?;
+                (draft.record, draft.worked_out.lowered.clone())
             }
             Trial::Recorded(mut record) => {
                 record.root = None;

@@ -118,7 +118,7 @@ impl Lowering<'_> {
             self.set(&["skills", "config"], rules);
         }
         Lowered {
-            config: self.config,
+            config: self.config.into(),
             mode: MergeMode::of(self.plan.mode),
             launch_line: self.catalog.launch_line.clone(),
             drops_host_servers: self.plan.host_defined == HostServers::Drop,

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use codex_loadout_protocol::selection::Mode;
 use serde_json::{Map, Value, json};
 
+use crate::shared::Shared;
+
 /// A program that ends at once and does nothing.
 const IDLE: &str = "true";
 
@@ -36,7 +38,7 @@ impl MergeMode {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Lowered {
     /// Our part of `config`.
-    pub config: Map<String, Value>,
+    pub config: Shared<Map<String, Value>>,
     /// How the host's own part is treated.
     pub mode: MergeMode,
     /// What the launch line says, which goes on counting.
@@ -57,7 +59,7 @@ impl Lowered {
     /// This config, and nothing else.
     pub(super) fn new(config: Map<String, Value>, mode: MergeMode) -> Self {
         Self {
-            config,
+            config: config.into(),
             mode,
             launch_line: Map::new(),
             drops_host_servers: false,
@@ -90,7 +92,7 @@ impl Lowered {
 
     /// What this says and what the other says: for a thread that may be in either of two folders.
     pub(crate) fn and(&mut self, other: Self) {
-        add(&mut self.config, other.config);
+        add(&mut self.config, other.config.into_inner());
         self.role_files.extend(other.role_files);
         self.gone_servers
             .retain(|server| other.gone_servers.contains(server));

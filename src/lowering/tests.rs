@@ -30,7 +30,7 @@ fn files() -> Files<'static> {
 fn config(selection: Value) -> Value {
     let lowered = lowered_on(selection, 169, &test_catalog()).unwrap();
     assert_eq!(lowered.gone_servers, Vec::<String>::new());
-    Value::Object(lowered.config)
+    Value::Object(lowered.config.into_inner())
 }
 
 /// What every thread is told, so that it can be re-bound.
@@ -159,7 +159,7 @@ fn a_thread_that_may_be_in_either_of_two_folders_is_shut_in_both() {
     };
     let mut both = with("here");
     both.and(with("there"));
-    let config = Value::Object(both.config);
+    let config = Value::Object(both.config.into_inner());
     let rules = config["skills"]["config"].as_array().unwrap();
     let names: Vec<&Value> = rules.iter().map(|rule| &rule["name"]).collect();
     for name in ["here", "there", "planning"] {
@@ -184,7 +184,7 @@ fn newcomers_are_shut_out_when_a_plan_is_lowered_again() {
     now.servers.insert("newserver".to_owned(), server);
     now.servers.remove("notes");
     let lowered = lowered_on(json!({ "mcpServers": ["notes"] }), 169, &now).unwrap();
-    let config = Value::Object(lowered.config);
+    let config = Value::Object(lowered.config.into_inner());
     let denied = config["skills"]["config"].as_array().unwrap();
     for name in ["newcomer", "not-listed-yet"] {
         assert!(denied.contains(&json!({ "name": name, "enabled": false })));
@@ -232,7 +232,12 @@ fn agents_and_trusted_hooks_of_a_bundle_are_given_with_their_place() {
         let selection = CapabilitySelection::from_json(&selection.to_string()).unwrap();
         let plan = resolve(&selection, &catalog).unwrap();
         let levers = CodexFeatures::of(CodexVersion::new(0, 169, 0));
-        Value::Object(lower(&plan, now, levers, files()).unwrap().config)
+        Value::Object(
+            lower(&plan, now, levers, files())
+                .unwrap()
+                .config
+                .into_inner(),
+        )
     };
     let trusted = json!({ "plugins": ["github"], "mcpServers": [], "hooks": "trusted" });
     insta::assert_json_snapshot!("agents_and_hooks", told(trusted.clone(), &catalog));

@@ -22,7 +22,6 @@ pub mod root_file;
 pub mod rootless;
 pub mod session_file;
 pub mod session_root;
-mod shared;
 mod store;
 #[cfg(test)]
 mod store_tests;
@@ -30,6 +29,7 @@ mod threads;
 mod unfinished;
 pub mod writer_lock;
 
+pub use crate::shared::Shared;
 pub use actor::{actor, asked_by};
 pub use approvals::Approval;
 pub use audit::Happening;
@@ -40,6 +40,5 @@ pub use needed::{BegunFork, LoadoutNeeds, NeededByRecords};
 #[cfg(test)]
 pub(crate) use record::tests as record_tests;
 pub use record::{Lineage, LoadoutRecord, ThreadRecord};
-pub use shared::Shared;
 pub use store::Records;
 pub use unfinished::is_made_right_after;

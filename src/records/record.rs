@@ -6,8 +6,8 @@ use codex_loadout_protocol::binding::{Carrier, Rule};
 use codex_loadout_protocol::{CapabilitySelection, Receipt};
 use serde::{Deserialize, Serialize};
 
-use super::shared::Shared;
 use crate::resolver::Plan;
+use crate::shared::Shared;
 
 /// A loadout as it was given to a thread.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

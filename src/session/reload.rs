@@ -320,9 +320,7 @@ impl RequestHandlers {
         if lowered.is_some() {
             // What Codex says of the thread while it loads it is said of this loadout.
             applied.servers_heard = Some(BTreeSet::new());
-            applied.config = lowered
-                .as_ref()
-                .map(|lowered| lowered.config.clone().into());
+            applied.config = lowered.as_ref().map(|lowered| lowered.config.clone());
             self.applied.set(&thread, applied.clone());
         }
         if let Err(error) = resume_with(rpc, &params).await {

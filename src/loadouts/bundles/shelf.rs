@@ -36,7 +36,15 @@ impl Loadouts {
         let bundles = self.bundles_for(Some(selection)).await?;
         let catalog = catalogs.get(rpc, codex_home, cwd).await?;
         let catalog = with(catalogs, catalog, bundles.clone()).await?;
-        match resolver::resolve_beside(selection, &catalog, &selected.request_servers) {
+        let beside = &selected.request_servers;
+        if self
+            .recent_drafts
+            .find(selection, beside, &catalog)
+            .is_some()
+        {
+            return Ok(catalog);
+        }
+        match resolver::resolve_beside(selection, &catalog, beside) {
             Err(error) if error.kind == ErrorKind::UnknownCapability => {
                 let plugins = plugins_named(selection);
                 let anew = catalogs.get_anew(rpc, codex_home, cwd, plugins).await?;
