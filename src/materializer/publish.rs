@@ -10,23 +10,22 @@ use super::error::StoreError;
 use super::root::link;
 use crate::bundle::Tree;
 
-/// Name of the staged folder inside its temporary one: that one stays writable, so that it can be taken away.
+/// Name of what is retired, inside a temporary folder: that one stays writable, so that it can be taken away.
 const INNER: &str = "tree";
 
-/// A folder under way. It goes with everything in it unless it is published.
-pub(super) struct Staged {
-    folder: TempDir,
-}
+/// A folder under way. It goes with everything in it unless it is published: then it is moved itself. A folder around it
+/// that went each time would make ext4 search for every new file's place among those that were just given up.
+pub(super) struct Staged(TempDir);
 
 impl Staged {
     /// Writes a tree.
     pub(super) fn tree(staging: &Path, tree: &Tree) -> Result<Self, StoreError> {
         let staged = Self::empty(staging)?;
-        let top = staged.inner();
-        let written = write_tree(&top, tree);
+        let top = staged.0.path();
+        let written = write_tree(top, tree);
         if written.is_err() {
             // Read-only folders could not be taken away.
-            make_writable(&top);
+            make_writable(top);
         }
         written.map(|()| staged)
     }
@@ -37,38 +36,36 @@ impl Staged {
         links: impl Iterator<Item = (&'a str, PathBuf)>,
     ) -> Result<Self, StoreError> {
         let staged = Self::empty(staging)?;
-        let top = staged.inner();
+        let top = staged.0.path();
         for (name, target) in links {
             link(&target, &top.join(name))?;
         }
-        sync_folder(&top)?;
+        sync_folder(top)?;
         Ok(staged)
     }
 
     fn empty(staging: &Path) -> Result<Self, StoreError> {
         let folder = TempDir::new_in(staging).map_err(StoreError::at(staging))?;
-        let top = folder.path().join(INNER);
-        fs::create_dir(&top).map_err(StoreError::at(&top))?;
-        Ok(Self { folder })
-    }
-
-    fn inner(&self) -> PathBuf {
-        self.folder.path().join(INNER)
+        Ok(Self(folder))
     }
 
     /// Puts it in its place, which is on disk once the folder around it is synced. If another was faster, its copy
     /// stays: it is the same.
     pub(super) fn publish(self, place: &Path) -> Result<(), StoreError> {
-        let top = self.inner();
+        let top = self.0.path();
         // A folder that can't be written can't be moved on macOS; it is closed when it is in its place.
-        match fs::rename(&top, place) {
-            Ok(()) => close(place).map_err(StoreError::at(place)),
+        match fs::rename(top, place) {
+            Ok(()) => {
+                // Nothing is left to be taken away.
+                let _ = self.0.keep();
+                close(place).map_err(StoreError::at(place))
+            }
             Err(_) if place.is_dir() => {
-                make_writable(&top);
+                make_writable(top);
                 Ok(())
             }
             Err(error) => {
-                make_writable(&top);
+                make_writable(top);
                 Err(StoreError::at(place)(error))
             }
         }

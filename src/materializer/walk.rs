@@ -63,9 +63,12 @@ pub(super) fn walk(
     visit: &mut dyn FnMut(Found<'_>) -> Result<(), ReadError>,
 ) -> Result<(), ReadError> {
     let real = root.canonicalize().map_err(ReadError::unreadable(root))?;
-    let within = within
-        .canonicalize()
-        .map_err(ReadError::unreadable(within))?;
+    let within = match within == root {
+        true => real.clone(),
+        false => within
+            .canonicalize()
+            .map_err(ReadError::unreadable(within))?,
+    };
     let mut walk = Walk {
         root: &real,
         within: &within,
