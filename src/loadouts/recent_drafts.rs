@@ -81,15 +81,20 @@ impl RecentDrafts {
         request_servers: &RequestServers,
         catalog: &Arc<Catalog>,
     ) -> Option<Arc<RecentDraft>> {
-        let recent = self.lock();
-        let mut recent = recent.iter();
-        recent
-            .find(|draft| draft.is_of(selection, request_servers, catalog))
-            .cloned()
+        let mut recent = self.lock();
+        let is_it = |draft: &Arc<RecentDraft>| draft.is_of(selection, request_servers, catalog);
+        let at = recent.iter().position(is_it)?;
+        let found = recent.remove(at)?;
+        recent.push_front(found.clone());
+        Some(found)
     }
 
-    /// Remembers one, in the place of an older one of the same.
+    /// Remembers one, in the place of an older one of the same. Not one with agents: their files are read for each thread,
+    /// and what could not be read once is not to count again.
     pub(super) fn keep(&self, draft: Arc<RecentDraft>) {
+        if !draft.plan.agents.is_empty() {
+            return;
+        }
         let mut recent = self.lock();
         recent.retain(|older| match older.catalog.upgrade() {
             Some(catalog) => !draft.is_of(&older.selection, &older.request_servers, &catalog),
@@ -249,5 +254,14 @@ mod tests {
             starts.start().await.unwrap();
         }
         assert_eq!(starts.loadouts.recent_drafts.lock().len(), LIMIT);
+        // Of those that are left, one that is used again outlasts the others.
+        starts.catalog = catalogs[LIMIT].clone();
+        let used = starts.start().await.unwrap();
+        for catalog in &catalogs[..LIMIT - 1] {
+            starts.catalog = catalog.clone();
+            starts.start().await.unwrap();
+        }
+        starts.catalog = catalogs[LIMIT].clone();
+        assert!(Starts::is_same(&used, &starts.start().await.unwrap()));
     }
 }
