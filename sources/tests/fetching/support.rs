@@ -131,7 +131,12 @@ impl Machine {
     }
 
     pub(crate) fn origin(&self, line: &str) -> Origin {
-        let line = line.replace("AT", &self.folder.path().to_string_lossy());
+        let folder = self.folder.path().to_string_lossy();
+        // The folder's own name is made up at random, and may have these letters in it.
+        let line = match line.contains(&*folder) {
+            true => line.to_owned(),
+            false => line.replace("AT", &folder),
+        };
         let mut words = line.split(' ');
         let text = words.next().unwrap();
         let mut options = AddOptions::default();
