@@ -13,8 +13,9 @@ use serde_json::{Map, Value};
 
 use crate::catalog::Catalog;
 use crate::lowering::drift;
-use crate::records::{LoadoutRecord, Shared};
+use crate::records::LoadoutRecord;
 use crate::resolver::Plan;
+use crate::shared::Shared;
 use crate::threads::Threads;
 
 /// What one loaded thread was told.

@@ -70,9 +70,7 @@ impl Digests {
     /// kept in it. Reads no file; without watches it looks at their times.
     pub(super) fn fill_known(&self, plan: &mut Plan, store: Option<&Store>) -> bool {
         plan.bundles.iter_mut().all(|bundle| {
-            let store = store.filter(|_| bundle.stored);
-            let is_kept = |digest: &Digest| store.is_none_or(|store| store.is_known_intact(digest));
-            bundle.digest = self.known(bundle, is_kept);
+            bundle.digest = self.known_in(bundle, store);
             bundle.digest.is_some()
         })
     }
@@ -80,10 +78,8 @@ impl Digests {
     /// Whether a plan's folders are known to be as they were when their digests were filled in, and what it keeps of
     /// them lies in the store.
     pub(super) fn are_current(&self, plan: &Plan, store: &Store) -> bool {
-        plan.bundles.iter().all(|bundle| {
-            let is_kept = |digest: &Digest| !bundle.stored || store.is_known_intact(digest);
-            bundle.digest.is_some() && self.known(bundle, is_kept) == bundle.digest
-        })
+        let mut bundles = plan.bundles.iter();
+        bundles.all(|it| it.digest.is_some() && self.known_in(it, Some(store)) == it.digest)
     }
 
     /// Fills in the digests of a plan's folders; with a store, publishes those that the thread keeps.
@@ -146,6 +142,14 @@ impl Digests {
         if self.known.len() >= FOLDERS {
             self.known.clear();
         }
+    }
+
+    /// The digest of a folder that is as it was, if what is kept of it is known to be intact.
+    fn known_in(&self, bundle: &Bundle, store: Option<&Store>) -> Option<Digest> {
+        let store = store.filter(|_| bundle.stored);
+        self.known(bundle, |digest| {
+            store.is_none_or(|store| store.is_known_intact(digest))
+        })
     }
 
     fn known(&self, bundle: &Bundle, is_kept: impl Fn(&Digest) -> bool) -> Option<Digest> {

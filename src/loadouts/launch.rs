@@ -67,8 +67,7 @@ impl Loadouts {
         record.host_instructions = instructions_of_host(&params);
         let (record, path) = self.with_root(record).await?;
         params.set(ROOTS, roots_json(&path, of_host));
-        let lowered = worked_out.lowered.clone();
-        launch(request, params, Some(config), record, lowered)
+        launch(request, params, Some(config), record, &worked_out.lowered)
     }
 
     /// A start on a connection where nobody asked Codex for its experimental API, which a root takes. The thread
@@ -103,8 +102,7 @@ impl Loadouts {
             );
             record.receipt.warnings.push(warning);
         }
-        let lowered = worked_out.lowered.clone();
-        launch(request, params, Some(config), record, lowered)
+        launch(request, params, Some(config), record, &worked_out.lowered)
     }
 
     /// A resume or fork of this thread with its recorded loadout, lowered anew onto the user's set of this
@@ -143,7 +141,7 @@ impl Loadouts {
         let config = merged_config(&params, &lowered)?;
         // Codex lets this kind of fork inherit its loaded source's config, and refuses another.
         let config = Some(config).filter(|_| !is_prediction(&params));
-        launch(request, params, config, record, lowered)
+        launch(request, params, config, record, &lowered)
     }
 
     /// A record whose snapshots are brought back, with a warning for each that had been changed, and the list of
@@ -193,7 +191,7 @@ impl Loadouts {
         };
         let (record, lowered, loadout) = self.renew(draft, inherited, checked).await?;
         let config = merged_config(&params, &lowered)?;
-        let launch = launch(request, params, Some(config), record, lowered)?;
+        let launch = launch(request, params, Some(config), record, &lowered)?;
         Ok((launch, loadout))
     }
 
@@ -230,12 +228,12 @@ fn launch(
     mut params: RawObject<'_>,
     config: Option<String>,
     mut record: LoadoutRecord,
-    lowered: Lowered,
+    lowered: &Lowered,
 ) -> Result<Launch, LoadoutError> {
     if let Some(of_host) = instructions_of_host(&params) {
         record.host_instructions = Some(of_host);
     }
-    let instructions = instructions(&record, &lowered);
+    let instructions = instructions(&record, lowered);
     let applied = applied(&params, &record, lowered);
     if let Some(config) = config {
         params.set("config", config);
@@ -259,9 +257,9 @@ pub(crate) fn instructions(record: &LoadoutRecord, lowered: &Lowered) -> Option<
     developer_instructions(record.host_instructions.as_deref(), of_user, list)
 }
 
-fn applied(params: &RawObject<'_>, record: &LoadoutRecord, lowered: Lowered) -> AppliedConfig {
+fn applied(params: &RawObject<'_>, record: &LoadoutRecord, lowered: &Lowered) -> AppliedConfig {
     AppliedConfig {
-        config: Some(lowered.config),
+        config: Some(lowered.config.clone()),
         host_params: resumable_params(params),
         ..AppliedConfig::new(Arc::new(record.clone()), record.cwd.clone())
     }

@@ -35,8 +35,10 @@ impl Loadouts {
         request: &RequestServers,
     ) -> Result<(Plan, Digest), LoadoutError> {
         let mut plan = resolver::resolve_knowing(selection, catalog, request, &self.tools_seen)?;
-        if self.digests.fill_known(&mut plan, self.open_store())
-            && let Some(loadout) = self.published(&plan)
+        if let Some(store) = self.open_store()
+            && let Some(_publishing) = store.try_publish()
+            && self.digests.fill_known(&mut plan, Some(store))
+            && let Some(loadout) = use_published(store, &plan)
         {
             return Ok((plan, loadout));
         }
@@ -62,12 +64,8 @@ impl Loadouts {
     pub(super) fn published(&self, plan: &Plan) -> Option<Digest> {
         let store = self.open_store()?;
         let _publishing = store.try_publish()?;
-        if !self.digests.are_current(plan, store) {
-            return None;
-        }
-        let loadout = store.published_loadout(&mounts(plan))?;
-        store.use_trees(unmounted(plan));
-        Some(loadout)
+        let current = self.digests.are_current(plan, store);
+        current.then(|| use_published(store, plan)).flatten()
     }
 
     /// Makes sure that a recorded plan's snapshots are there and intact, and its root leads to them.
@@ -159,6 +157,13 @@ fn is_led(store: &Store, record: &LoadoutRecord) -> bool {
     let mounts = mounts(&record.plan);
     let leads = |root: RootId| store.leads_to(&root, &mounts);
     root.parse().is_ok_and(leads) && store.check_loadout(&mounts) == Verdict::Intact
+}
+
+/// The loadout of a plan whose trees are intact, if it is intact as well: all of it is about to be used.
+fn use_published(store: &Store, plan: &Plan) -> Option<Digest> {
+    let loadout = store.published_loadout(&mounts(plan))?;
+    store.use_trees(unmounted(plan));
+    Some(loadout)
 }
 
 /// The trees that no root leads to: only their plugins' servers and hooks run from them.

@@ -29,7 +29,6 @@ mod threads;
 mod unfinished;
 pub mod writer_lock;
 
-pub use crate::shared::Shared;
 pub use actor::{actor, asked_by};
 pub use approvals::Approval;
 pub use audit::Happening;
